@@ -1,0 +1,5 @@
+"""Thin command line (filled below)."""
+
+
+def main() -> None:
+    """Entry point."""

@@ -1,0 +1,29 @@
+"""The one kind of error a user sees: what, where, the value, the next step."""
+
+
+class LatentcompError(Exception):
+    """A mistake or a limit that the user can act on.
+
+    The message is one line: what went wrong, where, with which value, and what to do next.
+    The command line prints it and exits with code 2; a library caller catches this class.
+    """
+
+
+class CorpusError(LatentcompError):
+    """A corpus file that cannot be read: names the file, the line and the reason."""
+
+
+class StoreError(LatentcompError):
+    """A feature store that is missing, damaged or not the one that was asked for."""
+
+
+class TeacherError(LatentcompError):
+    """A model that cannot be loaded or lacks what was asked of it (a layer, a tokenizer)."""
+
+
+class PhaseError(LatentcompError):
+    """A phase that may not run: unknown, or its prerequisites have no verdict."""
+
+
+class CheckpointError(LatentcompError):
+    """A checkpoint that is missing, damaged or of another experiment."""

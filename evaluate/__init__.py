@@ -1,0 +1,1 @@
+"""What survived: answers, controls, statistics, gates and the report."""

@@ -1,0 +1,1 @@
+"""Stage 1: documents in, the teacher's hidden states out, into the store."""

@@ -1,0 +1,1 @@
+"""The disk between the two stages: corpus files, the feature store, provenance."""
