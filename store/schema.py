@@ -1,0 +1,99 @@
+"""What a store says about itself, and what is known of a document before extraction."""
+
+from dataclasses import dataclass, field
+from typing import Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+FORMAT_VERSION: Literal[1] = 1
+
+DtypeName = Literal["bfloat16", "float16", "float32"]
+CodecName = Literal["raw", "zstd", "split-zstd"]
+
+Integers = npt.NDArray[np.int64]
+
+
+class Record(BaseModel):
+    """A frozen record that refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TeacherIdentity(Record):
+    """Which model produced the states: two teachers are the same only if all of this is."""
+
+    name: str
+    """Hub id, `lab`, or the last part of a local path."""
+    revision: str | None
+    """Hub revision; None for local weights."""
+    architecture: str
+    """Class name in the model's config, such as `Qwen3ForCausalLM`."""
+    blocks: int = Field(ge=1)
+    """Number of transformer blocks of the whole model."""
+    hidden_size: int = Field(ge=1)
+    """Width of the residual stream."""
+    weights_sha256: str
+    """SHA-256 over the weight files, in hex."""
+    tokenizer_sha256: str
+    """SHA-256 over the tokenizer files, in hex."""
+
+
+class LayerRecord(Record):
+    """One stored layer, by what was computed and never by a negative index."""
+
+    blocks_completed: int = Field(ge=0)
+    """Blocks that the residual stream has passed; 0 is the embedding."""
+    post_norm: bool
+    """True if the final norm was applied (only after the last block)."""
+
+
+class Manifest(Record):
+    """What a store holds; a difference in any field makes it another store."""
+
+    format_version: Literal[1] = FORMAT_VERSION
+    teacher: TeacherIdentity
+    layers: tuple[LayerRecord, ...] = Field(min_length=1)
+    """Ascending in `blocks_completed`; the order of the layer axis."""
+    dtype: DtypeName
+    """What the stored bits mean."""
+    codec: CodecName = "raw"
+    """Preset of `store.codecs`."""
+    chunk_tokens: int = Field(default=128, ge=1)
+    """Tokens of an inner chunk: the least that is read, decoded and checked at once."""
+    shard_tokens: int = Field(default=8192, ge=1)
+    """Tokens of a shard: one file, one commit. A multiple of `chunk_tokens`."""
+    corpus_sha256: str
+    """SHA-256 of the corpus that was extracted."""
+    code_version: str
+    """Version of the code that extracted."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        blocks = [layer.blocks_completed for layer in self.layers]
+        if blocks != sorted(set(blocks)):
+            raise ValueError(f"layers must ascend in blocks_completed, without repeats: {blocks}")
+        if blocks[-1] > self.teacher.blocks:
+            raise ValueError(f"layer after {blocks[-1]} of {self.teacher.blocks} blocks")
+        if self.shard_tokens % self.chunk_tokens:
+            raise ValueError(
+                f"shard_tokens {self.shard_tokens} is no multiple of "
+                f"chunk_tokens {self.chunk_tokens}"
+            )
+        return self
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class DocumentEntry:
+    """What is known of a document before extraction: its tokens and what they belong to."""
+
+    document_id: str
+    token_ids: npt.ArrayLike
+    """[tokens] ids in the teacher's vocabulary, 0 <= id < 2**32; at least one."""
+    chunk_of_token: npt.ArrayLike
+    """[tokens] index of the chunk that a token belongs to; never decreasing."""
+    days: tuple[int | None, ...]
+    """Day of every chunk; None where the source has no times. Its length counts the chunks."""
+    question_ids: tuple[str, ...] = field(default=())
+    """Questions asked about this document, so that a store can be joined to its corpus."""
