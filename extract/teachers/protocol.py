@@ -1,0 +1,32 @@
+"""What the extraction asks of a teacher, whatever engine runs it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+
+from ...store.schema import LayerRecord, TeacherIdentity
+
+
+class Teacher(Protocol):
+    """A frozen model that reads documents and shows its hidden states."""
+
+    @property
+    def identity(self) -> TeacherIdentity:
+        """Which model this is; the store is tied to it."""
+        ...
+
+    def states(
+        self, documents: Sequence[Sequence[int]], layers: Sequence[LayerRecord]
+    ) -> list[torch.Tensor]:
+        """Hidden states of a batch of documents, each read on its own from its first token.
+
+        Args:
+            documents: token ids of each document, at least one each; lengths may differ.
+            layers: the places to read, in the order wanted.
+
+        Returns:
+            One tensor a document, [tokens, layers, hidden], on the CPU, in the precision
+            that the teacher computed in.
+        """
+        ...
