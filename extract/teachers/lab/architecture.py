@@ -1,0 +1,49 @@
+"""Shapes of the lab teacher and the lab student: Qwen3, as deep as the 30B, much thinner."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from transformers import Qwen3Config, Qwen3ForCausalLM
+
+VOCABULARY: Final = 1024
+END_ID: Final = 0
+"""Id of `<|endoftext|>`: head of every document, end of every answer, padding."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabModel:
+    """Shape of one lab model."""
+
+    name: str
+    blocks: int
+    hidden: int
+    heads: int
+    feed_forward: int
+
+
+# 48 blocks, so that -6, -18 and -30 are the states after 43, 31 and 19 blocks, as on the 30B.
+TEACHER: Final = LabModel("lab", blocks=48, hidden=128, heads=2, feed_forward=384)
+STUDENT: Final = LabModel("lab-student", blocks=12, hidden=128, heads=2, feed_forward=320)
+LAB_MODELS: Final[dict[str, LabModel]] = {"teacher": TEACHER, "student": STUDENT}
+
+
+def build(shape: LabModel) -> Qwen3ForCausalLM:
+    """A model of that shape with fresh random weights, float32."""
+    config = Qwen3Config(
+        vocab_size=VOCABULARY,
+        hidden_size=shape.hidden,
+        intermediate_size=shape.feed_forward,
+        num_hidden_layers=shape.blocks,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=1,
+        head_dim=64,
+        max_position_embeddings=2048,
+        rope_parameters={"rope_type": "default", "rope_theta": 10_000.0},
+        tie_word_embeddings=True,
+        bos_token_id=END_ID,
+        eos_token_id=END_ID,
+        pad_token_id=END_ID,
+        initializer_range=0.02,
+        use_cache=True,
+    )
+    return Qwen3ForCausalLM(config)
