@@ -1,0 +1,311 @@
+"""The gates of docs/experiment_plan.md: thresholds as data, verdicts as pure functions.
+
+This is the only place where a threshold stands in code; a test compares it with the plan. A gate is
+never loosened: where one proves badly chosen, a sibling is added and both are reported.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from .stats import Interval
+
+Status = Literal["passed", "failed", "inconclusive"]
+Measure = Literal[
+    "retention",
+    "compressed_minus_shuffled",
+    "shuffled_minus_floor",
+    "ceiling_minus_floor",
+    "retention_gain",
+    "time_gain",
+    "stale_rate",
+    "stale_rise",
+    "largest_ablation_drop",
+]
+"""What a gate may look at; defined in section 3 of the plan."""
+
+SHUFFLED_MARGIN = 0.02
+"""The self-check holds when shuffled - floor has low <= 0, or high below this."""
+HEADROOM = 0.30
+"""ceiling - floor must lie above this, else there is no room to measure retention in."""
+MIN_RATIO = 3.9
+"""Tokens per latent of a gated figure; under 4, because the number of latents is rounded up."""
+AIM_PHASE_4 = 0.70
+"""Retention that phase 4 aims at: reported, not gated."""
+EXTENSION = 4
+"""An inconclusive evaluation is extended once, to this many times the documents."""
+ATTEMPTS = 3
+"""Attempts after which a failed phase is closed."""
+TIME_FAMILIES = ("latest", "original", "as_of", "changed", "when", "order")
+"""Families that need time information."""
+
+
+@dataclass(frozen=True, slots=True)
+class Minimum:
+    """The least evidence on which a verdict may rest."""
+
+    documents: int
+    """Held-out documents."""
+    questions: int
+    """Questions about them."""
+    seeds: int
+    """Training seeds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One end of one interval against one threshold."""
+
+    measure: Measure
+    """What is compared."""
+    bound: Literal["low", "high"]
+    """`low`: passes when the lower end is above the threshold; `high`: the upper end below it."""
+    threshold: float
+    """In units of the measure (a share)."""
+
+    def judge(self, interval: Interval) -> Status:
+        """Passed, failed, or inconclusive when the interval holds the threshold or is undefined."""
+        if not interval.defined:
+            return "inconclusive"
+        above, below = interval.low > self.threshold, interval.high < self.threshold
+        passed, failed = (above, below) if self.bound == "low" else (below, above)
+        return "passed" if passed else "failed" if failed else "inconclusive"
+
+    def on_passing_side(self, point: float) -> bool:
+        """Whether a single figure lies where the interval has to lie."""
+        return point > self.threshold if self.bound == "low" else point < self.threshold
+
+    def __str__(self) -> str:
+        """As in the plan: `retention low > 0.40`."""
+        return f"{self.measure} {self.condition}"
+
+    @property
+    def condition(self) -> str:
+        """The comparison alone: `low > 0.40`."""
+        return f"{self.bound} {'>' if self.bound == 'low' else '<'} {self.threshold:.2f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a phase has to show: every criterion, on enough evidence."""
+
+    phase: int
+    """1 .. 8."""
+    criteria: tuple[Criterion, ...]
+    """All of them have to pass; the first is the headline."""
+    minimum: Minimum
+    """Below this, the verdict is inconclusive."""
+
+
+EXISTENCE = Minimum(documents=200, questions=1500, seeds=1)
+"""For a claim about one named checkpoint."""
+COMPARISON = Minimum(documents=400, questions=3000, seeds=3)
+"""For a claim that one recipe is better than another."""
+
+_READ = Criterion("compressed_minus_shuffled", "low", 0.05)
+
+GATES: tuple[Gate, ...] = (
+    Gate(1, (Criterion("retention", "low", 0.10), _READ), EXISTENCE),
+    Gate(2, (Criterion("retention_gain", "low", 0.03),), COMPARISON),
+    Gate(
+        3,
+        (Criterion("time_gain", "low", 0.05), Criterion("stale_rise", "high", 0.02)),
+        COMPARISON,
+    ),
+    Gate(4, (Criterion("retention", "low", 0.40), _READ), EXISTENCE),
+    Gate(5, (Criterion("retention_gain", "low", 0.05),), COMPARISON),
+    Gate(
+        6,
+        (Criterion("retention_gain", "low", -0.10), Criterion("stale_rate", "high", 0.10)),
+        COMPARISON,
+    ),
+    Gate(7, (Criterion("largest_ablation_drop", "low", 0.05),), COMPARISON),
+    Gate(8, (Criterion("retention", "low", 0.25), _READ), EXISTENCE),
+)
+
+
+def gate_of(phase: int) -> Gate:
+    """The gate of a phase.
+
+    Raises:
+        ValueError: there is no such phase.
+    """
+    for gate in GATES:
+        if gate.phase == phase:
+            return gate
+    raise ValueError(f"phase {phase} has no gate; phases are {[gate.phase for gate in GATES]}")
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A measure as it was taken: its interval, and what each training seed alone gave."""
+
+    interval: Interval
+    """Training seeds pooled within each document."""
+    by_seed: tuple[float, ...] = ()
+    """Point estimate of each training seed; empty where there is one seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that a verdict looks at."""
+
+    documents: int
+    """Held-out documents."""
+    questions: int
+    """Questions about them."""
+    seeds: tuple[int, ...]
+    """Training seeds."""
+    tokens_per_latent: float
+    """Measured ratio of the gated arm."""
+    measures: Mapping[Measure, Measurement]
+    """What was taken; a missing measure makes its criterion inconclusive."""
+
+
+class CriterionOutcome(BaseModel):
+    """How one criterion came out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+    measure: Measure
+    """What was compared."""
+    bound: Literal["low", "high"]
+    """Which end of the interval."""
+    threshold: float
+    """Against what."""
+    interval: Interval | None
+    """None where the measure was not taken."""
+    status: Status
+    """Of this criterion alone, whatever the minima say."""
+
+
+class Verdict(BaseModel):
+    """What a phase has shown, with the numbers it rests on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+    phase: int
+    """1 .. 8."""
+    status: Status
+    """The verdict."""
+    n: int
+    """Questions."""
+    documents: int
+    """Documents: the independent units."""
+    seeds: tuple[int, ...]
+    """Training seeds."""
+    interval: Interval | None
+    """Of the criterion that decided, else of the headline."""
+    threshold: float
+    """Of the same criterion."""
+    reason: str
+    """One sentence in words."""
+    criteria: tuple[CriterionOutcome, ...]
+    """Every criterion of the phase."""
+    skipped: tuple[int, ...] = ()
+    """Phases that were skipped by flag before this one."""
+
+
+def judge(phase: int, evidence: Evidence, *, skipped: Sequence[int] = ()) -> Verdict:
+    """The verdict on a phase: a pure function of recorded numbers.
+
+    Raises:
+        ValueError: there is no such phase.
+    """
+    gate = gate_of(phase)
+    outcomes = tuple(_outcome(criterion, evidence) for criterion in gate.criteria)
+    obstacle = _obstacle(gate, evidence)
+    status, index = _combine(outcomes)
+    if obstacle:
+        status = "inconclusive"
+    deciding = outcomes[index]
+    return Verdict(
+        phase=phase,
+        status=status,
+        n=evidence.questions,
+        documents=evidence.documents,
+        seeds=evidence.seeds,
+        interval=deciding.interval,
+        threshold=deciding.threshold,
+        reason=obstacle or _reason(gate.criteria[index], deciding),
+        criteria=outcomes,
+        skipped=tuple(skipped),
+    )
+
+
+def _outcome(criterion: Criterion, evidence: Evidence) -> CriterionOutcome:
+    taken = evidence.measures.get(criterion.measure)
+    status: Status = criterion.judge(taken.interval) if taken else "inconclusive"
+    if taken and status == "passed" and not all(map(criterion.on_passing_side, taken.by_seed)):
+        status = "inconclusive"
+    return CriterionOutcome(
+        measure=criterion.measure,
+        bound=criterion.bound,
+        threshold=criterion.threshold,
+        interval=taken.interval if taken else None,
+        status=status,
+    )
+
+
+def _combine(outcomes: Sequence[CriterionOutcome]) -> tuple[Status, int]:
+    """Status of the phase and the criterion that decided it."""
+    for status in ("failed", "inconclusive"):
+        for index, outcome in enumerate(outcomes):
+            if outcome.status == status:
+                return outcome.status, index
+    return "passed", 0
+
+
+def _obstacle(gate: Gate, evidence: Evidence) -> str:
+    """Why no verdict may be read at all; empty if it may."""
+    least = gate.minimum
+    for name, found, wanted in (
+        ("documents", evidence.documents, least.documents),
+        ("questions", evidence.questions, least.questions),
+        ("training seeds", len(set(evidence.seeds)), least.seeds),
+    ):
+        if found < wanted:
+            return f"{found} {name}, the plan asks for at least {wanted}"
+    if not evidence.tokens_per_latent >= MIN_RATIO:
+        return (
+            f"{evidence.tokens_per_latent:.2f} tokens per latent, "
+            f"the plan asks for at least {MIN_RATIO}"
+        )
+    return _instrument_fault(evidence)
+
+
+def _instrument_fault(evidence: Evidence) -> str:
+    shuffled = evidence.measures.get("shuffled_minus_floor")
+    if shuffled is None or not shuffled_at_floor(shuffled.interval):
+        return (
+            "the self-check of the instrument does not hold: shuffled latents are not at the floor"
+        )
+    room = evidence.measures.get("ceiling_minus_floor")
+    if (
+        room is None
+        or Criterion("ceiling_minus_floor", "low", HEADROOM).judge(room.interval) != "passed"
+    ):
+        return f"too little headroom: ceiling - floor is not above {HEADROOM:.2f}"
+    return ""
+
+
+def shuffled_at_floor(difference: Interval) -> bool:
+    """The self-check: the interval of shuffled - floor reaches 0, or lies below the margin."""
+    return difference.defined and (difference.low <= 0 or difference.high < SHUFFLED_MARGIN)
+
+
+def _reason(criterion: Criterion, outcome: CriterionOutcome) -> str:
+    interval = outcome.interval
+    if interval is None:
+        return f"{criterion.measure} was not measured"
+    if not interval.defined:
+        return f"{criterion.measure} has no interval"
+    span = f"{interval.point:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+    if outcome.status == "inconclusive":
+        held = criterion.judge(interval) == "inconclusive"
+        why = "the interval holds the threshold" if held else "the training seeds disagree"
+        return f"{criterion.measure} {span}: {criterion.condition} is open, {why}"
+    word = "holds" if outcome.status == "passed" else "is missed"
+    return f"{criterion.measure} {span}: {criterion.condition} {word}"

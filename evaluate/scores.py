@@ -1,0 +1,144 @@
+"""One scored answer: greedy exact match, and whether it is a value that had been replaced."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..errors import LatentcompError
+from ..store import atomic
+from ..store.records import Question
+
+Arm = Literal[
+    "compressed",
+    "ceiling",
+    "floor",
+    "shuffled",
+    "zero",
+    "gaussian",
+    "identity",
+    "summary",
+    "rag",
+    "pooling",
+]
+ARMS: tuple[Arm, ...] = get_args(Arm)
+"""What the reasoner was given; this is also the order in which arms are shown."""
+
+REQUIRED_ARMS: tuple[Arm, ...] = ("compressed", "ceiling", "floor", "shuffled", "zero")
+"""Every verdict rests on these five."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Whether a prediction is right, and if not, whether it is out of date."""
+
+    correct: bool
+    """The normalised prediction equals the normalised answer."""
+    stale: bool
+    """It equals a value that a later chunk replaced, and not the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredAnswer:
+    """One answer of one arm to one question."""
+
+    document_id: str
+    """Document the question is about; intervals resample whole documents."""
+    question_id: str
+    """Unique within its document."""
+    family: str
+    """Question family, such as `fact` or `as_of`."""
+    bucket: str
+    """Third of the document that holds the latest evidence: early, middle, late; "" if unknown."""
+    arm: Arm
+    """What the reasoner was given."""
+    prediction: str
+    """Greedily generated text, as generated."""
+    answer: str
+    """The one right answer."""
+    correct: bool
+    """Exact match after normalising."""
+    stale: bool
+    """The prediction is a replaced value."""
+    can_be_stale: bool = False
+    """The question has replaced values at all: the denominator of the stale rate."""
+
+
+def normalise(text: str) -> str:
+    """Text as it is compared: single spaces, no case, no final period.
+
+    >>> normalise("  New\\n York. ")
+    'new york'
+    """
+    return " ".join(text.split()).removesuffix(".").rstrip().casefold()
+
+
+def score(question: Question, prediction: str) -> Score:
+    """Compares a prediction with the answer and with the replaced values of a question."""
+    said = normalise(prediction)
+    correct = said == normalise(question.answer)
+    stale = not correct and said in {normalise(value) for value in question.stale_answers}
+    return Score(correct, stale)
+
+
+def score_answer(document_id: str, question: Question, arm: Arm, prediction: str) -> ScoredAnswer:
+    """Scores one prediction and keeps with it all that the statistics need."""
+    scored = score(question, prediction)
+    return ScoredAnswer(
+        document_id=document_id,
+        question_id=question.question_id,
+        family=question.family,
+        bucket=question.bucket or "",
+        arm=arm,
+        prediction=prediction,
+        answer=question.answer,
+        correct=scored.correct,
+        stale=scored.stale,
+        can_be_stale=bool(question.stale_answers),
+    )
+
+
+_TEXT_COLUMNS = (
+    "document_id",
+    "question_id",
+    "family",
+    "bucket",
+    "arm",
+    "prediction",
+    "answer",
+)
+_SCHEMA = pa.schema(
+    [(name, pa.string()) for name in _TEXT_COLUMNS]
+    + [(name, pa.bool_()) for name in ("correct", "stale", "can_be_stale")]
+)
+
+
+def write_answers(path: Path, rows: Sequence[ScoredAnswer]) -> None:
+    """Writes every single answer as Parquet, so that later phases can be paired with this one."""
+    records: list[dict[str, Any]] = [asdict(row) for row in rows]
+    atomic.write_parquet(path, pa.Table.from_pylist(records, schema=_SCHEMA))
+
+
+def read_answers(path: Path) -> tuple[ScoredAnswer, ...]:
+    """Reads what `write_answers` wrote.
+
+    Raises:
+        LatentcompError: the file is missing, damaged, or not a file of answers.
+    """
+    try:
+        table = pq.read_table(path).cast(_SCHEMA)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise LatentcompError(
+            f"{path}: not a readable file of answers ({reason}); run `latentcomp evaluate` again."
+        ) from error
+    return tuple(ScoredAnswer(**record) for record in table.to_pylist())
+
+
+def arms_of(rows: Iterable[ScoredAnswer]) -> tuple[Arm, ...]:
+    """Arms that occur, in the order of `ARMS`."""
+    present = {row.arm for row in rows}
+    return tuple(arm for arm in ARMS if arm in present)

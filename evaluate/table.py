@@ -1,0 +1,136 @@
+"""The evaluation as a table for the terminal, with the instrument's check of itself below it."""
+
+from collections.abc import Sequence
+from math import isnan
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from .gates import Verdict
+from .result import Bytes, Cell, EvaluationResult
+from .scores import ARMS, Arm
+from .stats import Interval
+
+UNMEASURED = "–"
+
+_STYLE = {"passed": "bold green", "failed": "bold red", "inconclusive": "bold yellow"}
+
+
+def render(result: EvaluationResult) -> RenderableType:
+    """Rows by family, totals, sizes, and the self-check line."""
+    parts: list[RenderableType] = [_table(result)]
+    if any(arm not in _COLUMNS for arm in result.arms):
+        parts.append(_other_arms(result))
+    if result.bytes.latents is not None:
+        parts.append(Text(sizes_line(result)))
+    parts.append(_self_check(result))
+    if result.skipped:
+        phases = ", ".join(map(str, result.skipped))
+        parts.append(Text(f"phases skipped by flag: {phases}", style="yellow"))
+    return Group(*parts)
+
+
+def print_result(result: EvaluationResult, console: Console | None = None) -> None:
+    """Prints what `render` makes."""
+    (console or Console()).print(render(result))
+
+
+def render_verdict(verdict: Verdict) -> Text:
+    """One line: the status in colour, the reason, and what it rests on."""
+    seeds = len(set(verdict.seeds))
+    return Text.assemble(
+        (f"phase {verdict.phase}: {verdict.status}", _STYLE[verdict.status]),
+        f" — {verdict.reason} "
+        f"({verdict.documents} documents, {verdict.n} questions, {seeds} training "
+        f"{'seed' if seeds == 1 else 'seeds'})",
+    )
+
+
+_COLUMNS: tuple[Arm, ...] = ("ceiling", "floor", "compressed", "shuffled", "zero")
+
+
+def _table(result: EvaluationResult) -> Table:
+    arms = [arm for arm in _COLUMNS if arm in result.arms]
+    headers = ["n", *arms, "stale"]
+    if "compressed" in result.overall.retention:
+        headers.append("retention [95 %]")
+    # Narrow padding and no wrapping: all of it fits a terminal of 80 columns.
+    table = Table(
+        title=_title(result), title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False
+    )
+    table.add_column("family", no_wrap=True)
+    for header in headers:
+        table.add_column(header, justify="right", no_wrap=True)
+    rows = [*result.families.items()]
+    for index, (name, cell) in enumerate(rows):
+        table.add_row(*_row(name, cell, arms, result), end_section=index == len(rows) - 1)
+    table.add_row(*_row("all", result.overall, arms, result), style="bold")
+    return table
+
+
+def _title(result: EvaluationResult) -> str:
+    what = "teacher alone" if result.phase is None else f"phase {result.phase}"
+    return f"{what}: {result.documents} held-out documents, seed {result.seed}"
+
+
+def _row(name: str, cell: Cell, arms: Sequence[Arm], result: EvaluationResult) -> list[str]:
+    row = [name, str(cell.questions), *(figure(cell.accuracy[arm].point) for arm in arms)]
+    row.append(figure(cell.stale_rate[result.headline].point))
+    if kept := cell.retention.get("compressed"):
+        row.append(span(kept, 2))
+    return row
+
+
+def _other_arms(result: EvaluationResult) -> Text:
+    others = [arm for arm in ARMS if arm in result.arms and arm not in _COLUMNS]
+    return Text("also: " + ", ".join(f"{arm} {span(result.arms[arm])}" for arm in others))
+
+
+def _self_check(result: EvaluationResult) -> Text:
+    check = result.checks["shuffled_at_floor"]
+    style = {True: "green", False: "bold red", None: "yellow"}[check.passed]
+    return Text(check.message, style=style)
+
+
+def sizes_line(result: EvaluationResult) -> str:
+    """The ratio in tokens and in bytes: latents against stored states against the text."""
+    return (
+        f"ratio {figure(result.ratio, 0)}x nominal, {figure(result.tokens_per_latent)} tokens per "
+        f"latent measured; bytes a document: {bytes_line(result.bytes, result.documents)}"
+    )
+
+
+def bytes_line(sizes: Bytes, documents: int) -> str:
+    """Mean bytes a document in the three forms; says when latents outweigh the text."""
+    if sizes.latents is None or sizes.states is None or sizes.text is None:
+        return UNMEASURED
+    times = sizes.latents / sizes.text if sizes.text else float("nan")
+    return (
+        f"latents {human(sizes.latents / documents)}, "
+        f"teacher states {human(sizes.states / documents)}, "
+        f"text {human(sizes.text / documents)} (latents are {figure(times, 1)}x the text)"
+    )
+
+
+def human(size: float) -> str:
+    """Bytes in the unit that keeps them below 1,024."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024 or unit == "GiB":
+            break
+        size /= 1024
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+
+
+def figure(value: float, digits: int = 3) -> str:
+    """A figure, or a dash where there is none: unmeasured is not 0."""
+    return UNMEASURED if isnan(value) else f"{value:.{digits}f}"
+
+
+def span(interval: Interval, digits: int = 3) -> str:
+    """A figure with its interval, such as `0.512 [0.471, 0.553]`."""
+    if isnan(interval.point):
+        return UNMEASURED
+    ends = f"{figure(interval.low, digits)}, {figure(interval.high, digits)}"
+    return f"{figure(interval.point, digits)} [{ends}]"

@@ -1,0 +1,121 @@
+"""From single answers to sums per document: the columns that the bootstrap resamples."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .scores import Arm, ScoredAnswer, arms_of
+from .stats import FloatArray
+
+QUESTIONS = "questions"
+"""Column: questions asked about each document."""
+STALE_QUESTIONS = "stale_questions"
+"""Column: questions that have a replaced value."""
+
+
+def stale_column(arm: Arm) -> str:
+    """Name of the column that counts an arm's stale answers."""
+    return f"stale:{arm}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Sums per document over one choice of questions, the same for every arm."""
+
+    documents: tuple[str, ...]
+    """Document ids, sorted; row order of every column."""
+    columns: Mapping[str, FloatArray]
+    """`questions`, `stale_questions`, `<arm>` (right answers), `stale:<arm>`; each [D]."""
+
+    @property
+    def questions(self) -> FloatArray:
+        """Questions per document, [D]."""
+        return self.columns[QUESTIONS]
+
+    @property
+    def stale_questions(self) -> FloatArray:
+        """Questions per document that have a replaced value, [D]."""
+        return self.columns[STALE_QUESTIONS]
+
+
+class Answers:
+    """Scored answers as arrays: asked once, tallied many times."""
+
+    def __init__(self, rows: Sequence[ScoredAnswer]) -> None:
+        """Indexes the rows.
+
+        Raises:
+            ValueError: an arm answered a question twice, or not the questions of the other arms.
+        """
+        self.arms = arms_of(rows)
+        self.documents = tuple(sorted({row.document_id for row in rows}))
+        self._check_paired(rows)
+        position = {document: index for index, document in enumerate(self.documents)}
+        self._document = np.array([position[row.document_id] for row in rows], dtype=np.int64)
+        self._arm = np.array([row.arm for row in rows])
+        self._correct = np.array([row.correct for row in rows], dtype=np.float64)
+        self._stale = np.array([row.stale for row in rows], dtype=np.float64)
+        self._can_be_stale = np.array([row.can_be_stale for row in rows], dtype=np.float64)
+        self._family = np.array([row.family for row in rows])
+        self._bucket = np.array([row.bucket for row in rows])
+        self.families = tuple(sorted({row.family for row in rows}))
+        self.buckets = tuple(sorted({row.bucket for row in rows} - {""}))
+
+    def _check_paired(self, rows: Sequence[ScoredAnswer]) -> None:
+        asked: dict[str, set[tuple[str, str]]] = {arm: set() for arm in self.arms}
+        for row in rows:
+            key = (row.document_id, row.question_id)
+            if key in asked[row.arm]:
+                raise ValueError(f"arm {row.arm} answered {key} twice")
+            asked[row.arm].add(key)
+        for arm in self.arms:
+            if odd := asked[arm] ^ asked[self.arms[0]]:
+                raise ValueError(f"only one of {self.arms[0]}, {arm} answered {min(odd)}")
+
+    def all(self) -> Tally:
+        """Sums over all questions."""
+        return self._tally(np.ones(len(self._arm), dtype=bool))
+
+    def of_families(self, families: Sequence[str]) -> Tally:
+        """Sums over the questions of some families."""
+        return self._tally(np.isin(self._family, families))
+
+    def of_bucket(self, bucket: str) -> Tally:
+        """Sums over the questions whose evidence lies in one third of the document."""
+        return self._tally(self._bucket == bucket)
+
+    def _tally(self, chosen: NDArray[np.bool_]) -> Tally:
+        columns: dict[str, FloatArray] = {}
+        for arm in self.arms:
+            mask = chosen & (self._arm == arm)
+            columns[arm] = self._sum(self._correct, mask)
+            columns[stale_column(arm)] = self._sum(self._stale, mask)
+        first = chosen & (self._arm == self.arms[0]) if self.arms else chosen
+        columns[QUESTIONS] = self._sum(np.ones_like(self._correct), first)
+        columns[STALE_QUESTIONS] = self._sum(self._can_be_stale, first)
+        return Tally(self.documents, columns)
+
+    def _sum(self, values: FloatArray, mask: NDArray[np.bool_]) -> FloatArray:
+        return np.bincount(
+            self._document[mask], weights=values[mask], minlength=len(self.documents)
+        ).astype(np.float64)
+
+
+def pooled(tallies: Sequence[Tally]) -> Tally:
+    """Sums over several training seeds: every document weighs its mean over the seeds.
+
+    Raises:
+        ValueError: none given, or they are of different documents or arms.
+    """
+    if not tallies or any(
+        (tally.documents, tally.columns.keys()) != (tallies[0].documents, tallies[0].columns.keys())
+        for tally in tallies
+    ):
+        raise ValueError("tallies of different documents or arms cannot be pooled")
+    names = tallies[0].columns
+    return Tally(
+        tallies[0].documents,
+        {name: np.sum([tally.columns[name] for tally in tallies], axis=0) for name in names},
+    )

@@ -1,0 +1,94 @@
+from math import isnan
+
+import pytest
+
+from latentcomp.errors import LatentcompError
+from latentcomp.evaluate.compare import Comparison, ablation_drop
+from latentcomp.evaluate.gates import judge
+
+from .rows import row, simulated, table
+
+BETTER = """
+a 1 fact   compressed=1 ceiling=1 floor=0 shuffled=0
+a 2 latest compressed=1 ceiling=1 floor=0 shuffled=0
+b 1 fact   compressed=1 ceiling=1 floor=0 shuffled=0
+b 2 latest compressed=0 ceiling=1 floor=0 shuffled=0
+"""
+WORSE = """
+a 1 fact   compressed=1 ceiling=1 floor=0 shuffled=0
+a 2 latest compressed=s ceiling=1 floor=0 shuffled=0
+b 1 fact   compressed=0 ceiling=1 floor=0 shuffled=0
+b 2 latest compressed=0 ceiling=1 floor=0 shuffled=0
+"""
+
+
+def test_differences_counted_by_hand():
+    found = Comparison({1: table(BETTER)}, {1: table(WORSE)}, seed=0).measures()
+    assert found["retention_gain"].interval.point == 3 / 4 - 1 / 4
+    assert found["time_gain"].interval.point == 1 / 2  # of the two `latest` questions
+    assert found["time_gain"].interval.n == 2
+    assert found["stale_rise"].interval.point == -1 / 2
+    assert found["stale_rise"].interval.n == 2
+    assert found["retention"].interval.point == 3 / 4
+    assert found["stale_rate"].interval.point == 0
+
+
+def test_a_recipe_against_itself_gains_exactly_nothing():
+    rows = simulated(documents=12)
+    found = Comparison({1: rows}, {1: rows}, seed=0, resamples=200).retention_gain()
+    assert (found.interval.low, found.interval.point, found.interval.high) == (0, 0, 0)
+
+
+def test_seeds_are_pooled_and_each_stands_alone():
+    runs = {1: table(BETTER), 2: table(WORSE)}
+    found = Comparison(runs, {7: table(WORSE), 8: table(WORSE)}, seed=0).retention_gain()
+    assert found.by_seed == (0.5, 0.0)
+    assert found.interval.point == 0.25
+    assert found.interval.clusters == 2  # documents, not documents x seeds
+
+
+@pytest.mark.parametrize(
+    ("runs", "reference", "words"),
+    [
+        ({}, {}, "training seeds"),
+        ({1: [row()]}, {}, "training seeds"),
+        ({1: [row()]}, {1: [row(document="other")]}, "asked on one side only"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_line(runs, reference, words):
+    with pytest.raises(LatentcompError, match=words) as caught:
+        Comparison(runs, reference, seed=0)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_comparison_can_pass_and_fail_a_gate():
+    def runs(chance, documents=400):
+        return {
+            seed: simulated(documents=documents, seed=seed, compressed=chance) for seed in range(3)
+        }
+
+    # One draw of the reference arms per seed: ceiling and floor are the same on both sides.
+    strong, weak = runs(0.7), runs(0.5)
+    up = Comparison(strong, weak, seed=0, resamples=300).evidence(tokens_per_latent=3.98)
+    down = Comparison(weak, strong, seed=0, resamples=300).evidence(tokens_per_latent=3.98)
+    assert judge(2, up).status == "passed"
+    assert judge(2, down).status == "failed"
+    assert judge(2, up).seeds == (0, 1, 2)
+
+
+def test_ablations_widen_with_their_number():
+    full = {1: simulated(documents=40, compressed=0.8, seed=1)}
+    same = {1: simulated(documents=40, compressed=0.7, seed=1)}
+    one = ablation_drop(full, {"mix": same}, seed=0, resamples=500).interval
+    many = ablation_drop(full, {f"part {i}": same for i in range(8)}, seed=0, resamples=500)
+    assert many.interval.point == one.point
+    assert many.interval.high - many.interval.low > one.high - one.low
+    assert many.interval.confidence == pytest.approx(0.95)
+    with pytest.raises(ValueError, match="no ablations"):
+        ablation_drop(full, {}, seed=0)
+
+
+def test_a_comparison_without_time_questions_has_no_time_gain():
+    rows = simulated(documents=5, families=("fact",))
+    found = Comparison({1: rows}, {1: rows}, seed=0, resamples=100).measures()
+    assert isnan(found["time_gain"].interval.point)

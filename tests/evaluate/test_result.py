@@ -1,0 +1,193 @@
+import json
+from math import isnan, nan
+
+import pytest
+from pydantic import BaseModel
+
+from latentcomp.errors import LatentcompError
+from latentcomp.evaluate.gates import judge
+from latentcomp.evaluate.result import EvaluationResult, Sizes
+from latentcomp.evaluate.samples import choose_samples
+from latentcomp.evaluate.scores import score_answer
+from latentcomp.store.records import Chunk, Document, Question
+
+from .rows import row, simulated, table
+
+CONTRACT = [
+    "accuracy",
+    "by_family",
+    "ceiling",
+    "floor",
+    "shuffled",
+    "zero",
+    "stale_rate",
+    "retention",
+    "retention_low",
+    "retention_high",
+    "ratio",
+    "documents",
+    "questions",
+    "seed",
+    "provenance",
+]
+SIZES = Sizes(tokens=1320, latents=332, latent_bytes=84992, state_bytes=1013760, text_bytes=4000)
+
+
+def result(rows=None, **changes):
+    fields = {"seed": 5, "phase": 4, "ratio": 4.0, "sizes": SIZES, "training_seeds": (1,)}
+    return EvaluationResult.from_scores(
+        simulated() if rows is None else rows, **{**fields, "resamples": 300, **changes}
+    )
+
+
+def test_json_has_the_keys_that_programs_read():
+    written = json.loads(result().to_json())
+    assert [key for key in CONTRACT if key not in written] == []
+    assert {"arms", "by_bucket", "tokens_per_latent", "bytes", "checks"} <= written.keys()
+    assert written["bytes"] == {"latents": 84992, "states": 1013760, "text": 4000}
+    assert written["checks"].keys() == {"shuffled_at_floor"}
+    assert all(isinstance(value, float) for value in written["by_family"].values())
+
+
+def test_figures_are_those_of_the_rows():
+    rows = table(
+        """
+        a 1 fact   compressed=1 ceiling=1 floor=0 shuffled=0 zero=0
+        a 2 latest compressed=s ceiling=1 floor=0 shuffled=0 zero=0
+        b 1 fact   compressed=1 ceiling=1 floor=1 shuffled=1 zero=0
+        b 2 latest compressed=1 ceiling=0 floor=0 shuffled=0 zero=0
+        """
+    )
+    found = result(rows)
+    assert (found.accuracy, found.ceiling, found.floor) == (3 / 4, 3 / 4, 1 / 4)
+    assert (found.shuffled, found.zero) == (1 / 4, 0)
+    assert (found.retention, found.stale_rate) == (1.0, 1 / 2)
+    assert found.by_family == {"fact": 1.0, "latest": 0.5}
+    assert (found.documents, found.questions) == (2, 4)
+    assert found.tokens_per_latent == pytest.approx(3.976, abs=1e-3)
+    assert found.families["latest"].stale_rate["compressed"].n == 2
+    assert isnan(found.families["fact"].stale_rate["compressed"].point)
+
+
+def test_nan_is_null_and_comes_back(tmp_path):
+    found = result(
+        [row(arm=arm, document=d) for arm in ("compressed", "ceiling", "floor") for d in "ab"]
+    )
+    path = tmp_path / "phases" / "4" / "evaluation.json"
+    found.write(path)
+    text = path.read_text()
+    assert "NaN" not in text
+    assert json.loads(text)["retention"] is None
+    assert json.loads(text)["shuffled"] is None
+    again = EvaluationResult.read(path)
+    assert isnan(again.retention) and isnan(again.families["fact"].retention["compressed"].point)
+    assert again.to_json() == text
+
+
+def test_retention_carries_its_interval():
+    found = result()
+    kept = found.overall.retention["compressed"]
+    assert (found.retention, found.retention_low, found.retention_high) == (
+        kept.point,
+        kept.low,
+        kept.high,
+    )
+    assert kept.low < kept.point < kept.high
+    assert kept.seed == 5 and kept.resamples == 300 and kept.clusters == 60
+
+
+@pytest.mark.parametrize(
+    ("shuffled", "passed", "words"),
+    [(0.1, True, "self-check holds"), (0.4, False, "SELF-CHECK FAILED")],
+)
+def test_self_check(shuffled, passed, words):
+    check = result(simulated(documents=150, shuffled=shuffled)).checks["shuffled_at_floor"]
+    assert check.passed is passed
+    assert words in check.message
+
+
+def test_self_check_is_open_where_it_cannot_be_made():
+    rows = simulated(documents=1)
+    assert result(rows).checks["shuffled_at_floor"].passed is None
+    without = [r for r in simulated() if r.arm != "shuffled"]
+    assert result(without).checks["shuffled_at_floor"].passed is None
+
+
+def test_the_teacher_alone_has_accuracy_and_no_retention():
+    rows = [r for r in simulated() if r.arm in ("ceiling", "floor")]
+    found = EvaluationResult.from_scores(rows, seed=1, headline="ceiling", resamples=100)
+    assert found.accuracy == found.ceiling > 0.9
+    assert found.by_family.keys() == {"fact", "relation", "latest", "when"}
+    assert isnan(found.retention) and isnan(found.ratio) and isnan(found.shuffled)
+    assert found.phase is None and found.bytes.latents is None
+
+
+def test_no_questions_is_one_line():
+    with pytest.raises(LatentcompError, match="no questions") as caught:
+        result([])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"accuracy": "high"}', "[1]"])
+def test_damaged_files_are_one_line(tmp_path, text):
+    path = tmp_path / "evaluation.json"
+    path.write_text(text)
+    with pytest.raises(LatentcompError, match="evaluation.json: not a EvaluationResult") as caught:
+        EvaluationResult.read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file_says_what_to_run(tmp_path):
+    with pytest.raises(LatentcompError, match="run `latentcomp evaluate` first"):
+        EvaluationResult.read(tmp_path / "evaluation.json")
+
+
+def test_provenance_may_be_a_record_or_a_mapping():
+    class Record(BaseModel):
+        commit: str
+        factor: float = nan
+
+    assert result(provenance=Record(commit="abc")).provenance["commit"] == "abc"
+    assert result(provenance={"commit": "abc"}).provenance == {"commit": "abc"}
+
+
+def test_evidence_feeds_the_gate():
+    rows = simulated(documents=250, compressed=0.75)
+    assert judge(4, result(rows).evidence()).status == "passed"
+    few = judge(4, result(simulated(documents=20)).evidence())
+    assert few.status == "inconclusive" and few.documents == 20
+    weak = judge(4, result(simulated(documents=250, compressed=0.2)).evidence())
+    assert weak.status == "failed"
+    leaky = judge(4, result(simulated(documents=250, compressed=0.75, shuffled=0.3)).evidence())
+    assert leaky.status == "inconclusive"
+
+
+def documents():
+    chunks = (Chunk(0, "Ada lives in Rome."), Chunk(1, "Ada lives in Oslo."))
+    asked = (
+        Question("1", "latest", "Where?", "Oslo", ("Rome",), (1,)),
+        Question("2", "fact", "Who?", "Ada", (), (0, 1)),
+    )
+    return [Document(f"d{index}", chunks, asked) for index in range(5)]
+
+
+def test_samples_are_drawn_by_seed_from_every_family():
+    rows = [
+        score_answer(document.document_id, question, arm, "Rome")
+        for document in documents()
+        for question in document.questions
+        for arm in ("compressed", "ceiling")
+    ]
+    drawn = choose_samples(rows, documents(), seed=1, per_family=2)
+    assert [sample.family for sample in drawn] == ["fact", "fact", "latest", "latest"]
+    assert drawn == choose_samples(rows, documents(), seed=1, per_family=2)
+    assert len({(sample.document_id, sample.question_id) for sample in drawn}) == 4
+    latest = drawn[2]
+    assert latest.evidence == ("Ada lives in Oslo.",)
+    assert latest.answers["compressed"].stale and not latest.answers["compressed"].correct
+    assert result(samples=drawn).samples == drawn
+
+
+def test_samples_skip_questions_that_nobody_answered():
+    rows = [score_answer("d1", documents()[1].questions[0], "compressed", "Oslo")]
+    assert [s.document_id for s in choose_samples(rows, documents(), seed=0)] == ["d1"]

@@ -1,0 +1,98 @@
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from latentcomp.evaluate.gates import judge
+from latentcomp.evaluate.result import EvaluationResult, Sizes
+from latentcomp.evaluate.table import bytes_line, human, print_result, render_verdict
+
+from .rows import simulated
+
+FAMILIES = ("structure", "original", "latest", "two_hop")
+SIZES = Sizes(tokens=1320, latents=332, latent_bytes=84992, state_bytes=1013760, text_bytes=4000)
+
+
+def result(**changes):
+    rows = simulated(documents=80, families=FAMILIES, **changes)
+    return EvaluationResult.from_scores(
+        rows, seed=5, phase=4, ratio=4, sizes=SIZES, training_seeds=(1,), resamples=300
+    )
+
+
+def printed(found, width=80, color=None):
+    out = StringIO()
+    console = Console(file=out, width=width, color_system=color, force_terminal=bool(color))
+    print_result(found, console)
+    return out.getvalue()
+
+
+def test_table_says_everything_in_80_columns():
+    found = result()
+    text = printed(found)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    for word in (*FAMILIES, "all", "ceiling", "floor", "compressed", "shuffled", "zero", "stale"):
+        assert word in text
+    last = next(line for line in text.splitlines() if line.strip().startswith("all"))
+    assert last.split()[1] == "640"
+    assert f"{found.retention:.2f} [{found.retention_low:.2f}, {found.retention_high:.2f}]" in last
+    assert f"{found.accuracy:.3f}" in last
+
+
+def test_sizes_are_in_tokens_and_in_bytes():
+    flat = " ".join(printed(result()).split())
+    assert "3.976 tokens per latent" in flat
+    assert "latents are 21.2x the text" in flat
+    assert bytes_line(result().bytes, 1) == (
+        "latents 83.0 KiB, teacher states 990.0 KiB, text 3.9 KiB (latents are 21.2x the text)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("shuffled", "style", "words"),
+    [(0.1, "\x1b[32m", "self-check holds"), (0.5, "\x1b[1;31m", "SELF-CHECK FAILED")],
+)
+def test_self_check_is_green_or_red_and_says_so(shuffled, style, words):
+    assert style + words in printed(result(shuffled=shuffled), color="standard")
+
+
+def test_what_was_not_measured_is_a_dash_and_not_zero():
+    rows = [r for r in simulated(documents=4, families=("fact",)) if r.arm in ("ceiling", "floor")]
+    found = EvaluationResult.from_scores(rows, seed=1, headline="ceiling", resamples=50)
+    text = printed(found)
+    assert "teacher alone" in text and "retention" not in text and "–" in text
+    assert "compressed" not in text
+
+
+def test_optional_arms_and_skipped_phases_are_named():
+    rows = simulated(documents=6)
+    rows += [
+        type(r)(**{**{f: getattr(r, f) for f in r.__slots__}, "arm": "summary"})
+        for r in rows
+        if r.arm == "floor"
+    ]
+    found = EvaluationResult.from_scores(rows, seed=1, skipped=(1, 2, 3), resamples=50)
+    text = printed(found)
+    assert "also: summary" in text
+    assert "skipped by flag: 1, 2, 3" in text
+
+
+def test_verdict_line():
+    line = render_verdict(judge(4, result().evidence())).plain
+    assert line.startswith("phase 4: inconclusive — 80 documents, the plan asks for at least 200")
+    assert "1 training seed)" in line
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (5 * 1024**2, "5.0 MiB"),
+        (3e13, "27939.7 GiB"),
+    ],
+)
+def test_human(size, text):
+    assert human(size) == text
