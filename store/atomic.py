@@ -99,16 +99,22 @@ def write_json(path: Path, obj: Any) -> None:  # noqa: ANN401  any JSON value
     write_text(path, json_text(obj))
 
 
-def write_parquet(path: Path, table: pa.Table, row_group_size: int | None = None) -> None:
+def write_parquet(path: Path, table: pa.Table) -> None:
     """Write a table as Parquet (zstd, page checksums) atomically. Raises: StoreError."""
+    write_parquet_groups(path, [table])
+
+
+def write_parquet_groups(path: Path, groups: Sequence[pa.Table]) -> None:
+    """As `write_parquet`, every table its own row group, for readers that want only some.
+
+    Raises:
+        StoreError: the disk is full, the folder is read-only, and so on.
+    """
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        table,
-        sink,
-        compression="zstd",
-        write_page_checksum=True,
-        row_group_size=row_group_size,
-    )
+    schema = groups[0].schema
+    with pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True) as writer:
+        for group in groups:
+            writer.write_table(group, row_group_size=max(1, len(group)))
     write_parts(path, [memoryview(sink.getvalue())])
 
 

@@ -1,0 +1,71 @@
+"""Codec presets: how the bytes of one inner chunk are squeezed, in terms plain Zarr knows.
+
+Whatever the preset, a CRC32C follows every inner chunk (`store.shards` appends it).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numcodecs import blosc, zstd
+
+from .schema import CodecName
+
+_LEVEL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """One preset for chunks of one size."""
+
+    name: CodecName
+    item_bytes: int
+    """Bytes of one stored value; what the byte split splits."""
+    chunk_bytes: int
+    """Bytes of a chunk before encoding."""
+
+    @property
+    def zarr(self) -> list[dict[str, Any]]:
+        """The Zarr v3 codecs between `bytes` and `crc32c`, as in zarr.json."""
+        if self.name == "raw":
+            return []
+        if self.name == "zstd":
+            return [{"name": "zstd", "configuration": {"level": _LEVEL, "checksum": False}}]
+        configuration = {
+            "cname": "zstd",
+            "clevel": _LEVEL,
+            "shuffle": "shuffle",
+            "typesize": self.item_bytes,
+            "blocksize": self.chunk_bytes,
+        }
+        return [{"name": "blosc", "configuration": configuration}]
+
+    def encode(self, chunk: bytes) -> bytes:
+        """Squeeze `chunk_bytes` bytes; the same bytes in give the same bytes out."""
+        if self.name == "raw":
+            return chunk
+        if self.name == "zstd":
+            return bytes(zstd.compress(chunk, _LEVEL))
+        # One block per chunk: the exponents get a literal table of their own only where zstd's
+        # 128 KiB blocks do not mix them with mantissas, and Blosc's threads cannot reorder one.
+        return bytes(
+            blosc.compress(
+                np.frombuffer(chunk, f"u{self.item_bytes}"),  # Blosc splits by the item size
+                b"zstd",
+                _LEVEL,
+                blosc.SHUFFLE,
+                self.chunk_bytes,
+            )
+        )
+
+    def decode(self, data: bytes) -> bytes:
+        """Undo `encode`.
+
+        Raises:
+            RuntimeError: the bytes are not what `encode` gives.
+        """
+        if self.name == "raw":
+            return data
+        if self.name == "zstd":
+            return bytes(zstd.decompress(data))
+        return bytes(blosc.decompress(data))

@@ -1,0 +1,68 @@
+"""How logical floating point types lie in the store: as plain integers, bit for bit.
+
+Zarr has no bfloat16 that zarr-python can open, so every array holds unsigned integers and says
+in its attributes what the bits mean.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from .schema import DtypeName
+
+Bits = npt.NDArray[np.unsignedinteger]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDtype:
+    """The integer form of one floating point type."""
+
+    name: DtypeName
+    torch_dtype: torch.dtype
+    zarr: str
+    """Zarr data type of the stored integers."""
+    numpy: str
+    """The same for numpy, little-endian."""
+    sentinel: int
+    """Fill value: a NaN that no arithmetic makes, so missing data can never pass as zeros."""
+    exponent: int
+    """Exponent bits; all of them set means infinity or NaN."""
+    magnitude: int
+    """All bits but the sign; magnitudes compare like integers."""
+
+    @property
+    def item_bytes(self) -> int:
+        """Bytes of one value."""
+        return np.dtype(self.numpy).itemsize
+
+    def to_bits(self, states: torch.Tensor) -> Bits:
+        """The stored integers of a tensor of any floating type and device, same shape."""
+        signed = torch.int16 if self.item_bytes == 2 else torch.int32
+        exact = states.detach().to(device="cpu", dtype=self.torch_dtype).contiguous()
+        bits: Bits = exact.view(signed).numpy().view(self.numpy)
+        return bits
+
+    def to_tensor(self, bits: Bits) -> torch.Tensor:
+        """The tensor that stored integers stand for, sharing their memory."""
+        signed = "<i2" if self.item_bytes == 2 else "<i4"
+        return torch.from_numpy(bits.view(signed)).view(self.torch_dtype)
+
+    def to_float32(self, bits: Bits) -> npt.NDArray[np.float32]:
+        """The values as float32, exactly."""
+        if self.name == "bfloat16":
+            return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
+        return bits.view("<f2" if self.name == "float16" else "<f4").astype(np.float32, copy=False)
+
+    def all_finite(self, bits: Bits) -> bool:
+        """True if no value is NaN or infinite."""
+        return not bits.size or int((bits & self.magnitude).max()) < self.exponent
+
+
+_ALL = (
+    StoredDtype("bfloat16", torch.bfloat16, "uint16", "<u2", 0x7FC1, 0x7F80, 0x7FFF),
+    StoredDtype("float16", torch.float16, "uint16", "<u2", 0x7E01, 0x7C00, 0x7FFF),
+    StoredDtype("float32", torch.float32, "uint32", "<u4", 0x7FC00001, 0x7F800000, 0x7FFFFFFF),
+)
+DTYPES: dict[str, StoredDtype] = {dtype.name: dtype for dtype in _ALL}

@@ -1,0 +1,133 @@
+"""Where things lie in a store folder, and the Zarr metadata that describes them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .codecs import Codec
+from .dtypes import DTYPES, StoredDtype
+from .schema import Manifest
+from .shards import Grid
+
+MANIFEST = "manifest.json"
+SEAL = "seal.json"
+LOCK = ".lock"
+DOCUMENTS = "documents.parquet"
+CHUNKS = "chunks.parquet"
+LEDGER = "ledger.parquet"
+LEDGER_FOLDER = "ledger"
+STATES, TOKENS, STATISTICS = "states", "token_ids", "statistics"
+
+TOKEN_SENTINEL = 2**32 - 1
+"""Fill value of the token ids; no vocabulary reaches it."""
+STATISTICS_ROWS = ("sum", "sum_of_squares", "max_abs")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A manifest plus the number of tokens: enough to know every file of the store."""
+
+    manifest: Manifest
+    tokens: int
+
+    @property
+    def dtype(self) -> StoredDtype:
+        """How the states' bits are to be read."""
+        return DTYPES[self.manifest.dtype]
+
+    @property
+    def hidden(self) -> int:
+        """Width of a state."""
+        return self.manifest.teacher.hidden_size
+
+    @property
+    def shards(self) -> int:
+        """Number of shards."""
+        return -(-self.tokens // self.manifest.shard_tokens)
+
+    @property
+    def states(self) -> Grid:
+        """Geometry of the states: [tokens, layers, hidden]."""
+        return self._grid(len(self.manifest.layers), self.hidden, self.dtype.item_bytes)
+
+    @property
+    def token_ids(self) -> Grid:
+        """Geometry of the token ids: [tokens]."""
+        return self._grid(1, 1, 4, raw=True)
+
+    def shard_files(self, shard: int) -> tuple[str, str, str]:
+        """States, token ids and statistics of one shard, relative to the store."""
+        return (
+            f"{STATES}/c/{shard}/0/0",
+            f"{TOKENS}/c/{shard}",
+            f"{STATISTICS}/c/{shard}/0/0/0",
+        )
+
+    def metadata(self) -> dict[str, Any]:
+        """Path -> content of every zarr.json."""
+        blocks = [layer.blocks_completed for layer in self.manifest.layers]
+        attributes = {"logical_dtype": self.manifest.dtype, "blocks_completed": blocks}
+        group = {"zarr_format": 3, "node_type": "group", "attributes": {"format": "latentcomp"}}
+        shape = [self.tokens, len(blocks), self.hidden]
+        states = self._sharded(self.states, shape, self.dtype.zarr, self.dtype.sentinel, attributes)
+        ids = self._sharded(self.token_ids, [self.tokens], "uint32", TOKEN_SENTINEL, {})
+        return {
+            "zarr.json": group,
+            f"{STATES}/zarr.json": states | {"dimension_names": ["token", "layer", "hidden"]},
+            f"{TOKENS}/zarr.json": ids | {"dimension_names": ["token"]},
+            f"{STATISTICS}/zarr.json": self._statistics(blocks),
+        }
+
+    def _grid(self, columns: int, width: int, item_bytes: int, raw: bool = False) -> Grid:
+        made = self.manifest
+        row = width * item_bytes
+        codec = Codec("raw" if raw else made.codec, item_bytes, made.chunk_tokens * row)
+        return Grid(self.tokens, columns, row, made.chunk_tokens, made.shard_tokens, codec)
+
+    def _sharded(
+        self, grid: Grid, shape: list[int], data_type: str, fill: int, attributes: dict[str, Any]
+    ) -> dict[str, Any]:
+        inner = [grid.chunk_tokens, 1, *shape[2:]][: len(shape)]
+        sharding = {
+            "chunk_shape": inner,
+            "codecs": [_LITTLE, *grid.codec.zarr, _CRC32C],
+            "index_codecs": [_LITTLE, _CRC32C],
+            "index_location": "end",
+        }
+        codecs = [{"name": "sharding_indexed", "configuration": sharding}]
+        outer = [grid.shard_tokens, *shape[1:]]
+        return _array(shape, data_type, outer, fill, codecs) | {"attributes": attributes}
+
+    def _statistics(self, blocks: list[int]) -> dict[str, Any]:
+        chunk = [1, len(blocks), len(STATISTICS_ROWS), self.hidden]
+        array = _array(
+            [self.shards, *chunk[1:]], "float64", chunk, "NaN", [dict(_LITTLE), dict(_CRC32C)]
+        )
+        return array | {
+            "attributes": {"rows": list(STATISTICS_ROWS), "blocks_completed": blocks},
+            "dimension_names": ["shard", "layer", "row", "hidden"],
+        }
+
+
+_LITTLE: dict[str, Any] = {"name": "bytes", "configuration": {"endian": "little"}}
+_CRC32C: dict[str, Any] = {"name": "crc32c"}
+
+
+def _array(
+    shape: list[int], data_type: str, chunk: list[int], fill: int | str, codecs: list[Any]
+) -> dict[str, Any]:
+    return {
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": shape,
+        "data_type": data_type,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": chunk}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "fill_value": fill,
+        "codecs": codecs,
+    }
+
+
+def is_store(path: Path) -> bool:
+    """True if a store was at least begun here."""
+    return (path / MANIFEST).is_file()

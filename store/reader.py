@@ -1,0 +1,236 @@
+"""Reading a store: random access by document, only the layers asked for, every chunk checked."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..errors import StoreError
+from . import ledger, seal
+from .layout import MANIFEST, SEAL, Layout, is_store
+from .schema import Integers, Manifest
+from .shard_file import ShardFile, Verified
+from .shards import Bytes2D, Grid
+from .statistics import LayerStatistics
+from .tables import DocumentRow, DocumentTable
+from .writer import manifest_sha256
+
+_OPEN_SHARDS = 256
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class DocumentFeatures:
+    """The states of one document with what every token is."""
+
+    document_id: str
+    states: torch.Tensor
+    """[tokens, layers, hidden] in the stored dtype. A view that lies layer by layer in memory:
+    `states[:, i]` is contiguous, the whole is not unless there is one layer."""
+    token_ids: torch.Tensor
+    """int64 [tokens]"""
+    chunk_index: torch.Tensor
+    """int64 [tokens] chunk of every token."""
+    day: torch.Tensor
+    """int64 [tokens] day of its chunk, -1 for none."""
+    bucket: torch.Tensor
+    """int64 [tokens] third of the document that its chunk lies in: 0 early, 1 middle, 2 late."""
+    chunks: int
+    """Number of chunks."""
+
+
+class FeatureStore:
+    """A store opened for reading. Threads may share it; spawned workers get their own by pickle
+    of the path alone."""
+
+    def __init__(
+        self, path: Path | str, *, allow_partial: bool = False, check: str = "first"
+    ) -> None:
+        """Open a store; the time this takes does not grow with its size.
+
+        Args:
+            path: folder of the store.
+            allow_partial: open a store that is still being written, too, with the documents
+                that were committed when it was opened.
+            check: `first` checks a chunk's CRC32C when this process first reads it, `always`
+                every time.
+
+        Raises:
+            StoreError: no store, an unfinished one, or a damaged one.
+        """
+        if check not in ("first", "always"):
+            raise ValueError(f"check must be 'first' or 'always', not {check!r}")
+        self.path = Path(path)
+        self._arguments = (self.path, allow_partial, check)
+        self._always = check == "always"
+        if not is_store(self.path):
+            raise StoreError(f"{self.path}: no feature store here: write one with `extract`")
+        self.manifest: Manifest = ledger.read_sealed(self.path / MANIFEST, Manifest)
+        self.complete: bool = (self.path / SEAL).exists()
+        """True if the store is finished."""
+        if not self.complete and not allow_partial:
+            raise StoreError(
+                f"{self.path}: this store is not finished: run the same `extract` command again"
+            )
+        self._owner = manifest_sha256(self.manifest)
+        self._lock = threading.Lock()
+        self._open: OrderedDict[tuple[str, int], ShardFile] = OrderedDict()
+        self._verified: dict[tuple[str, int], Verified] = {}
+        self._table = DocumentTable(self.path)
+        self._columns = {layer.blocks_completed: i for i, layer in enumerate(self.manifest.layers)}
+        self._open_complete() if self.complete else self._open_partial()
+
+    def __reduce__(self) -> tuple[Callable[..., FeatureStore], tuple[Path, bool, str]]:
+        return _reopen, self._arguments
+
+    def __len__(self) -> int:
+        return self._table.documents if self._visible is None else len(self._visible)
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """`blocks_completed` of every stored layer, ascending."""
+        return tuple(self._columns)
+
+    @property
+    def document_ids(self) -> tuple[str, ...]:
+        """Id of every document, in the order of the store. Raises: StoreError."""
+        ids = self._table.document_ids()
+        return ids if self._visible is None else tuple(ids[i] for i in self._visible)
+
+    @property
+    def lengths(self) -> Integers:
+        """[documents] tokens of every document. Raises: StoreError."""
+        lengths = np.diff(self._table.bounds())
+        return lengths if self._visible is None else lengths[self._visible]
+
+    def order(self, seed: int, epoch: int) -> Integers:
+        """[documents] a permutation of the documents: the same for the same seed and epoch,
+        on any machine and numpy version."""
+        words = np.random.Philox(key=np.array([seed, epoch], np.uint64)).random_raw(len(self))
+        return np.argsort(words, kind="stable").astype(np.int64)
+
+    def read(self, index: int, layers: Sequence[int] | None = None) -> DocumentFeatures:
+        """One document.
+
+        Args:
+            index: of the document, 0 .. len - 1.
+            layers: which layers, by blocks completed, in the order wanted; None for all.
+
+        Raises:
+            StoreError: a layer is not in the store; data is missing or damaged (names document,
+                layer and shard).
+            IndexError: no such document.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"document {index} of {len(self)}")
+        row = self._table.row(index if self._visible is None else int(self._visible[index]))
+        wanted = self.layers if layers is None else tuple(layers)
+        counts = np.diff(row.spans)
+        return DocumentFeatures(
+            document_id=row.document_id,
+            states=self._states(row, wanted),
+            token_ids=self._token_ids(row),
+            chunk_index=torch.from_numpy(np.repeat(np.arange(len(counts)), counts)),
+            day=torch.from_numpy(np.repeat(row.days, counts)),
+            bucket=torch.from_numpy(np.repeat(row.buckets, counts).astype(np.int64)),
+            chunks=len(counts),
+        )
+
+    def _states(self, row: DocumentRow, layers: tuple[int, ...]) -> torch.Tensor:
+        grid, dtype = self._layout.states, self._layout.dtype
+        out = np.empty((len(layers), row.tokens, grid.row_bytes), np.uint8)
+        for target, layer in zip(out, layers, strict=True):
+            where = f"document {row.document_id!r}, layer after {layer} blocks"
+            self._fill("states", grid, self._column(layer), row, target, where)
+        bits = out.view(dtype.numpy)
+        return dtype.to_tensor(bits).permute(1, 0, 2)
+
+    def _column(self, layer: int) -> int:
+        column = self._columns.get(layer)
+        if column is None:
+            raise StoreError(
+                f"{self.path}: no layer after {layer} blocks in this store: "
+                f"it has {', '.join(map(str, self.layers))}"
+            )
+        return column
+
+    def _token_ids(self, row: DocumentRow) -> torch.Tensor:
+        out = np.empty((row.tokens, 4), np.uint8)
+        where = f"document {row.document_id!r}, token ids"
+        self._fill("token_ids", self._layout.token_ids, 0, row, out, where)
+        return torch.from_numpy(out.view("<u4").reshape(-1).astype(np.int64))
+
+    def _fill(
+        self, array: str, grid: Grid, column: int, row: DocumentRow, out: Bytes2D, where: str
+    ) -> None:
+        done = 0
+        while done < row.tokens:
+            shard, within = divmod(row.first_token + done, grid.shard_tokens)
+            rows = min(row.tokens - done, grid.shard_tokens - within)
+            try:
+                file = self._shard(array, grid, shard)
+                file.read_rows(column, within, out[done : done + rows])
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or str(error)
+                raise ledger.damaged(self.path, f"{where}, shard {shard}", reason) from error
+            done += rows
+
+    def _shard(self, array: str, grid: Grid, shard: int) -> ShardFile:
+        key = (array, shard)
+        with self._lock:
+            file = self._open.get(key)
+            if file is None:
+                name = self._layout.shard_files(shard)[array == "token_ids"]
+                file = ShardFile(
+                    self.path / name, grid, self._owner, shard, self._bitmap(key, grid)
+                )
+                self._open[key] = file
+                if len(self._open) > _OPEN_SHARDS:
+                    self._open.popitem(last=False)
+            self._open.move_to_end(key)
+        return file
+
+    def _bitmap(self, key: tuple[str, int], grid: Grid) -> Verified | None:
+        if self._always:
+            return None
+        # Kept when the file is closed, so that a chunk is checked once per process.
+        fresh = np.zeros((grid.used_chunks(key[1]), grid.columns), np.bool_)
+        return self._verified.setdefault(key, fresh)
+
+    def _open_complete(self) -> None:
+        sealed = seal.read_seal(self.path)
+        self._layout = Layout(self.manifest, sealed.tokens)
+        self._visible: Integers | None = None
+        self.statistics: tuple[LayerStatistics, ...] = sealed.statistics
+        if sealed.documents != self._table.documents:
+            raise ledger.damaged(self.path, "documents.parquet", "another number of documents")
+
+    def _open_partial(self) -> None:
+        bounds = self._table.bounds()
+        self._layout = Layout(self.manifest, int(bounds[-1]))
+        try:
+            records = list(ledger.committed(self.path).values())
+        except StoreError:
+            if not (self.path / SEAL).exists():
+                raise
+            records = []
+        if (self.path / SEAL).exists():  # it was finished in between, and the records are gone
+            self.complete = True
+            self._open_complete()
+            return
+        done = np.zeros(self._layout.shards, np.int64)
+        done[[record.shard for record in records]] = 1
+        before = np.cumsum([0, *done])
+        size = self.manifest.shard_tokens
+        first, last = bounds[:-1] // size, (bounds[1:] - 1) // size
+        self._visible = np.flatnonzero(before[last + 1] - before[first] == last - first + 1)
+        self.statistics = seal.combine(self.path, self._layout, records) if records else ()
+
+
+def _reopen(path: Path, allow_partial: bool, check: str) -> FeatureStore:
+    return FeatureStore(path, allow_partial=allow_partial, check=check)

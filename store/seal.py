@@ -1,0 +1,83 @@
+"""The last file of a store: counts, fingerprints and statistics. Its presence means complete."""
+
+import shutil
+from pathlib import Path
+from typing import Literal
+
+from . import ledger, statistics
+from .atomic import disk_errors
+from .layout import CHUNKS, DOCUMENTS, LEDGER, LEDGER_FOLDER, MANIFEST, SEAL, Layout
+from .ledger import FileRecord, ShardRecord
+from .schema import FORMAT_VERSION, Record
+from .statistics import Doubles, LayerStatistics
+
+
+class Seal(Record):
+    """What a finished store is made of, besides its shards, which the ledger lists."""
+
+    format_version: Literal[1] = FORMAT_VERSION
+    documents: int
+    chunks: int
+    tokens: int
+    shards: int
+    shard_bytes: int
+    """Bytes of all shard files: states, token ids and statistics."""
+    files: tuple[FileRecord, ...]
+    """Every other file but the seal itself, by path."""
+    statistics: tuple[LayerStatistics, ...]
+    """One per layer, in the order of the manifest."""
+
+
+def write_seal(store: Path, layout: Layout, documents: int, chunks: int) -> Seal:
+    """Finish a store of which every shard is committed.
+
+    Raises:
+        StoreError: the disk is full and so on, or a committed file is gone or damaged.
+    """
+    records = list(ledger.committed(store).values())
+    ledger.write_table(store, records)
+    names = sorted([MANIFEST, DOCUMENTS, CHUNKS, LEDGER, *layout.metadata()])
+    with disk_errors(store):
+        files = tuple(ledger.fingerprint(store, name) for name in names)
+    seal = Seal(
+        documents=documents,
+        chunks=chunks,
+        tokens=layout.tokens,
+        shards=layout.shards,
+        shard_bytes=sum(file.bytes for record in records for file in record.files),
+        files=files,
+        statistics=combine(store, layout, records),
+    )
+    ledger.write_sealed(store / SEAL, seal)
+    remove_records(store)
+    return seal
+
+
+def read_seal(store: Path) -> Seal:
+    """Read the seal of a finished store. Raises: StoreError."""
+    return ledger.read_sealed(store / SEAL, Seal)
+
+
+def remove_records(store: Path) -> None:
+    """Drop the per-shard records, which the ledger table of a sealed store replaces."""
+    with disk_errors(store):
+        if (store / LEDGER_FOLDER).exists():
+            shutil.rmtree(store / LEDGER_FOLDER)
+
+
+def combine(store: Path, layout: Layout, records: list[ShardRecord]) -> tuple[LayerStatistics, ...]:
+    """Statistics over the tokens of the given shards. Raises: StoreError."""
+    partials = [read_partial(store, layout, record.shard) for record in records]
+    tokens = sum(record.tokens for record in records)
+    return statistics.summarise(layout.manifest.layers, tokens, partials)
+
+
+def read_partial(store: Path, layout: Layout, shard: int) -> Doubles:
+    """The partial sums of one shard: [layers, 3, hidden]. Raises: StoreError."""
+    path = store / layout.shard_files(shard)[2]
+    with disk_errors(path):
+        data = path.read_bytes()
+    try:
+        return statistics.decode(data, len(layout.manifest.layers), layout.hidden)
+    except ValueError as error:
+        raise ledger.damaged(store, f"statistics of shard {shard}", str(error)) from error

@@ -1,0 +1,151 @@
+"""One shard file of the `sharding_indexed` codec, written and read without Zarr's machinery.
+
+A shard begins with a header that Zarr skips (the index never points at it): it names the store
+and the shard, so a file in the wrong place is noticed on its first read. Then come chunks of
+[chunk_tokens, 1, width] values, each followed by its CRC32C, then the index of (offset, bytes)
+pairs with a CRC32C of its own. Chunks lie layer by layer, so that a document of one layer is one
+contiguous read.
+"""
+
+from dataclasses import dataclass
+
+import google_crc32c
+import numpy as np
+import numpy.typing as npt
+
+from .codecs import Codec
+
+CRC_BYTES = 4
+HEADER_BYTES = 64
+_MAGIC = b"LCSHARD1"
+_MISSING = np.uint64(2**64 - 1)
+
+Bytes2D = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Geometry of one array: [tokens, columns, width], sharded along tokens alone."""
+
+    tokens: int
+    """Tokens of the whole array."""
+    columns: int
+    """Layers, or 1 for token ids."""
+    row_bytes: int
+    """Bytes of one token in one column."""
+    chunk_tokens: int
+    shard_tokens: int
+    codec: Codec
+
+    @property
+    def chunk_bytes(self) -> int:
+        """Bytes of an inner chunk before encoding."""
+        return self.chunk_tokens * self.row_bytes
+
+    @property
+    def chunks_per_shard(self) -> int:
+        """Inner chunks of a full shard along tokens."""
+        return self.shard_tokens // self.chunk_tokens
+
+    @property
+    def index_bytes(self) -> int:
+        """Bytes of the index at the end of every shard, checksum included."""
+        return self.chunks_per_shard * self.columns * 16 + CRC_BYTES
+
+    def used_chunks(self, shard: int) -> int:
+        """Inner chunks along tokens that hold data in this shard."""
+        return -(-self.shard_length(shard) // self.chunk_tokens)
+
+    def shard_length(self, shard: int) -> int:
+        """Tokens in this shard; only the last one may be short."""
+        return min(self.shard_tokens, self.tokens - shard * self.shard_tokens)
+
+
+def crc32c(data: bytes) -> bytes:
+    """CRC32C as four little-endian bytes."""
+    return int(google_crc32c.value(data)).to_bytes(CRC_BYTES, "little")
+
+
+def header(owner: str, shard: int) -> bytes:
+    """The first bytes of a shard: magic, owner (SHA-256), shard number, zeros, CRC32C."""
+    content = _MAGIC + bytes.fromhex(owner) + shard.to_bytes(8, "little")
+    content += bytes(HEADER_BYTES - CRC_BYTES - len(content))
+    return content + crc32c(content)
+
+
+def encode_shard(grid: Grid, owner: str, shard: int, columns: list[Bytes2D]) -> bytes:
+    """The bytes of a shard file.
+
+    Args:
+        grid: the array's geometry.
+        owner: SHA-256 in hex of what the shard belongs to.
+        shard: which shard.
+        columns: for every column, [used_chunks * chunk_tokens, row_bytes] bytes, the last chunk
+            filled up with the fill value.
+    """
+    used = grid.used_chunks(shard)
+    index = np.full((grid.chunks_per_shard, grid.columns, 2), _MISSING, "<u8")
+    parts = [header(owner, shard)]
+    offset = HEADER_BYTES
+    for column, rows in enumerate(columns):
+        for chunk in range(used):
+            first = chunk * grid.chunk_tokens
+            data = grid.codec.encode(rows[first : first + grid.chunk_tokens].tobytes())
+            parts += [data, crc32c(data)]
+            index[chunk, column] = offset, len(data) + CRC_BYTES
+            offset += len(data) + CRC_BYTES
+    table = index.tobytes()
+    return b"".join([*parts, table, crc32c(table)])
+
+
+@dataclass(frozen=True, slots=True)
+class ShardIndex:
+    """Where the chunks of a shard lie."""
+
+    offsets: npt.NDArray[np.int64]
+    """[chunks, columns] first byte of every chunk that holds data."""
+    lengths: npt.NDArray[np.int64]
+    """[chunks, columns] bytes, checksum included."""
+
+
+def decode_index(grid: Grid, shard: int, data: bytes, file_bytes: int) -> ShardIndex:
+    """Parse and check the index of a shard.
+
+    Raises:
+        ValueError: damaged, or it names other chunks than this shard holds.
+    """
+    if len(data) != grid.index_bytes or crc32c(data[:-CRC_BYTES]) != data[-CRC_BYTES:]:
+        raise ValueError("the index fails its checksum")
+    shape = (grid.chunks_per_shard, grid.columns, 2)
+    index = np.frombuffer(data[:-CRC_BYTES], "<u8").reshape(shape)
+    used = grid.used_chunks(shard)
+    if (index[:used] == _MISSING).any() or (index[used:] != _MISSING).any():
+        raise ValueError(f"the index does not name the {used} chunks of this shard")
+    offsets = index[:used, :, 0].astype(np.int64)
+    lengths = index[:used, :, 1].astype(np.int64)
+    end = file_bytes - grid.index_bytes
+    if (
+        (lengths <= CRC_BYTES).any()
+        or (offsets < HEADER_BYTES).any()
+        or (offsets + lengths > end).any()
+    ):
+        raise ValueError("the index points outside the file")
+    return ShardIndex(offsets, lengths)
+
+
+def decode_chunk(grid: Grid, data: bytes) -> Bytes2D:
+    """Check and decode one chunk to [chunk_tokens, row_bytes].
+
+    Raises:
+        ValueError: damaged.
+    """
+    body = data[:-CRC_BYTES]
+    if crc32c(body) != data[-CRC_BYTES:]:
+        raise ValueError("the chunk fails its checksum")
+    try:
+        raw = grid.codec.decode(body)
+    except RuntimeError as error:
+        raise ValueError(f"the chunk cannot be decoded ({error})") from error
+    if len(raw) != grid.chunk_bytes:
+        raise ValueError(f"the chunk has {len(raw)} bytes instead of {grid.chunk_bytes}")
+    return np.frombuffer(raw, np.uint8).reshape(grid.chunk_tokens, grid.row_bytes)

@@ -1,0 +1,118 @@
+"""Per-layer statistics: partial sums per shard, gathered while writing, and their summary.
+
+Every sum runs over tokens in order and over shards in order, so the same states give the same
+bits, whether or not the writer was killed in between.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from .dtypes import Bits, StoredDtype
+from .layout import STATISTICS_ROWS
+from .schema import LayerRecord, Record
+from .shards import crc32c
+
+OUTLIERS = 8
+"""Dimensions listed per layer."""
+_BLOCK = 256
+_SAFE = 2.0**55  # 256 squares below this stay far within float32
+
+Doubles = npt.NDArray[np.float64]
+
+
+class Outlier(Record):
+    """A dimension whose values are far larger than the others'."""
+
+    dimension: int
+    rms: float
+    """Root mean square over all tokens."""
+    max_abs: float
+
+
+class LayerStatistics(Record):
+    """One layer over all tokens."""
+
+    blocks_completed: int
+    mean: float
+    """Over tokens and dimensions."""
+    rms: float
+    """Root mean square over tokens and dimensions."""
+    max_abs: float
+    outliers: tuple[Outlier, ...]
+    """The dimensions of largest RMS, largest first."""
+
+
+def partial(dtype: StoredDtype, bits: Bits) -> Doubles:
+    """Sum, sum of squares and largest magnitude per layer and dimension.
+
+    Args:
+        dtype: what the bits mean.
+        bits: [layers, tokens, hidden], finite.
+
+    Returns:
+        [layers, 3, hidden]
+    """
+    result = np.zeros((bits.shape[0], len(STATISTICS_ROWS), bits.shape[2]))
+    for layer in range(bits.shape[0]):
+        for first in range(0, bits.shape[1], _BLOCK):
+            values = dtype.to_float32(bits[layer, first : first + _BLOCK])
+            largest = np.abs(values).max(axis=0)
+            exact = values if largest.max() < _SAFE else values.astype(np.float64)
+            result[layer, 0] += exact.sum(axis=0)
+            result[layer, 1] += np.square(exact).sum(axis=0)
+            np.maximum(result[layer, 2], largest, out=result[layer, 2])
+    return result
+
+
+def encode(sums: Doubles) -> bytes:
+    """The bytes of one chunk of the `statistics` array."""
+    data = sums[None].astype("<f8").tobytes()
+    return data + crc32c(data)
+
+
+def decode(data: bytes, layers: int, hidden: int) -> Doubles:
+    """Undo `encode` for [layers, 3, hidden].
+
+    Raises:
+        ValueError: damaged.
+    """
+    shape = (layers, len(STATISTICS_ROWS), hidden)
+    if crc32c(data[:-4]) != data[-4:] or len(data) != 8 * int(np.prod(shape)) + 4:
+        raise ValueError("the statistics fail their checksum")
+    return np.frombuffer(data[:-4], "<f8").reshape(shape)
+
+
+def summarise(
+    layers: tuple[LayerRecord, ...], tokens: int, partials: Iterable[Doubles]
+) -> tuple[LayerStatistics, ...]:
+    """Combine the partial sums of all shards, in order, over `tokens` tokens."""
+    total: Doubles | None = None
+    for sums in partials:
+        if total is None:
+            total = np.zeros_like(sums)
+        total[:, :2] += sums[:, :2]
+        np.maximum(total[:, 2], sums[:, 2], out=total[:, 2])
+    assert total is not None, "a store has at least one shard"
+    return tuple(_layer(layer, tokens, sums) for layer, sums in zip(layers, total, strict=True))
+
+
+def _layer(layer: LayerRecord, tokens: int, sums: Doubles) -> LayerStatistics:
+    mean_square = sums[1] / tokens
+    top = np.argsort(-mean_square, kind="stable")[:OUTLIERS]
+    outliers = tuple(
+        Outlier(
+            dimension=int(i),
+            rms=float(np.sqrt(mean_square[i])),
+            max_abs=float(sums[2, i]),
+        )
+        for i in top
+    )
+    return LayerStatistics(
+        blocks_completed=layer.blocks_completed,
+        mean=float(sums[0].mean() / tokens),
+        rms=float(np.sqrt(mean_square.mean())),
+        max_abs=float(sums[2].max()),
+        outliers=outliers,
+    )
