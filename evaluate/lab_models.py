@@ -1,0 +1,116 @@
+"""`make lab-models`: train the lab teacher and the lab student, measure both, write it down."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from ..errors import LatentcompError
+from ..extract.corpus import generate
+from ..models import CausalLM, load_causal_lm
+from ..store import atomic, provenance
+from ..store.records import Document
+from .scores import ScoredAnswer
+from .teacher import ask, ceiling, floor
+
+HELD_OUT_SEED: Final = 1000
+BAR_OVERALL: Final = 0.97
+BAR_FAMILY: Final = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How long each model trains; the seed decides everything else."""
+
+    teacher_seconds: float
+    student_seconds: float
+    seed: int
+    documents: int
+
+
+def train_lab_models(recipe: Recipe, out: Path) -> dict[str, Any]:
+    """Train both models into `out/teacher` and `out/student` and measure them.
+
+    Returns:
+        The content of `lab_models.json`, also written to `out`.
+
+    Raises:
+        LatentcompError: there is no GPU, or a training process failed.
+    """
+    if not torch.cuda.is_available():
+        raise LatentcompError("lab-models needs a CUDA GPU: none is visible to torch here")
+    for name, seconds in (("teacher", recipe.teacher_seconds), ("student", recipe.student_seconds)):
+        _launch(name, out / name, recipe.seed, seconds)
+    documents = list(generate("lab", "test", recipe.documents, HELD_OUT_SEED))
+    result = {
+        "command": ["latentcomp", "lab-models", "--out", str(out.name)],
+        "held_out": {"split": "test", "seed": HELD_OUT_SEED, "documents": len(documents)},
+        "bars": {"overall": BAR_OVERALL, "family": BAR_FAMILY},
+        "recipe": asdict(recipe),
+        "models": {name: _record(out / name, documents) for name in ("teacher", "student")},
+        "provenance": provenance.collect({"lab-models": recipe.seed}, {}).model_dump(mode="json"),
+    }
+    atomic.write_json(out / "lab_models.json", result)
+    return result
+
+
+def _launch(name: str, folder: Path, seed: int, seconds: float) -> None:
+    gpus = torch.cuda.device_count()
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += [f"--nproc-per-node={gpus}", "-m", "latentcomp.extract.teachers.lab.pretrain"]
+    command += ["--model", name, "--out", str(folder), "--seed", str(seed)]
+    done = subprocess.run([*command, "--seconds", str(seconds)], check=False)
+    if done.returncode:
+        raise LatentcompError(
+            f"training the lab {name} failed with exit code {done.returncode}; "
+            "its own message stands above"
+        )
+
+
+def _record(folder: Path, documents: Sequence[Document]) -> dict[str, Any]:
+    lm = load_causal_lm(str(folder), device="cuda")
+    rows = measure(lm, documents, documents_at_once=48)
+    training = json.loads((folder / "training.json").read_text())
+    return {
+        "training": training,
+        "identity": lm.identity.model_dump(mode="json"),
+        **figures(rows),
+    }
+
+
+def measure(
+    lm: CausalLM, documents: Sequence[Document], *, documents_at_once: int = 8
+) -> list[ScoredAnswer]:
+    """Answers with the whole document and without it."""
+    with_it = ask(
+        lm, documents, ceiling(lm, documents), "ceiling", documents_at_once=documents_at_once
+    )
+    without = ask(lm, documents, floor(lm, documents), "floor", documents_at_once=documents_at_once)
+    return with_it + without
+
+
+def figures(rows: Sequence[ScoredAnswer]) -> dict[str, Any]:
+    """Accuracy overall and by family, ceiling and floor, plainly counted."""
+    families = dict.fromkeys(row.family for row in rows)
+    return {
+        arm: {
+            "accuracy": _accuracy([row for row in rows if row.arm == arm]),
+            "questions": sum(row.arm == arm for row in rows),
+            "by_family": {
+                family: _accuracy(
+                    [row for row in rows if row.arm == arm and row.family == family]
+                )
+                for family in families
+            },
+        }
+        for arm in ("ceiling", "floor")
+    }
+
+
+def _accuracy(rows: Sequence[ScoredAnswer]) -> float:
+    return sum(row.correct for row in rows) / len(rows)

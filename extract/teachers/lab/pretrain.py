@@ -1,0 +1,301 @@
+"""Train one lab model from scratch: one loop, one optimiser, a schedule over progress.
+
+Run under torchrun for several GPUs; every process draws its own documents. The recipe is that
+of a small language model (AdamW, warm-up, flat, linear decay) with the loss on answers weighted
+up, and lessons that grow from short documents to whole ones.
+"""
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader
+
+from ....segments import attention_mask
+from ....store import atomic
+from ...corpus.questions import FAMILIES
+from .architecture import LAB_MODELS, LabModel, build
+from .sequences import HEAD, QUESTION, SUMMARY, Batch, Lesson, LessonBatches
+from .tokenizer import build_tokenizer
+
+RATE: Final = 2e-3
+WARM_UP_STEPS: Final = 300
+FLAT_UNTIL: Final = 0.55
+SHORT_UNTIL: Final = 0.2
+"""Progress up to which the short lesson is taught."""
+CHECK_EVERY: Final = 16
+LOG_EVERY: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Pretraining:
+    """Everything that decides how a lab model comes out."""
+
+    shape: LabModel
+    seed: int
+    seconds: float | None
+    """Wall-clock budget, or None to stop after `steps`."""
+    steps: int | None
+    tokens_per_step: int
+    """Tokens (with padding) of one step of one process."""
+    short_length: int = 384
+    long_length: int = 768
+    workers: int = 6
+    compile: bool = True
+
+    def lessons(self) -> tuple[Lesson, Lesson]:
+        """Short documents first, then whole ones."""
+        return (
+            Lesson((2, 3), self.short_length, max(1, self.tokens_per_step // self.short_length)),
+            Lesson((3, 9), self.long_length, max(1, self.tokens_per_step // self.long_length)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a training run used."""
+
+    steps: int
+    tokens: int
+    """Tokens of all processes, padding included."""
+    seconds: float
+    processes: int
+    parameters: int
+    answer_accuracy: dict[str, float]
+    """Share of answers with every token right, teacher-forced, on the last logged batch."""
+
+
+def pretrain(plan: Pretraining, folder: Path) -> Outcome:
+    """Train, and let the first process save into `folder`; every process returns the outcome."""
+    rank, world, device = _join()
+    torch.manual_seed(plan.seed)
+    tokenizer = build_tokenizer(plan.seed)
+    model = build(plan.shape).to(device)
+    wrapped = _wrap(model, plan, device, world)
+    optimiser = _optimiser(model)
+    log = _Log(folder / "log.jsonl" if rank == 0 else None)
+    started = time.monotonic()
+    progress, step, accuracy = 0.0, 0, dict[str, float]()
+    short, long = (
+        _batches(LessonBatches(tokenizer, lesson, plan.seed, rank, world), plan.workers, device)
+        for lesson in plan.lessons()
+    )
+    while progress < 1.0:
+        batch = next(short if progress < SHORT_UNTIL else long).to(device)
+        for group in optimiser.param_groups:
+            group["lr"] = RATE * _schedule(step, progress)
+        loss, right = _step(wrapped, model, batch, optimiser, device)
+        step += 1
+        if step % CHECK_EVERY == 0 or plan.steps is not None:
+            progress = _progress(plan, step, time.monotonic() - started, device, world)
+        if step % LOG_EVERY == 0:
+            accuracy = _by_family(batch, right)
+            log(step, progress, float(loss), accuracy, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    if rank == 0:
+        _save(model, tokenizer, folder)
+    tokens = step * plan.tokens_per_step * world
+    size = sum(weight.numel() for weight in model.parameters())
+    return Outcome(step, tokens, seconds, world, size, accuracy)
+
+
+def _join() -> tuple[int, int, torch.device]:
+    rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    device = torch.device("cuda", local) if torch.cuda.is_available() else torch.device("cpu")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    if world > 1 and not torch.distributed.is_initialized():
+        torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return rank, world, device
+
+
+def _wrap(model: nn.Module, plan: Pretraining, device: torch.device, world: int) -> nn.Module:
+    body: nn.Module = model.model  # type: ignore[assignment]
+    if plan.compile:
+        for block in body.layers:  # type: ignore[union-attr]
+            # One graph a length: with automatic dynamic shapes the second length is slow.
+            block.compile(dynamic=False)
+    if world == 1:
+        return body
+    ids = [device.index] if device.type == "cuda" else None
+    return nn.parallel.DistributedDataParallel(body, device_ids=ids)
+
+
+def _optimiser(model: nn.Module) -> torch.optim.AdamW:
+    matrices = [weight for weight in model.parameters() if weight.ndim >= 2]
+    vectors = [weight for weight in model.parameters() if weight.ndim < 2]
+    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
+    fused = next(model.parameters()).is_cuda
+    return torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.95), fused=fused)
+
+
+def _batches(data: LessonBatches, workers: int, device: torch.device) -> Iterator[Batch]:
+    loader = DataLoader(
+        data,
+        batch_size=None,
+        shuffle=False,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+        multiprocessing_context="spawn" if workers else None,
+        pin_memory=False,
+    )
+    return iter(loader)  # workers of both lessons start now, so that no lesson waits for its own
+
+
+def _schedule(step: int, progress: float) -> float:
+    warm = min(1.0, (step + 1) / WARM_UP_STEPS)
+    decay = 1.0 if progress < FLAT_UNTIL else (1.0 - progress) / (1.0 - FLAT_UNTIL)
+    return warm * max(decay, 0.01)
+
+
+def _step(
+    wrapped: nn.Module,
+    model: nn.Module,
+    batch: Batch,
+    optimiser: torch.optim.Optimizer,
+    device: torch.device,
+) -> tuple[Tensor, Tensor]:
+    fast = device.type == "cuda"
+    with torch.autocast(device.type, torch.bfloat16, enabled=fast):
+        mask = attention_mask(batch.segment, torch.bfloat16 if fast else torch.float32)
+        hidden = wrapped(
+            input_ids=batch.ids,
+            attention_mask=mask,
+            position_ids=batch.position,
+            use_cache=False,
+        ).last_hidden_state
+        logits = hidden @ model.get_input_embeddings().weight.T  # type: ignore[operator]
+    loss, right = _loss(logits, batch)
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+    return loss.detach(), right
+
+
+def _loss(logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Weighted mean cross-entropy of the next token, and where the likeliest one was right.
+
+    The first token of a segment is never predicted (weight 0), so the shift by one never
+    crosses from one segment into the next.
+    """
+    target, weight = batch.ids[:, 1:], batch.weight[:, 1:]
+    losses = functional.cross_entropy(
+        logits[:, :-1].float().flatten(0, 1), target.flatten(), reduction="none"
+    )
+    loss = (losses * weight.flatten()).sum() / weight.sum()
+    return loss, logits[:, :-1].argmax(-1) == target
+
+
+def _by_family(batch: Batch, right: Tensor) -> dict[str, float]:
+    """Share of answers with every token right, by family; teacher-forced, a diagnostic."""
+    family, segment = batch.family[:, 1:], batch.segment[:, 1:]
+    answers = int(segment.max()) + 1
+    row = torch.arange(len(family), device=family.device)[:, None]
+    key = (row * answers + segment.clamp(min=0))[family >= 0]
+    wrong = torch.zeros(len(family) * answers, device=family.device)
+    wrong.index_add_(0, key, (~right[family >= 0]).float())
+    kinds = torch.full_like(wrong, -1, dtype=torch.int64).index_put_((key,), family[family >= 0])
+    return {
+        name: round(float((wrong[kinds == number] == 0).float().mean()), 4)
+        for number, name in enumerate(FAMILIES)
+        if bool((kinds == number).any())
+    }
+
+
+def _progress(
+    plan: Pretraining, step: int, seconds: float, device: torch.device, world: int
+) -> float:
+    if plan.steps is not None:
+        return step / plan.steps
+    assert plan.seconds is not None
+    share = torch.tensor(seconds / plan.seconds, device=device)
+    if world > 1:  # all processes must stop at the same step
+        torch.distributed.broadcast(share, 0)
+    return float(share)
+
+
+def _save(model: nn.Module, tokenizer: object, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    model.to(torch.bfloat16).save_pretrained(folder, max_shard_size="10MB")  # type: ignore[operator]
+    tokenizer.save_pretrained(str(folder))  # type: ignore[attr-defined]
+    prompt = {"head": HEAD, "question": QUESTION, "summary": SUMMARY}
+    atomic.write_json(folder / "latentcomp.json", {"prompt": prompt})
+
+
+class _Log:
+    """JSON lines, one for every logged step; does nothing without a file."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("")
+
+    def __call__(
+        self, step: int, progress: float, loss: float, accuracy: dict[str, float], seconds: float
+    ) -> None:
+        if self._file is None:
+            return
+        line = {
+            "step": step,
+            "progress": round(progress, 4),
+            "loss": round(loss, 4),
+            "seconds": round(seconds, 1),
+            "accuracy": accuracy,
+        }
+        with self._file.open("a") as out:
+            out.write(json.dumps(line) + "\n")
+        if step % (10 * LOG_EVERY) == 0 or step == LOG_EVERY:
+            shown = " ".join(f"{name}={value:.2f}" for name, value in accuracy.items())
+            print(f"step {step} {seconds:.0f} s loss {loss:.3f} {shown}", flush=True)
+
+
+def describe(plan: Pretraining, outcome: Outcome) -> dict[str, object]:
+    """The record of a training run for the result file."""
+    return {"plan": asdict(plan), "outcome": asdict(outcome)}
+
+
+def main() -> None:
+    """Entry of a training process: `torchrun ... -m latentcomp.extract.teachers.lab.pretrain`."""
+    parser = argparse.ArgumentParser(description="Train one lab model from scratch.")
+    parser.add_argument("--model", choices=sorted(LAB_MODELS), required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--tokens-per-step", type=int, default=73_728)
+    parser.add_argument("--workers", type=int, default=10)
+    parser.add_argument("--no-compile", action="store_true")
+    given = parser.parse_args()
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the workers are the parallelism
+    if (given.seconds is None) == (given.steps is None):
+        parser.error("give either --seconds or --steps")
+    plan = Pretraining(
+        shape=LAB_MODELS[given.model],
+        seed=given.seed,
+        seconds=given.seconds,
+        steps=given.steps,
+        tokens_per_step=given.tokens_per_step,
+        workers=given.workers,
+        compile=not given.no_compile,
+    )
+    outcome = pretrain(plan, given.out)
+    if int(os.environ.get("RANK", "0")) == 0:
+        atomic.write_json(given.out / "training.json", describe(plan, outcome))
+        print(json.dumps(asdict(outcome)), flush=True)
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""Chronicles as training sequences: one context, and many questions that cannot see each other.
+
+Shapes: T = tokens of a sequence (padded), B = sequences of a batch.
+
+Every question is its own *segment*: it attends to the context and to itself, and its positions
+go on from the end of the context. So in training, as in use, each question is asked alone,
+right after the document.
+"""
+
+import random
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from ....segments import CONTEXT, PADDING
+from ...corpus.chronicle import Chronicle, chronicle
+from ...corpus.presets import PRESETS
+from ...corpus.questions import FAMILIES
+from ...corpus.summary import NOTE_SEPARATOR
+from .architecture import END_ID
+from .tokenizer import END_TOKEN
+
+HEAD: Final = END_TOKEN
+QUESTION: Final = "\nQuestion: {question}\nAnswer:"
+SUMMARY: Final = "\nSummary in {budget} tokens:"
+NOTES: Final = "Notes: {summary}"
+"""How a summary stands where the document stood, when questions are asked about it."""
+
+TEXT_WEIGHT, SUMMARY_WEIGHT, ANSWER_WEIGHT = 0.5, 1.0, 4.0
+NOTES_SHARE = 0.15
+SUMMARY_SHARE = 0.35
+SUMMARY_RATIOS = (4, 4, 8, 16)
+HARD_FAMILIES: Final = {"two_hop": 2.0, "as_of": 2.0, "when": 1.5, "relation": 1.5, "order": 1.5}
+"""How much more often than the others a family is asked; the rest count 1."""
+FAMILY_IDS: Final = {name: number for number, name in enumerate(FAMILIES)}
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Padded sequences."""
+
+    ids: Tensor
+    """int64 [B, T] token ids."""
+    segment: Tensor
+    """int64 [B, T]: 0 the context, 1.. the questions, -1 padding."""
+    position: Tensor
+    """int64 [B, T] for the rotary embedding."""
+    weight: Tensor
+    """float32 [B, T]: weight of predicting this token from the ones before it."""
+    family: Tensor
+    """int64 [B, T]: id of the question family on answer tokens, else -1."""
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on a device."""
+        return Batch(
+            *(
+                getattr(self, name).to(device, non_blocking=True)
+                for name in ("ids", "segment", "position", "weight", "family")
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What the sequences of one stage of training look like."""
+
+    chunks: tuple[int, int]
+    length: int
+    """T, in tokens."""
+    batch: int
+    """B, in sequences of one process."""
+
+
+class SequenceWriter:
+    """Turns chronicles into one padded sequence each."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
+        self._tokenizer = tokenizer
+
+    def __call__(self, story: Chronicle, rng: random.Random, length: int) -> dict[str, Ints]:
+        """One sequence of `length` tokens: a context, then as many questions as fit."""
+        if rng.random() < NOTES_SHARE:
+            context, asked = self._notes(story, rng)
+        else:
+            context, asked = story.document.text, list(story.drafts)
+        head = self._encode([HEAD + context])[0]
+        pieces = [(head, [0.0] + [TEXT_WEIGHT] * (len(head) - 1), -1)]
+        if asked == list(story.drafts) and rng.random() < SUMMARY_SHARE:
+            pieces.append(self._summary(story, rng, len(head)))
+        asked.sort(key=lambda pair: rng.random() ** (1 / HARD_FAMILIES.get(pair[0], 1.0)))
+        asked.reverse()
+        prompts = self._encode([QUESTION.format(question=draft.text) for _, draft in asked])
+        answers = self._encode([f" {draft.answer}" for _, draft in asked])
+        for (family, _), prompt, answer in zip(asked, prompts, answers, strict=True):
+            ids = [*prompt, *answer, END_ID]
+            weights = [0.0] * len(prompt) + [ANSWER_WEIGHT] * (len(answer) + 1)
+            pieces.append((ids, weights, FAMILY_IDS[family]))
+        return _pack(pieces, length)
+
+    def _notes(self, story: Chronicle, rng: random.Random) -> tuple[str, list[tuple[str, object]]]:
+        kept = list(story.notes[: rng.randint(4, len(story.notes))])
+        held = {event for event, _ in kept}
+        asked = [
+            (family, draft)
+            for family, draft in story.drafts
+            if draft.in_summary and held.issuperset(draft.evidence)
+        ]
+        return NOTES.format(summary=NOTE_SEPARATOR.join(text for _, text in kept)), asked
+
+    def _summary(
+        self, story: Chronicle, rng: random.Random, tokens: int
+    ) -> tuple[list[int], list[float], int]:
+        budget = tokens // rng.choice(SUMMARY_RATIOS)
+        prompt = self._encode([SUMMARY.format(budget=budget)])[0]
+        body = self.summary_ids(story, budget)
+        ids = [*prompt, *body, END_ID]
+        return ids, [0.0] * len(prompt) + [SUMMARY_WEIGHT] * (len(body) + 1), -1
+
+    def summary_ids(self, story: Chronicle, budget: int) -> list[int]:
+        """The reference summary: as many whole notes, newest first, as fit in `budget` tokens."""
+        texts = [f" {text}" for _, text in story.notes]
+        separator = self._encode([NOTE_SEPARATOR.rstrip()])[0]
+        body: list[int] = []
+        for ids in self._encode(texts):
+            more = [*separator, *ids] if body else ids
+            if len(body) + len(more) > budget:
+                break
+            body += more
+        return body
+
+    def _encode(self, texts: list[str]) -> list[list[int]]:
+        if not texts:
+            return []
+        backend = self._tokenizer.backend_tokenizer
+        return [coded.ids for coded in backend.encode_batch(texts, add_special_tokens=False)]
+
+
+def _pack(pieces: list[tuple[list[int], list[float], int]], length: int) -> dict[str, Ints]:
+    ids = np.full(length, END_ID, np.int64)
+    segment = np.full(length, PADDING, np.int64)
+    position = np.zeros(length, np.int64)
+    weight = np.zeros(length, np.float32)
+    family = np.full(length, -1, np.int64)
+    context = min(len(pieces[0][0]), length)
+    at = 0
+    for number, (tokens, weights, kind) in enumerate(pieces):
+        if number and at + len(tokens) > length:
+            continue
+        end = min(at + len(tokens), length)
+        here = slice(at, end)
+        ids[here], weight[here] = tokens[: end - at], weights[: end - at]
+        segment[here] = number or CONTEXT
+        position[here] = np.arange(end - at) + (context if number else 0)
+        family[here] = np.where(weight[here] > 0, kind, -1)
+        at = end
+    return {
+        "ids": ids,
+        "segment": segment,
+        "position": position,
+        "weight": weight,
+        "family": family,
+    }
+
+
+class LessonBatches(torch.utils.data.Dataset[Batch]):
+    """Batch number i of a lesson, for one process of `world`; a function of its arguments only."""
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerFast,
+        lesson: Lesson,
+        seed: int,
+        rank: int,
+        world: int,
+    ) -> None:
+        self._write = SequenceWriter(tokenizer)
+        self._lesson, self._seed, self._rank, self._world = lesson, seed, rank, world
+
+    def __len__(self) -> int:
+        return 2**31
+
+    def __getitem__(self, step: int) -> Batch:
+        lesson = self._lesson
+        start = (step * self._world + self._rank) * lesson.batch
+        rows = [self._row(index) for index in range(start, start + lesson.batch)]
+        return Batch(*(torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0]))
+
+    def _row(self, index: int) -> dict[str, Ints]:
+        rng = random.Random(f"lesson/{self._seed}/{self._lesson.length}/{index}")
+        story = chronicle(
+            PRESETS["lab"],
+            "train",
+            self._seed,
+            index,
+            chunks=rng.randint(*self._lesson.chunks),
+            questions_per_family=4,
+        )
+        return self._write(story, rng, self._lesson.length)
