@@ -54,7 +54,7 @@ class Provenance(BaseModel):
     argv: tuple[str, ...]
     """The command line; the program as its file name alone."""
     git_commit: str | None
-    """Commit of the checkout; None for an installed wheel."""
+    """Commit of the checkout, or LATENTCOMP_GIT_COMMIT; None for an installed wheel."""
     git_dirty: bool | None
     """True if tracked files differed from that commit; None for an installed wheel."""
     latentcomp: str
@@ -73,7 +73,8 @@ class Provenance(BaseModel):
 
 def collect(seeds: Mapping[str, int], inputs: Mapping[str, str]) -> Provenance:
     """Record this process: its command line, code, versions, machine, seeds and inputs."""
-    commit = _git("rev-parse", "HEAD")
+    # A machine that gets the tree without its history is told the commit by the environment.
+    commit = _git("rev-parse", "HEAD") or os.environ.get("LATENTCOMP_GIT_COMMIT")
     status = _git("status", "--porcelain", "--untracked-files=no")
     return Provenance(
         argv=(Path(sys.argv[0]).name, *sys.argv[1:]),
