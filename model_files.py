@@ -77,8 +77,8 @@ def locate_model(name: str, *, revision: str | None = None) -> ModelFiles:
     """
     if name in LAB_FOLDERS:
         return _packaged(name)
-    path = Path(name).expanduser()
-    if path.is_dir():
+    path = _expanded(name)
+    if name and path.is_dir():
         return ModelFiles(name=path.resolve().name, folder=path.resolve(), revision=None)
     if path.exists() or not _HUB_ID.fullmatch(name):
         raise TeacherError(
@@ -121,7 +121,7 @@ def read_config(files: ModelFiles) -> "PretrainedConfig":
     try:
         config = AutoConfig.from_pretrained(files.folder, trust_remote_code=False)
         return cast("PretrainedConfig", config)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # configs validate themselves, each in its own way
         raise TeacherError(
             f"model {files.name!r}: {files.folder / 'config.json'} cannot be used "
             f"({one_line(error)}); give the folder of a transformers causal language model"
@@ -144,9 +144,16 @@ def read_json(file: Path) -> dict[str, Any]:
 
 
 def one_line(error: BaseException) -> str:
-    """The first line of an error's text, for use inside a one-line message."""
-    lines = str(error).strip().splitlines()
-    return lines[0].strip().rstrip(".:") if lines else type(error).__name__
+    """An error's text without line breaks and not too long, for use inside a message."""
+    text = " ".join(str(error).split()).rstrip(".:") or type(error).__name__
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
+def _expanded(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:  # ~ of a user that does not exist
+        return Path(name)
 
 
 def _packaged(name: str) -> ModelFiles:

@@ -15,6 +15,7 @@ from .model_files import (
     identify_model,
     locate_model,
     one_line,
+    read_config,
     read_json,
 )
 from .store.schema import TeacherIdentity
@@ -49,18 +50,14 @@ class PromptTemplate:
 
 
 @dataclass(frozen=True, slots=True)
-class CausalLM:
-    """A frozen model in evaluation mode with all that is needed to talk to it."""
+class TextSide:
+    """What of a model deals with text and identity: everything but the weights."""
 
-    model: "PreTrainedModel"
     tokenizer: "PreTrainedTokenizerFast"
     identity: TeacherIdentity
     prompt: PromptTemplate
-
-    @property
-    def device(self) -> torch.device:
-        """Where its weights lie."""
-        return self.model.device
+    context_tokens: int
+    """Tokens that the model can read at once, by its config."""
 
     @property
     def eos_token_id(self) -> int:
@@ -74,6 +71,27 @@ class CausalLM:
     def decode(self, token_ids: list[int]) -> str:
         """Text of token ids, special tokens left out."""
         return cast(str, self.tokenizer.decode(token_ids, skip_special_tokens=True))
+
+
+@dataclass(frozen=True, slots=True)
+class CausalLM(TextSide):
+    """A frozen model in evaluation mode with all that is needed to talk to it."""
+
+    model: "PreTrainedModel"
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights lie."""
+        return self.model.device
+
+
+def load_text_side(name: str, *, revision: str | None = None) -> TextSide:
+    """Tokenizer, identity and prompt of a model; its weights are hashed, not loaded.
+
+    Raises:
+        TeacherError: a file is missing or damaged; the message says which.
+    """
+    return _text_side(locate_model(name, revision=revision))
 
 
 def load_causal_lm(
@@ -98,13 +116,13 @@ def load_causal_lm(
     if dtype not in DTYPES:
         raise TeacherError(f"dtype {dtype!r} is unknown; give one of {', '.join(DTYPES)}")
     files = locate_model(name, revision=revision)
-    identity = identify_model(files)
-    tokenizer = load_tokenizer(files)
+    text = _text_side(files)
     return CausalLM(
+        tokenizer=text.tokenizer,
+        identity=text.identity,
+        prompt=text.prompt,
+        context_tokens=text.context_tokens,
         model=_load_weights(files, DTYPES[dtype], place),
-        tokenizer=tokenizer,
-        identity=identity,
-        prompt=read_prompt(files, tokenizer),
     )
 
 
@@ -167,6 +185,17 @@ def resolve_device(device: str) -> torch.device:
             f"device {device!r} cannot be used ({one_line(error)}); give auto, cpu or cuda"
         ) from error
     return place
+
+
+def _text_side(files: ModelFiles) -> TextSide:
+    text_config = read_config(files).get_text_config()
+    tokenizer = load_tokenizer(files)
+    return TextSide(
+        tokenizer=tokenizer,
+        identity=identify_model(files),
+        prompt=read_prompt(files, tokenizer),
+        context_tokens=text_config.max_position_embeddings,
+    )
 
 
 def _load_weights(files: ModelFiles, dtype: torch.dtype, device: torch.device) -> "PreTrainedModel":

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from ..errors import TeacherError
 from ..store.schema import LayerRecord
 
-_NUMBER = re.compile(r"-?\d+")
+_NUMBER = re.compile(r"-?[0-9]+")
 
 
 def parse_layers(text: str) -> tuple[int, ...]:

@@ -1,0 +1,69 @@
+"""Which documents are read together: decided by their lengths alone.
+
+The composition of a batch shows in the last bits of its states, so it must not depend on
+what was already done: a run that was killed and started again makes the same batches.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+BATCHES_PER_WINDOW = 4
+"""How far sorting by length may reach: more saves padding and holds more states in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Documents that go through the teacher together."""
+
+    indices: tuple[int, ...]
+    """Positions in the corpus, shortest document first."""
+    tokens: int
+    """Tokens of the documents."""
+    padded_tokens: int
+    """Tokens that the teacher computes: documents times the longest of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Neighbours in the corpus, sorted by length into batches, written when all are read."""
+
+    batches: tuple[Batch, ...]
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """Positions in the corpus, ascending: the order in which the store takes them."""
+        return tuple(sorted(index for batch in self.batches for index in batch.indices))
+
+
+def plan_windows(lengths: Sequence[int], batch_tokens: int) -> Iterator[Window]:
+    """Cut a corpus into windows of batches of at most `batch_tokens` computed tokens.
+
+    A document longer than that makes a batch of its own.
+    """
+    start = tokens = 0
+    for index, length in enumerate(lengths):
+        if start < index and tokens + length > BATCHES_PER_WINDOW * batch_tokens:
+            yield _window(lengths, range(start, index), batch_tokens)
+            start, tokens = index, 0
+        tokens += length
+    if lengths:
+        yield _window(lengths, range(start, len(lengths)), batch_tokens)
+
+
+def _window(lengths: Sequence[int], indices: range, batch_tokens: int) -> Window:
+    batches: list[Batch] = []
+    group: list[int] = []
+    for index in sorted(indices, key=lambda i: (lengths[i], i)):
+        if group and (len(group) + 1) * lengths[index] > batch_tokens:
+            batches.append(_batch(lengths, group))
+            group = []
+        group.append(index)
+    return Window((*batches, _batch(lengths, group)))
+
+
+def _batch(lengths: Sequence[int], group: Sequence[int]) -> Batch:
+    return Batch(
+        indices=tuple(group),
+        tokens=sum(lengths[index] for index in group),
+        padded_tokens=len(group) * lengths[group[-1]],
+    )
