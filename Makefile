@@ -1,0 +1,55 @@
+# Every target that installs works as the only command in a fresh clone.
+PYTHON ?= python3
+VENV   ?= .venv
+EXTRAS ?= test
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed-$(EXTRAS)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-slow test-gpu check lab-models ablations constraints clean
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## make .venv and install (EXTRAS=test,vllm on a GPU machine)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "latentcomp needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@echo "Installing into $(VENV) (about a minute)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@
+
+demo: install ## the whole pipeline on new documents, with the lab models: a table and a report
+	$(BIN)/latentcomp demo
+
+test: install ## fast tests
+	$(BIN)/pytest
+
+test-slow: install ## tests that take minutes
+	$(BIN)/pytest -m slow
+
+test-gpu: install ## tests that need a CUDA device
+	$(BIN)/pytest -m gpu
+
+check: install ## linter, format, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+lab-models: install ## retrain the shipped lab models from nothing but this repository (needs a GPU)
+	$(BIN)/latentcomp lab-models
+
+ablations: install ## run the pre-registered ablations of phase 7
+	$(BIN)/latentcomp ablations
+
+# Names and versions only, no addresses. UV_FIND_LINKS is emptied, as a local torch file would
+# end up as a `+cpu` pin that no other machine can install.
+constraints: ## rewrite constraints.txt (needs uv)
+	UV_FIND_LINKS= uv pip compile -q --universal --all-extras --no-header --no-annotate \
+	  -o constraints.txt pyproject.toml
+
+clean: ## remove .venv, caches and builds; keep runs/
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

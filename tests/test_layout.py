@@ -1,0 +1,208 @@
+"""The shape of the repository: what ships, and who may know of whom."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+STAGES = ("extract", "train", "store", "evaluate")
+LONGEST_FILE = 400
+
+
+def package_files():
+    """Python files of the package: the root's own and those of its sub-packages."""
+    return sorted(ROOT.glob("*.py")) + sorted(
+        path for stage in STAGES for path in (ROOT / stage).rglob("*.py")
+    )
+
+
+def relative(path):
+    return str(path.relative_to(ROOT))
+
+
+def tree_of(path):
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def imported(path, root=ROOT):
+    """Modules that a file imports, relative ones resolved: `latentcomp.store.reader`."""
+    home = ("latentcomp", *path.relative_to(root).parts[:-1])
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = home[: len(home) - node.level + 1] if node.level else ()
+            module = ".".join((*base, *([node.module] if node.module else [])))
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def knows(path, stage, root=ROOT):
+    prefix = f"latentcomp.{stage}"
+    return any(name == prefix or name.startswith(prefix + ".") for name in imported(path, root))
+
+
+def included():
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return config["tool"]["hatch"]["build"]["targets"]["wheel"]["include"]
+
+
+def test_every_root_package_is_in_the_wheel():
+    folders = {
+        path.parent.name for path in ROOT.glob("*/__init__.py") if path.parent.name != "tests"
+    }
+    listed = {entry.strip("/") for entry in included()}
+    assert folders and folders <= listed
+    assert {"*.py", "py.typed"} <= listed
+
+
+def test_the_package_is_reached_through_one_link():
+    link = ROOT / ".dev" / "latentcomp"
+    assert link.is_symlink() and str(link.readlink()) == ".."
+    assert link.resolve() == ROOT
+
+
+def test_no_stray_module_would_ship_from_the_root():
+    assert {path.name for path in ROOT.glob("*.py")}.isdisjoint({"conftest.py", "setup.py"})
+
+
+@pytest.mark.parametrize(
+    ("stage", "stranger"),
+    [
+        ("extract", "train"),
+        ("train", "extract"),
+        ("store", "extract"),
+        ("store", "train"),
+        ("store", "evaluate"),
+    ],
+)
+def test_stages_meet_only_at_the_disk(stage, stranger):
+    guilty = [relative(p) for p in sorted((ROOT / stage).rglob("*.py")) if knows(p, stranger)]
+    assert guilty == [], f"{stage} must not import {stranger}"
+
+
+@pytest.mark.parametrize(
+    ("line", "guilty"),
+    [
+        ("from ..train.loop import fit", True),
+        ("from .. import train", True),
+        ("import latentcomp.train.loop", True),
+        ("from latentcomp.train import loop", True),
+        ("from ..training import fit", False),
+        ("from .train import fit", False),
+        ("from ..store import reader", False),
+    ],
+)
+def test_the_import_guard_sees_every_form(tmp_path, line, guilty):
+    path = tmp_path / "extract" / "module.py"
+    path.parent.mkdir()
+    path.write_text(line)
+    assert knows(path, "train", tmp_path) is guilty
+
+
+def phase_comparisons(tree):
+    """Lines that compare a phase with a number: `phase == 4`, `spec.phase in (1, 2)`."""
+
+    def is_phase(node):
+        name = node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
+        return re.fullmatch(r"(\w+_)?phase(_number|_id)?", name) is not None
+
+    def has_number(node):
+        return any(
+            isinstance(part, ast.Constant) and type(part.value) is int for part in ast.walk(node)
+        )
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            if any(map(is_phase, sides)) and any(
+                has_number(side) for side in sides if not is_phase(side)
+            ):
+                yield node.lineno
+
+
+def test_nobody_asks_which_phase_it_is():
+    """Phases are data: code asks the spec what to do and never for its number."""
+    guilty = [
+        f"{relative(path)}:{line}"
+        for path in package_files()
+        for line in phase_comparisons(tree_of(path))
+    ]
+    assert guilty == []
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("if phase == 4: pass", True),
+        ("if spec.phase >= 3: pass", True),
+        ("x = 1 if args.phase in (1, 2) else 2", True),
+        ("if gate.phase == phase: pass", False),
+        ("if phase - 1 in known: pass", False),
+        ("if phase is None: pass", False),
+    ],
+)
+def test_the_phase_guard_sees_comparisons(code, found):
+    assert bool(list(phase_comparisons(ast.parse(code)))) is found
+
+
+def test_nothing_unpickles_or_runs_remote_code():
+    for path in package_files():
+        names = set(imported(path))
+        assert names.isdisjoint({"pickle", "cPickle", "dill", "joblib", "torch.load"}), path
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                assert (node.value.id, node.attr) != ("torch", "load"), path
+            if isinstance(node, ast.keyword) and node.arg == "trust_remote_code":
+                value = node.value
+                assert isinstance(value, ast.Constant) and value.value is False, path
+
+
+def test_constraints_pin_versions_and_no_hosts():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert any(line.startswith("torch==") for line in lines)
+    assert [line for line in lines if "://" in line or "+cpu" in line] == []
+
+
+def test_files_stay_small_enough_to_read():
+    long = {
+        relative(path): lines
+        for path in package_files()
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST_FILE
+    }
+    assert long == {}
+
+
+def test_every_make_target_is_described():
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(" ".join(re.findall(r"^\.PHONY:(.*)$", text, re.MULTILINE)).split())
+    described = set(re.findall(r"^([a-z-]+):.*## \S", text, re.MULTILINE))
+    assert targets == described
+    assert {"install", "demo", "test", "check", "help"} <= targets
+
+
+def test_ci_runs_check_test_demo_in_this_order():
+    script = ROOT / ".ci" / "run"
+    assert script.stat().st_mode & 0o111
+    text = script.read_text(encoding="utf-8")
+    assert "set -euo pipefail" in text
+    assert re.findall(r"^make (\S+)$", text, re.MULTILINE) == ["check", "test", "demo"]
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_package_and_nothing_generic(tmp_path):
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(tmp_path)]
+    subprocess.run([*command, str(ROOT)], check=True)
+    (wheel,) = tmp_path.glob("latentcomp-*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"latentcomp"}
+    assert not any(name.startswith("latentcomp/tests/") for name in names)
+    shipped = {"latentcomp/py.typed", "latentcomp/evaluate/report/page.html.j2"}
+    assert shipped <= set(names)
