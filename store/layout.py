@@ -58,9 +58,9 @@ class Layout:
     def shard_files(self, shard: int) -> tuple[str, str, str]:
         """States, token ids and statistics of one shard, relative to the store."""
         return (
-            f"{STATES}/c/{shard}/0/0",
-            f"{TOKENS}/c/{shard}",
-            f"{STATISTICS}/c/{shard}/0/0/0",
+            f"{STATES}/c.{shard}.0.0",
+            f"{TOKENS}/c.{shard}",
+            f"{STATISTICS}/c.{shard}.0.0.0",
         )
 
     def metadata(self) -> dict[str, Any]:
@@ -122,7 +122,8 @@ def _array(
         "shape": shape,
         "data_type": data_type,
         "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": chunk}},
-        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        # Dots keep all shards of an array in one folder: one fsync makes a new name durable.
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "."}},
         "fill_value": fill,
         "codecs": codecs,
     }

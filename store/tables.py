@@ -75,6 +75,8 @@ class DocumentRow:
     """[chunks] day, -1 for none (a real day may be -1 too; the Parquet column has null)."""
     buckets: Integers
     """[chunks] 0 early, 1 middle, 2 late."""
+    tokens_sha256: str
+    """As in `Entry`."""
 
 
 def check_entry(entry: DocumentEntry) -> Entry:
@@ -197,6 +199,7 @@ class DocumentTable:
             self._documents = pq.ParquetFile(store / DOCUMENTS, page_checksum_verification=True)
             self._chunks = pq.ParquetFile(store / CHUNKS, page_checksum_verification=True)
         self.documents = int(self._documents.metadata.num_rows)
+        self.chunks = int(self._chunks.metadata.num_rows)
 
     def document_ids(self) -> tuple[str, ...]:
         """Every id, in the order of the store. Raises: StoreError."""
@@ -235,7 +238,8 @@ class DocumentTable:
             part = slice(int(first_chunk[i]), int(first_chunk[i + 1]))
             start, tokens = documents["first_token"][i], documents["tokens"][i]
             spans = np.append(first[part] - start, tokens).astype(np.int64)
-            rows.append(DocumentRow(name, start, tokens, spans, days[part], bucket[part]))
+            digest = documents["tokens_sha256"][i]
+            rows.append(DocumentRow(name, start, tokens, spans, days[part], bucket[part], digest))
         return tuple(rows)
 
 

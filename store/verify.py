@@ -1,0 +1,272 @@
+"""Checking everything a store says about itself against the bytes on the disk."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import StoreError
+from . import ledger, seal, statistics
+from .atomic import PARTIAL_SUFFIX
+from .dtypes import Bits
+from .layout import LEDGER, LEDGER_FOLDER, LOCK, MANIFEST, SEAL, TOKEN_SENTINEL, Layout, is_store
+from .ledger import FileRecord, ShardRecord
+from .schema import Manifest
+from .seal import Seal
+from .shards import Grid, decode_chunk, decode_index, header
+from .statistics import Doubles
+from .tables import DocumentTable
+from .writer import manifest_sha256
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong."""
+
+    path: str
+    """File, relative to the store."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What was checked and what is wrong."""
+
+    path: Path
+    complete: bool
+    """True if the store is sealed."""
+    documents: int
+    tokens: int
+    shards: int
+    """Shards that were checked."""
+    files: int
+    """Files that were read in full."""
+    bytes_read: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True if the store is finished and nothing is wrong with it."""
+        return self.complete and not self.problems
+
+
+def verify(path: Path | str, progress: Progress | None = None) -> VerifyReport:
+    """Read a whole store and check every fingerprint, checksum, count and value in it.
+
+    Args:
+        path: folder of the store.
+        progress: called with (shards done, shards in all).
+
+    Raises:
+        StoreError: there is no store.
+    """
+    store = Path(path)
+    if not is_store(store):
+        raise StoreError(f"{store}: no feature store here: write one with `extract`")
+    check = _Check(store)
+    try:
+        manifest = ledger.read_sealed(store / MANIFEST, Manifest)
+        sealed = seal.read_seal(store) if (store / SEAL).exists() else None
+        if sealed:
+            check.fixed_files(sealed)
+        records = ledger.read_table(store) if sealed else ledger.committed(store)
+        table = DocumentTable(store)
+        layout = Layout(manifest, sealed.tokens if sealed else int(table.bounds()[-1]))
+        check.contents(layout, sealed, records, table, progress)
+    except StoreError as error:
+        check.problem("", str(error))
+    return check.report()
+
+
+@dataclass(slots=True)
+class _Check:
+    """The state of one verification."""
+
+    store: Path
+    problems: list[Problem] = field(default_factory=list)
+    complete: bool = False
+    documents: int = 0
+    tokens: int = 0
+    shards: int = 0
+    files: int = 0
+    bytes_read: int = 0
+
+    def problem(self, path: str, message: str) -> None:
+        self.problems.append(Problem(path, message.removeprefix(f"{self.store}: ")))
+
+    def report(self) -> VerifyReport:
+        return VerifyReport(
+            self.store,
+            self.complete,
+            self.documents,
+            self.tokens,
+            self.shards,
+            self.files,
+            self.bytes_read,
+            tuple(self.problems),
+        )
+
+    def fixed_files(self, sealed: Seal) -> None:
+        """Everything but the shards. Raises: StoreError, since nothing can be read without."""
+        before = len(self.problems)
+        for file in sealed.files:
+            self.read(file)
+        if len(self.problems) > before:
+            raise StoreError(f"{self.store}: shards not checked, since what describes them is bad")
+
+    def read(self, file: FileRecord) -> bytes | None:
+        """The bytes of a file if its fingerprint is right."""
+        try:
+            data = (self.store / file.path).read_bytes()
+        except OSError as error:
+            self.problem(file.path, f"cannot be read ({error.strerror})")
+            return None
+        self.files += 1
+        self.bytes_read += len(data)
+        if len(data) != file.bytes:
+            self.problem(file.path, f"has {len(data)} bytes instead of {file.bytes}")
+            return None
+        if hashlib.sha256(data).hexdigest() != file.sha256:
+            self.problem(file.path, "its SHA-256 is not the recorded one")
+            return None
+        return data
+
+    def contents(
+        self,
+        layout: Layout,
+        sealed: Seal | None,
+        records: dict[int, ShardRecord],
+        table: DocumentTable,
+        progress: Progress | None,
+    ) -> None:
+        self.complete = sealed is not None
+        self.documents, self.tokens = table.documents, layout.tokens
+        ids = np.full(layout.tokens, TOKEN_SENTINEL, np.uint32)
+        partials: list[Doubles] = []
+        for shard in range(layout.shards):
+            record = records.get(shard)
+            if record:
+                first = shard * layout.manifest.shard_tokens
+                part = ids[first : first + layout.states.shard_length(shard)]
+                self._shard(layout, record, part, partials)
+            elif sealed:
+                self.problem(LEDGER, f"shard {shard} has no record")
+            if progress:
+                progress(shard + 1, layout.shards)
+        if sealed:
+            self._counts(layout, sealed, records, table, partials)
+            self._strangers(sealed, records)
+            self._documents(table, ids)
+        else:
+            done = f"{len(records)} of {layout.shards} shards are committed"
+            self.problem(SEAL, f"missing, the store is not finished: {done}")
+
+    def _shard(
+        self,
+        layout: Layout,
+        record: ShardRecord,
+        ids: npt.NDArray[np.uint32],
+        partials: list[Doubles],
+    ) -> None:
+        self.shards += 1
+        names = layout.shard_files(record.shard)
+        length = layout.states.shard_length(record.shard)
+        first = record.shard * layout.manifest.shard_tokens
+        if (record.tokens, record.first_token) != (length, first) or names != tuple(
+            file.path for file in record.files
+        ):
+            self.problem(names[0], f"the ledger's record of shard {record.shard} does not fit")
+            return
+        data = [found for file in record.files if (found := self.read(file)) is not None]
+        if len(data) < len(names):
+            return
+        owner = manifest_sha256(layout.manifest)
+        try:
+            states = _decode(layout.states, owner, record.shard, data[0])
+            tokens = _decode(layout.token_ids, owner, record.shard, data[1])
+            sums = statistics.decode(data[2], len(layout.manifest.layers), layout.hidden)
+        except ValueError as error:
+            self.problem(names[0], f"shard {record.shard}: {error}")
+            return
+        bits: Bits = states.view(layout.dtype.numpy)
+        ids[:] = tokens.view("<u4")[0, :length, 0]
+        partials.append(sums)
+        self._values(layout, record.shard, bits, length, sums)
+
+    def _values(self, layout: Layout, shard: int, bits: Bits, length: int, sums: Doubles) -> None:
+        name = layout.shard_files(shard)
+        for column, layer in enumerate(layout.manifest.layers):
+            if not layout.dtype.all_finite(bits[column, :length]):
+                where = f"shard {shard}, layer after {layer.blocks_completed} blocks"
+                self.problem(name[0], f"{where}: a state is NaN or infinite")
+                return
+        if (bits[:, length:] != layout.dtype.sentinel).any():
+            self.problem(name[0], f"shard {shard}: the padding is not the fill value")
+        if not np.array_equal(statistics.partial(layout.dtype, bits[:, :length]), sums):
+            self.problem(name[2], f"shard {shard}: statistics are not those of the states")
+
+    def _counts(
+        self,
+        layout: Layout,
+        sealed: Seal,
+        records: dict[int, ShardRecord],
+        table: DocumentTable,
+        partials: list[Doubles],
+    ) -> None:
+        found = (table.documents, table.chunks, int(table.bounds()[-1]), len(records))
+        if found != (sealed.documents, sealed.chunks, sealed.tokens, sealed.shards):
+            self.problem(SEAL, "counts of documents, chunks, tokens or shards do not fit")
+        stored = sum(file.bytes for record in records.values() for file in record.files)
+        if stored != sealed.shard_bytes:
+            self.problem(SEAL, f"shard_bytes is {sealed.shard_bytes}, the ledger says {stored}")
+        if len(partials) == layout.shards:
+            summary = statistics.summarise(layout.manifest.layers, layout.tokens, partials)
+            if summary != sealed.statistics:
+                self.problem(SEAL, "statistics are not those of the shards")
+
+    def _strangers(self, sealed: Seal, records: dict[int, ShardRecord]) -> None:
+        known = {file.path for record in records.values() for file in record.files}
+        known |= {file.path for file in sealed.files} | {SEAL, LOCK}
+        for name in _files(self.store):
+            leftover = name.startswith(f"{LEDGER_FOLDER}/") or name.endswith(PARTIAL_SUFFIX)
+            if name not in known:
+                hint = "left by a killed run" if leftover else "it belongs to no store"
+                self.problem(name, f"not a file of this store ({hint}): remove it")
+
+    def _documents(self, table: DocumentTable, ids: npt.NDArray[np.uint32]) -> None:
+        bounds = table.bounds()
+        for index in range(table.documents):
+            row = table.row(index)
+            end = row.first_token + row.tokens
+            part = ids[row.first_token : end].astype("<u4")
+            spans = row.spans
+            if row.first_token != bounds[index] or spans[0] != 0 or (np.diff(spans) < 0).any():
+                self.problem("documents.parquet", f"{row.document_id!r}: token spans do not fit")
+            if hashlib.sha256(part.tobytes()).hexdigest() != row.tokens_sha256:
+                self.problem("documents.parquet", f"{row.document_id!r}: token ids do not fit")
+
+
+def _decode(grid: Grid, owner: str, shard: int, data: bytes) -> npt.NDArray[np.uint8]:
+    """All chunks of a shard: [columns, rows, row_bytes]. Raises: ValueError."""
+    if not data.startswith(header(owner, shard)):
+        raise ValueError("the header is of another shard or another store")
+    index = decode_index(grid, shard, data[-grid.index_bytes :], len(data))
+    used = grid.used_chunks(shard)
+    out = np.empty((grid.columns, used, grid.chunk_tokens, grid.row_bytes), np.uint8)
+    for column in range(grid.columns):
+        for chunk in range(used):
+            start = int(index.offsets[chunk, column])
+            part = data[start : start + int(index.lengths[chunk, column])]
+            out[column, chunk] = decode_chunk(grid, part)
+    return out.reshape(grid.columns, -1, grid.row_bytes)
+
+
+def _files(store: Path) -> Iterator[str]:
+    for path in sorted(store.rglob("*")):
+        if path.is_file():
+            yield path.relative_to(store).as_posix()
