@@ -305,7 +305,8 @@ def _reason(criterion: Criterion, outcome: CriterionOutcome) -> str:
     span = f"{interval.point:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
     if outcome.status == "inconclusive":
         held = criterion.judge(interval) == "inconclusive"
-        why = "the interval holds the threshold" if held else "the training seeds disagree"
-        return f"{criterion.measure} {span}: {criterion.condition} is open, {why}"
-    word = "holds" if outcome.status == "passed" else "is missed"
-    return f"{criterion.measure} {span}: {criterion.condition} {word}"
+        why = f"reaches across {criterion.threshold:.2f}" if held else "training seeds disagree"
+        return f"{criterion.measure} {span}: {why}"
+    side = "above" if (criterion.bound == "low") == (outcome.status == "passed") else "below"
+    missed = "" if outcome.status == "passed" else ", on the wrong side"
+    return f"{criterion.measure} {span} lies {side} {criterion.threshold:.2f}{missed}"

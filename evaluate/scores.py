@@ -25,7 +25,17 @@ Arm = Literal[
     "pooling",
 ]
 ARMS: tuple[Arm, ...] = get_args(Arm)
-"""What the reasoner was given; this is also the order in which arms are shown."""
+"""What the reasoner was given."""
+
+SHOWN: tuple[Arm, ...] = (
+    "ceiling",
+    "floor",
+    "compressed",
+    "shuffled",
+    "zero",
+    *(arm for arm in ARMS if arm not in ("ceiling", "floor", "compressed", "shuffled", "zero")),
+)
+"""The order in which arms are shown."""
 
 REQUIRED_ARMS: tuple[Arm, ...] = ("compressed", "ceiling", "floor", "shuffled", "zero")
 """Every verdict rests on these five."""
@@ -139,6 +149,6 @@ def read_answers(path: Path) -> tuple[ScoredAnswer, ...]:
 
 
 def arms_of(rows: Iterable[ScoredAnswer]) -> tuple[Arm, ...]:
-    """Arms that occur, in the order of `ARMS`."""
+    """Arms that occur, in the order of `SHOWN`."""
     present = {row.arm for row in rows}
-    return tuple(arm for arm in ARMS if arm in present)
+    return tuple(arm for arm in SHOWN if arm in present)

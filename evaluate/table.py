@@ -10,7 +10,7 @@ from rich.text import Text
 
 from .gates import Verdict
 from .result import Bytes, Cell, EvaluationResult
-from .scores import ARMS, Arm
+from .scores import SHOWN, Arm
 from .stats import Interval
 
 UNMEASURED = "–"
@@ -84,7 +84,7 @@ def _row(name: str, cell: Cell, arms: Sequence[Arm], result: EvaluationResult) -
 
 
 def _other_arms(result: EvaluationResult) -> Text:
-    others = [arm for arm in ARMS if arm in result.arms and arm not in _COLUMNS]
+    others = [arm for arm in SHOWN if arm in result.arms and arm not in _COLUMNS]
     return Text("also: " + ", ".join(f"{arm} {span(result.arms[arm])}" for arm in others))
 
 

@@ -104,7 +104,7 @@ def test_every_phase_can_pass(phase):
     assert verdict.status == "passed"
     assert verdict.interval is not None
     assert verdict.threshold == gate_of(phase).criteria[0].threshold
-    assert "holds" in verdict.reason
+    assert " lies " in verdict.reason and "wrong" not in verdict.reason
 
 
 @pytest.mark.parametrize("gate", GATES, ids=lambda gate: f"phase{gate.phase}")
@@ -116,7 +116,7 @@ def test_every_criterion_can_fail_its_phase(gate):
         verdict = judge(gate.phase, evidence(gate.phase, measures=wrong))
         assert verdict.status == "failed"
         assert verdict.threshold == criterion.threshold
-        assert criterion.measure in verdict.reason and "missed" in verdict.reason
+        assert criterion.measure in verdict.reason and "on the wrong side" in verdict.reason
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_every_criterion_can_fail_its_phase(gate):
         ({"measures": {"ceiling_minus_floor": Measurement(interval(0.2, 0.4))}}, "headroom"),
         ({"measures": {"retention": None}}, "retention was not measured"),
         ({"measures": {"retention": Measurement(interval(nan, nan))}}, "no interval"),
-        ({"measures": {"retention": Measurement(interval(0.39, 0.45))}}, "holds the threshold"),
+        ({"measures": {"retention": Measurement(interval(0.39, 0.45))}}, "reaches across 0.40"),
     ],
 )
 def test_what_makes_phase_4_inconclusive(changes, words):

@@ -8,6 +8,7 @@ from latentcomp.errors import LatentcompError
 from latentcomp.evaluate.scores import (
     ARMS,
     REQUIRED_ARMS,
+    SHOWN,
     arms_of,
     normalise,
     read_answers,
@@ -91,5 +92,6 @@ def test_answers_that_cannot_be_read_are_one_line(tmp_path):
 
 
 def test_arms_come_in_their_shown_order():
-    assert arms_of([row(arm=arm) for arm in reversed(ARMS)]) == ARMS
+    assert arms_of([row(arm=arm) for arm in ARMS]) == SHOWN
+    assert sorted(SHOWN) == sorted(ARMS)
     assert set(REQUIRED_ARMS) <= set(ARMS)

@@ -197,7 +197,7 @@ def test_largest_is_simultaneous():
 def test_tally_refuses_unpaired_arms():
     with pytest.raises(ValueError, match="twice"):
         Answers([row(), row()])
-    with pytest.raises(ValueError, match="only one of compressed, floor"):
+    with pytest.raises(ValueError, match="only one of floor, compressed"):
         Answers([row(), row(question="q1"), row(arm="floor")])
 
 

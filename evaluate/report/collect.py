@@ -1,0 +1,113 @@
+"""Reads what a run folder holds: evaluations, verdicts, configurations, training logs."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...errors import LatentcompError
+from ..gates import Verdict
+from ..result import EvaluationResult, read_record
+
+
+@dataclass(frozen=True, slots=True)
+class LogPoint:
+    """One line of a training log."""
+
+    step: int
+    """Optimiser steps taken."""
+    loss: float
+    """Training loss of that step, nats a token."""
+    documents: int
+    """Documents seen so far."""
+    seconds: float
+    """Wall-clock seconds of training so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseStory:
+    """What is known of one phase."""
+
+    number: int
+    """1 .. 8."""
+    evaluation: EvaluationResult | None
+    """None where the phase was trained and not evaluated yet."""
+    verdict: Verdict | None
+    """None where no verdict is recorded."""
+    config: Mapping[str, Any]
+    """`run.json`: resolved configuration and provenance; empty where absent."""
+    log: tuple[LogPoint, ...]
+    """Training curve, by ascending step."""
+
+
+def collect(run: Path) -> tuple[PhaseStory, ...]:
+    """Phases of a run that left anything to tell, the latest first.
+
+    Raises:
+        LatentcompError: the folder has no phase, or one of its files is damaged.
+    """
+    folders = [path for path in (run / "phases").glob("*") if path.name.isdecimal()]
+    stories = [_story(path) for path in sorted(folders, key=lambda path: -int(path.name))]
+    told = tuple(story for story in stories if story.evaluation or story.log)
+    if not told:
+        raise LatentcompError(
+            f"{run}: nothing to report, no phase was trained or evaluated here; "
+            "run `latentcomp train` and `latentcomp evaluate` with the same --run first"
+        )
+    return told
+
+
+def _story(folder: Path) -> PhaseStory:
+    evaluation, verdict = folder / "evaluation.json", folder / "verdict.json"
+    return PhaseStory(
+        number=int(folder.name),
+        evaluation=EvaluationResult.read(evaluation) if evaluation.exists() else None,
+        verdict=read_record(Verdict, verdict) if verdict.exists() else None,
+        config=_read_config(folder / "run.json"),
+        log=read_log(folder / "log.jsonl"),
+    )
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        config = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise LatentcompError(f"{path}: not readable as JSON ({error}); train again") from error
+    return config if isinstance(config, dict) else {"run": config}
+
+
+def read_log(path: Path) -> tuple[LogPoint, ...]:
+    """Reads a training log; a step that was run again after a kill counts once, the last time.
+
+    A last line without its newline is what a kill leaves behind, and is left out.
+
+    Raises:
+        LatentcompError: another line is not a record of `step` and `loss`; names the line.
+    """
+    if not path.exists():
+        return ()
+    points: dict[int, LogPoint] = {}
+    text = path.read_text(encoding="utf-8")
+    for number, line in enumerate(text[: text.rfind("\n") + 1].splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+            if "loss" not in record:  # other events, such as a resumption, carry no loss
+                continue
+            point = LogPoint(
+                step=int(record["step"]),
+                loss=float(record["loss"]),
+                documents=int(record.get("documents", 0)),
+                seconds=float(record.get("seconds", 0.0)),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise LatentcompError(
+                f"{path}, line {number}: not a record with step and loss ({error!r}); "
+                "remove the line or train again"
+            ) from error
+        points[point.step] = point
+    return tuple(points[step] for step in sorted(points))
