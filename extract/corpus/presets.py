@@ -19,13 +19,15 @@ class Preset:
     """Record items (such as one person's code) for each chunk."""
     questions_per_family: int
     """At most this many questions of each family."""
+    room_digits: int
+    """Digits of a room number: a split holds only a tenth of them, and a document uses each once."""
     distinct_initials: bool
     """Whether no two names of a document share their first syllable."""
 
 
 PRESETS: Final[dict[str, Preset]] = {
-    "lab": Preset("lab", (7, 9), (10, 99), 1.0, 2, True),
-    "qwen3-30b": Preset("qwen3-30b", (30, 520), (1000, 9999), 1.05, 4, False),
+    "lab": Preset("lab", (7, 9), (10, 99), 1.0, 2, 3, True),
+    "qwen3-30b": Preset("qwen3-30b", (30, 520), (1000, 9999), 1.05, 4, 5, False),
 }
 
 

@@ -31,6 +31,10 @@ class Draft:
         return tuple(sorted({event.chunk for event in self.evidence}))
 
 
+def _is_update(setting: Setting) -> bool:
+    return setting.replaces is not None and not setting.correction
+
+
 def _values(settings: list[Setting]) -> tuple[str, ...]:
     return tuple(setting.value for setting in settings)
 
@@ -80,18 +84,26 @@ def latest(world: World, rng: random.Random) -> Iterator[Draft]:
 
 
 def original(world: World, rng: random.Random) -> Iterator[Draft]:
-    """The first value of an item that was updated."""
+    """The first value of an item that was updated, unless that value was called a mistake."""
     for item, history in world.settings.items():
-        if len(history) > 1:
+        if len(history) > 1 and not history[1].correction:
             text = f"What was the first {item.attribute} of {item.subject}?"
             yield Draft(text, history[0].value, (history[0],), in_summary=False)
 
 
 def as_of(world: World, rng: random.Random) -> Iterator[Draft]:
-    """The value in force on a given day, of an item that was updated."""
+    """The value in force on a given day, of an item that was updated.
+
+    Not asked of a day whose value was called a mistake later.
+    """
     for item, history in world.settings.items():
+        stands = [
+            at
+            for at in range(len(history))
+            if at + 1 == len(history) or not history[at + 1].correction
+        ]
         if len(history) > 1:
-            at = rng.randrange(len(history))
+            at = rng.choice(stands)
             first = world.days[history[at].chunk]
             end = (
                 world.days[history[at + 1].chunk]
@@ -105,11 +117,11 @@ def as_of(world: World, rng: random.Random) -> Iterator[Draft]:
 
 
 def changed(world: World, rng: random.Random) -> Iterator[Draft]:
-    """Whether an item ever changed; yes and no in equal shares."""
+    """Whether an item ever changed; yes and no in equal shares. A mere correction is neither."""
     histories = list(world.settings.items())
     rng.shuffle(histories)
     never = [pair for pair in histories if len(pair[1]) == 1]
-    often = [pair for pair in histories if len(pair[1]) > 1]
+    often = [pair for pair in histories if any(_is_update(setting) for setting in pair[1])]
     both = [("no", never), ("yes", often)]
     rng.shuffle(both)
     # Equal numbers of either, and which comes first is a fair coin: a guess gets one half.
@@ -121,8 +133,10 @@ def changed(world: World, rng: random.Random) -> Iterator[Draft]:
 
 
 def when(world: World, rng: random.Random) -> Iterator[Draft]:
-    """The day on which an item was last set."""
+    """The day on which an item was last set, unless that was by a correction."""
     for item, history in world.settings.items():
+        if history[-1].correction:
+            continue
         days = [str(world.days[setting.chunk]) for setting in history]
         text = f"On which day was the {item.attribute} of {item.subject} last set?"
         yield Draft(text, days[-1], (history[-1],), tuple(days[:-1]))

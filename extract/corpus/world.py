@@ -5,6 +5,8 @@ A world is a list of events, each placed in one chunk. Semantics, in full:
 - An *item* is one attribute of one subject (the code of Karo). A `Setting` gives it a value; a
   later one replaces it, worded as an update or as a correction. The value in force on a day is
   that of the last setting on or before that day. An item is set at most once in a chunk.
+  A correction says that the value before it was wrong, so a reader may hold that it was never in
+  force; questions whose answer would depend on that reading are not asked.
 - Relations, memberships, hierarchy, seating and arrivals are stated once and never change.
 - A `Rumour` names a value that is not the case; a `Filler` says nothing about anybody.
 """
@@ -145,7 +147,7 @@ class World:
 
 def simulate(rng: random.Random, size: Preset, split: Split, chunks: int) -> World:
     """Make one world with names and values of `split`, `chunks` chunks long."""
-    vocabulary = Vocabulary(rng, split, size.distinct_initials)
+    vocabulary = Vocabulary(rng, split, size)
     days = tuple(sorted(rng.sample(range(size.days[0], size.days[1] + 1), chunks)))
     world = _populate(rng, vocabulary, days)
     _set_items(rng, vocabulary, world, round(size.items_per_chunk * chunks))
@@ -195,7 +197,7 @@ def _value(
         case "code" | "tag":
             return vocabulary.digits(4)
         case "room":
-            return vocabulary.digits(3)
+            return vocabulary.room()
         case "password" | "motto":
             return vocabulary.word()
         case _:  # a place: one of the document's own, or a new one

@@ -1,0 +1,82 @@
+"""One batch of training, whatever its documents come from.
+
+Shapes: B = documents, T = tokens (padded), L = layers, D = teacher width.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+import torch
+from torch import Tensor
+
+from ..store.reader import DocumentFeatures
+from .compressor import States
+from .packing import EncodedQuestion, PackedQuestions, pack
+
+LENGTH_STEP = 64
+"""Lengths are padded to multiples of this many tokens, so that few shapes occur."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A document as training needs it."""
+
+    features: DocumentFeatures
+    questions: tuple[EncodedQuestion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one step of training sees."""
+
+    states: States
+    token_ids_BT: Tensor
+    """int64: tokens that the teacher read, for objectives that read the document too."""
+    questions: PackedQuestions
+
+    @property
+    def tokens_B(self) -> Tensor:
+        """int64: tokens of each document."""
+        return self.states.mask_BT.sum(1)
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on a device."""
+        states = self.states
+        parts = (states.h_BTLD, states.mask_BT, states.chunk_BT, states.bucket_BT, states.day_BT)
+        moved = States(*(part.to(device, non_blocking=True) for part in parts))
+        return Batch(moved, self.token_ids_BT.to(device), self.questions.to(device))
+
+
+def collate(
+    examples: Sequence[Example], positions: int, rng: Random, length: int | None = None
+) -> Batch:
+    """Pad documents to one length and pack their questions into `positions` places.
+
+    Args:
+        examples: the documents.
+        positions: question tokens behind each document.
+        rng: picks the questions where not all fit.
+        length: padded length in tokens; the next multiple of `LENGTH_STEP` when None.
+    """
+    found = [example.features for example in examples]
+    longest = max(len(features.token_ids) for features in found)
+    if length is None:
+        length = -(-longest // LENGTH_STEP) * LENGTH_STEP
+    states = States(
+        h_BTLD=_padded([features.states for features in found], length),
+        mask_BT=_padded([torch.ones(len(f.token_ids), dtype=torch.bool) for f in found], length),
+        chunk_BT=_padded([features.chunk_index for features in found], length),
+        bucket_BT=_padded([features.bucket for features in found], length),
+        day_BT=_padded([features.day for features in found], length),
+    )
+    token_ids_BT = _padded([features.token_ids for features in found], length)
+    packed = pack([example.questions for example in examples], positions, rng)
+    return Batch(states, token_ids_BT, packed)
+
+
+def _padded(rows: Sequence[Tensor], length: int) -> Tensor:
+    out = rows[0].new_zeros((len(rows), length, *rows[0].shape[1:]))
+    for number, row in enumerate(rows):
+        out[number, : len(row)] = row
+    return out

@@ -1,0 +1,205 @@
+"""The compressor: a Perceiver that reads teacher states and writes K latents.
+
+Shapes: B = documents, T = tokens (padded), L = layers, D = teacher width, W = inner width,
+K = latents (padded), E = width of one latent.
+
+After Perceiver [Jaegle et al. 2021, arXiv 2103.03206], with three changes that the literature on
+context compression asks for: the layers are mixed by learned weights (ComprExIT, arXiv
+2602.03784); queries start from means of their own stretch of tokens instead of free vectors
+(arXiv 2510.20797); queries and keys carry their place in the document. Time comes in as
+metadata: bucket, order of the chunk, and the digits of its day.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from .attention import Attention, GatedMLP
+
+MOST_CHUNKS: Final = 1024
+"""Chunks beyond this share the last order embedding."""
+DAY_DIGITS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class CompressorShape:
+    """Everything that decides which tensors a compressor has."""
+
+    layers: int
+    """L: teacher layers read."""
+    teacher_width: int
+    """D."""
+    latent_width: int
+    """E: numbers of one latent as it would be stored."""
+    width: int = 256
+    heads: int = 4
+    blocks: int = 3
+    time: bool = True
+    """Whether bucket, chunk order and day are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """Teacher states of a batch of documents, as the compressor takes them."""
+
+    h_BTLD: Tensor
+    mask_BT: Tensor
+    """bool: a token, not padding."""
+    chunk_BT: Tensor
+    """int64: index of the chunk, 0 for padding."""
+    bucket_BT: Tensor
+    """int64: 0 early, 1 middle, 2 late."""
+    day_BT: Tensor
+    """int64: day of the chunk, -1 where the source has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latents:
+    """What stands for the documents."""
+
+    z_BKE: Tensor
+    mask_BK: Tensor
+    """bool: a latent, not padding."""
+    position_BK: Tensor
+    """float32: middle of the stretch of tokens that the latent starts from."""
+
+
+class TimeEmbedding(nn.Module):
+    """Bucket, chunk order and day of every token, as one vector."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.bucket = nn.Embedding(3, width)
+        self.order = nn.Embedding(MOST_CHUNKS, width)
+        self.digits = nn.Embedding(10 * DAY_DIGITS + 1, width)  # the last row: no day known
+        for table in (self.bucket, self.order, self.digits):
+            nn.init.normal_(table.weight, std=0.02)
+
+    def forward(self, states: States) -> Tensor:
+        """[B, T, W]. The day goes in digit by digit, so that a day never seen is still told."""
+        order = states.chunk_BT.clamp(max=MOST_CHUNKS - 1)
+        known = states.day_BT >= 0
+        day = states.day_BT.clamp(min=0)
+        total = self.bucket(states.bucket_BT) + self.order(order)
+        for place in range(DAY_DIGITS):
+            row = day // 10**place % 10 + 10 * place
+            total = total + self.digits(torch.where(known, row, 10 * DAY_DIGITS))
+        return total  # type: ignore[no-any-return]
+
+
+class LayerMix(nn.Module):
+    """Normalise each layer, project it, and add the layers up by learned weights."""
+
+    def __init__(self, layers: int, teacher_width: int, width: int) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.RMSNorm(teacher_width) for _ in range(layers))
+        self.projections = nn.ModuleList(
+            nn.Linear(teacher_width, width, bias=False) for _ in range(layers)
+        )
+        self.logits = nn.Parameter(torch.zeros(layers))
+
+    def forward(self, h_BTLD: Tensor) -> Tensor:
+        """[B, T, W]."""
+        # Times the number of layers, so that the scale at the start does not depend on it.
+        weights = self.shares() * len(self.projections)
+        parts = [
+            weights[layer] * project(norm(h_BTLD[:, :, layer].float()))
+            for layer, (norm, project) in enumerate(
+                zip(self.norms, self.projections, strict=True)
+            )
+        ]
+        return torch.stack(parts).sum(0)
+
+    def shares(self) -> Tensor:
+        """Learned share of each layer [L]; they add up to one."""
+        return self.logits.softmax(0)
+
+
+class Block(nn.Module):
+    """Latents read the tokens, then each other, then think."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.cross_norm, self.self_norm, self.mlp_norm = (nn.RMSNorm(width) for _ in range(3))
+        self.cross = Attention(width, heads)
+        self.mutual = Attention(width, heads)
+        self.mlp = GatedMLP(width, 2 * width)
+
+    def forward(
+        self,
+        z_BKW: Tensor,
+        position_BK: Tensor,
+        mask_BK: Tensor,
+        x_BTW: Tensor,
+        position_BT: Tensor,
+        mask_BT: Tensor,
+    ) -> Tensor:
+        """[B, K, W] to [B, K, W]."""
+        z_BKW = z_BKW + self.cross(self.cross_norm(z_BKW), position_BK, x_BTW, position_BT, mask_BT)
+        normed = self.self_norm(z_BKW)
+        z_BKW = z_BKW + self.mutual(normed, position_BK, normed, position_BK, mask_BK)
+        return z_BKW + self.mlp(self.mlp_norm(z_BKW))  # type: ignore[no-any-return]
+
+
+class Compressor(nn.Module):
+    """Teacher states of T tokens in, K latents out."""
+
+    def __init__(self, shape: CompressorShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.mix = LayerMix(shape.layers, shape.teacher_width, shape.width)
+        self.time = TimeEmbedding(shape.width) if shape.time else None
+        self.token_mlp_norm = nn.RMSNorm(shape.width)
+        self.token_mlp = GatedMLP(shape.width, shape.width)
+        self.token_norm = nn.RMSNorm(shape.width)
+        self.start = nn.Parameter(torch.randn(shape.width) * 0.02)
+        self.blocks = nn.ModuleList(
+            Block(shape.width, shape.heads) for _ in range(shape.blocks)
+        )
+        self.out_norm = nn.RMSNorm(shape.width)
+        self.out = nn.Linear(shape.width, shape.latent_width, bias=False)
+
+    def forward(self, states: States, counts_B: Tensor, most: int) -> Latents:
+        """Compress each document into its number of latents.
+
+        Args:
+            states: of the batch.
+            counts_B: int64, latents of each document, 1 <= count <= its tokens.
+            most: K, at least the largest count; given so that shapes do not depend on data.
+        """
+        x_BTW = self.mix(states.h_BTLD)
+        if self.time is not None:
+            x_BTW = x_BTW + self.time(states)
+        x_BTW = x_BTW + self.token_mlp(self.token_mlp_norm(x_BTW))
+        x_BTW = self.token_norm(x_BTW)
+        steps = torch.arange(x_BTW.shape[1], device=x_BTW.device)
+        position_BT = steps.expand(len(x_BTW), -1)
+        share_BKT, position_BK, mask_BK = stretches(states.mask_BT, counts_B, most)
+        z_BKW = share_BKT.to(x_BTW) @ x_BTW + self.start
+        for block in self.blocks:
+            z_BKW = block(z_BKW, position_BK, mask_BK, x_BTW, position_BT, states.mask_BT)
+        return Latents(self.out(self.out_norm(z_BKW)), mask_BK, position_BK)
+
+
+def stretches(mask_BT: Tensor, counts_B: Tensor, most: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Cut each document into as many equal stretches of tokens as it has latents.
+
+    Returns:
+        The share of each token in the mean of each stretch, float32 [B, K, T]; the middle of
+        each stretch, float32 [B, K]; which stretches exist, bool [B, K].
+    """
+    tokens_B = mask_BT.sum(1)
+    steps_T = torch.arange(mask_BT.shape[1], device=mask_BT.device)
+    latents_K = torch.arange(most, device=mask_BT.device)
+    stretch_BT = steps_T[None] * counts_B[:, None] // tokens_B[:, None].clamp(min=1)
+    member_BKT = (stretch_BT[:, None, :] == latents_K[None, :, None]) & mask_BT[:, None, :]
+    share_BKT = member_BKT / member_BKT.sum(-1, keepdim=True).clamp(min=1)
+    mask_BK = latents_K[None] < counts_B[:, None]
+    return share_BKT, share_BKT @ steps_T.float(), mask_BK
+
+
+def latent_count(tokens: int, ratio: float) -> int:
+    """Latents for a document: its tokens / ratio, rounded up; at least one."""
+    return max(1, -int(-tokens // ratio))

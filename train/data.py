@@ -1,0 +1,161 @@
+"""Batches from the store: which documents a step sees is a function of seed and step alone.
+
+So there is nothing to save of the data when a run is interrupted, and nothing to replay.
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from random import Random
+from typing import Protocol
+
+import numpy as np
+
+from ..errors import StoreError
+from ..models import TextSide
+from ..store.reader import FeatureStore
+from ..store.records import Document
+from .batches import Batch, Example, collate
+from .packing import EncodedQuestion, encode_question
+
+WINDOW = 8
+"""Batches that are sorted by length together, so that a batch holds documents of one length."""
+
+
+class Batches(Protocol):
+    """Where a training run gets its batches from."""
+
+    def at(self, step: int) -> Batch:
+        """The batch of one step, on the CPU or on the device; the same whenever it is asked."""
+        ...
+
+    def describe(self) -> Mapping[str, object]:
+        """What decides the batches, for the record of the run."""
+        ...
+
+    def close(self) -> None:
+        """Stop whatever prepares batches."""
+        ...
+
+
+class StoreBatches:
+    """Documents of a feature store in shuffled order, epoch after epoch."""
+
+    def __init__(
+        self,
+        store: FeatureStore,
+        documents: Sequence[Document],
+        reasoner: TextSide,
+        layers: Sequence[int],
+        *,
+        per_step: int,
+        positions: int,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        """Join a store with the questions of its corpus.
+
+        Args:
+            store: the states.
+            documents: the corpus that was extracted, questions included.
+            reasoner: whose tokens the questions are told in.
+            layers: which stored layers, by blocks completed.
+            per_step: documents of a step of this process.
+            positions: question tokens behind each document.
+            seed: of the order of documents and of the choice of questions.
+            rank: of this process among `world`.
+            world: processes that train together.
+
+        Raises:
+            StoreError: a document of the store is not in the corpus, or none has questions.
+        """
+        self._store, self._layers = store, tuple(layers)
+        self._per_step, self._positions, self._seed = per_step, positions, seed
+        self._rank, self._world = rank, world
+        self._questions = _questions(store, documents, reasoner)
+        self._usable = np.flatnonzero([len(asked) > 0 for asked in self._questions])
+        if not len(self._usable):
+            raise StoreError(f"{store.path}: no document of this store has a question to learn from")
+
+    def at(self, step: int) -> Batch:
+        """The batch of one step, on the CPU."""
+        rng = Random(f"batch/{self._seed}/{step}/{self._rank}")
+        rows = [self._example(int(index)) for index in self._indices(step)]
+        return collate(rows, self._positions, rng)
+
+    def describe(self) -> Mapping[str, object]:
+        """Seed, sizes and the store's manifest."""
+        return {
+            "kind": "store",
+            "seed": self._seed,
+            "documents": len(self._usable),
+            "per_step": self._per_step,
+            "corpus_sha256": self._store.manifest.corpus_sha256,
+        }
+
+    def close(self) -> None:
+        """Nothing runs by itself here."""
+
+    def _example(self, index: int) -> Example:
+        return Example(self._store.read(index, self._layers), self._questions[index])
+
+    def _indices(self, step: int) -> Sequence[int]:
+        """Documents of a step: a window of the endless shuffled order, sorted, one slice of it."""
+        slot = step * self._world + self._rank
+        window, place = divmod(slot, WINDOW)
+        size = WINDOW * self._per_step
+        drawn = [self._drawn(window * size + offset) for offset in range(size)]
+        lengths = self._store.lengths
+        drawn.sort(key=lambda index: (int(lengths[index]), index))
+        order = Random(f"window/{self._seed}/{window}").sample(range(WINDOW), WINDOW)
+        start = order[place] * self._per_step
+        return drawn[start : start + self._per_step]
+
+    def _drawn(self, number: int) -> int:
+        epoch, place = divmod(number, len(self._usable))
+        if getattr(self, "_epoch", None) != epoch:
+            order = self._store.order(self._seed, epoch)
+            self._epoch, self._shuffled = epoch, order[np.isin(order, self._usable)]
+        return int(self._shuffled[place])
+
+
+def _questions(
+    store: FeatureStore, documents: Sequence[Document], reasoner: TextSide
+) -> list[tuple[EncodedQuestion, ...]]:
+    by_id = {document.document_id: document for document in documents}
+    missing = [name for name in store.document_ids if name not in by_id]
+    if missing:
+        raise StoreError(
+            f"{store.path}: document {missing[0]!r} is not in the corpus "
+            f"({len(missing)} of {len(store)}); give the corpus that was extracted"
+        )
+    return [
+        tuple(encode_question(reasoner, question) for question in by_id[name].questions)
+        for name in store.document_ids
+    ]
+
+
+class Ahead:
+    """Makes the next batches of another source while the current one is trained on."""
+
+    def __init__(self, source: StoreBatches, last: int, depth: int = 2) -> None:
+        """Prepare `depth` batches ahead of the one that is asked for, up to step `last`."""
+        self._source, self._last, self._depth = source, last, depth
+        # One thread: the source keeps its place, and decoding leaves Python anyway.
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="batches")
+        self._waiting: dict[int, Future[Batch]] = {}
+
+    def at(self, step: int) -> Batch:
+        """The batch of a step; steps are asked for in order."""
+        for ahead in range(step, min(step + self._depth, self._last)):
+            if ahead not in self._waiting:
+                self._waiting[ahead] = self._pool.submit(self._source.at, ahead)
+        return self._waiting.pop(step).result()
+
+    def describe(self) -> Mapping[str, object]:
+        """Of the source."""
+        return self._source.describe()
+
+    def close(self) -> None:
+        """Stop the thread; batches not asked for are dropped."""
+        self._pool.shutdown(wait=True, cancel_futures=True)

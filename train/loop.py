@@ -1,0 +1,193 @@
+"""The training loop. It knows steps, losses and checkpoints; what a phase is, it is told.
+
+One step: a batch of states -> latents -> vectors in the reasoner's input space -> the frozen
+reasoner answers -> objectives -> gradients for the compressor alone.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from . import checkpoint
+from .batches import Batch
+from .compressor import States
+from .data import Batches
+from .log import CurveLog
+from .model import Compressed, CompressionModel
+from .objectives import NEEDS_STATES, OBJECTIVES, Step, alignment_depths
+from .phases.spec import PhaseSpec
+from .plan import TrainPlan
+from .reasoner import FrozenReasoner, Reading
+
+Progress = Callable[[dict[str, float]], None]
+"""Told the figures of every step."""
+
+
+@dataclass(slots=True)
+class Run:
+    """Everything one training run needs, gathered before it starts."""
+
+    phase: PhaseSpec
+    plan: TrainPlan
+    model: CompressionModel
+    reasoner: FrozenReasoner
+    batches: Batches
+    folder: Path
+    accelerator: Accelerator
+    record: dict[str, Any] = field(default_factory=dict)
+    """Kept in every checkpoint: phase, plan, source, history."""
+
+
+def train(run: Run, on_step: Progress = lambda figures: None) -> None:
+    """Train to the end of the plan, going on from the last checkpoint of this run if any.
+
+    Raises:
+        CheckpointError: the checkpoint there belongs to another run.
+        LatentcompError: the disk is full; the last checkpoint stays.
+    """
+    run.model.to(run.accelerator.device)
+    optimizer = _optimizer(run)
+    first = _resume(run, optimizer)
+    if first >= run.plan.steps:
+        return
+    forward = run.accelerator.prepare(run.model)
+    log = CurveLog(run.folder, first) if run.accelerator.is_main_process else None
+    started = time.monotonic()
+    try:
+        for step in range(first, run.plan.steps):
+            waited = time.monotonic()
+            batch = run.batches.at(step).to(run.accelerator.device)
+            waited = time.monotonic() - waited
+            figures = _step(run, forward, optimizer, batch, step)
+            figures["waited"] = waited
+            figures["seconds"] = time.monotonic() - started
+            if log is not None:
+                log.write(figures)
+            on_step(figures)
+            if (step + 1) % run.plan.save_every == 0 or step + 1 == run.plan.steps:
+                _save(run, optimizer, step + 1)
+    finally:
+        run.batches.close()
+        if log is not None:
+            log.close()
+
+
+def _step(
+    run: Run, forward: nn.Module, optimizer: torch.optim.Optimizer, batch: Batch, step: int
+) -> dict[str, float]:
+    rate = run.plan.rate_at(step)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    ratio = Random(f"ratio/{run.plan.seed}/{step}").choice(run.phase.ratios)
+    with run.accelerator.autocast():
+        compressed = compress(forward, batch.states, ratio)
+        reading = _read(run, compressed, batch)
+        losses = _losses(run, batch, reading)
+    total = torch.stack([o.weight * losses[o.name] for o in run.phase.objectives]).sum()
+    run.accelerator.backward(total)
+    norm = nn.utils.clip_grad_norm_(run.model.parameters(), run.plan.clip)
+    if not math.isfinite(float(norm)):
+        optimizer.zero_grad(set_to_none=True)  # one bad batch must not poison the optimiser
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    seen = len(batch.token_ids_BT) * run.accelerator.num_processes
+    return {
+        "step": step + 1,
+        "loss": float(total.detach()),
+        **{name: float(value.detach()) for name, value in losses.items()},
+        "token_accuracy": float(_token_accuracy(reading)),
+        "gradient": float(norm),
+        "rate": rate,
+        "ratio": ratio,
+        "documents": (step + 1) * seen,
+    }
+
+
+def compress(forward: nn.Module, states: States, ratio: float) -> Compressed:
+    """Compress a batch at `ratio` tokens per latent.
+
+    Args:
+        forward: a `CompressionModel`, wrapped or not.
+        states: of the documents.
+        ratio: tokens per latent; the number of latents is rounded up.
+    """
+    tokens_B = states.mask_BT.sum(1)
+    counts_B = (tokens_B / ratio).ceil().long().clamp(min=1)
+    most = math.ceil(states.mask_BT.shape[1] / ratio)
+    compressed: Compressed = forward(states, counts_B, most)
+    return compressed
+
+
+def _read(run: Run, compressed: Compressed, batch: Batch) -> Reading:
+    context = run.reasoner.latent_context(compressed)
+    wanted = any(objective.name in NEEDS_STATES for objective in run.phase.objectives)
+    keep = alignment_depths(len(run.reasoner.blocks)) if wanted else ()
+    return run.reasoner.read(context, batch.questions, keep)
+
+
+def _losses(run: Run, batch: Batch, reading: Reading) -> dict[str, Tensor]:
+    step = Step(run.reasoner, batch, reading)
+    return {o.name: OBJECTIVES[o.name](step) for o in run.phase.objectives}
+
+
+def _token_accuracy(reading: Reading) -> Tensor:
+    """Share of answer tokens that are likeliest given the right ones before: a diagnostic."""
+    return (reading.logits_NV.argmax(-1) == reading.targets_N).float().mean()
+
+
+def _optimizer(run: Run) -> torch.optim.Optimizer:
+    matrices = [w for w in run.model.parameters() if w.ndim >= 2]
+    others = [w for w in run.model.parameters() if w.ndim < 2]
+    return torch.optim.AdamW(
+        [
+            {"params": matrices, "weight_decay": run.plan.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ],
+        lr=run.plan.rate,
+        betas=(0.9, 0.95),
+        fused=run.accelerator.device.type == "cuda",
+    )
+
+
+def _resume(run: Run, optimizer: torch.optim.Optimizer) -> int:
+    """Go on where the last checkpoint of this run stopped; the number of steps done."""
+    root = run.folder / "checkpoint"
+    if not checkpoint.exists(root):
+        return 0
+    found = checkpoint.open_checkpoint(root)
+    _check_same(found.state, run)
+    found.restore(run.model, optimizer)
+    return found.state.step
+
+
+def _check_same(state: checkpoint.CheckpointState, run: Run) -> None:
+    theirs = {"model": state.spec.model_dump(mode="json"), **state.run}
+    ours = {"model": run.model.spec.model_dump(mode="json"), **run.record}
+    for key in ours:
+        if theirs.get(key) != ours[key]:
+            raise checkpoint.CheckpointError(
+                f"{run.folder / 'checkpoint'} belongs to another run: {key} was "
+                f"{_short(theirs.get(key))}, now {_short(ours[key])}; give another --run, "
+                "or --restart to begin again"
+            )
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 160 else f"{text[:157]}..."
+
+
+def _save(run: Run, optimizer: torch.optim.Optimizer, step: int) -> None:
+    if run.accelerator.is_main_process:
+        checkpoint.save_checkpoint(
+            run.folder / "checkpoint", step, run.model, optimizer, run.record
+        )
+    run.accelerator.wait_for_everyone()

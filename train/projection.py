@@ -1,0 +1,99 @@
+"""From latents to the input space of the reasoner, with the scale under control.
+
+Shapes: K = latents, E = width of a latent, R = width of the reasoner's embeddings.
+"""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+ProjectionKind = Literal["fixed_random", "learned"]
+ScaleKind = Literal["fixed", "learned", "free"]
+
+
+class OutputScale(nn.Module):
+    """Gives vectors the size that the reasoner's embeddings have, or one that is learned.
+
+    `fixed`: root mean square = that of the embeddings, times `multiple`. `learned`: the same at
+    the start, then one learned factor for all. `free`: in addition each latent may choose its
+    own size, which learned encoders make use of (they emit norms far from the embeddings').
+    """
+
+    def __init__(self, kind: ScaleKind, width: int, embedding_rms: float, multiple: float) -> None:
+        super().__init__()
+        self.norm = nn.RMSNorm(width, elementwise_affine=False)
+        log_rms = torch.tensor(math.log(embedding_rms * multiple))
+        self.register_buffer("start", log_rms)
+        # Ten times the step of the other weights: the logarithm has far to go.
+        self.log_gain = nn.Parameter(torch.zeros(())) if kind != "fixed" else None
+        self.own = nn.Linear(width, 1) if kind == "free" else None
+        if self.own is not None:
+            nn.init.zeros_(self.own.weight)
+            nn.init.zeros_(self.own.bias)
+
+    def forward(self, x_BKR: Tensor) -> Tensor:
+        """[B, K, R] to [B, K, R]."""
+        normed = self.norm(x_BKR.float())
+        log_scale = self.start
+        if self.log_gain is not None:
+            log_scale = log_scale + 10.0 * self.log_gain
+        if self.own is not None:
+            log_scale = log_scale + self.own(normed)
+        return normed * log_scale.exp()  # type: ignore[no-any-return]
+
+
+class Projection(nn.Module):
+    """Latents [B, K, E] to vectors [B, K, R] that stand where token embeddings stood."""
+
+    def __init__(
+        self,
+        kind: ProjectionKind,
+        scale: ScaleKind,
+        latent_width: int,
+        reasoner_width: int,
+        embedding_rms: float,
+        multiple: float,
+    ) -> None:
+        super().__init__()
+        self.body = (
+            _Learned(latent_width, reasoner_width)
+            if kind == "learned"
+            else _FixedRandom(latent_width, reasoner_width)
+        )
+        self.scale = OutputScale(scale, reasoner_width, embedding_rms, multiple)
+
+    def forward(self, z_BKE: Tensor) -> Tensor:
+        """[B, K, E] to [B, K, R], float32."""
+        return self.scale(self.body(z_BKE))  # type: ignore[no-any-return]
+
+
+class _FixedRandom(nn.Module):
+    """A random matrix that never learns: can the compressor alone hit the input space?"""
+
+    def __init__(self, latent_width: int, reasoner_width: int) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        matrix = torch.randn(latent_width, reasoner_width, generator=generator)
+        self.register_buffer("matrix", matrix / latent_width**0.5)
+
+    def forward(self, z_BKE: Tensor) -> Tensor:
+        return z_BKE @ self.matrix  # type: ignore[no-any-return]
+
+
+class _Learned(nn.Module):
+    """Two layers with a straight path beside them."""
+
+    def __init__(self, latent_width: int, reasoner_width: int) -> None:
+        super().__init__()
+        inner = 4 * reasoner_width
+        self.norm = nn.RMSNorm(latent_width)
+        self.straight = nn.Linear(latent_width, reasoner_width, bias=False)
+        self.up = nn.Linear(latent_width, inner)
+        self.down = nn.Linear(inner, reasoner_width)
+
+    def forward(self, z_BKE: Tensor) -> Tensor:
+        normed = self.norm(z_BKE)
+        bent = self.down(nn.functional.gelu(self.up(normed)))
+        return self.straight(normed) + bent  # type: ignore[no-any-return]

@@ -1,0 +1,282 @@
+"""`latentcomp train`: bring a phase, a run folder and the models together, and train.
+
+The stages do not know each other; this module knows them, as `cli.py` does.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from .errors import CheckpointError, PhaseError, StoreError
+from .evaluate.order import missing
+from .extract.corpus.presets import preset
+from .extract.layers import parse_layers, resolve_layers
+from .extract.live import LiveCorpus
+from .extract.teachers.transformers_teacher import TransformersTeacher
+from .models import CausalLM, TextSide, load_causal_lm
+from .store import atomic, provenance
+from .store.corpus_files import read_corpus
+from .store.reader import FeatureStore
+from .store.schema import LayerRecord, TeacherIdentity
+from .train import checkpoint
+from .train.assemble import check_available, model_spec
+from .train.batches import Example
+from .train.data import Ahead, Batches, StoreBatches
+from .train.live import LiveBatches, LiveSettings
+from .train.loop import Progress, Run, train
+from .train.model import CompressionModel, ModelSpec
+from .train.packing import encode_question
+from .train.phases import PhaseSpec, phase
+from .train.plan import TrainPlan
+from .train.reasoner import FrozenReasoner
+
+SHIPPED: Final = Path(__file__).parent / "train" / "shipped"
+REASONERS: Final = {"teacher": "lab", "student": "lab-student"}
+"""Models of the lab for each kind of reasoner, where none is named."""
+LIVE_LENGTHS: Final = (448, 640)
+"""Padded lengths of lab documents: each is compiled once."""
+LIVE_QUESTIONS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class TrainRequest:
+    """What the user asked for."""
+
+    run: Path
+    phase: int
+    plan: TrainPlan
+    reasoner: str | None = None
+    """Model name or path; that of the phase's kind when None."""
+    start: str = "auto"
+    """`fresh`, `shipped`, `auto` (shipped where it fits) or the path of a checkpoint."""
+    device: str = "auto"
+    skip_order: str | None = None
+    """Why the binding order is left; recorded in everything that follows."""
+    live: bool = False
+    """Whether documents are made and read on the fly instead of from the store."""
+    restart: bool = False
+    """Whether an earlier run of this phase is thrown away."""
+    overrides: tuple[tuple[str, Any], ...] = ()
+    """Fields of the phase to be replaced, for ablations; recorded."""
+
+
+def train_phase(request: TrainRequest, on_step: Progress = lambda figures: None) -> Path:
+    """Train a phase, or go on with it.
+
+    Returns:
+        The folder of the phase.
+
+    Raises:
+        PhaseError: unknown phase, a part is missing, or its turn has not come.
+        StoreError, CheckpointError, TeacherError: what it needs is missing or damaged.
+    """
+    spec = phase(request.phase).model_copy(update=dict(request.overrides))
+    check_available(spec)
+    skipped = check_order(request.run, spec, request.skip_order)
+    accelerator = Accelerator(
+        cpu=request.device == "cpu",
+        mixed_precision="bf16" if _cuda(request.device) else "no",
+    )
+    folder = request.run / "phases" / str(spec.number)
+    if request.restart and accelerator.is_main_process:
+        _forget(folder)
+    accelerator.wait_for_everyone()
+    run = _assemble(request, spec, accelerator, folder, skipped)
+    if accelerator.is_main_process:
+        _write_record(run, request)
+    train(run, on_step)
+    return folder
+
+
+def check_order(run: Path, spec: PhaseSpec, skip: str | None) -> tuple[int, ...]:
+    """Phases that are skipped by flag; none where the order is kept.
+
+    Raises:
+        PhaseError: an earlier phase has no verdict, and no reason to skip it is given.
+    """
+    needed = missing(spec.number, verdicts(run))
+    if not needed:
+        return ()
+    if skip is None:
+        first = needed[0]
+        wants = f"a verdict ({first.status})" if first.status else "a verdict"
+        raise PhaseError(
+            f"phase {spec.number} ({spec.title}) needs {wants} on phase {first.phase} first: run "
+            f"`latentcomp train --phase {first.phase}` and `latentcomp evaluate --phase "
+            f"{first.phase}`, or give --skip-order REASON, which every artifact will record"
+        )
+    return tuple(sorted({prerequisite.phase for prerequisite in needed}))
+
+
+def verdicts(run: Path) -> dict[int, Any]:
+    """Status of every phase that has a verdict in this run folder."""
+    found = {}
+    for file in sorted((run / "phases").glob("*/verdict.json")):
+        found[int(file.parent.name)] = json.loads(file.read_text())["status"]
+    return found
+
+
+def _cuda(device: str) -> bool:
+    return device != "cpu" and torch.cuda.is_available()
+
+
+def _forget(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _assemble(
+    request: TrainRequest,
+    spec: PhaseSpec,
+    accelerator: Accelerator,
+    folder: Path,
+    skipped: tuple[int, ...],
+) -> Run:
+    name = request.reasoner or REASONERS[spec.reasoner]
+    lm = load_causal_lm(name, device=str(accelerator.device))
+    reasoner = FrozenReasoner(lm, compile_blocks=_cuda(request.device))
+    store = None if request.live else FeatureStore(request.run / "store")
+    teacher = lm.identity if store is None else store.manifest.teacher
+    layers = resolve_layers(parse_layers(",".join(map(str, spec.layers))), teacher.blocks)
+    shape = model_spec(spec, teacher, tuple(layers), reasoner)
+    _check_control(spec, teacher, lm)
+    torch.manual_seed(request.plan.seed)
+    model, start = _start(request, spec, shape)
+    batches: Batches = (
+        _live(request, lm, layers, accelerator, folder)
+        if store is None
+        else _stored(request, store, lm, layers, accelerator)
+    )
+    record = {
+        "phase": spec.model_dump(mode="json"),
+        "plan": request.plan.model_dump(mode="json"),
+        "data": dict(batches.describe()),
+        "start": start,
+        "skipped": list(skipped),
+        "skip_reason": request.skip_order if skipped else None,
+    }
+    return Run(spec, request.plan, model, reasoner, batches, folder, accelerator, record)
+
+
+def _check_control(spec: PhaseSpec, teacher: TeacherIdentity, lm: CausalLM) -> None:
+    if spec.reasoner == "teacher" and teacher.weights_sha256 != lm.identity.weights_sha256:
+        raise StoreError(
+            f"phase {spec.number} is a control: its reasoner must be the teacher, but the store "
+            f"is of {teacher.name!r} (weights {teacher.weights_sha256[:12]}...) and the reasoner "
+            f"is {lm.identity.name!r} ({lm.identity.weights_sha256[:12]}...); "
+            "give --reasoner or extract with this teacher"
+        )
+
+
+def _start(
+    request: TrainRequest, spec: PhaseSpec, shape: ModelSpec
+) -> tuple[CompressionModel, dict[str, Any]]:
+    """A model to begin with, and where it came from."""
+    shipped = SHIPPED / f"phase-{spec.number}"
+    if request.start == "fresh" or (request.start == "auto" and not checkpoint.exists(shipped)):
+        return shape.build(), {"from": "fresh", "seed": request.plan.seed}
+    path = shipped if request.start in ("auto", "shipped") else Path(request.start)
+    found = checkpoint.open_checkpoint(path)
+    # The shape alone must agree: a renamed model is the same model.
+    if _tensors(found.state.spec) != _tensors(shape):
+        if request.start == "auto":
+            return shape.build(), {"from": "fresh", "seed": request.plan.seed}
+        raise CheckpointError(
+            f"{path} was trained for {found.state.spec.teacher.name!r} and phase "
+            f"{found.state.run['phase']['number']}; it does not fit phase {spec.number} of "
+            f"{shape.teacher.name!r}; give --start fresh"
+        )
+    return found.model(), {
+        "from": "shipped" if path == shipped else "checkpoint",
+        "steps": found.state.step,
+        "sha256": found.state.sha256[checkpoint.MODEL],
+        "history": found.state.run,
+    }
+
+
+def _tensors(spec: ModelSpec) -> dict[str, Any]:
+    return spec.model_dump(mode="json", exclude={"teacher": {"name"}, "reasoner": {"name"}})
+
+
+def _stored(
+    request: TrainRequest,
+    store: FeatureStore,
+    lm: CausalLM,
+    layers: list[LayerRecord],
+    accelerator: Accelerator,
+) -> Batches:
+    corpus = read_corpus(request.run / "corpus")
+    if corpus.sha256 != store.manifest.corpus_sha256:
+        raise StoreError(
+            f"{request.run}: the store was made from another corpus ({corpus.sha256[:12]}... in "
+            f"corpus/, {store.manifest.corpus_sha256[:12]}... in store/); extract again"
+        )
+    source = StoreBatches(
+        store,
+        corpus.documents,
+        lm,
+        [layer.blocks_completed for layer in layers],
+        per_step=request.plan.documents,
+        positions=request.plan.question_positions,
+        seed=request.plan.seed,
+        rank=accelerator.process_index,
+        world=accelerator.num_processes,
+    )
+    return Ahead(source, request.plan.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class _LiveExamples:
+    """Documents without states for the worker processes, which pickle it."""
+
+    corpus: LiveCorpus
+
+    def __call__(self, first: int, count: int) -> list[Example]:
+        documents = (self.corpus.document(index) for index in range(first, first + count))
+        return [
+            Example(
+                self.corpus.features(document),
+                tuple(encode_question(self.corpus.text_side, q) for q in document.questions),
+            )
+            for document in documents
+        ]
+
+
+def _live(
+    request: TrainRequest,
+    lm: CausalLM,
+    layers: list[LayerRecord],
+    accelerator: Accelerator,
+    folder: Path,
+) -> Batches:
+    text_side = TextSide(lm.tokenizer, lm.identity, lm.prompt, lm.context_tokens)
+    corpus = LiveCorpus(text_side, preset("lab"), "train", 10_000 + request.plan.seed, LIVE_QUESTIONS)
+    teacher = TransformersTeacher(lm)
+
+    def read_states(token_ids_BT: Tensor) -> Tensor:
+        return teacher.read_padded(token_ids_BT, layers).to(torch.bfloat16)
+
+    root = folder / "checkpoint"
+    first = checkpoint.open_checkpoint(root).state.step if checkpoint.exists(root) else 0
+    settings = LiveSettings(
+        per_step=request.plan.documents,
+        positions=request.plan.question_positions,
+        seed=request.plan.seed,
+        lengths=LIVE_LENGTHS,
+        rank=accelerator.process_index,
+        world=accelerator.num_processes,
+        workers=8 if accelerator.device.type == "cuda" else 0,
+    )
+    return LiveBatches(_LiveExamples(corpus), read_states, settings, first)
+
+
+def _write_record(run: Run, request: TrainRequest) -> None:
+    seen = provenance.collect({"train": run.plan.seed}, {})
+    content = {**run.record, "provenance": seen.model_dump(mode="json")}
+    atomic.write_json(run.folder / "run.json", content)
