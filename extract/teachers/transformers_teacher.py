@@ -62,6 +62,16 @@ class TransformersTeacher:
             ) from error
         return [h_BTLD[row, :length].cpu() for row, length in enumerate(lengths)]
 
+    def read_padded(
+        self, token_ids_BT: torch.Tensor, layers: Sequence[LayerRecord]
+    ) -> torch.Tensor:
+        """States [B, T, L, D] of right-padded documents, left on the device.
+
+        For training with the teacher in the loop. Call it under `torch.no_grad()` rather than
+        inference mode: what trains on the states has to keep them for its backward pass.
+        """
+        return torch.stack(self._read(token_ids_BT, layers), dim=2)
+
     def _padded(self, documents: Sequence[Sequence[int]]) -> torch.Tensor:
         """Token ids [B, T], padded on the right with token 0, which nothing ever sees."""
         rows = [torch.tensor(document) for document in documents]
