@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import CorpusError
-from .atomic import file_sha256, make_folder, write_json, write_parquet
+from .atomic import disk_errors, file_sha256, json_text, make_folder, write_json, write_parquet
 from .jsonl import read_jsonl
 from .records import Chunk, Document, Question
 
@@ -85,7 +85,8 @@ def write_corpus(folder: Path, documents: Iterable[Document], meta: Mapping[str,
     folder = Path(folder)
     corpus = _checked(tuple(documents), dict(meta), folder)
     make_folder(folder)
-    (folder / "corpus.json").unlink(missing_ok=True)
+    with disk_errors(folder):
+        (folder / "corpus.json").unlink(missing_ok=True)
     rows = _rows(corpus.documents)
     for name, schema in _SCHEMAS.items():
         write_parquet(folder / f"{name}.parquet", pa.Table.from_pylist(rows[name], schema=schema))
@@ -134,7 +135,7 @@ def _summary(
     folder: Path, corpus: Corpus, rows: Mapping[str, list[dict[str, Any]]]
 ) -> dict[str, Any]:
     names = [f"{name}.parquet" for name in _SCHEMAS]
-    return {
+    summary = {
         "format": CORPUS_FORMAT,
         "version": CORPUS_VERSION,
         "meta": corpus.meta,
@@ -142,6 +143,12 @@ def _summary(
         "files": {name: file_sha256(folder / name) for name in names},
         **{name: len(found) for name, found in rows.items()},
     }
+    return summary | {"checksum": _checksum(summary)}
+
+
+def _checksum(summary: Mapping[str, Any]) -> str:
+    rest = {key: value for key, value in summary.items() if key != "checksum"}
+    return hashlib.sha256(json_text(rest).encode()).hexdigest()
 
 
 def _read_folder(folder: Path) -> Corpus:
@@ -160,8 +167,9 @@ def _read_summary(folder: Path) -> dict[str, Any]:
     try:
         summary = json.loads(path.read_bytes())
         found = (summary["format"], summary["version"])
-        if not isinstance(summary["meta"], dict) or not isinstance(summary["files"], dict):
-            raise TypeError
+        whole = found != (CORPUS_FORMAT, CORPUS_VERSION) or (
+            summary["checksum"] == _checksum(summary)
+        )
     except FileNotFoundError as error:
         raise CorpusError(
             f"{path}: missing, so this is no complete corpus: write it with `latentcomp corpus`"
@@ -170,6 +178,8 @@ def _read_summary(folder: Path) -> dict[str, Any]:
         raise CorpusError(f"{path}: cannot be read ({error.strerror}): check the path") from error
     except (ValueError, KeyError, TypeError) as error:
         raise CorpusError(f"{path}: damaged: write the corpus again") from error
+    if not whole:
+        raise CorpusError(f"{path}: it fails its checksum: write the corpus again")
     if found != (CORPUS_FORMAT, CORPUS_VERSION):
         raise CorpusError(f"{path}: format {found[0]!r} version {found[1]!r} is not known here")
     return dict(summary)

@@ -30,6 +30,7 @@ from ..errors import CorpusError
 from .records import Chunk, Document, Question, bucket_of
 
 _Text = Annotated[str, Field(min_length=1)]
+_Day = Annotated[int, Field(ge=-(2**62), le=2**62)]  # what Parquet's int64 holds
 
 
 class _Line(BaseModel):
@@ -38,7 +39,7 @@ class _Line(BaseModel):
 
 class _ChunkLine(_Line):
     text: _Text
-    day: int | None = None
+    day: _Day | None = None
 
 
 class _QuestionLine(_Line):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import StoreError
 from .codecs import Codec
 from .dtypes import DTYPES, StoredDtype
 from .schema import Manifest
@@ -130,5 +131,14 @@ def _array(
 
 
 def is_store(path: Path) -> bool:
-    """True if a store was at least begun here."""
-    return (path / MANIFEST).is_file()
+    """True if a store was at least begun here.
+
+    Raises:
+        StoreError: the folder may not be looked into.
+    """
+    try:
+        return (path / MANIFEST).is_file()
+    except OSError as error:
+        raise StoreError(
+            f"{path}: cannot be read ({error.strerror}): choose a folder that you may use"
+        ) from error

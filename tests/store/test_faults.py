@@ -1,0 +1,256 @@
+"""Full disks, read-only folders, wrong stores, damaged files: one clear line each."""
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from latentcomp.errors import StoreError
+from latentcomp.store import atomic
+from latentcomp.store.reader import FeatureStore
+from latentcomp.store.schema import DocumentEntry, LayerRecord
+from latentcomp.store.writer import StoreWriter
+
+from . import samples
+
+
+@pytest.fixture
+def store(tmp_path):
+    samples.write(tmp_path / "store")
+    return tmp_path / "store"
+
+
+def one_line(error: pytest.ExceptionInfo[StoreError]) -> str:
+    text = str(error.value)
+    assert "\n" not in text
+    return text
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"teacher": samples.teacher(weights_sha256="f" * 64)}, "teacher.weights_sha256"),
+        ({"teacher": samples.teacher(name="other")}, "teacher.name"),
+        ({"dtype": "float16"}, "dtype"),
+        ({"codec": "zstd"}, "codec"),
+        ({"corpus_sha256": "d" * 64}, "corpus_sha256"),
+        ({"shard_tokens": 128}, "shard_tokens"),
+        ({"layers": (LayerRecord(blocks_completed=43, post_norm=False),)}, "layers"),
+    ],
+)
+def test_a_store_of_something_else_is_refused(store, changes, field):
+    with pytest.raises(StoreError, match="choose another folder") as error:
+        StoreWriter(store, samples.manifest(**changes), samples.entries(samples.LENGTHS))
+    assert f"this store has {field} = " in one_line(error)
+
+
+def test_other_documents_are_refused(store):
+    with pytest.raises(StoreError, match="other documents or another tokenization"):
+        samples.write(store, (9, *samples.LENGTHS[1:]))
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(StoreError, match="holds 'thesis.tex', so it is no feature store"):
+        samples.write(tmp_path)
+    with pytest.raises(StoreError, match="is a file, so it is no feature store"):
+        samples.write(tmp_path / "thesis.tex")
+    assert (tmp_path / "thesis.tex").read_text() == "precious"
+
+
+def test_an_unfinished_store_does_not_open(tmp_path):
+    samples.write(tmp_path / "store", stop_before=5)
+    with pytest.raises(StoreError, match="is not finished: run the same `extract` command"):
+        FeatureStore(tmp_path / "store")
+    with pytest.raises(StoreError, match="no feature store here"):
+        FeatureStore(tmp_path / "nowhere")
+
+
+def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path):
+    expected = tmp_path / "whole"
+    samples.write(expected)
+    path = tmp_path / "store"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    largest = max(len(data) for data in samples.contents(expected).values())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest - 1, hard))
+    try:
+        with pytest.raises(StoreError, match="the disk is full") as error:
+            samples.write(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    one_line(error)
+    assert not list(path.rglob("*.partial"))
+    samples.write(path)
+    assert samples.contents(path) == samples.contents(expected)
+
+
+def test_an_atomic_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+    file = tmp_path / "a.json"
+    atomic.write_json(file, {"old": 1})
+    for name, code in (("ENOSPC", 28), ("EROFS", 30), ("EIO", 5)):
+
+        def fail(descriptor: int, code: int = code) -> None:
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr(os, "fsync", fail)
+        with pytest.raises(StoreError, match="a.json: ") as error:
+            atomic.write_json(file, {"new": name})
+        one_line(error)
+        assert file.read_text() == atomic.json_text({"old": 1})
+        assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+READ_ONLY = """
+import os, sys
+from latentcomp.errors import StoreError
+sys.path.insert(0, sys.argv[1])
+import samples
+if os.geteuid() == 0:
+    os.setuid(65534)
+from pathlib import Path
+try:
+    samples.write(Path(sys.argv[2]) / "store")
+except StoreError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "message"),
+    [
+        (0o555, "cannot write here (Permission denied): choose a folder that you may write to"),
+        (0o000, "cannot be read (Permission denied): choose a folder that you may use"),
+    ],
+)
+def test_a_folder_without_permission_is_one_line(mode, message):
+    # pytest's own folders are closed to other users, and root is stopped by nothing.
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(mode)
+    command = [sys.executable, "-c", READ_ONLY, str(Path(__file__).parent), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    folder.chmod(0o755)
+    folder.rmdir()
+    assert message in done.stdout, done.stderr
+    assert done.stdout.count("\n") == 1
+
+
+def test_a_state_that_is_not_finite_names_document_and_layer(tmp_path):
+    documents = samples.entries((5, 70))
+    for bad in (float("nan"), float("inf")):
+        states = samples.states(1, 70)
+        states[69, 1, 3] = bad
+        with (
+            pytest.raises(StoreError, match="document 'd1', layer after 31 blocks: .* NaN"),
+            StoreWriter(tmp_path / "store", samples.manifest(), documents) as writer,
+        ):
+            writer.write(0, samples.states(0, 5))
+            writer.write(1, states)
+
+
+def test_values_beyond_the_stored_dtype_are_refused(tmp_path):
+    made = samples.manifest(dtype="float16")
+    with (
+        pytest.raises(StoreError, match="'d0', layer after 19 blocks: .* in float16"),
+        StoreWriter(tmp_path / "store", made, samples.entries((5,))) as writer,
+    ):
+        writer.write(0, torch.full((5, 3, samples.HIDDEN), 1e6))
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ([], "the corpus is empty"),
+        ([DocumentEntry("a", [], [], (1,))], "document 'a' has no tokens"),
+        ([DocumentEntry("a", [1, 2], [0], (1,))], "2 tokens but 1 chunk indices"),
+        ([DocumentEntry("a", [1, 2], [1, 0], (1, 2))], "chunk indices must ascend"),
+        ([DocumentEntry("a", [1, 2], [0, 2], (1, 2))], "chunk indices must ascend"),
+        ([DocumentEntry("a", [-1], [0], (1,))], "token ids outside"),
+        ([DocumentEntry("a", [1], [0], (1,))] * 2, "two documents are called 'a'"),
+    ],
+)
+def test_documents_that_make_no_sense_are_refused(tmp_path, entries, message):
+    with pytest.raises(StoreError, match=message):
+        StoreWriter(tmp_path / "store", samples.manifest(), entries)
+
+
+def test_calls_out_of_order_or_of_another_shape_are_programmer_errors(tmp_path):
+    with StoreWriter(tmp_path / "s", samples.manifest(), samples.entries((5, 6))) as writer:
+        with pytest.raises(ValueError, match="not the next"):
+            writer.write(1, samples.states(1, 6))
+        with pytest.raises(ValueError, match="states of 'd0'"):
+            writer.write(0, samples.states(0, 4))
+
+
+def damage_cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-7])
+
+
+def damage_cut_to_nothing(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def damage_flip(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[200] ^= 4
+    file.write_bytes(data)
+
+
+def damage_swap(file: Path) -> None:
+    other = file.with_name("c.2.0.0")
+    saved = file.read_bytes()
+    file.write_bytes(other.read_bytes())
+    other.write_bytes(saved)
+
+
+def damage_foreign(file: Path) -> None:
+    other = file.parent.parent.parent / "foreign"
+    samples.write(other, made=samples.manifest(corpus_sha256="e" * 64))
+    shutil.copy(other / "states" / file.name, file)
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (damage_cut, "the index fails its checksum"),
+        (damage_cut_to_nothing, "the file is cut off at 0 bytes"),
+        (damage_flip, "the chunk fails its checksum"),
+        (damage_swap, "the header is of another shard or another store"),
+        (damage_foreign, "the header is of another shard or another store"),
+        (Path.unlink, "No such file or directory"),
+    ],
+)
+@pytest.mark.parametrize("codec", ["raw", "split-zstd"])
+def test_damage_names_document_layer_and_shard(tmp_path, damage, reason, codec):
+    store = tmp_path / "store"
+    samples.write(store, made=samples.manifest(codec=codec))
+    damage(store / "states" / "c.1.0.0")
+    with pytest.raises(StoreError, match="'d1', layer after 19 blocks, shard 1: ") as error:
+        FeatureStore(store).read(1)
+    assert reason in one_line(error)
+
+
+def test_a_committed_shard_that_was_cut_is_not_extended(store):
+    damage_cut(store / "states" / "c.1.0.0")
+    with pytest.raises(StoreError, match="shard 1 was committed but its file has .* bytes"):
+        samples.write(store)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "seal.json"])
+def test_damaged_json_does_not_open(store, name):
+    text = (store / name).read_text()
+    (store / name).write_text(text.replace('"format_version": 1', '"format_version": 1 '))
+    with pytest.raises(StoreError, match=f"{name}: damaged"):
+        FeatureStore(store)
+
+
+def test_a_later_format_is_refused_by_number(store):
+    text = (store / "manifest.json").read_text()
+    (store / "manifest.json").write_text(text.replace('"format_version": 1', '"format_version": 2'))
+    with pytest.raises(StoreError, match="format version 2 is not known: update latentcomp"):
+        FeatureStore(store)

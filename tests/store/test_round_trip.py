@@ -1,0 +1,209 @@
+"""What is written is what is read, by this reader and by plain Zarr."""
+
+import multiprocessing
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+import zarr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from latentcomp.errors import StoreError
+from latentcomp.store.dtypes import DTYPES
+from latentcomp.store.reader import FeatureStore
+from latentcomp.store.schema import DocumentEntry, LayerRecord
+from latentcomp.store.verify import verify
+from latentcomp.store.writer import StoreWriter
+
+from . import samples
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_fsync():
+    """Nothing here is about lost power, and a sync takes a millisecond."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
+CODECS = ("raw", "zstd", "split-zstd")
+
+
+def plain(path: Path, array: str) -> np.ndarray:
+    """A whole array, read by zarr-python alone."""
+    return np.asarray(zarr.open_array(str(path / array), mode="r")[...])
+
+
+def bits_of(lengths, made) -> np.ndarray:
+    tensors = [samples.states(i, n, made) for i, n in enumerate(lengths)]
+    return DTYPES[made.dtype].to_bits(torch.cat(tensors))
+
+
+@given(
+    lengths=st.lists(st.integers(1, 60), min_size=1, max_size=6),
+    chunk=st.sampled_from([4, 7, 16]),
+    chunks=st.integers(1, 4),
+    dtype=st.sampled_from(sorted(DTYPES)),
+    codec=st.sampled_from(CODECS),
+)
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+def test_reader_and_plain_zarr_give_back_what_was_written(
+    tmp_path_factory, lengths, chunk, chunks, dtype, codec
+):
+    path = tmp_path_factory.mktemp("store")
+    changes = {"chunk_tokens": chunk, "shard_tokens": chunk * chunks}
+    made = samples.manifest(dtype=dtype, codec=codec, **changes)
+    documents = samples.write(path, lengths, made)
+    store = FeatureStore(path)
+    assert store.document_ids == tuple(entry.document_id for entry in documents)
+    for repeat in range(2):  # the second read takes the path of checked chunks
+        for index, entry in enumerate(documents):
+            found = store.read(index)
+            assert found.states.equal(samples.states(index, lengths[index], made)), repeat
+            assert found.token_ids.tolist() == np.asarray(entry.token_ids).tolist()
+            assert found.chunk_index.tolist() == np.asarray(entry.chunk_of_token).tolist()
+    assert np.array_equal(plain(path, "states"), bits_of(lengths, made))
+    ids = np.concatenate([entry.token_ids for entry in documents])
+    assert np.array_equal(plain(path, "token_ids"), ids)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("module") / "store"
+    samples.write(path)
+    return path
+
+
+def test_layers_come_in_the_order_asked_for_and_no_others_are_read(path, tmp_path, monkeypatch):
+    read = []
+    from latentcomp.store import shard_file
+
+    def spy(self, column, first, out, original=shard_file.ShardFile.read_rows):
+        read.append((self._grid.columns, column))
+        return original(self, column, first, out)
+
+    monkeypatch.setattr(shard_file.ShardFile, "read_rows", spy)
+    found = FeatureStore(path).read(1, layers=[43, 19])
+    expected = samples.states(1, samples.LENGTHS[1])
+    assert found.states.equal(expected[:, [2, 0]])
+    assert {column for columns, column in read if columns == 3} == {0, 2}
+
+
+def test_tokens_know_their_chunk_day_and_bucket(path):
+    found = FeatureStore(path).read(5)
+    chunk = found.chunk_index
+    days = torch.tensor([-1 if day is None else day for day in samples.DAYS])
+    assert found.chunks == 4
+    assert found.day.equal(days[chunk])
+    assert found.bucket.equal(torch.tensor([0, 0, 1, 2])[chunk])
+    assert {t.dtype for t in (found.day, found.bucket, chunk, found.token_ids)} == {torch.int64}
+
+
+def test_an_unknown_layer_names_the_known_ones(path):
+    with pytest.raises(StoreError, match="no layer after 42 blocks .* it has 19, 31, 43"):
+        FeatureStore(path).read(0, layers=[42])
+
+
+def test_an_index_beyond_the_end_is_an_index_error(path):
+    store = FeatureStore(path)
+    for index in (-1, len(store)):
+        with pytest.raises(IndexError):
+            store.read(index)
+
+
+def test_every_read_checks_again_when_asked_to(path, tmp_path):
+    copy = tmp_path / "store"
+    samples.write(copy)
+    careful, trusting = FeatureStore(copy, check="always"), FeatureStore(copy)
+    for store in (careful, trusting):
+        store.read(0)
+    file = copy / "states" / "c.0.0.0"
+    data = bytearray(file.read_bytes())
+    data[64 + 20] ^= 1  # document 0, layer 19, just behind the header
+    file.write_bytes(data)
+    trusting.read(0)
+    with pytest.raises(StoreError, match="'d0', layer after 19 blocks, shard 0: .*checksum"):
+        careful.read(0)
+    with pytest.raises(ValueError, match="check must be"):
+        FeatureStore(copy, check="never")
+
+
+def test_order_is_a_permutation_that_only_seed_and_epoch_decide(path):
+    store = FeatureStore(path)
+    orders = {(s, e): tuple(store.order(s, e).tolist()) for s in range(3) for e in range(3)}
+    assert all(sorted(order) == list(range(len(store))) for order in orders.values())
+    assert len(set(orders.values())) == 9
+    assert orders[0, 0] == (0, 2, 1, 5, 4, 3, 6, 7)
+
+
+def read_in_worker(store: FeatureStore) -> list[int]:
+    return store.read(2).token_ids.tolist()
+
+
+def test_spawned_workers_open_their_own(path):
+    store = FeatureStore(path)
+    expected = store.read(2).token_ids.tolist()
+    assert pickle.loads(pickle.dumps(store)).read(2).token_ids.tolist() == expected  # noqa: S301
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(read_in_worker, (store,)) == expected
+
+
+def test_statistics_are_those_of_the_states(path):
+    exact = torch.cat([samples.states(i, n) for i, n in enumerate(samples.LENGTHS)]).double()
+    for column, found in enumerate(FeatureStore(path).statistics):
+        values = exact[:, column]
+        assert found.blocks_completed == samples.BLOCKS[column]
+        assert found.mean == pytest.approx(values.mean().item(), rel=1e-5, abs=1e-6)
+        assert found.rms == pytest.approx(values.square().mean().sqrt().item(), rel=1e-5)
+        assert found.max_abs == values.abs().max().item()
+        per_dimension = values.square().mean(0).sqrt()
+        assert [o.dimension for o in found.outliers] == per_dimension.argsort(
+            descending=True
+        ).tolist()
+        assert [o.rms for o in found.outliers] == pytest.approx(
+            per_dimension.sort(descending=True).values.tolist(), rel=1e-5
+        )
+
+
+def test_statistics_survive_the_largest_values(tmp_path):
+    entry = DocumentEntry("huge", [1, 2], [0, 0], (None,))
+    layers = (LayerRecord(blocks_completed=1, post_norm=False),)
+    made = samples.manifest(layers=layers)
+    huge = torch.full((2, 1, samples.HIDDEN), 3e38).bfloat16()
+    with StoreWriter(tmp_path / "store", made, [entry]) as writer:
+        writer.write(0, huge)
+    assert FeatureStore(tmp_path / "store").statistics[0].rms == pytest.approx(3e38, rel=1e-2)
+    assert verify(tmp_path / "store").ok
+
+
+def test_other_floating_types_are_rounded_once(tmp_path):
+    made = samples.manifest()
+    exact = torch.randn(5, 3, samples.HIDDEN)
+    with StoreWriter(tmp_path / "store", made, samples.entries([5])) as writer:
+        writer.write(0, exact)
+    assert FeatureStore(tmp_path / "store").read(0).states.equal(exact.bfloat16())
+
+
+def test_sidecars_are_plain_parquet(path):
+    documents = pq.read_table(path / "documents.parquet").to_pylist()
+    chunks = pq.read_table(path / "chunks.parquet").to_pylist()
+    assert [row["tokens"] for row in documents] == list(samples.LENGTHS)
+    assert documents[1]["question_ids"] == ["d1/q0"]
+    assert sum(row["tokens"] for row in chunks) == sum(samples.LENGTHS)
+    assert [row["day"] for row in chunks[:4]] == list(samples.DAYS)
+
+
+def test_nothing_missing_can_pass_as_zeros(path, tmp_path):
+    copy = tmp_path / "store"
+    samples.write(copy)
+    (copy / "states" / "c.1.0.0").unlink()
+    lost = plain(copy, "states")[64:128]
+    assert (lost == DTYPES["bfloat16"].sentinel).all()
+    assert np.isnan(DTYPES["bfloat16"].to_float32(lost)).all()
+    with pytest.raises(StoreError, match="'d1', layer after 19 blocks, shard 1: No such file"):
+        FeatureStore(copy).read(1)
