@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from ...errors import CorpusError
 from ...store.records import Document, Question
-from .solver import Solution, solve_record
-from .statements import NAME, Record, read_record
+from .solver import Readings, Solution, read_both, solve_readings
+from .statements import NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class Disagreement:
     family: str | None
     """Family that the corpus gives the question; None where the document is at fault."""
     what: str
-    """`text`, `day`, `question`, `family`, `answer`, `stale_answers`, `evidence` or `bucket`."""
+    """`text`, `day`, `question`, `family`, `answer`, `answer_in_hindsight`, `stale_answers`,
+    `evidence` or `bucket`."""
     claimed: str
     """What the corpus says."""
     found: str
@@ -40,6 +41,9 @@ class Balance:
         """Share of the hits in [0, 1]; 0 of nothing is 0."""
         return self.hits / self.total if self.total else 0.0
 
+    def __str__(self) -> str:
+        return f"{self.hits} of {self.total} ({self.share:.3f})"
+
 
 @dataclass(frozen=True, slots=True)
 class CorpusCheck:
@@ -50,7 +54,8 @@ class CorpusCheck:
     by_family: Mapping[str, int]
     """Number of questions of each family."""
     disagreements: tuple[Disagreement, ...]
-    """Empty when every question has exactly one answer, the one the corpus claims."""
+    """Empty when every question has exactly one answer under either reading of a correction, and
+    it is the one that the corpus claims."""
     duplicates: tuple[str, ...]
     """Ids of questions that repeat another's id, or its text within a document."""
     changed_yes: Balance
@@ -63,8 +68,8 @@ class CorpusCheck:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found wrong."""
-        return not self.disagreements and not self.duplicates
+        """Whether there was something to check and nothing was found wrong."""
+        return self.questions > 0 and not self.disagreements and not self.duplicates
 
 
 def check_corpus(documents: Iterable[Document]) -> CorpusCheck:
@@ -124,19 +129,19 @@ class _Tally:
 
     def _disagree(self, document: Document) -> None:
         try:
-            record = read_record([chunk.text for chunk in document.chunks])
+            readings = read_both([chunk.text for chunk in document.chunks])
         except CorpusError as problem:
             what = Disagreement(document.document_id, None, None, "text", "readable", str(problem))
             self.disagreements.append(what)
             return
-        for chunk, day in zip(document.chunks, record.days, strict=True):
+        for chunk, day in zip(document.chunks, readings.as_written.days, strict=True):
             if chunk.day != day:
                 found = Disagreement(
                     document.document_id, None, None, "day", str(chunk.day), str(day)
                 )
                 self.disagreements.append(found)
         for question in document.questions:
-            self.disagreements.extend(disagreements(document.document_id, question, record))
+            self.disagreements.extend(disagreements(document.document_id, question, readings))
 
     def floor(self) -> dict[str, Balance]:
         hits: Counter[str] = Counter()
@@ -148,7 +153,7 @@ class _Tally:
         return {family: Balance(hits[family], total[family]) for family in total}
 
 
-def disagreements(document_id: str, question: Question, record: Record) -> list[Disagreement]:
+def disagreements(document_id: str, question: Question, readings: Readings) -> list[Disagreement]:
     """Everything in which a question's claims differ from what the text says."""
 
     def differ(what: str, claimed: object, found: object) -> Disagreement:
@@ -157,17 +162,38 @@ def disagreements(document_id: str, question: Question, record: Record) -> list[
         )
 
     try:
-        solution: Solution = solve_record(record, question.text)
+        solution: Solution = solve_readings(readings, question.text)
     except CorpusError as problem:
         return [differ("question", question.text, problem)]
     compared = (
         ("family", question.family, solution.family),
         ("answer", [question.answer], sorted(solution.answers)),
+        ("answer_in_hindsight", [question.answer], sorted(solution.answers_in_hindsight)),
         ("stale_answers", question.stale_answers, solution.stale_answers),
         ("evidence", question.evidence, solution.evidence),
         ("bucket", question.bucket, solution.bucket),
     )
     return [differ(what, ours, found) for what, ours, found in compared if ours != found]
+
+
+def render_check(check: CorpusCheck, shown: int = 5) -> str:
+    """A check in words: questions and floor by family, balances, and the first `shown` findings."""
+    lines = [f"{check.documents} documents, {check.questions} questions, solved from the text"]
+    width = max((len(family) for family in check.by_family), default=0)
+    for family, count in check.by_family.items():
+        floor = check.floor.get(family, Balance(0, 0))
+        guessed = f"{floor.share:.3f} of {floor.total}" if floor.total else "not measured"
+        lines.append(f"  {family:<{width}}  {count:>8} questions   guessed without text {guessed}")
+    lines.append(f"changed, answer yes: {check.changed_yes}")
+    lines.append(f"order, answer named first: {check.order_first_named}")
+    for found in check.disagreements[:shown]:
+        where = found.question_id or found.document_id
+        lines.append(f"{where}: {found.what} is {found.claimed}, the text says {found.found}")
+    lines += [f"{question_id}: asked twice" for question_id in check.duplicates[:shown]]
+    verdict = "every question has exactly one answer under either reading of a correction"
+    wrong = f"{len(check.disagreements)} disagreements, {len(check.duplicates)} duplicates"
+    lines.append(f"ok: {verdict}" if check.ok else f"not ok: {wrong}")
+    return "\n".join(lines)
 
 
 def _kinds(question: Question) -> tuple[str, str]:

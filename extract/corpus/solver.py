@@ -1,8 +1,10 @@
 """An independent reader of chronicles: every answer that the text alone allows.
 
 It knows the rendered text and the question's wording, nothing else, and it returns all the
-answers that are consistent with the text. A generated question is proved right when that set
-holds its answer and no other. How corrections and updates count: see `statements.in_force`.
+answers that are consistent with the text, once for each of the two ways to read a correction:
+as written, a corrected value was in force until the correction; in hindsight, it never was. A
+generated question is proved right when either set holds its answer and no other. How updates
+count: see `statements.in_force`; how corrections do: see `statements.Record.in_hindsight`.
 """
 
 import re
@@ -36,13 +38,25 @@ class Solution:
     family: str
     """Family that the question's wording belongs to."""
     answers: frozenset[str]
-    """Every answer consistent with the text: empty if it does not settle the question."""
+    """Every answer consistent with the text as written; empty if it settles none."""
+    answers_in_hindsight: frozenset[str]
+    """The same for a reader to whom a corrected value never was in force."""
     stale_answers: tuple[str, ...]
-    """Values that were replaced by the time the question asks about, oldest first."""
+    """Values that were replaced by the time the question asks about, oldest first, as written."""
     evidence: tuple[int, ...]
-    """Chunks that settle the answer, ascending."""
+    """Chunks that settle the answer as written, ascending."""
     bucket: Bucket | None
     """Third of the document in which the last of them lies; None without evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """A document read in the two ways that corrections allow."""
+
+    as_written: Record
+    """A corrected value was in force until it was corrected."""
+    in_hindsight: Record
+    """A corrected value never was in force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +76,20 @@ def solve(chunks: Sequence[str], question: str) -> Solution:
     Raises:
         CorpusError: a sentence or the question is not understood, or the text contradicts itself.
     """
-    return solve_record(read_record(chunks), question)
+    return solve_readings(read_both(chunks), question)
 
 
-def solve_record(record: Record, question: str) -> Solution:
+def read_both(chunks: Sequence[str]) -> Readings:
+    """Read a document once, for any number of questions.
+
+    Raises:
+        CorpusError: a sentence is not understood, or the text contradicts itself.
+    """
+    record = read_record(chunks)
+    return Readings(as_written=record, in_hindsight=record.in_hindsight())
+
+
+def solve_readings(readings: Readings, question: str) -> Solution:
     """`solve` for a document that was read before.
 
     Raises:
@@ -79,10 +103,11 @@ def solve_record(record: Record, question: str) -> Solution:
     if len(found) != 1:
         raise CorpusError(f"{len(found)} readings of the question {question!r}: one is needed")
     family, find, match = found[0]
-    finding = find(record, match)
+    finding = find(readings.as_written, match)
+    hindsight = find(readings.in_hindsight, match)
     evidence = tuple(sorted({statement.chunk for statement in finding.settled_by}))
-    bucket = _third(evidence[-1], len(record.days)) if evidence else None
-    return Solution(family, finding.answers, finding.stale, evidence, bucket)
+    bucket = _third(evidence[-1], len(readings.as_written.days)) if evidence else None
+    return Solution(family, finding.answers, hindsight.answers, finding.stale, evidence, bucket)
 
 
 def _third(chunk: int, chunks: int) -> Bucket:

@@ -6,7 +6,7 @@ says what it should. A sentence it does not know is an error, never skipped.
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from ...errors import CorpusError
@@ -64,7 +64,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Everything a document says, in the order in which it says it."""
+    """One reading of everything a document says, in the order in which it says it."""
 
     days: tuple[int, ...]
     """Day of every chunk, ascending."""
@@ -85,6 +85,16 @@ class Record:
     def history(self, topic: str, subject: str) -> tuple[Statement, ...]:
         """What is said of one topic of one subject, rumours excluded, oldest first."""
         return self._histories.get((topic, subject), ())
+
+    def in_hindsight(self) -> "Record":
+        """The other reading of corrections: what was put right had never been so.
+
+        As written, a value that is corrected later was in force until then. In hindsight the
+        right value takes its place from the start, and the correction itself leaves no trace.
+        Rumours are left out: nobody believed them then either.
+        """
+        statements = (held for history in self._histories.values() for held in _amended(history))
+        return Record.of(self.days, sorted(statements, key=lambda statement: statement.chunk))
 
 
 def seated_after(place: str) -> str:
@@ -107,8 +117,19 @@ def in_force(history: Sequence[Statement], day: int) -> tuple[Statement, ...]:
     return current
 
 
+def _amended(history: Sequence[Statement]) -> list[Statement]:
+    kept: list[Statement] = []
+    for statement in history:
+        if statement.mode != "correction":
+            kept.append(statement)
+            continue
+        wrong = in_force(kept, statement.day - 1)
+        kept = [replace(held, value=statement.value) if held in wrong else held for held in kept]
+    return kept
+
+
 def read_record(chunks: Sequence[str]) -> Record:
-    """Read the chunks of one document, each beginning with `Day N.`.
+    """Read the chunks of one document, each beginning with `Day N.`, as they are written.
 
     Raises:
         CorpusError: an unknown sentence, a chunk without a day, days out of order, a correction
