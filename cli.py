@@ -1,5 +1,83 @@
-"""Thin command line (filled below)."""
+"""The command line: which commands there are, and how errors leave the program.
+
+Every command is a plain function in the `command.py` of its stage. Those files import typer
+and rich only; what is heavy (torch, transformers) is imported inside the functions, so that
+`latentcomp --help` is quick.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from .errors import LatentcompError
+from .extract.command import corpus, extract
+from .store.command import store_app
+from .terminal import stderr_console
+
+USER_ERROR = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="latentcomp",
+    help="Can a large model's reading of a document survive compression into a few latents?",
+    rich_markup_mode="markdown",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(corpus)
+app.command()(extract)
+app.add_typer(store_app, name="store")
 
 
 def main() -> None:
-    """Entry point."""
+    """Entry point of `latentcomp` and of `python -m latentcomp`."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; returns the exit code.
+
+    What the user can act on becomes one line on stderr and code 2; any other exception is a
+    defect of the program and keeps its traceback.
+    """
+    try:
+        code = app(args=list(arguments) or ["--help"], standalone_mode=False)
+    except _USAGE_ERROR as error:
+        return _fail(_usage_message(error))
+    except LatentcompError as error:
+        return _fail(str(error))
+    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}")
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        _say("interrupted; run the same command again to go on")
+    return code if isinstance(code, int) else 0
+
+
+# typer has no public name for its base class of usage errors, and where it is defined depends
+# on the version.
+_USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
+
+
+def _usage_message(error: Exception) -> str:
+    """The parser's complaint, with the command whose help tells more."""
+    message = str(error.format_message()) if hasattr(error, "format_message") else str(error)
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else app.info.name
+    return f"{message.rstrip('.')}; see {path} --help"
+
+
+def _fail(message: str) -> int:
+    _say(f"error: {' '.join(message.split())}")
+    return USER_ERROR
+
+
+def _say(line: str) -> None:
+    stderr_console().print(line, style="red")

@@ -59,7 +59,7 @@ def make_plan(
     manifest: Manifest,
     lengths: Sequence[int],
     windows: Sequence[Window],
-    pending: Sequence[int],
+    pending: frozenset[int],
     tokens_per_second: float | None,
 ) -> ExtractionPlan:
     """Add up what is to be done for the `pending` documents of a corpus of these lengths."""
@@ -75,15 +75,10 @@ def make_plan(
     )
 
 
-def pending_batches(windows: Sequence[Window], pending: Sequence[int]) -> list[Batch]:
+def pending_batches(windows: Sequence[Window], pending: frozenset[int]) -> list[Batch]:
     """Batches with at least one document whose states are not safely in the store."""
-    wanted = set(pending)
-    return [
-        batch
-        for window in windows
-        for batch in window.batches
-        if not wanted.isdisjoint(batch.indices)
-    ]
+    batches = [batch for window in windows for batch in window.batches]
+    return [batch for batch in batches if not pending.isdisjoint(batch.indices)]
 
 
 def check_space(plan: ExtractionPlan, path: Path) -> None:

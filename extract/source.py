@@ -48,6 +48,28 @@ class GeneratedCorpus:
         }
 
 
+def choose_corpus(
+    path: Path | None,
+    preset: str | None = None,
+    split: str | None = None,
+    documents: int | None = None,
+    seed: int | None = None,
+) -> Path | GeneratedCorpus:
+    """The corpus that a command line means: a path, or else what to generate.
+
+    Raises:
+        CorpusError: a path was given together with an option of the generator.
+    """
+    generated = GeneratedCorpus(preset, split, documents, seed)
+    if path is None:
+        return generated
+    for name, value in generated.asked.items():
+        raise CorpusError(
+            f"--{name} {value} is for generated documents; leave it out with --corpus {path}"
+        )
+    return path
+
+
 def generate_corpus(wanted: GeneratedCorpus) -> Corpus:
     """Generate a corpus in memory.
 

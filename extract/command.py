@@ -1,0 +1,111 @@
+"""The commands `latentcomp corpus` and `latentcomp extract`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ..terminal import DEFAULT_RUN, RunOption, stdout_console
+
+GENERATED = "generated"
+
+_PRESET = typer.Option(help="Size of the documents: lab (300-600 tokens) or qwen3-30b (2k-32k).")
+_SPLIT = typer.Option(help="Which names and values: train, or one that shares none with it.")
+_SEED = typer.Option(min=0, help="Seed of the generator.")
+_DOCUMENTS = typer.Option(min=1, help="Number of documents.")
+
+
+def corpus(
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    preset: Annotated[str, _PRESET] = "lab",
+    split: Annotated[str, _SPLIT] = "train",
+    documents: Annotated[int, _DOCUMENTS] = 1000,
+    seed: Annotated[int, _SEED] = 0,
+) -> None:
+    """Generate dated documents with questions, and write them as Parquet.
+
+    The same options give the same bytes. Example:
+    `latentcomp corpus --preset lab --split test --documents 200 --seed 7 --out runs/held-out`
+    """
+    from .source import GeneratedCorpus, write_generated
+
+    wanted = GeneratedCorpus(preset=preset, split=split, documents=documents, seed=seed)
+    written = write_generated(wanted, out)
+    questions = sum(len(document.questions) for document in written.documents)
+    stdout_console().print(
+        f"{out}: {len(written.documents):,} documents, {questions:,} questions, "
+        f"sha256 {written.sha256[:12]}"
+    )
+
+
+def extract(
+    run: RunOption = DEFAULT_RUN,
+    layers: Annotated[
+        str, typer.Option(help="Which states: -k is hidden_states[-k]; -1 is after the norm.")
+    ] = "-6,-18,-30",
+    teacher: Annotated[
+        str, typer.Option(help="`lab`, a folder with safetensors weights, or a hub id.")
+    ] = "lab",
+    revision: Annotated[
+        str | None, typer.Option(help="Commit, tag or branch of a hub model.")
+    ] = None,
+    corpus: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH|generated",
+            help="Corpus folder or JSONL file; `generated` uses or makes the run's own.",
+        ),
+    ] = GENERATED,
+    preset: Annotated[str | None, _PRESET] = None,
+    split: Annotated[str | None, _SPLIT] = None,
+    documents: Annotated[int | None, _DOCUMENTS] = None,
+    seed: Annotated[int | None, _SEED] = None,
+    dtype: Annotated[
+        Literal["bfloat16", "float16", "float32"],
+        typer.Option(help="Precision in which the states are kept."),
+    ] = "bfloat16",
+    compute_dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"],
+        typer.Option(help="Precision of the teacher; auto: float32 for lab and CPU."),
+    ] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...")] = "auto",
+    batch_tokens: Annotated[
+        int, typer.Option(min=1, help="Most tokens, padding included, read at once.")
+    ] = 8192,
+    codec: Annotated[
+        Literal["raw", "zstd", "split-zstd"], typer.Option(help="How the store squeezes states.")
+    ] = "raw",
+    tokens_per_second: Annotated[
+        float | None,
+        typer.Option(min=1.0, help="Plan with this rate instead of measuring one."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")] = False,
+) -> None:
+    """Read documents with the teacher and keep its hidden states in the run's store.
+
+    Shows what it will cost before it begins. Killed and started again with the same options,
+    it goes on where it was; once finished, it does nothing. Example:
+    `latentcomp extract --layers -6,-18,-30 --documents 1000 --seed 3`
+    """
+    from .layers import parse_layers
+    from .request import ExtractionRequest
+    from .runner import extract as run_extraction
+    from .source import choose_corpus
+
+    request = ExtractionRequest(
+        run=run,
+        layers=parse_layers(layers),
+        corpus=choose_corpus(
+            None if corpus == GENERATED else Path(corpus), preset, split, documents, seed
+        ),
+        teacher=teacher,
+        revision=revision,
+        dtype=dtype,
+        compute_dtype=compute_dtype,
+        device=device,
+        batch_tokens=batch_tokens,
+        codec=codec,
+        tokens_per_second=tokens_per_second,
+        dry_run=dry_run,
+    )
+    run_extraction(request, stdout_console())

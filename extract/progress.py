@@ -1,0 +1,57 @@
+"""The progress bar of an extraction: documents, rate in tokens per second, time to go."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from .batches import Batch
+
+
+class TokenProgress:
+    """Counts documents and tokens behind one rich progress bar."""
+
+    def __init__(self, progress: Progress, documents: int, computed_tokens: int) -> None:
+        """Show a bar that is full after so many tokens."""
+        self._progress = progress
+        self._task = progress.add_task("extracting", total=computed_tokens, done=0, of=documents)
+        self._documents = 0
+
+    def read(self, batch: Batch) -> None:
+        """The teacher has read a batch."""
+        self._documents += len(batch.indices)
+        self._progress.update(self._task, advance=batch.padded_tokens, done=self._documents)
+
+
+class _Rate(ProgressColumn):
+    """Tokens per second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed or 0:,.0f} tokens/s", style="progress.data.speed")
+
+
+@contextmanager
+def token_progress(
+    console: Console, documents: int, computed_tokens: int
+) -> Iterator[TokenProgress]:
+    """A progress bar on the console while the block runs."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[done]}/{task.fields[of]} documents"),
+        _Rate(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        yield TokenProgress(progress, documents, computed_tokens)

@@ -1,0 +1,98 @@
+"""`extract.json` of a run: what the bits of the store depend on beside its manifest, and when,
+where and how fast each session ran. Two equal stores may differ in all of this."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ..errors import StoreError
+from ..store.atomic import write_json
+from ..store.provenance import Provenance
+
+RECORD = "extract.json"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ExtractionSettings(_Record):
+    """What shows in the last bits of the states: a resumed run must have the same."""
+
+    batch_tokens: int
+    """Most tokens, padding included, of a batch."""
+    compute_dtype: str
+    """Precision in which the teacher computes."""
+    device: str
+    """Kind of device, such as `cpu` or `cuda`."""
+
+
+class Session(_Record):
+    """One start of the command; a killed one has no seconds."""
+
+    provenance: Provenance
+    documents: int
+    """Documents that were left to extract when it started."""
+    computed_tokens: int
+    """Tokens that the teacher was to compute, padding included."""
+    seconds: float | None = None
+    """Time from the first batch to the finished store; None if it never got there."""
+
+
+class RunRecord(_Record):
+    """Settings of the store and the sessions that filled it, oldest first."""
+
+    settings: ExtractionSettings
+    sessions: tuple[Session, ...] = ()
+
+    def started(self, session: Session) -> "RunRecord":
+        """The record with one more session."""
+        return self.model_copy(update={"sessions": (*self.sessions, session)})
+
+    def finished(self, seconds: float) -> "RunRecord":
+        """The record with its last session done after so many seconds."""
+        last = self.sessions[-1].model_copy(update={"seconds": seconds})
+        return self.model_copy(update={"sessions": (*self.sessions[:-1], last)})
+
+
+def read_record(run: Path) -> RunRecord | None:
+    """The record of a run; None where nothing was extracted yet.
+
+    Raises:
+        StoreError: the file is damaged.
+    """
+    file = run / RECORD
+    try:
+        return RunRecord.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        raise StoreError(
+            f"{file} cannot be read ({type(error).__name__}); put the file back, or delete the "
+            "run folder to extract again"
+        ) from error
+
+
+def write_record(run: Path, record: RunRecord) -> None:
+    """Keep the record, atomically.
+
+    Raises:
+        StoreError: the disk is full or the folder cannot be written.
+    """
+    write_json(run / RECORD, record.model_dump(mode="json"))
+
+
+def check_settings(recorded: ExtractionSettings, asked: ExtractionSettings, store: Path) -> None:
+    """See that a store that was begun is continued with the settings that it was begun with.
+
+    Raises:
+        StoreError: one differs; names it, with both values.
+    """
+    for name, value in recorded.model_dump().items():
+        found = getattr(asked, name)
+        if found != value:
+            option = "--" + name.replace("_", "-")
+            raise StoreError(
+                f"{store} was begun with {option} {value}, not {found}; "
+                f"give {option} {value} to go on, or choose another --run"
+            )

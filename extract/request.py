@@ -1,0 +1,72 @@
+"""What is asked of an extraction, and what it came to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..model_files import LAB_FOLDERS
+from ..models import resolve_device
+from ..store.schema import CodecName, DtypeName
+from .plan import ExtractionPlan
+from .record import ExtractionSettings
+from .source import GeneratedCorpus
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionRequest:
+    """What to extract, and where to."""
+
+    run: Path
+    """Run folder: the store goes to `store` in it, the corpus to `corpus`."""
+    layers: tuple[int, ...] = (-6, -18, -30)
+    """Negative numbers k meaning `hidden_states[k]`, as on the command line."""
+    corpus: Path | GeneratedCorpus = GeneratedCorpus()
+    """A corpus of one's own, or what to generate if the run has none yet."""
+    teacher: str = "lab"
+    """As `load_causal_lm` takes it."""
+    revision: str | None = None
+    """Commit, tag or branch of a hub model."""
+    dtype: DtypeName = "bfloat16"
+    """Precision in which the states are kept."""
+    compute_dtype: str = "auto"
+    """Precision in which the teacher computes; `auto` is float32 for the lab models and on a
+    CPU, else bfloat16."""
+    device: str = "auto"
+    """As `resolve_device` takes it."""
+    batch_tokens: int = 8192
+    """Most tokens, padding included, that the teacher reads at once."""
+    codec: CodecName = "raw"
+    """How the store squeezes the states."""
+    tokens_per_second: float | None = None
+    """Rate to plan with; None measures it."""
+    dry_run: bool = False
+    """Show the plan and write nothing."""
+
+    @property
+    def store(self) -> Path:
+        """Folder of the store."""
+        return self.run / "store"
+
+    @property
+    def settings(self) -> ExtractionSettings:
+        """What the bits depend on, with `auto` resolved. Raises: TeacherError."""
+        device = resolve_device(self.device).type
+        small = device == "cpu" or self.teacher in LAB_FOLDERS
+        auto = "float32" if small else "bfloat16"
+        return ExtractionSettings(
+            batch_tokens=self.batch_tokens,
+            compute_dtype=auto if self.compute_dtype == "auto" else self.compute_dtype,
+            device=device,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionOutcome:
+    """What an extraction came to."""
+
+    plan: ExtractionPlan
+    """As it was at the start."""
+    store: Path
+    documents_written: int
+    """0 for a dry run and for a store that was complete."""
+    seconds: float
+    """Spent on reading and writing, loading and planning left out."""
