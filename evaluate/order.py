@@ -2,8 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from .gates import GATES, Status
+from ..errors import PhaseError
+from ..store import atomic
+from .gates import GATES, Status, Verdict
+from .result import read_record
+
+Verdicts = Mapping[int, Verdict]
+"""Recorded verdicts by phase."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +22,11 @@ class Prerequisite:
     status: Status | None = None
     """The verdict it must have; None where any recorded verdict will do."""
 
+    def met_by(self, verdicts: Verdicts) -> bool:
+        """Whether the recorded verdicts hold it."""
+        found = verdicts.get(self.phase)
+        return found is not None and self.status in (None, found.status)
+
 
 _EXTRA: Mapping[int, tuple[Prerequisite, ...]] = {8: (Prerequisite(1, "passed"),)}
 """Transfer makes sense only where the control got information through."""
@@ -24,14 +36,72 @@ def prerequisites(phase: int) -> tuple[Prerequisite, ...]:
     """What a phase needs: a verdict on the one before it, and phase 8 a pass of phase 1."""
     known = [gate.phase for gate in GATES]
     before = (Prerequisite(phase - 1),) if phase - 1 in known else ()
-    return before + _EXTRA.get(phase, ())
+    return _EXTRA.get(phase, ()) + before
 
 
-def missing(phase: int, verdicts: Mapping[int, Status]) -> tuple[Prerequisite, ...]:
-    """Prerequisites that the recorded verdicts do not meet, the one to run first coming first."""
-    unmet = [
-        needed
-        for needed in prerequisites(phase)
-        if needed.phase not in verdicts or needed.status not in (None, verdicts[needed.phase])
-    ]
-    return tuple(sorted(unmet, key=lambda needed: needed.phase))
+def missing(phase: int, verdicts: Verdicts) -> tuple[Prerequisite, ...]:
+    """Prerequisites that the recorded verdicts do not meet, in the order of the phases."""
+    return tuple(needed for needed in prerequisites(phase) if not needed.met_by(verdicts))
+
+
+def require(phase: int, verdicts: Verdicts, *, skip: bool = False) -> tuple[int, ...]:
+    """Lets a phase start, or says what has to come first.
+
+    Args:
+        phase: the one that is to start.
+        verdicts: those of the same run.
+        skip: the explicit flag that lets it start anyway.
+
+    Returns:
+        The phases that were skipped on the way here, for every artifact that follows: earlier ones
+        without a verdict, one that had to pass and did not, and what earlier verdicts inherited.
+
+    Raises:
+        PhaseError: a prerequisite is not met, and `skip` is not set.
+    """
+    unmet = missing(phase, verdicts)
+    if unmet and not skip:
+        raise PhaseError(_first_step(phase, unmet[0], verdicts))
+    earlier = [gate.phase for gate in GATES if gate.phase < phase]
+    left_out = {number for number in earlier if number not in verdicts}
+    left_out |= {needed.phase for needed in unmet}
+    for number in earlier:
+        left_out |= set(verdicts[number].skipped) if number in verdicts else set()
+    return tuple(sorted(left_out))
+
+
+def _first_step(phase: int, needed: Prerequisite, verdicts: Verdicts) -> str:
+    found = verdicts.get(needed.phase)
+    if found is None:
+        return (
+            f"phase {phase} needs a verdict on phase {needed.phase} first: run "
+            f"`latentcomp train --phase {needed.phase}` and "
+            f"`latentcomp evaluate --phase {needed.phase}`, or pass --skip-order, "
+            "which is recorded in everything that follows"
+        )
+    return (
+        f"phase {phase} needs phase {needed.phase} to have {needed.status}, and it is "
+        f"{found.status} ({found.reason}): see docs/experiment_plan.md, section 6, or pass "
+        "--skip-order, which is recorded in everything that follows"
+    )
+
+
+def write_verdict(run: Path, verdict: Verdict) -> Path:
+    """Records a verdict as `phases/<n>/verdict.json`; returns the path."""
+    path = _verdict_path(run, verdict.phase)
+    atomic.write_text(path, verdict.model_dump_json(indent=2) + "\n")
+    return path
+
+
+def read_verdicts(run: Path) -> dict[int, Verdict]:
+    """Every verdict that a run folder holds.
+
+    Raises:
+        LatentcompError: one of them is damaged; names the file.
+    """
+    paths = {gate.phase: _verdict_path(run, gate.phase) for gate in GATES}
+    return {phase: read_record(Verdict, path) for phase, path in paths.items() if path.exists()}
+
+
+def _verdict_path(run: Path, phase: int) -> Path:
+    return run / "phases" / str(phase) / "verdict.json"

@@ -173,7 +173,7 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         if isinstance(value, Mapping):
             leaves += _flat(value, f"{name}.")
         elif isinstance(value, list | tuple):
-            leaves.append((name, " ".join(map(str, value))))
-        elif value is not None:
+            leaves.append((name, " ".join(map(str, value)) or "none"))
+        elif value not in (None, ""):
             leaves.append((name, str(value)))
     return leaves

@@ -18,7 +18,6 @@ from latentcomp.evaluate.gates import (
     judge,
     shuffled_at_floor,
 )
-from latentcomp.evaluate.order import Prerequisite, missing, prerequisites
 from latentcomp.evaluate.stats import Interval
 
 PLAN = (Path(__file__).parents[2] / "docs" / "experiment_plan.md").read_text(encoding="utf-8")
@@ -209,25 +208,3 @@ def test_judge_is_pure():
 def test_unknown_phase_is_refused():
     with pytest.raises(ValueError, match="phase 9"):
         judge(9, evidence(4))
-
-
-@pytest.mark.parametrize(
-    ("phase", "verdicts", "expected"),
-    [
-        (1, {}, ()),
-        (2, {}, (Prerequisite(1),)),
-        (2, {1: "failed"}, ()),
-        (5, {1: "passed", 4: "inconclusive"}, ()),
-        (5, {1: "passed"}, (Prerequisite(4),)),
-        (8, {}, (Prerequisite(1, "passed"), Prerequisite(7))),
-        (8, {1: "inconclusive", 7: "passed"}, (Prerequisite(1, "passed"),)),
-        (8, {1: "passed", 7: "failed"}, ()),
-    ],
-)
-def test_the_order_is_binding(phase, verdicts, expected):
-    assert missing(phase, verdicts) == expected
-
-
-def test_every_prerequisite_is_an_earlier_phase():
-    for gate in GATES:
-        assert all(needed.phase < gate.phase for needed in prerequisites(gate.phase))
