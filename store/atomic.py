@@ -5,7 +5,8 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,16 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
-def write_parts(path: Path, parts: Sequence[Buffer]) -> None:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a file became."""
+
+    bytes: int
+    sha256: str
+    """Of the whole file, in hex."""
+
+
+def write_parts(path: Path, parts: Iterable[Buffer]) -> Written:
     """Write the buffers one after another as one file, atomically and durably.
 
     Raises:
@@ -68,8 +78,7 @@ def write_parts(path: Path, parts: Sequence[Buffer]) -> None:
     with disk_errors(path):
         try:
             with partial.open("wb", buffering=0) as file:
-                for part in parts:
-                    _write_all(file.fileno(), memoryview(part).cast("B"))
+                written = _write_all(file.fileno(), parts)
                 os.fsync(file.fileno())
             partial.replace(path)
         except BaseException:
@@ -77,6 +86,7 @@ def write_parts(path: Path, parts: Sequence[Buffer]) -> None:
                 partial.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
+    return written
 
 
 def write_bytes(path: Path, data: Buffer) -> None:
@@ -146,8 +156,13 @@ def remove_partials(folder: Path) -> list[Path]:
     return removed
 
 
-def _write_all(descriptor: int, data: memoryview) -> None:
-    # One write() moves at most 2 GiB, and a nearly full disk takes only a part of it.
-    done = 0
-    while done < len(data):
-        done += os.write(descriptor, data[done:])
+def _write_all(descriptor: int, parts: Iterable[Buffer]) -> Written:
+    digest, size = hashlib.sha256(), 0
+    for part in parts:
+        data, done = memoryview(part).cast("B"), 0
+        digest.update(data)
+        # One write() moves at most 2 GiB, and a nearly full disk takes only a part of it.
+        while done < len(data):
+            done += os.write(descriptor, data[done:])
+        size += done
+    return Written(size, digest.hexdigest())

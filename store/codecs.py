@@ -3,10 +3,16 @@
 Whatever the preset, a CRC32C follows every inner chunk (`store.shards` appends it).
 """
 
+import functools
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from numcodecs import blosc, zstd
 
 from .schema import CodecName
@@ -58,7 +64,20 @@ class Codec:
             )
         )
 
-    def decode(self, data: bytes) -> bytes:
+    def encode_all(self, chunks: Iterable[npt.NDArray[np.uint8]]) -> Iterator[bytes]:
+        """Squeeze chunks in order, on all cores, a few at a time."""
+        if self.name == "raw":
+            yield from (chunk.tobytes() for chunk in chunks)
+            return
+        running: deque[Future[bytes]] = deque()
+        for chunk in chunks:
+            running.append(_pool().submit(self.encode, chunk.tobytes()))
+            if len(running) > _cores():
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+
+    def decode(self, data: memoryview) -> bytes | memoryview:
         """Undo `encode`.
 
         Raises:
@@ -69,3 +88,13 @@ class Codec:
         if self.name == "zstd":
             return bytes(zstd.decompress(data))
         return bytes(blosc.decompress(data))
+
+
+def _cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)  # absent on macOS
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_cores(), thread_name_prefix="store-codec")

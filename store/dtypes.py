@@ -51,15 +51,32 @@ class StoredDtype:
 
     def to_float32(self, bits: Bits) -> npt.NDArray[np.float32]:
         """The values as float32, exactly."""
+        out = np.empty(bits.shape, np.float32)
+        self.into_float32(bits, out)
+        return out
+
+    def into_float32(self, bits: Bits, out: npt.NDArray[np.float32]) -> None:
+        """Write the values as float32 into `out`, of the same shape: no memory is allocated."""
         if self.name == "bfloat16":
-            return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
-        return bits.view("<f2" if self.name == "float16" else "<f4").astype(np.float32, copy=False)
+            words = out.view(np.uint32)
+            np.copyto(words, bits)
+            np.left_shift(words, np.uint32(16), out=words)
+        else:
+            np.copyto(out, bits.view("<f2" if self.name == "float16" else "<f4"))
 
     def all_finite(self, bits: Bits) -> bool:
-        """True if no value is NaN or infinite."""
-        return not bits.size or int((bits & self.magnitude).max()) < self.exponent
+        """True if no value of [rows, ...] is NaN or infinite."""
+        mask = bits.dtype.type(self.magnitude)
+        work = np.empty((min(_BLOCK, len(bits)), *bits.shape[1:]), bits.dtype)
+        for first in range(0, len(bits), _BLOCK):
+            block = bits[first : first + _BLOCK]
+            magnitudes = np.bitwise_and(block, mask, out=work[: len(block)])
+            if int(magnitudes.max()) >= self.exponent:
+                return False
+        return True
 
 
+_BLOCK = 64
 _ALL = (
     StoredDtype("bfloat16", torch.bfloat16, "uint16", "<u2", 0x7FC1, 0x7F80, 0x7FFF),
     StoredDtype("float16", torch.float16, "uint16", "<u2", 0x7E01, 0x7C00, 0x7FFF),

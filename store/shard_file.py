@@ -75,12 +75,10 @@ class ShardFile:
 
     def _read_chunks(self, column: int, low: int, high: int, first: int, out: Bytes2D) -> None:
         size = self._grid.chunk_tokens
-        offsets = self._index.offsets[low:high, column].tolist()
-        lengths = self._index.lengths[low:high, column].tolist()
-        start, end = min(offsets), max(o + n for o, n in zip(offsets, lengths, strict=True))
-        data = self._read(start, end - start)
-        for chunk, offset, length in zip(range(low, high), offsets, lengths, strict=True):
-            rows = decode_chunk(self._grid, data[offset - start : offset - start + length])
+        for chunk in range(low, high):
+            offset = int(self._index.offsets[chunk, column])
+            data = self._read(offset, int(self._index.lengths[chunk, column]))
+            rows = decode_chunk(self._grid, data)
             begin, stop = max(first, chunk * size), min(first + len(out), (chunk + 1) * size)
             out[begin - first : stop - first] = rows[begin - chunk * size : stop - chunk * size]
         if self._verified is not None:

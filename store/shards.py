@@ -7,6 +7,7 @@ pairs with a CRC32C of its own. Chunks lie layer by layer, so that a document of
 contiguous read.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import google_crc32c
@@ -18,6 +19,8 @@ from .codecs import Codec
 CRC_BYTES = 4
 HEADER_BYTES = 64
 _MAGIC = b"LCSHARD1"
+_RESIDUE = 0x48674BC7
+"""CRC32C of anything that is followed by its own CRC32C."""
 _MISSING = np.uint64(2**64 - 1)
 
 Bytes2D = npt.NDArray[np.uint8]
@@ -73,8 +76,8 @@ def header(owner: str, shard: int) -> bytes:
     return content + crc32c(content)
 
 
-def encode_shard(grid: Grid, owner: str, shard: int, columns: list[Bytes2D]) -> bytes:
-    """The bytes of a shard file.
+def encode_shard(grid: Grid, owner: str, shard: int, columns: Sequence[Bytes2D]) -> Iterator[bytes]:
+    """The bytes of a shard file, piece by piece: only a few chunks are in memory at once.
 
     Args:
         grid: the array's geometry.
@@ -85,17 +88,25 @@ def encode_shard(grid: Grid, owner: str, shard: int, columns: list[Bytes2D]) -> 
     """
     used = grid.used_chunks(shard)
     index = np.full((grid.chunks_per_shard, grid.columns, 2), _MISSING, "<u8")
-    parts = [header(owner, shard)]
+    yield header(owner, shard)
     offset = HEADER_BYTES
     for column, rows in enumerate(columns):
-        for chunk in range(used):
-            first = chunk * grid.chunk_tokens
-            data = grid.codec.encode(rows[first : first + grid.chunk_tokens].tobytes())
-            parts += [data, crc32c(data)]
+        chunks = (
+            rows[first : first + grid.chunk_tokens]
+            for first in range(0, used * grid.chunk_tokens, grid.chunk_tokens)
+        )
+        for chunk, data in enumerate(grid.codec.encode_all(chunks)):
+            yield data
+            yield crc32c(data)
             index[chunk, column] = offset, len(data) + CRC_BYTES
             offset += len(data) + CRC_BYTES
     table = index.tobytes()
-    return b"".join([*parts, table, crc32c(table)])
+    yield table + crc32c(table)
+
+
+def checks(data: bytes) -> bool:
+    """True if `data` ends in the CRC32C of the rest of it."""
+    return len(data) > CRC_BYTES and int(google_crc32c.value(data)) == _RESIDUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +125,7 @@ def decode_index(grid: Grid, shard: int, data: bytes, file_bytes: int) -> ShardI
     Raises:
         ValueError: damaged, or it names other chunks than this shard holds.
     """
-    if len(data) != grid.index_bytes or crc32c(data[:-CRC_BYTES]) != data[-CRC_BYTES:]:
+    if len(data) != grid.index_bytes or not checks(data):
         raise ValueError("the index fails its checksum")
     shape = (grid.chunks_per_shard, grid.columns, 2)
     index = np.frombuffer(data[:-CRC_BYTES], "<u8").reshape(shape)
@@ -139,11 +150,10 @@ def decode_chunk(grid: Grid, data: bytes) -> Bytes2D:
     Raises:
         ValueError: damaged.
     """
-    body = data[:-CRC_BYTES]
-    if crc32c(body) != data[-CRC_BYTES:]:
+    if not checks(data):
         raise ValueError("the chunk fails its checksum")
     try:
-        raw = grid.codec.decode(body)
+        raw = grid.codec.decode(memoryview(data)[:-CRC_BYTES])
     except RuntimeError as error:
         raise ValueError(f"the chunk cannot be decoded ({error})") from error
     if len(raw) != grid.chunk_bytes:

@@ -54,16 +54,37 @@ def partial(dtype: StoredDtype, bits: Bits) -> Doubles:
     Returns:
         [layers, 3, hidden]
     """
-    result = np.zeros((bits.shape[0], len(STATISTICS_ROWS), bits.shape[2]))
-    for layer in range(bits.shape[0]):
-        for first in range(0, bits.shape[1], _BLOCK):
-            values = dtype.to_float32(bits[layer, first : first + _BLOCK])
-            largest = np.abs(values).max(axis=0)
-            exact = values if largest.max() < _SAFE else values.astype(np.float64)
-            result[layer, 0] += exact.sum(axis=0)
-            result[layer, 1] += np.square(exact).sum(axis=0)
-            np.maximum(result[layer, 2], largest, out=result[layer, 2])
+    layers, tokens, hidden = bits.shape
+    result = np.zeros((layers, len(STATISTICS_ROWS), hidden))
+    floats = np.empty((min(_BLOCK, tokens), hidden), np.float32)
+    magnitudes = np.empty(floats.shape, bits.dtype)
+    for layer in range(layers):
+        for first in range(0, tokens, _BLOCK):
+            block = bits[layer, first : first + _BLOCK]
+            _add_block(dtype, block, result[layer], floats[: len(block)], magnitudes[: len(block)])
     return result
+
+
+def _add_block(
+    dtype: StoredDtype,
+    block: Bits,
+    sums: Doubles,
+    floats: npt.NDArray[np.float32],
+    magnitudes: Bits,
+) -> None:
+    """Add [tokens, hidden] to [3, hidden]; the last two are memory to work in."""
+    np.bitwise_and(block, block.dtype.type(dtype.magnitude), out=magnitudes)
+    largest = dtype.to_float32(magnitudes.max(axis=0, keepdims=True))[0]
+    np.maximum(sums[2], largest, out=sums[2])
+    dtype.into_float32(block, floats)
+    if largest.max() < _SAFE:
+        sums[0] += floats.sum(axis=0)
+        np.multiply(floats, floats, out=floats)
+        sums[1] += floats.sum(axis=0)
+    else:
+        exact = floats.astype(np.float64)
+        sums[0] += exact.sum(axis=0)
+        sums[1] += np.square(exact).sum(axis=0)
 
 
 def encode(sums: Doubles) -> bytes:

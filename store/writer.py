@@ -1,7 +1,7 @@
 """Writing a store: whole shards, each durable before the ledger says so."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ import torch
 
 from ..errors import StoreError
 from . import ledger, seal, statistics, tables
-from .atomic import make_folder, remove_partials, write_bytes, write_json
+from .atomic import make_folder, remove_partials, write_json, write_parts
 from .dtypes import Bits
 from .layout import LOCK, MANIFEST, SEAL, TOKEN_SENTINEL, Layout, is_store
 from .ledger import FileRecord, ShardRecord
@@ -187,16 +187,16 @@ class StoreWriter:
         contents = (
             encode_shard(grid, self._owner, shard, columns),
             self._encode_tokens(shard, first, length, rows),
-            statistics.encode(sums),
+            (statistics.encode(sums),),
         )
         files = tuple(
-            self._write(name, data)
-            for name, data in zip(self._layout.shard_files(shard), contents, strict=True)
+            self._write(name, parts)
+            for name, parts in zip(self._layout.shard_files(shard), contents, strict=True)
         )
         record = ShardRecord(shard=shard, first_token=first, tokens=length, files=files)
         ledger.write_sealed(ledger.record_path(self.path, shard), record)
 
-    def _encode_tokens(self, shard: int, first: int, length: int, rows: int) -> bytes:
+    def _encode_tokens(self, shard: int, first: int, length: int, rows: int) -> Iterator[bytes]:
         ids = np.full(rows, TOKEN_SENTINEL, "<u4")
         ids[:length] = self._tokens(first, first + length)
         column = ids.view(np.uint8).reshape(rows, 4)
@@ -209,9 +209,9 @@ class StoreWriter:
         offset = int(self._bounds[low])
         return ids[start - offset : stop - offset]
 
-    def _write(self, name: str, data: bytes) -> FileRecord:
-        write_bytes(self.path / name, data)
-        return FileRecord(path=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+    def _write(self, name: str, parts: Iterable[bytes]) -> FileRecord:
+        written = write_parts(self.path / name, parts)
+        return FileRecord(path=name, bytes=written.bytes, sha256=written.sha256)
 
     def _prepare(self) -> None:
         """Write everything that is known before the first state; the manifest first."""

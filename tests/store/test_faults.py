@@ -106,38 +106,35 @@ def test_an_atomic_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
         assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 
 
-READ_ONLY = """
+AS_NOBODY = """
 import os, sys
+from pathlib import Path
 from latentcomp.errors import StoreError
 sys.path.insert(0, sys.argv[1])
 import samples
 if os.geteuid() == 0:
     os.setuid(65534)
-from pathlib import Path
-try:
-    samples.write(Path(sys.argv[2]) / "store")
-except StoreError as error:
-    print(error)
+for folder in sys.argv[2:]:
+    try:
+        samples.write(Path(folder) / "store")
+    except StoreError as error:
+        print(error)
 """
 
 
-@pytest.mark.parametrize(
-    ("mode", "message"),
-    [
-        (0o555, "cannot write here (Permission denied): choose a folder that you may write to"),
-        (0o000, "cannot be read (Permission denied): choose a folder that you may use"),
-    ],
-)
-def test_a_folder_without_permission_is_one_line(mode, message):
+def test_a_folder_without_permission_is_one_line():
     # pytest's own folders are closed to other users, and root is stopped by nothing.
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(mode)
-    command = [sys.executable, "-c", READ_ONLY, str(Path(__file__).parent), str(folder)]
+    folders = [Path(tempfile.mkdtemp()) for _ in range(2)]
+    for folder, mode in zip(folders, (0o555, 0o000), strict=True):
+        folder.chmod(mode)
+    command = [sys.executable, "-c", AS_NOBODY, str(Path(__file__).parent), *map(str, folders)]
     done = subprocess.run(command, capture_output=True, text=True)
-    folder.chmod(0o755)
-    folder.rmdir()
-    assert message in done.stdout, done.stderr
-    assert done.stdout.count("\n") == 1
+    for folder in folders:
+        folder.chmod(0o755)
+        folder.rmdir()
+    first, second = done.stdout.splitlines() or pytest.fail(done.stderr)
+    assert "cannot write here (Permission denied): choose a folder that you may write" in first
+    assert "cannot be read (Permission denied): choose a folder that you may use" in second
 
 
 def test_a_state_that_is_not_finite_names_document_and_layer(tmp_path):

@@ -116,8 +116,8 @@ def test_a_whole_store_put_together_again_with_a_bad_value_is_found(store):
     layout = Layout(manifest, sum(samples.LENGTHS))
     bits = np.full((3, 64, samples.HIDDEN), layout.dtype.sentinel, "<u2")
     columns = [column.view(np.uint8) for column in bits]
-    data = encode_shard(layout.states, manifest_sha256(manifest), 0, columns)
-    (store / "states" / "c.0.0.0").write_bytes(data)
+    parts = encode_shard(layout.states, manifest_sha256(manifest), 0, columns)
+    (store / "states" / "c.0.0.0").write_bytes(b"".join(parts))
     records = ledger.read_table(store)
     files = (ledger.fingerprint(store, "states/c.0.0.0"), *records[0].files[1:])
     records[0] = records[0].model_copy(update={"files": files})
