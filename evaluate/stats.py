@@ -99,7 +99,7 @@ class Bootstrap:
         """
         sums = {name: np.asarray(column.sum()) for name, column in columns.items()}
         point = float(statistic(sums))
-        draws = statistic({name: self.weights @ column for name, column in columns.items()})
+        draws = statistic(_Totals(self.weights, columns))
         clusters = int(np.count_nonzero(counts))
         low, high = _percentiles(draws, confidence)
         # One document says nothing of how documents differ, and an undefined figure has no ends.
@@ -115,6 +115,19 @@ class Bootstrap:
             seed=self.seed,
             confidence=confidence,
         )
+
+
+class _Totals(dict[str, FloatArray]):
+    """Totals of every resample, made for those columns that a statistic asks for."""
+
+    def __init__(self, weights: FloatArray, columns: Columns) -> None:
+        super().__init__()
+        self._weights, self._columns = weights, columns
+
+    def __missing__(self, name: str) -> FloatArray:
+        total: FloatArray = self._weights @ self._columns[name]
+        self[name] = total
+        return total
 
 
 def _percentiles(draws: FloatArray, confidence: float) -> tuple[float, float]:
