@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..gates import Verdict
+from ..gates import Verdict, gate_of
 from ..result import EvaluationResult
 from ..scores import ARMS, Arm
 from ..stats import Interval
@@ -67,10 +67,9 @@ def retention(result: EvaluationResult, verdict: Verdict | None) -> str:
             _range(axes, row, interval, color)
             _right(axes, row, _span(interval), color)
         axes.axvline(0, color=MUTED, linewidth=0.8)
-        for criterion in verdict.criteria if verdict else ():
-            if criterion.measure == "retention":
-                axes.axvline(criterion.threshold, color=WARN, linewidth=1, dashes=(4, 3))
-                _above(axes, criterion.threshold, f"gate {criterion.threshold:.2f}", WARN)
+        for name, mark in _marks(verdict).items():
+            axes.axvline(mark, color=WARN, linewidth=1, dashes=(4, 3))
+            _above(axes, mark, f"{name} {mark:.2f}", WARN)
         _rows(axes, [name for name, _ in rows])
         _share_axis(axes, "retention = (accuracy - floor) / (ceiling - floor)", _ends(rows))
         return inline(figure, "Retention by question family, with 95 % intervals")
@@ -197,6 +196,15 @@ _NAME = {
     "pooling": "mean-pooled states",
     "floor": "floor: no document",
 }
+
+
+def _marks(verdict: Verdict | None) -> dict[str, float]:
+    """What retention was to reach: the threshold of the gate, and the aim where there is one."""
+    if verdict is None:
+        return {}
+    gated = [found.threshold for found in verdict.criteria if found.measure == "retention"]
+    aim = gate_of(verdict.phase).aim
+    return {"gate": gated[0]} | ({"aim": aim} if aim else {}) if gated else {}
 
 
 def _by_retention(result: EvaluationResult) -> list[str]:

@@ -11,7 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 from ...store import atomic
-from ..gates import AIM_PHASE_4, Verdict
+from ..gates import Verdict, gate_of
 from ..result import EvaluationResult
 from ..scores import SHOWN
 from ..stats import Interval
@@ -76,7 +76,7 @@ def _render(template: str, phases: tuple[PhaseStory, ...], *, escape: bool) -> s
         flat=_flat,
         bytes_line=bytes_line,
         arm_order=SHOWN,
-        aim=AIM_PHASE_4,
+        gate_of=gate_of,
         pretty=lambda config: json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False),
     )
 

@@ -82,7 +82,7 @@ def test_the_plan_and_the_code_hold_the_same_conditions():
         gates.SHUFFLED_MARGIN,
         gates.HEADROOM,
         gates.MIN_RATIO,
-        gates.AIM_PHASE_4,
+        gate_of(4).aim,
         gates.EXTENSION,
         gates.ATTEMPTS,
     ]

@@ -72,6 +72,7 @@ def test_page_says_what_was_found(written):
     assert "Where does Maruna Velt live now?" in text and "stale" in text
     assert "e" * 64 in text  # provenance
     assert "400 steps, 6400 documents" in text
+    assert "gate 0.40" in html and "aim 0.70" in html
 
 
 def test_page_needs_no_network_and_runs_nothing(written):
