@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -96,16 +97,16 @@ class FeatureStore:
         """`blocks_completed` of every stored layer, ascending."""
         return tuple(self._columns)
 
-    @property
+    @functools.cached_property
     def document_ids(self) -> tuple[str, ...]:
         """Id of every document, in the order of the store. Raises: StoreError."""
-        ids = self._table.document_ids()
+        ids = self._table.document_ids
         return ids if self._visible is None else tuple(ids[i] for i in self._visible)
 
-    @property
+    @functools.cached_property
     def lengths(self) -> Integers:
         """[documents] tokens of every document. Raises: StoreError."""
-        lengths = np.diff(self._table.bounds())
+        lengths = np.diff(self._table.bounds)
         return lengths if self._visible is None else lengths[self._visible]
 
     def order(self, seed: int, epoch: int) -> Integers:
@@ -211,7 +212,7 @@ class FeatureStore:
             raise ledger.damaged(self.path, "documents.parquet", "another number of documents")
 
     def _open_partial(self) -> None:
-        bounds = self._table.bounds()
+        bounds = self._table.bounds
         self._layout = Layout(self.manifest, int(bounds[-1]))
         try:
             records = list(ledger.committed(self.path).values())

@@ -1,5 +1,6 @@
 """Documents and chunks as Parquet: which tokens are whose, and when they were written."""
 
+import functools
 import hashlib
 import threading
 from collections import OrderedDict
@@ -201,17 +202,27 @@ class DocumentTable:
         self.documents = int(self._documents.metadata.num_rows)
         self.chunks = int(self._chunks.metadata.num_rows)
 
+    @functools.cached_property
     def document_ids(self) -> tuple[str, ...]:
-        """Every id, in the order of the store. Raises: StoreError."""
+        """Every id, in the order of the store; read once, when first asked for.
+
+        Raises:
+            StoreError: the table is damaged.
+        """
         with self._lock, _damage(self._store):
             return tuple(self._documents.read(["document_id"])["document_id"].to_pylist())
 
+    @functools.cached_property
     def bounds(self) -> Integers:
-        """[documents + 1] first token of every document, then all tokens. Raises: StoreError."""
+        """[documents + 1] first token of every document, then all tokens; read once.
+
+        Raises:
+            StoreError: the table is damaged.
+        """
         with self._lock, _damage(self._store):
             table = self._documents.read(["first_token", "tokens"])
-        first, tokens = (table[name].to_numpy() for name in ("first_token", "tokens"))
-        return np.append(first, first[-1] + tokens[-1]).astype(np.int64)
+            first, tokens = (table[name].to_numpy() for name in ("first_token", "tokens"))
+            return np.append(first, first[-1] + tokens[-1]).astype(np.int64)
 
     def row(self, index: int) -> DocumentRow:
         """Everything about one document. Raises: StoreError."""

@@ -76,7 +76,7 @@ def verify(path: Path | str, progress: Progress | None = None) -> VerifyReport:
             check.fixed_files(sealed)
         records = ledger.read_table(store) if sealed else ledger.committed(store)
         table = DocumentTable(store)
-        layout = Layout(manifest, sealed.tokens if sealed else int(table.bounds()[-1]))
+        layout = Layout(manifest, sealed.tokens if sealed else int(table.bounds[-1]))
         check.contents(layout, sealed, records, table, progress)
     except StoreError as error:
         check.problem("", str(error))
@@ -218,7 +218,7 @@ class _Check:
         table: DocumentTable,
         partials: list[Doubles],
     ) -> None:
-        found = (table.documents, table.chunks, int(table.bounds()[-1]), len(records))
+        found = (table.documents, table.chunks, int(table.bounds[-1]), len(records))
         if found != (sealed.documents, sealed.chunks, sealed.tokens, sealed.shards):
             self.problem(SEAL, "counts of documents, chunks, tokens or shards do not fit")
         stored = sum(file.bytes for record in records.values() for file in record.files)
@@ -239,7 +239,7 @@ class _Check:
                 self.problem(name, f"not a file of this store ({hint}): remove it")
 
     def _documents(self, table: DocumentTable, ids: npt.NDArray[np.uint32]) -> None:
-        bounds = table.bounds()
+        bounds = table.bounds
         for index in range(table.documents):
             row = table.row(index)
             end = row.first_token + row.tokens
