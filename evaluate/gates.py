@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from .records import Record
 from .stats import Interval
 
 Status = Literal["passed", "failed", "inconclusive"]
@@ -164,10 +163,8 @@ class Evidence:
     """What was taken; a missing measure makes its criterion inconclusive."""
 
 
-class CriterionOutcome(BaseModel):
+class CriterionOutcome(Record):
     """How one criterion came out."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
 
     measure: Measure
     """What was compared."""
@@ -181,10 +178,8 @@ class CriterionOutcome(BaseModel):
     """Of this criterion alone, whatever the minima say."""
 
 
-class Verdict(BaseModel):
+class Verdict(Record):
     """What a phase has shown, with the numbers it rests on."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
 
     phase: int
     """1 .. 8."""

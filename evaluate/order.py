@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import PhaseError
 from ..store import atomic
 from .gates import GATES, Status, Verdict
-from .result import read_record
+from .records import read_record
 
 Verdicts = Mapping[int, Verdict]
 """Recorded verdicts by phase."""

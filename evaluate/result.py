@@ -3,43 +3,21 @@
 from collections.abc import Mapping, Sequence
 from math import isnan, nan
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from ..errors import LatentcompError
 from ..store import atomic
-from .gates import (
-    SHUFFLED_MARGIN,
-    Evidence,
-    Measure,
-    Measurement,
-    shuffled_at_floor,
-)
+from .cells import Cell, Check, break_down, self_check
+from .gates import Evidence, Measure, Measurement
+from .records import Record, read_record
 from .samples import Sample
 from .scores import Arm, ScoredAnswer
-from .stats import (
-    RESAMPLES,
-    Bootstrap,
-    Figure,
-    Interval,
-    difference,
-    retained,
-    share,
-)
-from .tally import QUESTIONS, STALE_QUESTIONS, Answers, Tally, stale_column
-
-RecordT = TypeVar("RecordT", bound=BaseModel)
-
-REFERENCE_ARMS: tuple[Arm, ...] = ("ceiling", "floor")
-"""They define retention, so they have none."""
+from .stats import RESAMPLES, Figure, Interval
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
-
-
-class Sizes(_Record):
+class Sizes(Record):
     """What the evaluated documents amount to, summed over documents."""
 
     tokens: int
@@ -54,7 +32,7 @@ class Sizes(_Record):
     """Bytes of the text itself, UTF-8."""
 
 
-class Bytes(_Record):
+class Bytes(Record):
     """The same documents in three forms; null where there are no latents."""
 
     latents: int | None = None
@@ -65,33 +43,7 @@ class Bytes(_Record):
     """As UTF-8 text."""
 
 
-class Cell(_Record):
-    """Figures over one choice of questions: all, a family, or a time bucket."""
-
-    questions: int
-    """Questions in the cell."""
-    accuracy: dict[Arm, Interval]
-    """Greedy exact match by arm."""
-    stale_rate: dict[Arm, Interval]
-    """Stale answers / answers to questions that have a replaced value, by arm."""
-    retention: dict[Arm, Interval]
-    """(accuracy - floor) / (ceiling - floor) by arm; NaN where the ceiling is not above."""
-
-
-class Check(_Record):
-    """The instrument looking at itself."""
-
-    passed: bool | None
-    """None where it could not be made (an arm is missing, or there is a single document)."""
-    interval: Interval | None
-    """Of the paired difference of accuracies that was looked at."""
-    margin: float
-    """Pre-registered margin, in accuracy."""
-    message: str
-    """One line in words."""
-
-
-class EvaluationResult(_Record):
+class EvaluationResult(Record):
     """One evaluation. NaN (null in JSON) means not measured or undefined; it is never 0."""
 
     phase: int | None
@@ -192,27 +144,15 @@ class EvaluationResult(_Record):
             raise LatentcompError(
                 "nothing to evaluate: the documents have no questions; give a corpus with questions"
             )
-        answers = Answers(rows)
-        bootstrap = Bootstrap.draw(len(answers.documents), seed=seed, resamples=resamples)
-        overall = _cell(answers.all(), answers.arms, bootstrap)
-        families = {
-            family: _cell(answers.of_families([family]), answers.arms, bootstrap)
-            for family in answers.families
-        }
-        buckets = {
-            bucket: _cell(answers.of_bucket(bucket), answers.arms, bootstrap)
-            for bucket in answers.buckets
-        }
-        contrasts = _contrasts(answers.all(), answers.arms, bootstrap)
+        found = break_down(rows, seed=seed, resamples=resamples)
+        overall = found.overall
         kept = overall.retention.get("compressed")
         return cls(
             phase=phase,
             headline=headline,
             accuracy=_point(overall.accuracy.get(headline)),
-            by_family={
-                name: _point(cell.accuracy.get(headline)) for name, cell in families.items()
-            },
-            by_bucket={name: _point(cell.accuracy.get(headline)) for name, cell in buckets.items()},
+            by_family=_accuracies(found.families, headline),
+            by_bucket=_accuracies(found.buckets, headline),
             ceiling=_point(overall.accuracy.get("ceiling")),
             floor=_point(overall.accuracy.get("floor")),
             shuffled=_point(overall.accuracy.get("shuffled")),
@@ -224,16 +164,16 @@ class EvaluationResult(_Record):
             ratio=ratio,
             tokens_per_latent=sizes.tokens / sizes.latents if sizes and sizes.latents else nan,
             bytes=_bytes(sizes),
-            documents=len(answers.documents),
+            documents=found.documents,
             questions=overall.questions,
             seed=seed,
             training_seeds=tuple(training_seeds),
             arms=overall.accuracy,
             overall=overall,
-            families=families,
-            buckets=buckets,
-            contrasts=contrasts,
-            checks={"shuffled_at_floor": _self_check(contrasts.get("shuffled_minus_floor"))},
+            families=found.families,
+            buckets=found.buckets,
+            contrasts=found.contrasts,
+            checks={"shuffled_at_floor": self_check(found.contrasts.get("shuffled_minus_floor"))},
             samples=tuple(samples),
             skipped=tuple(skipped),
             provenance=_plain(provenance),
@@ -272,83 +212,12 @@ class EvaluationResult(_Record):
         return read_record(cls, path)
 
 
-def read_record(kind: type[RecordT], path: Path) -> RecordT:
-    """Reads a JSON file into a pydantic record.
-
-    Raises:
-        LatentcompError: the file is missing, unreadable or not such a record; one line.
-    """
-    try:
-        return kind.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise LatentcompError(
-            f"{path}: cannot be read ({error.strerror}); run `latentcomp evaluate` first"
-        ) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise LatentcompError(
-            f"{path}: not a {kind.__name__}: {where}: {first['msg']}; "
-            "run `latentcomp evaluate` again"
-        ) from error
-
-
-def _cell(tally: Tally, arms: Sequence[Arm], bootstrap: Bootstrap) -> Cell:
-    columns, counts = tally.columns, tally.questions
-    measurable = [arm for arm in arms if arm not in REFERENCE_ARMS] if _has_scale(arms) else []
-    return Cell(
-        questions=round(float(counts.sum())),
-        accuracy={arm: bootstrap.interval(share(arm, QUESTIONS), columns, counts) for arm in arms},
-        stale_rate={
-            arm: bootstrap.interval(
-                share(stale_column(arm), STALE_QUESTIONS), columns, tally.stale_questions
-            )
-            for arm in arms
-        },
-        retention={arm: bootstrap.interval(retained(arm), columns, counts) for arm in measurable},
-    )
-
-
-def _has_scale(arms: Sequence[Arm]) -> bool:
-    return all(arm in arms for arm in REFERENCE_ARMS)
-
-
-_CONTRASTS: Mapping[Measure, tuple[Arm, Arm]] = {
-    "compressed_minus_shuffled": ("compressed", "shuffled"),
-    "shuffled_minus_floor": ("shuffled", "floor"),
-    "ceiling_minus_floor": ("ceiling", "floor"),
-}
-
-
-def _contrasts(tally: Tally, arms: Sequence[Arm], bootstrap: Bootstrap) -> dict[Measure, Interval]:
-    return {
-        name: bootstrap.interval(difference(plus, minus, QUESTIONS), tally.columns, tally.questions)
-        for name, (plus, minus) in _CONTRASTS.items()
-        if plus in arms and minus in arms
-    }
-
-
-def _self_check(interval: Interval | None) -> Check:
-    if interval is None or not interval.defined:
-        passed, message = None, "self-check not made: it needs the arms shuffled and floor"
-        if interval is not None:
-            message = "self-check not made: one document says nothing of an interval"
-    else:
-        passed = shuffled_at_floor(interval)
-        span = (
-            f"shuffled - floor = {interval.point:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
-        )
-        message = (
-            f"self-check holds: shuffled latents are at the floor ({span})"
-            if passed
-            else f"SELF-CHECK FAILED: shuffled latents beat the floor ({span}); "
-            "what these latents gain is not all read from the document"
-        )
-    return Check(passed=passed, interval=interval, margin=SHUFFLED_MARGIN, message=message)
-
-
 def _point(interval: Interval | None) -> float:
     return nan if interval is None or isnan(interval.point) else interval.point
+
+
+def _accuracies(cells: Mapping[str, Cell], arm: Arm) -> dict[str, float]:
+    return {name: _point(cell.accuracy.get(arm)) for name, cell in cells.items()}
 
 
 def _bytes(sizes: Sizes | None) -> Bytes:

@@ -3,16 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 
-from pydantic import BaseModel, ConfigDict
-
 from ..store.records import Document, Question
+from .records import Record
 from .scores import Arm, ScoredAnswer
 
 
-class SampleAnswer(BaseModel):
+class SampleAnswer(Record):
     """What one arm said."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     prediction: str
     """As generated."""
@@ -22,10 +19,8 @@ class SampleAnswer(BaseModel):
     """A replaced value."""
 
 
-class Sample(BaseModel):
+class Sample(Record):
     """One question as the report shows it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     document_id: str
     """Document the question is about."""

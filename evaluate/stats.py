@@ -14,7 +14,9 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BeforeValidator
+
+from .records import Record
 
 FloatArray = NDArray[np.float64]
 Columns = Mapping[str, FloatArray]
@@ -31,10 +33,8 @@ Figure = Annotated[float, BeforeValidator(lambda value: nan if value is None els
 """A number that may be unmeasured: NaN here, null in JSON."""
 
 
-class Interval(BaseModel):
+class Interval(Record):
     """A figure with the uncertainty that the sample of documents leaves."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
 
     point: Figure
     """The figure on all documents; NaN where it is undefined."""

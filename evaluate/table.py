@@ -8,8 +8,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from .cells import Cell
 from .gates import Verdict
-from .result import Bytes, Cell, EvaluationResult
+from .result import Bytes, EvaluationResult
 from .scores import SHOWN, Arm
 from .stats import Interval
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from ...errors import LatentcompError
 from ..gates import Verdict
-from ..result import EvaluationResult, read_record
+from ..records import read_record
+from ..result import EvaluationResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,131 @@
+"""The figures of one evaluation: cells of questions, contrasts of arms, the self-check."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .gates import SHUFFLED_MARGIN, Measure, shuffled_at_floor
+from .records import Record
+from .scores import Arm, ScoredAnswer
+from .stats import Bootstrap, Interval, difference, retained, share
+from .tally import QUESTIONS, STALE_QUESTIONS, Answers, Tally, stale_column
+
+REFERENCE_ARMS: tuple[Arm, ...] = ("ceiling", "floor")
+"""They define retention, so they have none."""
+
+
+class Cell(Record):
+    """Figures over one choice of questions: all, a family, or a time bucket."""
+
+    questions: int
+    """Questions in the cell."""
+    accuracy: dict[Arm, Interval]
+    """Greedy exact match by arm."""
+    stale_rate: dict[Arm, Interval]
+    """Stale answers / answers to questions that have a replaced value, by arm."""
+    retention: dict[Arm, Interval]
+    """(accuracy - floor) / (ceiling - floor) by arm; NaN where the ceiling is not above."""
+
+
+class Check(Record):
+    """The instrument looking at itself."""
+
+    passed: bool | None
+    """None where it could not be made (an arm is missing, or there is a single document)."""
+    interval: Interval | None
+    """Of the paired difference of accuracies that was looked at."""
+    margin: float
+    """Pre-registered margin, in accuracy."""
+    message: str
+    """One line in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """All figures of an evaluation, each with its interval; one draw of documents serves all."""
+
+    documents: int
+    """Documents that were asked about."""
+    overall: Cell
+    """All questions."""
+    families: dict[str, Cell]
+    """By question family."""
+    buckets: dict[str, Cell]
+    """By third of the document that holds the latest evidence."""
+    contrasts: dict[Measure, Interval]
+    """Paired differences of accuracies, of those arms that are there."""
+
+
+def break_down(rows: Sequence[ScoredAnswer], *, seed: int, resamples: int) -> Breakdown:
+    """Condenses scored answers into cells.
+
+    Raises:
+        ValueError: the arms did not answer the same questions.
+    """
+    answers = Answers(rows)
+    bootstrap = Bootstrap.draw(len(answers.documents), seed=seed, resamples=resamples)
+
+    def cell(tally: Tally) -> Cell:
+        return _cell(tally, answers.arms, bootstrap)
+
+    return Breakdown(
+        documents=len(answers.documents),
+        overall=cell(answers.all()),
+        families={name: cell(answers.of_families([name])) for name in answers.families},
+        buckets={name: cell(answers.of_bucket(name)) for name in answers.buckets},
+        contrasts=_contrasts(answers.all(), answers.arms, bootstrap),
+    )
+
+
+def self_check(interval: Interval | None) -> Check:
+    """Whether shuffled latents are at the floor, from the interval of their difference."""
+    if interval is None or not interval.defined:
+        passed, message = None, "self-check not made: it needs the arms shuffled and floor"
+        if interval is not None:
+            message = "self-check not made: one document says nothing of an interval"
+    else:
+        passed = shuffled_at_floor(interval)
+        span = (
+            f"shuffled - floor = {interval.point:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
+        )
+        message = (
+            f"self-check holds: shuffled latents are at the floor ({span})"
+            if passed
+            else f"SELF-CHECK FAILED: shuffled latents beat the floor ({span}); "
+            "what these latents gain is not all read from the document"
+        )
+    return Check(passed=passed, interval=interval, margin=SHUFFLED_MARGIN, message=message)
+
+
+def _cell(tally: Tally, arms: Sequence[Arm], bootstrap: Bootstrap) -> Cell:
+    columns, counts = tally.columns, tally.questions
+    measurable = [arm for arm in arms if arm not in REFERENCE_ARMS] if _has_scale(arms) else []
+    return Cell(
+        questions=round(float(counts.sum())),
+        accuracy={arm: bootstrap.interval(share(arm, QUESTIONS), columns, counts) for arm in arms},
+        stale_rate={
+            arm: bootstrap.interval(
+                share(stale_column(arm), STALE_QUESTIONS), columns, tally.stale_questions
+            )
+            for arm in arms
+        },
+        retention={arm: bootstrap.interval(retained(arm), columns, counts) for arm in measurable},
+    )
+
+
+def _has_scale(arms: Sequence[Arm]) -> bool:
+    return all(arm in arms for arm in REFERENCE_ARMS)
+
+
+_CONTRASTS: Mapping[Measure, tuple[Arm, Arm]] = {
+    "compressed_minus_shuffled": ("compressed", "shuffled"),
+    "shuffled_minus_floor": ("shuffled", "floor"),
+    "ceiling_minus_floor": ("ceiling", "floor"),
+}
+
+
+def _contrasts(tally: Tally, arms: Sequence[Arm], bootstrap: Bootstrap) -> dict[Measure, Interval]:
+    return {
+        name: bootstrap.interval(difference(plus, minus, QUESTIONS), tally.columns, tally.questions)
+        for name, (plus, minus) in _CONTRASTS.items()
+        if plus in arms and minus in arms
+    }
