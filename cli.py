@@ -16,11 +16,12 @@ from .extract.command import corpus, extract
 from .store.command import store_app
 from .terminal import stderr_console
 
+PROGRAM = "latentcomp"
 USER_ERROR = 2
 INTERRUPTED = 130
 
 app = typer.Typer(
-    name="latentcomp",
+    name=PROGRAM,
     help="Can a large model's reading of a document survive compression into a few latents?",
     rich_markup_mode="markdown",
     add_completion=False,
@@ -43,7 +44,7 @@ def run(arguments: Sequence[str]) -> int:
     defect of the program and keeps its traceback.
     """
     try:
-        code = app(args=list(arguments) or ["--help"], standalone_mode=False)
+        code = app(args=list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False)
     except _USAGE_ERROR as error:
         return _fail(_usage_message(error))
     except LatentcompError as error:
@@ -70,7 +71,7 @@ def _usage_message(error: Exception) -> str:
     """The parser's complaint, with the command whose help tells more."""
     message = str(error.format_message()) if hasattr(error, "format_message") else str(error)
     context = getattr(error, "ctx", None)
-    path = context.command_path if context else app.info.name
+    path = context.command_path if context else PROGRAM
     return f"{message.rstrip('.')}; see {path} --help"
 
 
