@@ -25,7 +25,7 @@ BAR_FAMILY: Final = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How long each model trains; the seed decides everything else."""
+    """How long each model trains (0: not at all); the seed decides everything else."""
 
     teacher_seconds: float
     student_seconds: float
@@ -44,15 +44,17 @@ def train_lab_models(recipe: Recipe, out: Path) -> dict[str, Any]:
     """
     if not torch.cuda.is_available():
         raise LatentcompError("lab-models needs a CUDA GPU: none is visible to torch here")
-    for name, seconds in (("teacher", recipe.teacher_seconds), ("student", recipe.student_seconds)):
-        _launch(name, out / name, recipe.seed, seconds)
+    wanted = {"teacher": recipe.teacher_seconds, "student": recipe.student_seconds}
+    chosen = [name for name, seconds in wanted.items() if seconds > 0]
+    for name in chosen:
+        _launch(name, out / name, recipe.seed, wanted[name])
     documents = list(generate("lab", "test", recipe.documents, HELD_OUT_SEED))
     result = {
         "command": ["latentcomp", "lab-models", "--out", str(out.name)],
         "held_out": {"split": "test", "seed": HELD_OUT_SEED, "documents": len(documents)},
         "bars": {"overall": BAR_OVERALL, "family": BAR_FAMILY},
         "recipe": asdict(recipe),
-        "models": {name: _record(out / name, documents) for name in ("teacher", "student")},
+        "models": {name: _record(out / name, documents) for name in chosen},
         "provenance": provenance.collect({"lab-models": recipe.seed}, {}).model_dump(mode="json"),
     }
     atomic.write_json(out / "lab_models.json", result)

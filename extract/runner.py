@@ -70,7 +70,8 @@ def extract(request: ExtractionRequest, console: Console) -> ExtractionOutcome:
     Raises:
         LatentcompError: whatever the user can act on; what was committed stays.
     """
-    job = _prepare(request)
+    with console.status("reading the corpus"):
+        job = _prepare(request)
     if not job.pending:
         return _nothing_to_do(job, console)
     with console.status(f"loading the teacher {request.teacher}"):

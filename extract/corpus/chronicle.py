@@ -14,7 +14,7 @@ from .render import chunk_texts
 from .summary import NOTE_SEPARATOR, notes
 from .world import Event, simulate
 
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 """Raised whenever the same seed would give another text."""
 
 

@@ -20,7 +20,7 @@ class Preset:
     questions_per_family: int
     """At most this many questions of each family."""
     room_digits: int
-    """Digits of a room number: a split holds only a tenth of them, and a document uses each once."""
+    """Digits of a room number: a split holds but a tenth of them, and a document repeats none."""
     distinct_initials: bool
     """Whether no two names of a document share their first syllable."""
 

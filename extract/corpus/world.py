@@ -109,6 +109,7 @@ RELATIONS = ("mentor", "doctor", "tailor", "lawyer")
 NOUNS = ("lamp", "clock", "boat", "drum", "map", "ring", "bell", "cart")
 UPDATED_SHARE = 0.5
 CORRECTED_SHARE = 0.25
+RUMOUR_OF_UNCHANGED = 0.85
 
 
 @dataclass(slots=True)
@@ -237,8 +238,10 @@ def _arrange(rng: random.Random, world: World) -> None:
 def _distract(rng: random.Random, vocabulary: Vocabulary, world: World) -> None:
     chunks = range(len(world.days))
     items = list(world.settings)
-    for _ in range(max(1, len(chunks) // 4)):
-        item = rng.choice(items)
+    # Mostly of items that never changed: else "mentioned twice" would be as good as "changed".
+    never = [item for item, history in world.settings.items() if len(history) == 1]
+    for _ in range(max(2, len(chunks) // 3)):
+        item = rng.choice(never if never and rng.random() < RUMOUR_OF_UNCHANGED else items)
         value = _value(rng, vocabulary, world, item.attribute, set(world.places))
         world.rumours.append(Rumour(rng.choice(chunks), item, value))
     for _ in range(max(1, len(chunks) // 3)):

@@ -54,13 +54,13 @@ class TransformersTeacher:
         if not layers or not lengths or min(lengths) == 0:
             raise ValueError("a batch needs layers, and documents of at least one token")
         try:
-            h_BTLD = torch.stack(self._read(self._padded(documents), layers), dim=2)
+            h_BTLD = torch.stack(self._read(self._padded(documents), layers), dim=2).cpu()
         except torch.OutOfMemoryError as error:
             raise TeacherError(
                 f"a batch of {len(lengths)} x {max(lengths):,} tokens does not fit into the "
                 f"memory of {self._device}; give a smaller --batch-tokens"
             ) from error
-        return [h_BTLD[row, :length].cpu() for row, length in enumerate(lengths)]
+        return [h_BTLD[row, :length] for row, length in enumerate(lengths)]
 
     def read_padded(
         self, token_ids_BT: torch.Tensor, layers: Sequence[LayerRecord]

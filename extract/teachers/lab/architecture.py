@@ -42,7 +42,10 @@ def build(shape: LabModel) -> Qwen3ForCausalLM:
         tie_word_embeddings=True,
         bos_token_id=END_ID,
         eos_token_id=END_ID,
-        pad_token_id=END_ID,
+        # None, though the tokenizer pads with the end token: a padding row of the embedding is
+        # held at zero, and a zero vector at the head of every document makes the gradient
+        # overflow on its way through the norms of 48 blocks (see docs/LOG.md).
+        pad_token_id=None,
         initializer_range=0.02,
         use_cache=True,
     )

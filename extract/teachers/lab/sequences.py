@@ -8,6 +8,7 @@ right after the document.
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,6 +77,8 @@ class Lesson:
     """T, in tokens."""
     batch: int
     """B, in sequences of one process."""
+    until: int
+    """Step before which this lesson is taught."""
 
 
 class SequenceWriter:
@@ -170,36 +173,36 @@ def _pack(pieces: list[tuple[list[int], list[float], int]], length: int) -> dict
 
 
 class LessonBatches(torch.utils.data.Dataset[Batch]):
-    """Batch number i of a lesson, for one process of `world`; a function of its arguments only."""
+    """Batch number i, for one process of `world`; a function of its arguments only."""
 
     def __init__(
         self,
         tokenizer: PreTrainedTokenizerFast,
-        lesson: Lesson,
+        lessons: Sequence[Lesson],
         seed: int,
         rank: int,
         world: int,
     ) -> None:
         self._write = SequenceWriter(tokenizer)
-        self._lesson, self._seed, self._rank, self._world = lesson, seed, rank, world
+        self._lessons, self._seed, self._rank, self._world = lessons, seed, rank, world
 
     def __len__(self) -> int:
         return 2**31
 
     def __getitem__(self, step: int) -> Batch:
-        lesson = self._lesson
+        lesson = next(lesson for lesson in self._lessons if step < lesson.until)
         start = (step * self._world + self._rank) * lesson.batch
-        rows = [self._row(index) for index in range(start, start + lesson.batch)]
+        rows = [self._row(lesson, index) for index in range(start, start + lesson.batch)]
         return Batch(*(torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0]))
 
-    def _row(self, index: int) -> dict[str, Ints]:
-        rng = random.Random(f"lesson/{self._seed}/{self._lesson.length}/{index}")
+    def _row(self, lesson: Lesson, index: int) -> dict[str, Ints]:
+        rng = random.Random(f"lesson/{self._seed}/{lesson.length}/{index}")
         story = chronicle(
             PRESETS["lab"],
             "train",
             self._seed,
             index,
-            chunks=rng.randint(*self._lesson.chunks),
+            chunks=rng.randint(*lesson.chunks),
             questions_per_family=4,
         )
-        return self._write(story, rng, self._lesson.length)
+        return self._write(story, rng, lesson.length)
