@@ -151,13 +151,15 @@ def kill_in(moment, after):
 
     setattr(owner, name, until)
 
+codes = []
 for moment, after, arguments in json.loads(sys.argv[1]):
     child = os.fork()  # nothing but imports has happened here: a cheap fresh process
     if child == 0:
         kill_in(moment, after)
         os._exit(cli.run(arguments))
     _, status = os.waitpid(child, 0)
-    print(os.waitstatus_to_exitcode(status))
+    codes.append(os.waitstatus_to_exitcode(status))
+print("\\n" + json.dumps(codes))
 """
 MOMENTS = (("batch", 0), ("batch", 6), ("shard", 3), ("record", 2))
 
@@ -175,8 +177,7 @@ def killed(teacher, tmp_path_factory):
         text=True,
         timeout=300,
     )
-    codes = [int(line) for line in done.stdout.splitlines() if line.startswith("-")]
-    assert codes == [-signal.SIGKILL] * len(MOMENTS)
+    assert json.loads(done.stdout.splitlines()[-1]) == [-signal.SIGKILL] * len(MOMENTS)
     return runs
 
 
