@@ -72,7 +72,7 @@ def describe(path: Path | str) -> StoreInfo:
     manifest = ledger.read_sealed(store / MANIFEST, Manifest)
     sealed = seal.read_seal(store) if (store / SEAL).exists() else None
     table = DocumentTable(store)
-    layout = Layout(manifest, sealed.tokens if sealed else int(table.bounds[-1]))
+    layout = Layout(manifest, sealed.tokens if sealed else table.tokens)
     records = [] if sealed else list(ledger.committed(store).values())
     tokens = layout.tokens if sealed else sum(record.tokens for record in records)
     return StoreInfo(

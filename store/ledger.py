@@ -10,7 +10,14 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from ..errors import StoreError
-from .atomic import file_sha256, json_text, write_parquet, write_text
+from .atomic import (
+    disk_errors,
+    file_sha256,
+    json_text,
+    sync_folder,
+    write_parquet,
+    write_text,
+)
 from .layout import LEDGER, LEDGER_FOLDER
 from .schema import Record
 
@@ -86,6 +93,14 @@ def damaged(store: Path, where: str, reason: str) -> StoreError:
 def record_path(store: Path, shard: int) -> Path:
     """Where the record of a shard lies while the store is being written."""
     return store / LEDGER_FOLDER / f"{shard:06d}.json"
+
+
+def remove_record(store: Path, shard: int) -> None:
+    """Say durably that a shard is not committed. Raises: StoreError."""
+    path = record_path(store, shard)
+    with disk_errors(path):
+        path.unlink(missing_ok=True)
+        sync_folder(path.parent)
 
 
 def committed(store: Path) -> dict[int, ShardRecord]:

@@ -14,13 +14,14 @@ import torch
 
 from ..errors import StoreError
 from . import ledger, seal
+from .identity import owner_sha256
 from .layout import MANIFEST, SEAL, Layout, is_store
+from .placement import Placement
 from .schema import Integers, Manifest
 from .shard_file import ShardFile, Verified
 from .shards import Bytes2D, Grid
 from .statistics import LayerStatistics
 from .tables import DocumentRow, DocumentTable
-from .writer import manifest_sha256
 
 _OPEN_SHARDS = 256
 
@@ -78,7 +79,7 @@ class FeatureStore:
             raise StoreError(
                 f"{self.path}: this store is not finished: run the same `extract` command again"
             )
-        self._owner = manifest_sha256(self.manifest)
+        self._owner = owner_sha256(self.manifest)
         self._lock = threading.Lock()
         self._open: OrderedDict[tuple[str, int], ShardFile] = OrderedDict()
         self._verified: dict[tuple[str, int], Verified] = {}
@@ -106,7 +107,7 @@ class FeatureStore:
     @functools.cached_property
     def lengths(self) -> Integers:
         """[documents] tokens of every document. Raises: StoreError."""
-        lengths = np.diff(self._table.bounds)
+        lengths = self._table.lengths
         return lengths if self._visible is None else lengths[self._visible]
 
     def order(self, seed: int, epoch: int) -> Integers:
@@ -114,6 +115,10 @@ class FeatureStore:
         on any machine and numpy version."""
         words = np.random.Philox(key=np.array([seed, epoch], np.uint64)).random_raw(len(self))
         return np.argsort(words, kind="stable").astype(np.int64)
+
+    def days(self, index: int) -> tuple[int | None, ...]:
+        """Day of every chunk of a document, None where the source had none. Raises: StoreError."""
+        return self._row(index).exact_days
 
     def read(self, index: int, layers: Sequence[int] | None = None) -> DocumentFeatures:
         """One document.
@@ -127,9 +132,7 @@ class FeatureStore:
                 layer and shard).
             IndexError: no such document.
         """
-        if not 0 <= index < len(self):
-            raise IndexError(f"document {index} of {len(self)}")
-        row = self._table.row(index if self._visible is None else int(self._visible[index]))
+        row = self._row(index)
         wanted = self.layers if layers is None else tuple(layers)
         counts = np.diff(row.spans)
         return DocumentFeatures(
@@ -141,6 +144,11 @@ class FeatureStore:
             bucket=torch.from_numpy(np.repeat(row.buckets, counts).astype(np.int64)),
             chunks=len(counts),
         )
+
+    def _row(self, index: int) -> DocumentRow:
+        if not 0 <= index < len(self):
+            raise IndexError(f"document {index} of {len(self)}")
+        return self._table.row(index if self._visible is None else int(self._visible[index]))
 
     def _states(self, row: DocumentRow, layers: tuple[int, ...]) -> torch.Tensor:
         grid, dtype = self._layout.states, self._layout.dtype
@@ -212,8 +220,7 @@ class FeatureStore:
             raise ledger.damaged(self.path, "documents.parquet", "another number of documents")
 
     def _open_partial(self) -> None:
-        bounds = self._table.bounds
-        self._layout = Layout(self.manifest, int(bounds[-1]))
+        self._layout = Layout(self.manifest, self._table.tokens)
         try:
             records = list(ledger.committed(self.path).values())
         except StoreError:
@@ -224,12 +231,14 @@ class FeatureStore:
             self.complete = True
             self._open_complete()
             return
-        done = np.zeros(self._layout.shards, np.int64)
-        done[[record.shard for record in records]] = 1
-        before = np.cumsum([0, *done])
-        size = self.manifest.shard_tokens
-        first, last = bounds[:-1] // size, (bounds[1:] - 1) // size
-        self._visible = np.flatnonzero(before[last + 1] - before[first] == last - first + 1)
+        # A store that is being extended has a short shard, which reads well once it is longer.
+        records = [r for r in records if r.tokens == self._layout.states.shard_length(r.shard)]
+        committed = np.zeros(self._layout.shards, np.int64)
+        committed[[record.shard for record in records]] = [record.tokens for record in records]
+        starts, stops = self._table.starts, self._table.starts + self._table.lengths
+        everything = np.arange(len(starts))
+        placement = Placement(starts, stops, everything, self.manifest.shard_tokens)
+        self._visible = placement.covered(committed)
         self.statistics = seal.combine(self.path, self._layout, records) if records else ()
 
 

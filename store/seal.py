@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from . import ledger, statistics
-from .atomic import disk_errors
+from .atomic import disk_errors, sync_folder
 from .layout import CHUNKS, DOCUMENTS, LEDGER, LEDGER_FOLDER, MANIFEST, SEAL, Layout
 from .ledger import FileRecord, ShardRecord
 from .schema import FORMAT_VERSION, Record
@@ -51,6 +51,20 @@ def write_seal(store: Path, layout: Layout, documents: int, chunks: int) -> Seal
     ledger.write_sealed(store / SEAL, seal)
     remove_records(store)
     return seal
+
+
+def break_seal(store: Path) -> None:
+    """Turn a finished store into one that is being written, with all its shards committed.
+
+    Raises:
+        StoreError: the disk is full and so on; killed at any moment, the store is one or the other.
+    """
+    for record in ledger.read_table(store).values():
+        ledger.write_sealed(ledger.record_path(store, record.shard), record)
+    with disk_errors(store):
+        (store / SEAL).unlink()
+        (store / LEDGER).unlink()
+        sync_folder(store)
 
 
 def read_seal(store: Path) -> Seal:

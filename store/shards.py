@@ -159,3 +159,22 @@ def decode_chunk(grid: Grid, data: bytes) -> Bytes2D:
     if len(raw) != grid.chunk_bytes:
         raise ValueError(f"the chunk has {len(raw)} bytes instead of {grid.chunk_bytes}")
     return np.frombuffer(raw, np.uint8).reshape(grid.chunk_tokens, grid.row_bytes)
+
+
+def decode_shard(grid: Grid, owner: str, shard: int, data: bytes) -> npt.NDArray[np.uint8]:
+    """All chunks of a shard file, fully checked: [columns, rows, row_bytes].
+
+    Raises:
+        ValueError: damaged, truncated, or another shard in its place.
+    """
+    if not data.startswith(header(owner, shard)):
+        raise ValueError("the header is of another shard or another store")
+    index = decode_index(grid, shard, data[-grid.index_bytes :], len(data))
+    used = grid.used_chunks(shard)
+    out = np.empty((grid.columns, used, grid.chunk_tokens, grid.row_bytes), np.uint8)
+    for column in range(grid.columns):
+        for chunk in range(used):
+            start = int(index.offsets[chunk, column])
+            part = data[start : start + int(index.lengths[chunk, column])]
+            out[column, chunk] = decode_chunk(grid, part)
+    return out.reshape(grid.columns, -1, grid.row_bytes)

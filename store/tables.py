@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import StoreError
-from .atomic import write_parquet_groups
 from .layout import CHUNKS, DOCUMENTS, TOKEN_SENTINEL
 from .records import BUCKETS, bucket_of
 from .schema import DocumentEntry, Integers
@@ -44,7 +43,7 @@ _CHUNKS = pa.schema(
 )
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False)
 class Entry:
     """A checked `DocumentEntry`."""
 
@@ -56,7 +55,7 @@ class Entry:
     days: tuple[int | None, ...]
     question_ids: tuple[str, ...]
 
-    @property
+    @functools.cached_property
     def tokens_sha256(self) -> str:
         """Over the ids as little-endian uint32: what makes two documents the same."""
         return hashlib.sha256(self.token_ids.astype("<u4").tobytes()).hexdigest()
@@ -73,7 +72,9 @@ class DocumentRow:
     spans: Integers
     """As in `Entry`."""
     days: Integers
-    """[chunks] day, -1 for none (a real day may be -1 too; the Parquet column has null)."""
+    """[chunks] day, -1 for none."""
+    exact_days: tuple[int | None, ...]
+    """The same, None for none."""
     buckets: Integers
     """[chunks] 0 early, 1 middle, 2 late."""
     tokens_sha256: str
@@ -117,38 +118,43 @@ def check_entries(entries: Sequence[DocumentEntry]) -> tuple[Entry, ...]:
     return tuple(check_entry(entry) for entry in entries)
 
 
-def write_tables(store: Path, entries: Sequence[Entry]) -> None:
-    """Write both tables, or check that the ones on the disk say the same.
+def plan_tables(
+    store: Path, entries: Sequence[Entry], starts: Integers, extend: bool
+) -> dict[Path, list[pa.Table]]:
+    """The tables that are still to be written, after a look at those that are there.
+
+    Args:
+        store: folder of the store.
+        entries: every document.
+        starts: [documents] first token of each.
+        extend: allow tables that end earlier; they are to be written again.
+
+    Returns:
+        path -> row groups.
 
     Raises:
-        StoreError: the disk is full and so on, or the store is of other documents.
+        StoreError: the store is of other documents.
     """
-    groups = [
-        _group(entries, first, start)
-        for first, start in zip(
-            range(0, len(entries), GROUP_DOCUMENTS), _group_starts(entries), strict=True
-        )
-    ]
+    groups = [_group(entries, starts, first) for first in range(0, len(entries), GROUP_DOCUMENTS)]
+    plan = {}
     for name, tables in ((DOCUMENTS, [g[0] for g in groups]), (CHUNKS, [g[1] for g in groups])):
-        path = store / name
-        if not path.exists():
-            write_parquet_groups(path, tables)
-        elif not _read(path).equals(pa.concat_tables(tables)):
+        path, wanted = store / name, pa.concat_tables(tables)
+        found = _read(path) if path.exists() else wanted.slice(0, 0)
+        prefix = found.equals(wanted.slice(0, len(found)))
+        if not prefix or (path.exists() and len(found) < len(wanted) and not extend):
             raise StoreError(
                 f"{path}: this store is of other documents or another tokenization: "
                 "choose another folder, or delete this one"
             )
+        if len(found) < len(wanted) or not path.exists():
+            plan[path] = tables
+    return plan
 
 
-def _group_starts(entries: Sequence[Entry]) -> list[int]:
-    ends = np.cumsum([0, *(len(entry.token_ids) for entry in entries)])
-    return [int(ends[i]) for i in range(0, len(entries), GROUP_DOCUMENTS)]
-
-
-def _group(entries: Sequence[Entry], first: int, start: int) -> tuple[pa.Table, pa.Table]:
+def _group(entries: Sequence[Entry], starts: Integers, first: int) -> tuple[pa.Table, pa.Table]:
     documents, chunks = [], []
     for index, entry in enumerate(entries[first : first + GROUP_DOCUMENTS], start=first):
-        count = len(entry.days)
+        count, start = len(entry.days), int(starts[index])
         documents.append(
             {
                 "document_id": entry.document_id,
@@ -170,7 +176,6 @@ def _group(entries: Sequence[Entry], first: int, start: int) -> tuple[pa.Table, 
                     "bucket": BUCKETS.index(bucket_of(chunk, count)),
                 }
             )
-        start += len(entry.token_ids)
     return (
         pa.Table.from_pylist(documents, schema=_DOCUMENTS),
         pa.Table.from_pylist(chunks, schema=_CHUNKS),
@@ -213,16 +218,23 @@ class DocumentTable:
             return tuple(self._documents.read(["document_id"])["document_id"].to_pylist())
 
     @functools.cached_property
-    def bounds(self) -> Integers:
-        """[documents + 1] first token of every document, then all tokens; read once.
+    def starts(self) -> Integers:
+        """[documents] first token of every document; read once. Raises: StoreError."""
+        return self._column("first_token")
 
-        Raises:
-            StoreError: the table is damaged.
-        """
+    @functools.cached_property
+    def lengths(self) -> Integers:
+        """[documents] tokens of every document; read once. Raises: StoreError."""
+        return self._column("tokens")
+
+    @property
+    def tokens(self) -> int:
+        """Length of the token axis. Raises: StoreError."""
+        return int((self.starts + self.lengths).max())
+
+    def _column(self, name: str) -> Integers:
         with self._lock, _damage(self._store):
-            table = self._documents.read(["first_token", "tokens"])
-            first, tokens = (table[name].to_numpy() for name in ("first_token", "tokens"))
-            return np.append(first, first[-1] + tokens[-1]).astype(np.int64)
+            return np.array(self._documents.read([name])[name].to_numpy(), np.int64)
 
     def row(self, index: int) -> DocumentRow:
         """Everything about one document. Raises: StoreError."""
@@ -244,13 +256,17 @@ class DocumentTable:
         first_chunk = np.cumsum([0, *documents["chunks"]])
         first, bucket = chunks["first_token"].to_numpy(), chunks["bucket"].to_numpy()
         days = chunks["day"].fill_null(-1).to_numpy()
+        plain = chunks["day"].to_pylist()
         rows = []
         for i, name in enumerate(documents["document_id"]):
             part = slice(int(first_chunk[i]), int(first_chunk[i + 1]))
             start, tokens = documents["first_token"][i], documents["tokens"][i]
             spans = np.append(first[part] - start, tokens).astype(np.int64)
             digest = documents["tokens_sha256"][i]
-            rows.append(DocumentRow(name, start, tokens, spans, days[part], bucket[part], digest))
+            exact = tuple(plain[part])
+            rows.append(
+                DocumentRow(name, start, tokens, spans, days[part], exact, bucket[part], digest)
+            )
         return tuple(rows)
 
 

@@ -12,14 +12,24 @@ from ..errors import StoreError
 from . import ledger, seal, statistics
 from .atomic import PARTIAL_SUFFIX
 from .dtypes import Bits
-from .layout import LEDGER, LEDGER_FOLDER, LOCK, MANIFEST, SEAL, TOKEN_SENTINEL, Layout, is_store
+from .identity import owner_sha256
+from .layout import (
+    DOCUMENTS,
+    LEDGER,
+    LEDGER_FOLDER,
+    LOCK,
+    MANIFEST,
+    SEAL,
+    TOKEN_SENTINEL,
+    Layout,
+    is_store,
+)
 from .ledger import FileRecord, ShardRecord
 from .schema import Manifest
 from .seal import Seal
-from .shards import Grid, decode_chunk, decode_index, header
+from .shards import decode_shard
 from .statistics import Doubles
 from .tables import DocumentTable
-from .writer import manifest_sha256
 
 Progress = Callable[[int, int], None]
 
@@ -76,7 +86,7 @@ def verify(path: Path | str, progress: Progress | None = None) -> VerifyReport:
             check.fixed_files(sealed)
         records = ledger.read_table(store) if sealed else ledger.committed(store)
         table = DocumentTable(store)
-        layout = Layout(manifest, sealed.tokens if sealed else int(table.bounds[-1]))
+        layout = Layout(manifest, sealed.tokens if sealed else table.tokens)
         check.contents(layout, sealed, records, table, progress)
     except StoreError as error:
         check.problem("", str(error))
@@ -185,10 +195,10 @@ class _Check:
         data = [found for file in record.files if (found := self.read(file)) is not None]
         if len(data) < len(names):
             return
-        owner = manifest_sha256(layout.manifest)
+        owner = owner_sha256(layout.manifest)
         try:
-            states = _decode(layout.states, owner, record.shard, data[0])
-            tokens = _decode(layout.token_ids, owner, record.shard, data[1])
+            states = decode_shard(layout.states, owner, record.shard, data[0])
+            tokens = decode_shard(layout.token_ids, owner, record.shard, data[1])
             sums = statistics.decode(data[2], len(layout.manifest.layers), layout.hidden)
         except ValueError as error:
             self.problem(names[0], f"shard {record.shard}: {error}")
@@ -218,7 +228,7 @@ class _Check:
         table: DocumentTable,
         partials: list[Doubles],
     ) -> None:
-        found = (table.documents, table.chunks, int(table.bounds[-1]), len(records))
+        found = (table.documents, table.chunks, table.tokens, len(records))
         if found != (sealed.documents, sealed.chunks, sealed.tokens, sealed.shards):
             self.problem(SEAL, "counts of documents, chunks, tokens or shards do not fit")
         stored = sum(file.bytes for record in records.values() for file in record.files)
@@ -239,31 +249,17 @@ class _Check:
                 self.problem(name, f"not a file of this store ({hint}): remove it")
 
     def _documents(self, table: DocumentTable, ids: npt.NDArray[np.uint32]) -> None:
-        bounds = table.bounds
+        known: dict[str, int] = {}
+        end = 0
         for index in range(table.documents):
             row = table.row(index)
-            end = row.first_token + row.tokens
-            part = ids[row.first_token : end].astype("<u4")
-            spans = row.spans
-            if row.first_token != bounds[index] or spans[0] != 0 or (np.diff(spans) < 0).any():
-                self.problem("documents.parquet", f"{row.document_id!r}: token spans do not fit")
+            start = known.setdefault(row.tokens_sha256, end)
+            end += row.tokens if start == end else 0
+            if row.first_token != start or row.spans[0] != 0 or (np.diff(row.spans) < 0).any():
+                self.problem(DOCUMENTS, f"{row.document_id!r}: token spans do not fit")
+            part = ids[start : start + row.tokens].astype("<u4")
             if hashlib.sha256(part.tobytes()).hexdigest() != row.tokens_sha256:
-                self.problem("documents.parquet", f"{row.document_id!r}: token ids do not fit")
-
-
-def _decode(grid: Grid, owner: str, shard: int, data: bytes) -> npt.NDArray[np.uint8]:
-    """All chunks of a shard: [columns, rows, row_bytes]. Raises: ValueError."""
-    if not data.startswith(header(owner, shard)):
-        raise ValueError("the header is of another shard or another store")
-    index = decode_index(grid, shard, data[-grid.index_bytes :], len(data))
-    used = grid.used_chunks(shard)
-    out = np.empty((grid.columns, used, grid.chunk_tokens, grid.row_bytes), np.uint8)
-    for column in range(grid.columns):
-        for chunk in range(used):
-            start = int(index.offsets[chunk, column])
-            part = data[start : start + int(index.lengths[chunk, column])]
-            out[column, chunk] = decode_chunk(grid, part)
-    return out.reshape(grid.columns, -1, grid.row_bytes)
+                self.problem(DOCUMENTS, f"{row.document_id!r}: token ids do not fit")
 
 
 def _files(store: Path) -> Iterator[str]:

@@ -207,7 +207,7 @@ def damage_swap(file: Path) -> None:
 
 def damage_foreign(file: Path) -> None:
     other = file.parent.parent.parent / "foreign"
-    samples.write(other, made=samples.manifest(corpus_sha256="e" * 64))
+    samples.write(other, made=samples.manifest(teacher=samples.teacher(revision="other")))
     shutil.copy(other / "states" / file.name, file)
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from latentcomp.errors import StoreError
 from latentcomp.store import ledger, statistics
+from latentcomp.store.identity import owner_sha256
 from latentcomp.store.info import describe
 from latentcomp.store.layout import Layout
 from latentcomp.store.schema import Manifest
 from latentcomp.store.shards import encode_shard
 from latentcomp.store.verify import verify
-from latentcomp.store.writer import manifest_sha256
 
 from . import samples
 
@@ -116,7 +116,7 @@ def test_a_whole_store_put_together_again_with_a_bad_value_is_found(store):
     layout = Layout(manifest, sum(samples.LENGTHS))
     bits = np.full((3, 64, samples.HIDDEN), layout.dtype.sentinel, "<u2")
     columns = [column.view(np.uint8) for column in bits]
-    parts = encode_shard(layout.states, manifest_sha256(manifest), 0, columns)
+    parts = encode_shard(layout.states, owner_sha256(manifest), 0, columns)
     (store / "states" / "c.0.0.0").write_bytes(b"".join(parts))
     records = ledger.read_table(store)
     files = (ledger.fingerprint(store, "states/c.0.0.0"), *records[0].files[1:])

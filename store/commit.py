@@ -1,0 +1,60 @@
+"""Making one shard durable: states, token ids, statistics, and then its ledger record."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from . import ledger, statistics
+from .atomic import write_parts
+from .dtypes import Bits
+from .identity import owner_sha256
+from .layout import TOKEN_SENTINEL, Layout
+from .ledger import FileRecord, ShardRecord
+from .schema import Integers
+from .shards import encode_shard
+
+
+def commit_shard(store: Path, layout: Layout, shard: int, buffer: Bits, ids: Integers) -> None:
+    """Write the three files of a shard and, once they are safe, its record.
+
+    Args:
+        store: folder of the store.
+        layout: of the store.
+        shard: which one.
+        buffer: [layers, rows, hidden] bits, rows enough for all chunks of the shard; what lies
+            behind the last token is overwritten with the fill value.
+        ids: [tokens] token ids of this shard.
+
+    Raises:
+        StoreError: the disk is full and so on.
+    """
+    grid = layout.states
+    length, rows = len(ids), grid.used_chunks(shard) * grid.chunk_tokens
+    buffer[:, length:rows] = layout.dtype.sentinel
+    columns = [column[:rows].view(np.uint8) for column in buffer]
+    sums = statistics.partial(layout.dtype, buffer[:, :length])
+    owner = owner_sha256(layout.manifest)
+    contents = (
+        encode_shard(grid, owner, shard, columns),
+        _encode_tokens(layout, owner, shard, ids, rows),
+        (statistics.encode(sums),),
+    )
+    names = layout.shard_files(shard)
+    files = tuple(_write(store, name, parts) for name, parts in zip(names, contents, strict=True))
+    first = shard * grid.shard_tokens
+    record = ShardRecord(shard=shard, first_token=first, tokens=length, files=files)
+    ledger.write_sealed(ledger.record_path(store, shard), record)
+
+
+def _encode_tokens(
+    layout: Layout, owner: str, shard: int, ids: Integers, rows: int
+) -> Iterator[bytes]:
+    column = np.full(rows, TOKEN_SENTINEL, "<u4")
+    column[: len(ids)] = ids
+    return encode_shard(layout.token_ids, owner, shard, [column.view(np.uint8).reshape(rows, 4)])
+
+
+def _write(store: Path, name: str, parts: Iterable[bytes]) -> FileRecord:
+    written = write_parts(store / name, parts)
+    return FileRecord(path=name, bytes=written.bytes, sha256=written.sha256)

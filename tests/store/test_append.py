@@ -1,0 +1,144 @@
+"""A store that grew is the store that would have been written at once."""
+
+import numpy as np
+import pytest
+
+from latentcomp.errors import StoreError
+from latentcomp.store import atomic
+from latentcomp.store.append import extended_entries, stored_entries
+from latentcomp.store.reader import FeatureStore
+from latentcomp.store.schema import DocumentEntry
+from latentcomp.store.verify import verify
+from latentcomp.store.writer import StoreWriter
+
+from . import samples
+
+LATER = samples.manifest(corpus_sha256="d" * 64)
+FIRST, ALL = samples.LENGTHS[:5], samples.LENGTHS
+
+
+def extend(path, stop_before=None):
+    """Extract again with all documents; returns those that had to be."""
+    written = []
+    entries = samples.entries(ALL)
+    with StoreWriter(path, LATER, entries, extend=True) as writer:
+        for index in writer.pending():
+            if index == stop_before:
+                break
+            written.append(index)
+            writer.write(index, samples.states(index, ALL[index]))
+    return written
+
+
+@pytest.fixture
+def at_once(tmp_path):
+    samples.write(tmp_path / "at_once", ALL, LATER)
+    return samples.contents(tmp_path / "at_once")
+
+
+def test_appending_extracts_only_the_new_and_gives_the_same_bytes(tmp_path, at_once):
+    path = tmp_path / "store"
+    samples.write(path, FIRST)
+    assert extend(path) == [5, 6, 7]
+    assert samples.contents(path) == at_once
+    assert extend(path) == []
+    assert samples.contents(path) == at_once
+
+
+@pytest.mark.parametrize("stop_before", [5, 6, 7])
+def test_an_interrupted_append_goes_on(tmp_path, at_once, stop_before):
+    path = tmp_path / "store"
+    samples.write(path, FIRST)
+    extend(path, stop_before)
+    assert not verify(path).complete
+    partial = FeatureStore(path, allow_partial=True)
+    for index, name in enumerate(partial.document_ids):
+        number = int(name.removeprefix("d"))
+        assert partial.read(index).states.equal(samples.states(number, ALL[number]))
+    assert 5 not in extend(path) or stop_before == 5 or ALL[5] > 64
+    assert samples.contents(path) == at_once
+
+
+@pytest.mark.parametrize("step", range(1, 46, 3))
+def test_an_append_that_fails_at_any_write_goes_on(tmp_path, at_once, monkeypatch, step):
+    path = tmp_path / "store"
+    samples.write(path, FIRST)
+    count = 0
+    original = atomic.sync_folder
+
+    def failing(folder):
+        nonlocal count
+        count += 1
+        if count == step:
+            raise KeyboardInterrupt
+        original(folder)
+
+    with monkeypatch.context() as patch:
+        for module in (atomic, __import__("latentcomp.store.seal", fromlist=["seal"])):
+            patch.setattr(module, "sync_folder", failing)
+        try:
+            extend(path)
+        except KeyboardInterrupt:
+            assert count >= step
+    extend(path)
+    assert samples.contents(path) == at_once
+
+
+def test_growing_needs_permission_and_the_same_beginning(tmp_path):
+    path = tmp_path / "store"
+    samples.write(path, FIRST)
+    before = samples.contents(path)
+    with pytest.raises(StoreError, match="corpus_sha256"):
+        StoreWriter(path, LATER, samples.entries(ALL))
+    other = samples.entries((9, *ALL[1:]))
+    with (
+        pytest.raises(StoreError, match="of other documents"),
+        StoreWriter(path, LATER, other, extend=True),
+    ):
+        pass
+    with pytest.raises(StoreError, match="dtype"):
+        StoreWriter(path, samples.manifest(dtype="float16"), samples.entries(ALL), extend=True)
+    assert samples.contents(path) == before
+
+
+def test_stored_entries_are_those_that_were_given(tmp_path):
+    path = tmp_path / "store"
+    given = samples.write(path)
+    for old, new in zip(given, stored_entries(path), strict=True):
+        assert new.document_id == old.document_id
+        assert new.days == old.days
+        assert new.question_ids == old.question_ids
+        assert np.array_equal(new.token_ids, old.token_ids)
+        assert np.array_equal(new.chunk_of_token, old.chunk_of_token)
+
+
+def test_extended_entries_leave_out_what_is_stored(tmp_path):
+    path = tmp_path / "store"
+    samples.write(path, FIRST)
+    wanted = extended_entries(path, samples.entries(ALL)[3:])
+    assert [entry.document_id for entry in wanted] == [f"d{i}" for i in range(len(ALL))]
+    changed = DocumentEntry("d1", [1], [0], (None,))
+    with pytest.raises(StoreError, match="'d1' is already stored with other tokens"):
+        extended_entries(path, [changed])
+
+
+def test_equal_documents_are_stored_and_extracted_once(tmp_path):
+    path = tmp_path / "store"
+    entries = samples.entries((20, 70, 30))
+    first = entries[1]
+    twin = DocumentEntry("twin", first.token_ids, [0] * 70, (7,))
+    with StoreWriter(path, samples.manifest(), [*entries, twin, first_again(entries[0])]) as writer:
+        assert writer.pending() == (0, 1, 2)
+        for index in writer.pending():
+            writer.write(index, samples.states(index, (20, 70, 30)[index]))
+    assert verify(path).ok
+    store = FeatureStore(path)
+    assert len(store) == 5
+    assert store.lengths.tolist() == [20, 70, 30, 70, 20]
+    assert store.read(3).states.equal(samples.states(1, 70))
+    assert store.read(3).day.tolist() == [7] * 70
+    assert store.read(4).states.equal(samples.states(0, 20))
+
+
+def first_again(entry):
+    return DocumentEntry("again", entry.token_ids, entry.chunk_of_token, entry.days)
