@@ -16,6 +16,7 @@ from latentcomp.extract.corpus import generate
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
 from latentcomp.extract.tokens import tokenize_document
 from latentcomp.models import load_causal_lm
+from latentcomp.store.info import describe
 from latentcomp.store.reader import FeatureStore
 
 from . import tiny_models
@@ -130,13 +131,12 @@ import json, os, signal, sys
 from latentcomp import cli
 from latentcomp.extract import runner
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
-from latentcomp.store import ledger, writer
 from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen3ForCausalLM  # lazy else
 
 PLACES = {
     "batch": (TransformersTeacher, "states"),
-    "shard": (writer, "encode_shard"),
-    "record": (ledger, "write_sealed"),
+    "sync": (os, "fsync"),
+    "rename": (os, "replace"),
 }
 
 def kill_in(moment, after):
@@ -161,7 +161,7 @@ for moment, after, arguments in json.loads(sys.argv[1]):
     codes.append(os.waitstatus_to_exitcode(status))
 print("\\n" + json.dumps(codes))
 """
-MOMENTS = (("batch", 0), ("batch", 6), ("shard", 3), ("record", 2))
+MOMENTS = (("batch", 0), ("batch", 6), ("sync", 38), ("rename", 16), ("rename", 21))
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +179,14 @@ def killed(teacher, tmp_path_factory):
     )
     assert json.loads(done.stdout.splitlines()[-1]) == [-signal.SIGKILL] * len(MOMENTS)
     return runs
+
+
+def test_the_kills_fell_before_between_and_within_shards(killed):
+    stores = [describe(run / "store") for run in killed.values()]
+    assert {store.committed_shards for store in stores} >= {0, 1, 2}
+    assert not any(store.complete for store in stores)
+    left = [path for run in killed.values() for path in (run / "store").rglob("*.partial")]
+    assert left, "no kill fell between the writing of a file and its renaming"
 
 
 @pytest.mark.parametrize("moment", MOMENTS, ids=str)
