@@ -30,7 +30,7 @@ from .train.data import Ahead, Batches, StoreBatches
 from .train.live import LiveBatches, LiveSettings
 from .train.loop import Progress, Run, train
 from .train.model import CompressionModel, ModelSpec
-from .train.packing import encode_question
+from .train.packing import encode_questions
 from .train.phases import PhaseSpec, phase
 from .train.plan import TrainPlan
 from .train.reasoner import FrozenReasoner
@@ -40,7 +40,8 @@ REASONERS: Final = {"teacher": "lab", "student": "lab-student"}
 """Models of the lab for each kind of reasoner, where none is named."""
 LIVE_LENGTHS: Final = (448, 640)
 """Padded lengths of lab documents: each is compiled once."""
-LIVE_QUESTIONS: Final = 4
+LIVE_QUESTIONS: Final = 2
+LIVE_WORKERS: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +229,7 @@ def _stored(
         rank=accelerator.process_index,
         world=accelerator.num_processes,
     )
-    return Ahead(source, request.plan.steps)
+    return Ahead(source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +243,7 @@ class _LiveExamples:
         return [
             Example(
                 self.corpus.features(document),
-                tuple(encode_question(self.corpus.text_side, q) for q in document.questions),
+                encode_questions(self.corpus.text_side, document.questions),
             )
             for document in documents
         ]
@@ -271,7 +272,7 @@ def _live(
         lengths=LIVE_LENGTHS,
         rank=accelerator.process_index,
         world=accelerator.num_processes,
-        workers=8 if accelerator.device.type == "cuda" else 0,
+        workers=LIVE_WORKERS if accelerator.device.type == "cuda" else 0,
     )
     return LiveBatches(_LiveExamples(corpus), read_states, settings, first)
 

@@ -15,12 +15,14 @@ from typing import Final
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .attention import Attention, GatedMLP
 
 MOST_CHUNKS: Final = 1024
 """Chunks beyond this share the last order embedding."""
 DAY_DIGITS: Final = 5
+_EPS: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class LayerMix(nn.Module):
 
     def __init__(self, layers: int, teacher_width: int, width: int) -> None:
         super().__init__()
-        self.norms = nn.ModuleList(nn.RMSNorm(teacher_width) for _ in range(layers))
+        self.norms = nn.ModuleList(nn.RMSNorm(teacher_width, eps=_EPS) for _ in range(layers))
         self.projections = nn.ModuleList(
             nn.Linear(teacher_width, width, bias=False) for _ in range(layers)
         )
@@ -117,12 +119,30 @@ class LayerMix(nn.Module):
         return self.logits.softmax(0)
 
 
+class Shortcut(nn.Module):
+    """Means of the states themselves, beside the Perceiver: where every latent begins.
+
+    The teacher's states are vectors that a reader of its kind already knows how to attend to.
+    Starting from their means, the Perceiver has only to learn what the means lose.
+    """
+
+    def __init__(self, layers: int) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(torch.zeros(layers))
+
+    def forward(self, h_BTLD: Tensor, share_BKT: Tensor) -> Tensor:
+        """[B, K, D]: each layer at a root mean square of one, mixed, averaged over stretches."""
+        h_BTLD = functional.rms_norm(h_BTLD.float(), h_BTLD.shape[-1:], eps=_EPS)
+        mixed = torch.einsum("btld,l->btd", h_BTLD, self.logits.softmax(0))
+        return share_BKT @ mixed
+
+
 class Block(nn.Module):
     """Latents read the tokens, then each other, then think."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.cross_norm, self.self_norm, self.mlp_norm = (nn.RMSNorm(width) for _ in range(3))
+        self.cross_norm, self.self_norm, self.mlp_norm = (nn.RMSNorm(width, eps=_EPS) for _ in range(3))
         self.cross = Attention(width, heads)
         self.mutual = Attention(width, heads)
         self.mlp = GatedMLP(width, 2 * width)
@@ -151,15 +171,19 @@ class Compressor(nn.Module):
         self.shape = shape
         self.mix = LayerMix(shape.layers, shape.teacher_width, shape.width)
         self.time = TimeEmbedding(shape.width) if shape.time else None
-        self.token_mlp_norm = nn.RMSNorm(shape.width)
+        self.token_mlp_norm = nn.RMSNorm(shape.width, eps=_EPS)
         self.token_mlp = GatedMLP(shape.width, shape.width)
-        self.token_norm = nn.RMSNorm(shape.width)
+        self.token_norm = nn.RMSNorm(shape.width, eps=_EPS)
         self.start = nn.Parameter(torch.randn(shape.width) * 0.02)
         self.blocks = nn.ModuleList(
             Block(shape.width, shape.heads) for _ in range(shape.blocks)
         )
-        self.out_norm = nn.RMSNorm(shape.width)
+        self.out_norm = nn.RMSNorm(shape.width, eps=_EPS)
         self.out = nn.Linear(shape.width, shape.latent_width, bias=False)
+        same = shape.latent_width == shape.teacher_width
+        self.shortcut = Shortcut(shape.layers) if same else None
+        if self.shortcut is not None:
+            nn.init.zeros_(self.out.weight)
 
     def forward(self, states: States, counts_B: Tensor, most: int) -> Latents:
         """Compress each document into its number of latents.
@@ -180,7 +204,10 @@ class Compressor(nn.Module):
         z_BKW = share_BKT.to(x_BTW) @ x_BTW + self.start
         for block in self.blocks:
             z_BKW = block(z_BKW, position_BK, mask_BK, x_BTW, position_BT, states.mask_BT)
-        return Latents(self.out(self.out_norm(z_BKW)), mask_BK, position_BK)
+        z_BKE = self.out(self.out_norm(z_BKW))
+        if self.shortcut is not None:
+            z_BKE = z_BKE + self.shortcut(states.h_BTLD, share_BKT)
+        return Latents(z_BKE, mask_BK, position_BK)
 
 
 def stretches(mask_BT: Tensor, counts_B: Tensor, most: int) -> tuple[Tensor, Tensor, Tensor]:

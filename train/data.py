@@ -15,7 +15,7 @@ from ..models import TextSide
 from ..store.reader import FeatureStore
 from ..store.records import Document
 from .batches import Batch, Example, collate
-from .packing import EncodedQuestion, encode_question
+from .packing import EncodedQuestion, encode_questions
 
 WINDOW = 8
 """Batches that are sorted by length together, so that a batch holds documents of one length."""
@@ -129,25 +129,22 @@ def _questions(
             f"{store.path}: document {missing[0]!r} is not in the corpus "
             f"({len(missing)} of {len(store)}); give the corpus that was extracted"
         )
-    return [
-        tuple(encode_question(reasoner, question) for question in by_id[name].questions)
-        for name in store.document_ids
-    ]
+    return [encode_questions(reasoner, by_id[name].questions) for name in store.document_ids]
 
 
 class Ahead:
     """Makes the next batches of another source while the current one is trained on."""
 
-    def __init__(self, source: StoreBatches, last: int, depth: int = 2) -> None:
-        """Prepare `depth` batches ahead of the one that is asked for, up to step `last`."""
-        self._source, self._last, self._depth = source, last, depth
+    def __init__(self, source: StoreBatches, depth: int = 2) -> None:
+        """Prepare `depth` batches, the one that is asked for included."""
+        self._source, self._depth = source, depth
         # One thread: the source keeps its place, and decoding leaves Python anyway.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="batches")
         self._waiting: dict[int, Future[Batch]] = {}
 
     def at(self, step: int) -> Batch:
         """The batch of a step; steps are asked for in order."""
-        for ahead in range(step, min(step + self._depth, self._last)):
+        for ahead in range(step, step + self._depth):
             if ahead not in self._waiting:
                 self._waiting[ahead] = self._pool.submit(self._source.at, ahead)
         return self._waiting.pop(step).result()

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from . import checkpoint
 from .batches import Batch
+from .clock import clock_of
 from .compressor import States
 from .data import Batches
 from .log import CurveLog
@@ -55,25 +56,29 @@ def train(run: Run, on_step: Progress = lambda figures: None) -> None:
     """
     run.model.to(run.accelerator.device)
     optimizer = _optimizer(run)
-    first = _resume(run, optimizer)
-    if first >= run.plan.steps:
+    step = _resume(run, optimizer)
+    clock = clock_of(run.plan, run.accelerator)
+    if clock.progress(step) >= 1:
         return
     forward = run.accelerator.prepare(run.model)
-    log = CurveLog(run.folder, first) if run.accelerator.is_main_process else None
+    log = CurveLog(run.folder, step) if run.accelerator.is_main_process else None
     started = time.monotonic()
     try:
-        for step in range(first, run.plan.steps):
+        while (progress := clock.progress(step)) < 1:
+            _set_rate(optimizer, run.plan.rate_at(step, progress))
             waited = time.monotonic()
             batch = run.batches.at(step).to(run.accelerator.device)
             waited = time.monotonic() - waited
             figures = _step(run, forward, optimizer, batch, step)
-            figures["waited"] = waited
-            figures["seconds"] = time.monotonic() - started
+            step += 1
+            figures |= {"waited": waited, "seconds": time.monotonic() - started}
             if log is not None:
                 log.write(figures)
             on_step(figures)
-            if (step + 1) % run.plan.save_every == 0 or step + 1 == run.plan.steps:
-                _save(run, optimizer, step + 1)
+            if step % run.plan.save_every == 0:
+                _save(run, optimizer, step)
+        if step % run.plan.save_every:
+            _save(run, optimizer, step)
     finally:
         run.batches.close()
         if log is not None:
@@ -83,9 +88,6 @@ def train(run: Run, on_step: Progress = lambda figures: None) -> None:
 def _step(
     run: Run, forward: nn.Module, optimizer: torch.optim.Optimizer, batch: Batch, step: int
 ) -> dict[str, float]:
-    rate = run.plan.rate_at(step)
-    for group in optimizer.param_groups:
-        group["lr"] = rate
     ratio = Random(f"ratio/{run.plan.seed}/{step}").choice(run.phase.ratios)
     with run.accelerator.autocast():
         compressed = compress(forward, batch.states, ratio)
@@ -105,10 +107,15 @@ def _step(
         **{name: float(value.detach()) for name, value in losses.items()},
         "token_accuracy": float(_token_accuracy(reading)),
         "gradient": float(norm),
-        "rate": rate,
+        "rate": float(optimizer.param_groups[0]["lr"]),
         "ratio": ratio,
         "documents": (step + 1) * seen,
     }
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
 
 
 def compress(forward: nn.Module, states: States, ratio: float) -> Compressed:

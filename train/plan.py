@@ -1,6 +1,8 @@
 """How long and how fast: the settings of one training run, apart from what a phase is."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class TrainPlan(BaseModel):
@@ -8,8 +10,11 @@ class TrainPlan(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    steps: int = Field(ge=1)
+    steps: int | None = Field(default=None, ge=1)
     """Optimiser steps in all, those of an interrupted run included."""
+    seconds: float | None = Field(default=None, gt=0)
+    """Wall-clock budget instead of `steps`, for rented machines. Such a run cannot be resumed
+    to the same weights, because how far it gets depends on the machine."""
     documents: int = Field(ge=1)
     """Documents of one step of one process."""
     question_positions: int = Field(default=256, ge=16)
@@ -28,10 +33,20 @@ class TrainPlan(BaseModel):
     """Steps between checkpoints."""
     seed: int = Field(default=0, ge=0)
 
-    def rate_at(self, step: int) -> float:
-        """Learning rate of a step, from 0: warm-up, flat, then linear down."""
+    @model_validator(mode="after")
+    def _one_budget(self) -> Self:
+        if (self.steps is None) == (self.seconds is None):
+            raise ValueError("give either steps or seconds")
+        return self
+
+    def rate_at(self, step: int, progress: float) -> float:
+        """Learning rate: warm-up, flat, then linear down.
+
+        Args:
+            step: steps done before this one.
+            progress: share of the budget that is used up, 0 to 1.
+        """
         warm = min(1.0, (step + 1) / max(1, self.warm_up))
-        progress = step / self.steps
         if progress <= self.flat_until:
             return self.rate * warm
         left = (1.0 - progress) / (1.0 - self.flat_until)

@@ -23,7 +23,7 @@ class OutputScale(nn.Module):
 
     def __init__(self, kind: ScaleKind, width: int, embedding_rms: float, multiple: float) -> None:
         super().__init__()
-        self.norm = nn.RMSNorm(width, elementwise_affine=False)
+        self.norm = nn.RMSNorm(width, eps=1e-6, elementwise_affine=False)
         log_rms = torch.tensor(math.log(embedding_rms * multiple))
         self.register_buffer("start", log_rms)
         # Ten times the step of the other weights: the logarithm has far to go.
@@ -83,15 +83,23 @@ class _FixedRandom(nn.Module):
 
 
 class _Learned(nn.Module):
-    """Two layers with a straight path beside them."""
+    """Two layers with a straight path beside them; at first the straight path alone.
+
+    Between equal widths it starts as the identity: a latent made of the teacher's states is in
+    the basis of the teacher's own residual stream, which the control reads.
+    """
 
     def __init__(self, latent_width: int, reasoner_width: int) -> None:
         super().__init__()
         inner = 4 * reasoner_width
-        self.norm = nn.RMSNorm(latent_width)
+        self.norm = nn.RMSNorm(latent_width, eps=1e-6)
         self.straight = nn.Linear(latent_width, reasoner_width, bias=False)
         self.up = nn.Linear(latent_width, inner)
         self.down = nn.Linear(inner, reasoner_width)
+        nn.init.zeros_(self.down.weight)
+        nn.init.zeros_(self.down.bias)
+        if latent_width == reasoner_width:
+            nn.init.eye_(self.straight.weight)
 
     def forward(self, z_BKE: Tensor) -> Tensor:
         normed = self.norm(z_BKE)

@@ -55,6 +55,7 @@ class FrozenReasoner:
         self._head: nn.Module = lm.model.get_output_embeddings()
         lm.model.requires_grad_(False)
         self.head_ids = lm.encode(lm.prompt.head)
+        self._padding = self.embedding_rms()
         if compile_blocks:
             for block in self.blocks:
                 # The forward alone, not the call: hooks must stay outside of the graph.
@@ -139,7 +140,8 @@ class FrozenReasoner:
         missing = -x.shape[1] % SEQUENCE_STEP
         pad = nn.functional.pad
         return (
-            pad(x, (0, 0, 0, missing)),
+            # Never zeros: the gradient of a norm at a zero vector overflows in a deep model.
+            pad(x, (0, 0, 0, missing), value=self._padding),
             pad(segment, (0, missing), value=PADDING),
             pad(position, (0, missing)),
         )

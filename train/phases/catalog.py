@@ -42,6 +42,7 @@ _PROJECTION = _TIME.model_copy(
         "learns": "how much of the loss is being off the reasoner's manifold",
         "projection": "learned",
         "scale": "free",
+        "spread": True,
     }
 )
 _STRATEGY = _PROJECTION.model_copy(
