@@ -64,9 +64,10 @@ def test_what_is_left():
 
 
 def rendered(plan, path):
-    console = Console(width=100, file=io.StringIO())
+    text = io.StringIO()
+    console = Console(width=100, file=text)
     console.print(render_plan(plan, path))
-    return console.file.getvalue()
+    return text.getvalue()
 
 
 def test_rendered(tmp_path):
