@@ -18,6 +18,7 @@ from numcodecs import blosc, zstd
 from .schema import CodecName
 
 _LEVEL = 1
+_PLAIN = ("raw", "int8")  # the quantised rows of store.encoding are left as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,14 @@ class Codec:
     """Bytes of a chunk before encoding."""
 
     @property
+    def plain(self) -> bool:
+        """True if a chunk lies in the file as it is in memory."""
+        return self.name in _PLAIN
+
+    @property
     def zarr(self) -> list[dict[str, Any]]:
         """The Zarr v3 codecs between `bytes` and `crc32c`, as in zarr.json."""
-        if self.name == "raw":
+        if self.plain:
             return []
         if self.name == "zstd":
             return [{"name": "zstd", "configuration": {"level": _LEVEL, "checksum": False}}]
@@ -48,7 +54,7 @@ class Codec:
 
     def encode(self, chunk: bytes) -> bytes:
         """Squeeze `chunk_bytes` bytes; the same bytes in give the same bytes out."""
-        if self.name == "raw":
+        if self.plain:
             return chunk
         if self.name == "zstd":
             return bytes(zstd.compress(chunk, _LEVEL))
@@ -66,7 +72,7 @@ class Codec:
 
     def encode_all(self, chunks: Iterable[npt.NDArray[np.uint8]]) -> Iterator[bytes]:
         """Squeeze chunks in order, on all cores, a few at a time."""
-        if self.name == "raw":
+        if self.plain:
             yield from (chunk.tobytes() for chunk in chunks)
             return
         running: deque[Future[bytes]] = deque()
@@ -83,7 +89,7 @@ class Codec:
         Raises:
             RuntimeError: the bytes are not what `encode` gives.
         """
-        if self.name == "raw":
+        if self.plain:
             return data
         if self.name == "zstd":
             return bytes(zstd.decompress(data))

@@ -8,11 +8,13 @@ import numpy as np
 from . import ledger, statistics
 from .atomic import write_parts
 from .dtypes import Bits
+from .encoding import StoredRows
 from .identity import owner_sha256
 from .layout import TOKEN_SENTINEL, Layout
 from .ledger import FileRecord, ShardRecord
 from .schema import Integers
 from .shards import encode_shard
+from .statistics import Doubles
 
 
 def commit_shard(store: Path, layout: Layout, shard: int, buffer: Bits, ids: Integers) -> None:
@@ -31,9 +33,13 @@ def commit_shard(store: Path, layout: Layout, shard: int, buffer: Bits, ids: Int
     """
     grid = layout.states
     length, rows = len(ids), grid.used_chunks(shard) * grid.chunk_tokens
-    buffer[:, length:rows] = layout.dtype.sentinel
-    columns = [column[:rows].view(np.uint8) for column in buffer]
-    sums = statistics.partial(layout.dtype, buffer[:, :length])
+    columns = [layout.encoding.encode(bits[:rows], length) for bits in buffer]
+    sums = np.stack(
+        [
+            _sums(layout, bits[:length], column[:length])
+            for bits, column in zip(buffer, columns, strict=True)
+        ]
+    )
     owner = owner_sha256(layout.manifest)
     contents = (
         encode_shard(grid, owner, shard, columns),
@@ -45,6 +51,16 @@ def commit_shard(store: Path, layout: Layout, shard: int, buffer: Bits, ids: Int
     first = shard * grid.shard_tokens
     record = ShardRecord(shard=shard, first_token=first, tokens=length, files=files)
     ledger.write_sealed(ledger.record_path(store, shard), record)
+
+
+def _sums(layout: Layout, bits: Bits, stored: StoredRows) -> Doubles:
+    """Statistics of what will be read, and of what is lost."""
+    form = layout.encoding
+    if form.exact:
+        return statistics.partial(layout.dtype, bits)
+    read = form.decode(stored)
+    error = statistics.squared_error(layout.dtype, bits, read)
+    return np.concatenate([statistics.partial(layout.dtype, read), error[None]])
 
 
 def _encode_tokens(

@@ -56,6 +56,11 @@ class StoreInfo(Record):
                 f"mean {numbers.mean:+.4g}, RMS {numbers.rms:.4g}, largest {numbers.max_abs:.4g}, "
                 f"top dimensions (RMS) {top}"
             )
+            if numbers.lost:
+                facts[f"layer {layer.blocks_completed}{norm}"] += (
+                    f", lost {numbers.lost.relative_error:.2%} "
+                    f"({numbers.lost.relative_error_without_outliers:.2%} without outliers)"
+                )
         width = max(map(len, facts))
         return tuple(f"{name:<{width}}  {fact}" for name, fact in facts.items())
 

@@ -7,7 +7,8 @@ from typing import Any
 from ..errors import StoreError
 from .codecs import Codec
 from .dtypes import DTYPES, StoredDtype
-from .schema import Manifest
+from .encoding import Encoding
+from .schema import CodecName, Manifest
 from .shards import Grid
 
 MANIFEST = "manifest.json"
@@ -22,6 +23,8 @@ STATES, TOKENS, STATISTICS = "states", "token_ids", "statistics"
 TOKEN_SENTINEL = 2**32 - 1
 """Fill value of the token ids; no vocabulary reaches it."""
 STATISTICS_ROWS = ("sum", "sum_of_squares", "max_abs")
+ERROR_ROW = "sum_of_squared_errors"
+"""Fourth row of the statistics where the codec loses something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +50,24 @@ class Layout:
         return -(-self.tokens // self.manifest.shard_tokens)
 
     @property
+    def encoding(self) -> Encoding:
+        """How the bits of a state become a stored row."""
+        return Encoding(self.dtype, self.hidden, self.manifest.codec)
+
+    @property
+    def statistics_rows(self) -> tuple[str, ...]:
+        """What the statistics array holds per layer and dimension."""
+        return STATISTICS_ROWS if self.encoding.exact else (*STATISTICS_ROWS, ERROR_ROW)
+
+    @property
     def states(self) -> Grid:
-        """Geometry of the states: [tokens, layers, hidden]."""
-        return self._grid(len(self.manifest.layers), self.hidden, self.dtype.item_bytes)
+        """Geometry of the states: [tokens, layers, stored rows]."""
+        return self._grid(len(self.manifest.layers), self.encoding.row_bytes, self.manifest.codec)
 
     @property
     def token_ids(self) -> Grid:
         """Geometry of the token ids: [tokens]."""
-        return self._grid(1, 1, 4, raw=True)
+        return self._grid(1, 4, "raw")
 
     def shard_files(self, shard: int) -> tuple[str, str, str]:
         """States, token ids and statistics of one shard, relative to the store."""
@@ -67,10 +80,12 @@ class Layout:
     def metadata(self) -> dict[str, Any]:
         """Path -> content of every zarr.json."""
         blocks = [layer.blocks_completed for layer in self.manifest.layers]
+        form = self.encoding
         attributes = {"logical_dtype": self.manifest.dtype, "blocks_completed": blocks}
+        attributes |= form.attributes
         group = {"zarr_format": 3, "node_type": "group", "attributes": {"format": "latentcomp"}}
-        shape = [self.tokens, len(blocks), self.hidden]
-        states = self._sharded(self.states, shape, self.dtype.zarr, self.dtype.sentinel, attributes)
+        shape = [self.tokens, len(blocks), form.width]
+        states = self._sharded(self.states, shape, form.zarr, form.fill, attributes)
         ids = self._sharded(self.token_ids, [self.tokens], "uint32", TOKEN_SENTINEL, {})
         return {
             "zarr.json": group,
@@ -79,10 +94,9 @@ class Layout:
             f"{STATISTICS}/zarr.json": self._statistics(blocks),
         }
 
-    def _grid(self, columns: int, width: int, item_bytes: int, raw: bool = False) -> Grid:
+    def _grid(self, columns: int, row: int, name: CodecName) -> Grid:
         made = self.manifest
-        row = width * item_bytes
-        codec = Codec("raw" if raw else made.codec, item_bytes, made.chunk_tokens * row)
+        codec = Codec(name, self.dtype.item_bytes, made.chunk_tokens * row)
         return Grid(self.tokens, columns, row, made.chunk_tokens, made.shard_tokens, codec)
 
     def _sharded(
@@ -100,12 +114,12 @@ class Layout:
         return _array(shape, data_type, outer, fill, codecs) | {"attributes": attributes}
 
     def _statistics(self, blocks: list[int]) -> dict[str, Any]:
-        chunk = [1, len(blocks), len(STATISTICS_ROWS), self.hidden]
+        chunk = [1, len(blocks), len(self.statistics_rows), self.hidden]
         array = _array(
             [self.shards, *chunk[1:]], "float64", chunk, "NaN", [dict(_LITTLE), dict(_CRC32C)]
         )
         return array | {
-            "attributes": {"rows": list(STATISTICS_ROWS), "blocks_completed": blocks},
+            "attributes": {"rows": list(self.statistics_rows), "blocks_completed": blocks},
             "dimension_names": ["shard", "layer", "row", "hidden"],
         }
 

@@ -151,13 +151,12 @@ class FeatureStore:
         return self._table.row(index if self._visible is None else int(self._visible[index]))
 
     def _states(self, row: DocumentRow, layers: tuple[int, ...]) -> torch.Tensor:
-        grid, dtype = self._layout.states, self._layout.dtype
+        grid, form = self._layout.states, self._layout.encoding
         out = np.empty((len(layers), row.tokens, grid.row_bytes), np.uint8)
         for target, layer in zip(out, layers, strict=True):
             where = f"document {row.document_id!r}, layer after {layer} blocks"
             self._fill("states", grid, self._column(layer), row, target, where)
-        bits = out.view(dtype.numpy)
-        return dtype.to_tensor(bits).permute(1, 0, 2)
+        return form.dtype.to_tensor(form.decode(out)).permute(1, 0, 2)
 
     def _column(self, layer: int) -> int:
         column = self._columns.get(layer)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 FORMAT_VERSION: Literal[1] = 1
 
 DtypeName = Literal["bfloat16", "float16", "float32"]
-CodecName = Literal["raw", "zstd", "split-zstd"]
+CodecName = Literal["raw", "zstd", "split-zstd", "int8"]
 
 Integers = npt.NDArray[np.int64]
 

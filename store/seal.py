@@ -92,6 +92,7 @@ def read_partial(store: Path, layout: Layout, shard: int) -> Doubles:
     with disk_errors(path):
         data = path.read_bytes()
     try:
-        return statistics.decode(data, len(layout.manifest.layers), layout.hidden)
+        rows = len(layout.statistics_rows)
+        return statistics.decode(data, len(layout.manifest.layers), rows, layout.hidden)
     except ValueError as error:
         raise ledger.damaged(store, f"statistics of shard {shard}", str(error)) from error

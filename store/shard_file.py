@@ -68,7 +68,7 @@ class ShardFile:
         low = first // self._grid.chunk_tokens
         high = -(-(first + len(out)) // self._grid.chunk_tokens)
         known = self._verified is not None and self._verified[low:high, column].all()
-        if known and self._grid.codec.name == "raw":
+        if known and self._grid.codec.plain:
             self._read_straight(column, first, out)
         else:
             self._read_chunks(column, low, high, first, out)

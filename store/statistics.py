@@ -31,6 +31,15 @@ class Outlier(Record):
     max_abs: float
 
 
+class Loss(Record):
+    """Relative L2 error of what is read against what was written."""
+
+    relative_error: float
+    """Over all dimensions."""
+    relative_error_without_outliers: float
+    """Over the dimensions that are not listed as outliers, which would hide the others."""
+
+
 class LayerStatistics(Record):
     """One layer over all tokens."""
 
@@ -42,27 +51,38 @@ class LayerStatistics(Record):
     max_abs: float
     outliers: tuple[Outlier, ...]
     """The dimensions of largest RMS, largest first."""
+    lost: Loss | None = None
+    """What the codec lost, measured on every state; None for an exact codec."""
 
 
 def partial(dtype: StoredDtype, bits: Bits) -> Doubles:
-    """Sum, sum of squares and largest magnitude per layer and dimension.
+    """Sum, sum of squares and largest magnitude per dimension.
 
     Args:
         dtype: what the bits mean.
-        bits: [layers, tokens, hidden], finite.
+        bits: [tokens, hidden] of one layer, finite.
 
     Returns:
-        [layers, 3, hidden]
+        [3, hidden]
     """
-    layers, tokens, hidden = bits.shape
-    result = np.zeros((layers, len(STATISTICS_ROWS), hidden))
+    tokens, hidden = bits.shape
+    result = np.zeros((len(STATISTICS_ROWS), hidden))
     floats = np.empty((min(_BLOCK, tokens), hidden), np.float32)
     magnitudes = np.empty(floats.shape, bits.dtype)
-    for layer in range(layers):
-        for first in range(0, tokens, _BLOCK):
-            block = bits[layer, first : first + _BLOCK]
-            _add_block(dtype, block, result[layer], floats[: len(block)], magnitudes[: len(block)])
+    for first in range(0, tokens, _BLOCK):
+        block = bits[first : first + _BLOCK]
+        _add_block(dtype, block, result, floats[: len(block)], magnitudes[: len(block)])
     return result
+
+
+def squared_error(dtype: StoredDtype, exact: Bits, stored: Bits) -> Doubles:
+    """Sum over tokens of the squared difference of two [tokens, hidden]: [hidden]."""
+    total = np.zeros(exact.shape[1])
+    for first in range(0, len(exact), _BLOCK):
+        part = slice(first, first + _BLOCK)
+        wrong = dtype.to_float32(exact[part]).astype(np.float64) - dtype.to_float32(stored[part])
+        total += np.square(wrong).sum(axis=0)
+    return total
 
 
 def _add_block(
@@ -93,13 +113,13 @@ def encode(sums: Doubles) -> bytes:
     return data + crc32c(data)
 
 
-def decode(data: bytes, layers: int, hidden: int) -> Doubles:
-    """Undo `encode` for [layers, 3, hidden].
+def decode(data: bytes, layers: int, rows: int, hidden: int) -> Doubles:
+    """Undo `encode` for [layers, rows, hidden].
 
     Raises:
         ValueError: damaged.
     """
-    shape = (layers, len(STATISTICS_ROWS), hidden)
+    shape = (layers, rows, hidden)
     if crc32c(data[:-4]) != data[-4:] or len(data) != 8 * int(np.prod(shape)) + 4:
         raise ValueError("the statistics fail their checksum")
     return np.frombuffer(data[:-4], "<f8").reshape(shape)
@@ -113,8 +133,9 @@ def summarise(
     for sums in partials:
         if total is None:
             total = np.zeros_like(sums)
-        total[:, :2] += sums[:, :2]
-        np.maximum(total[:, 2], sums[:, 2], out=total[:, 2])
+        largest = np.maximum(total[:, 2], sums[:, 2])
+        total += sums
+        total[:, 2] = largest
     assert total is not None, "a store has at least one shard"
     return tuple(_layer(layer, tokens, sums) for layer, sums in zip(layers, total, strict=True))
 
@@ -136,4 +157,16 @@ def _layer(layer: LayerRecord, tokens: int, sums: Doubles) -> LayerStatistics:
         rms=float(np.sqrt(mean_square.mean())),
         max_abs=float(sums[2].max()),
         outliers=outliers,
+        lost=_loss(sums, top) if len(sums) > len(STATISTICS_ROWS) else None,
+    )
+
+
+def _loss(sums: Doubles, top: npt.NDArray[np.int64]) -> Loss:
+    squares, errors = sums[1], sums[3]
+    rest = np.ones(len(squares), np.bool_)
+    rest[top] = False
+    others = max(float(squares[rest].sum()), np.finfo(np.float64).tiny)
+    return Loss(
+        relative_error=float(np.sqrt(errors.sum() / max(squares.sum(), np.finfo(float).tiny))),
+        relative_error_without_outliers=float(np.sqrt(errors[rest].sum() / others)),
     )

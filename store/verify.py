@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..errors import StoreError
 from . import ledger, seal, statistics
 from .atomic import PARTIAL_SUFFIX
-from .dtypes import Bits
+from .encoding import StoredRows
 from .identity import owner_sha256
 from .layout import (
     DOCUMENTS,
@@ -199,26 +199,31 @@ class _Check:
         try:
             states = decode_shard(layout.states, owner, record.shard, data[0])
             tokens = decode_shard(layout.token_ids, owner, record.shard, data[1])
-            sums = statistics.decode(data[2], len(layout.manifest.layers), layout.hidden)
+            rows = len(layout.statistics_rows)
+            sums = statistics.decode(data[2], len(layout.manifest.layers), rows, layout.hidden)
         except ValueError as error:
             self.problem(names[0], f"shard {record.shard}: {error}")
             return
-        bits: Bits = states.view(layout.dtype.numpy)
         ids[:] = tokens.view("<u4")[0, :length, 0]
         partials.append(sums)
-        self._values(layout, record.shard, bits, length, sums)
+        self._values(layout, record.shard, states, length, sums)
 
-    def _values(self, layout: Layout, shard: int, bits: Bits, length: int, sums: Doubles) -> None:
-        name = layout.shard_files(shard)
+    def _values(
+        self, layout: Layout, shard: int, states: StoredRows, length: int, sums: Doubles
+    ) -> None:
+        name, form = layout.shard_files(shard), layout.encoding
         for column, layer in enumerate(layout.manifest.layers):
-            if not layout.dtype.all_finite(bits[column, :length]):
+            bits = form.decode(states[column, :length])
+            if not layout.dtype.all_finite(bits):
                 where = f"shard {shard}, layer after {layer.blocks_completed} blocks"
                 self.problem(name[0], f"{where}: a state is NaN or infinite")
                 return
-        if (bits[:, length:] != layout.dtype.sentinel).any():
+            found = statistics.partial(layout.dtype, bits)
+            if not np.array_equal(found, sums[column, : len(found)]):
+                self.problem(name[2], f"shard {shard}: statistics are not those of the states")
+        padding = states[:, length:].view(form.array_dtype)
+        if (padding != form.fill).any():
             self.problem(name[0], f"shard {shard}: the padding is not the fill value")
-        if not np.array_equal(statistics.partial(layout.dtype, bits[:, :length]), sums):
-            self.problem(name[2], f"shard {shard}: statistics are not those of the states")
 
     def _counts(
         self,

@@ -194,7 +194,7 @@ class StoreWriter:
         start = shard * self.manifest.shard_tokens
         stop = start + self._layout.states.shard_length(shard)
         ids = tokens_between(self._entries, self._placement, start, stop)
-        if self._committed[shard]:  # its shorter version goes, so its record must go first
+        if ledger.record_path(self.path, shard).exists():  # of a shorter version, which goes now
             ledger.remove_record(self.path, shard)
         commit_shard(self.path, self._layout, shard, buffer, ids)
 
@@ -223,7 +223,9 @@ class StoreWriter:
         self._committed[:] = 0
         for shard, record in records.items():
             self._check_files(record)
-            if shard < self._layout.shards:
+            whole = record.tokens == self._layout.states.shard_length(shard)
+            # What was quantised cannot be quantised again with the same result.
+            if shard < self._layout.shards and (whole or self._layout.encoding.exact):
                 self._committed[shard] = record.tokens
         self._todo = self.pending()
         self._next = 0
