@@ -73,7 +73,8 @@ def extract(
         int, typer.Option(min=1, help="Most tokens, padding included, read at once.")
     ] = 8192,
     codec: Annotated[
-        Literal["raw", "zstd", "split-zstd"], typer.Option(help="How the store squeezes states.")
+        Literal["raw", "zstd", "split-zstd", "int8"],
+        typer.Option(help="How the store squeezes states."),
     ] = "raw",
     tokens_per_second: Annotated[
         float | None,
