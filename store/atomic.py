@@ -20,6 +20,8 @@ PARTIAL_SUFFIX = ".partial"
 
 Buffer = bytes | bytearray | memoryview
 
+_VECTORS, _GATHER = 64, 2**20
+
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EROFS, errno.EACCES, errno.EPERM}
 _IN_THE_WAY = {errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
@@ -158,11 +160,23 @@ def remove_partials(folder: Path) -> list[Path]:
 
 def _write_all(descriptor: int, parts: Iterable[Buffer]) -> Written:
     digest, size = hashlib.sha256(), 0
+    waiting: list[memoryview] = []
     for part in parts:
-        data, done = memoryview(part).cast("B"), 0
+        data = memoryview(part).cast("B")
         digest.update(data)
-        # One write() moves at most 2 GiB, and a nearly full disk takes only a part of it.
-        while done < len(data):
-            done += os.write(descriptor, data[done:])
-        size += done
+        size += len(data)
+        waiting.append(data)
+        # A chunk and its checksum go in one call, and no more than a few chunks wait.
+        if len(waiting) == _VECTORS or sum(map(len, waiting)) >= _GATHER:
+            _flush(descriptor, waiting)
+    _flush(descriptor, waiting)
     return Written(size, digest.hexdigest())
+
+
+def _flush(descriptor: int, waiting: list[memoryview]) -> None:
+    while waiting:
+        done = os.writev(descriptor, waiting)  # a nearly full disk takes only a part of it
+        while waiting and done >= len(waiting[0]):
+            done -= len(waiting.pop(0))
+        if done:
+            waiting[0] = waiting[0][done:]

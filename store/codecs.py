@@ -104,3 +104,7 @@ def _cores() -> int:
 @functools.cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_cores(), thread_name_prefix="store-codec")
+
+
+# A forked child has the pool but not its threads, and would wait for them forever.
+os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -1,9 +1,11 @@
 """One writer at a time: a lock file that names its owner and dies with it."""
 
+import contextlib
 import fcntl
 import json
 import os
 import socket
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +13,7 @@ from typing import Self
 
 from ..errors import StoreError
 from .atomic import disk_errors
+from .layout import LOCK
 
 _TRIES = 10
 
@@ -38,32 +41,78 @@ class _Owner:
         return False
 
 
+@contextlib.contextmanager
+def gate(folder: Path) -> Iterator[None]:
+    """Let one process at a time prepare or seal the store in `folder`; leaves no file behind.
+
+    Raises:
+        StoreError: the folder is gone or closed to us.
+    """
+    with disk_errors(folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        # Some network file systems cannot lock a folder; there, writers start one by one.
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 class Lock:
-    """Exclusive lock on a file, gone at the end; a dead owner's lock is taken over.
+    """Exclusive lock on shards of a store, gone at the end; a dead owner's lock is taken over.
 
     The kernel's flock is what excludes, so a killed process leaves nothing that could block; the
     file's content only tells who it is.
     """
 
-    def __init__(self, path: Path, name: str) -> None:
-        """Take the lock at `path` in the name of `name`, such as `latentcomp extract`.
+    def __init__(self, folder: Path, name: str, shards: range | None = None) -> None:
+        """Take the lock of `folder` in the name of `name`, such as `latentcomp extract`.
+
+        Args:
+            folder: of the store; hold its `gate` if several writers may start at once.
+            name: who writes.
+            shards: what it will write; None for everything.
 
         Raises:
-            StoreError: another live process holds it; the message has its name and pid.
+            StoreError: a live process holds some of the same shards; the message has its name
+                and pid.
         """
-        self.path = path
-        with disk_errors(path):
+        part = f"{LOCK}.{shards.start}-{shards.stop}" if shards is not None else LOCK
+        self.path = folder / part
+        self.alone = self._look_around(shards)
+        """True if no other process was writing to the store when this lock was taken."""
+        with disk_errors(self.path):
             for _ in range(_TRIES):
-                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+                descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
                 if self._grab(descriptor):
                     break
                 os.close(descriptor)
             else:
-                raise StoreError(f"{path}: could not be locked: run again")
+                raise StoreError(f"{self.path}: could not be locked: run again")
             owner = _Owner(name, os.getpid(), socket.gethostname())
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, json.dumps(asdict(owner)).encode(), 0)
         self._descriptor: int | None = descriptor
+
+    def _look_around(self, shards: range | None) -> bool:
+        """Refuse what overlaps; remove what the dead left. True if nobody else is there."""
+        alone = True
+        for other in self.path.parent.glob(f"{LOCK}*"):
+            if other == self.path:
+                continue
+            with disk_errors(other):
+                descriptor = os.open(other, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                other.unlink(missing_ok=True)
+            except BlockingIOError:
+                alone = False
+                if _overlap(shards, other.name):
+                    raise self._refusal(self._owner(descriptor)) from None
+            finally:
+                os.close(descriptor)
+        return alone
 
     def _grab(self, descriptor: int) -> bool:
         try:
@@ -74,15 +123,18 @@ class Lock:
                 self.path.unlink(missing_ok=True)
                 return False
             os.close(descriptor)
-            raise StoreError(
-                f"{self.path.parent}: {owner} is writing to this store: "
-                "wait for it to end, or stop it, and run again"
-            ) from None
+            raise self._refusal(owner) from None
         # Between open and flock the owner may have ended and removed the file.
         try:
             return os.fstat(descriptor).st_ino == self.path.stat().st_ino
         except FileNotFoundError:
             return False
+
+    def _refusal(self, owner: "_Owner") -> StoreError:
+        return StoreError(
+            f"{self.path.parent}: {owner} is writing to this store: "
+            "wait for it to end, or stop it, and run again"
+        )
 
     def _owner(self, descriptor: int) -> "_Owner":
         try:
@@ -108,3 +160,11 @@ class Lock:
         trace: TracebackType | None,
     ) -> None:
         self.release()
+
+
+def _overlap(shards: range | None, name: str) -> bool:
+    part = name.removeprefix(f"{LOCK}.")
+    if shards is None or part == name:
+        return True
+    start, _, stop = part.partition("-")
+    return shards.start < int(stop) and int(start) < shards.stop

@@ -63,6 +63,13 @@ class Placement:
         return tuple(np.setdiff1d(self.own, self.covered(committed)).tolist())
 
 
+def part_of(shards: int, rank: int, world: int) -> range:
+    """The shards of one of `world` writers: contiguous, as equal as can be."""
+    if not 0 <= rank < world:
+        raise ValueError(f"rank {rank} of {world}")
+    return range(shards * rank // world, shards * (rank + 1) // world)
+
+
 def place(entries: Sequence[Entry], shard_tokens: int) -> Placement:
     """Lay documents one after another; one with the tokens of an earlier one shares its place."""
     known: dict[str, int] = {}

@@ -21,10 +21,10 @@ from .atomic import (
 from .commit import commit_shard
 from .dtypes import Bits
 from .identity import check_same, owner_sha256
-from .layout import LOCK, MANIFEST, SEAL, Layout
+from .layout import MANIFEST, SEAL, Layout
 from .ledger import ShardRecord
-from .lock import Lock
-from .placement import Piece, place, tokens_between
+from .lock import Lock, gate
+from .placement import Piece, part_of, place, tokens_between
 from .schema import DocumentEntry, Integers, Manifest
 from .shards import decode_shard
 
@@ -46,6 +46,8 @@ class StoreWriter:
         *,
         name: str = "latentcomp extract",
         extend: bool = False,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
         """Check the request against what lies at `path`; nothing is written yet.
 
@@ -57,6 +59,9 @@ class StoreWriter:
             name: who writes, for the message to a second writer.
             extend: let a store grow: the corpus may be another one if its documents begin with
                 those of the store (see `store.append`).
+            rank: of this writer among `world` that fill one store together, each in a process
+                of its own and each its own shards; whoever is last seals the store.
+            world: number of writers.
 
         Raises:
             StoreError: no documents; `path` is something else, or a store of another teacher,
@@ -69,6 +74,8 @@ class StoreWriter:
         self._placement = place(self._entries, manifest.shard_tokens)
         self._layout = Layout(manifest, self._placement.tokens)
         self._committed: Integers = np.zeros(self._layout.shards, np.int64)
+        self._shards = part_of(self._layout.shards, rank, world)
+        self._everything = world == 1
         self._todo: tuple[int, ...] = ()
         self._next = 0
         self._filling = -1
@@ -79,16 +86,18 @@ class StoreWriter:
 
     def __enter__(self) -> Self:
         make_folder(self.path)
-        self._lock = Lock(self.path / LOCK, self._name)
-        try:
-            check_same(self.path, self.manifest, self._extend)
-            remove_partials(self.path)
-            self._load()
-            self._prepare()
-            self._buffers = self._allocate()
-        except BaseException:
-            self._lock.release()
-            raise
+        with gate(self.path):
+            self._lock = Lock(self.path, self._name, None if self._everything else self._shards)
+            try:
+                check_same(self.path, self.manifest, self._extend)
+                if self._lock.alone:
+                    remove_partials(self.path)
+                self._load()
+                self._prepare()
+                self._buffers = self._allocate()
+            except BaseException:
+                self._lock.release()
+                raise
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-commit")
         return self
 
@@ -102,14 +111,16 @@ class StoreWriter:
             self._thread.shutdown(wait=True)
             if kind is None:
                 self._settle()
-                if self.complete:
-                    self._finish()
+                with gate(self.path):
+                    self._load()
+                    if self.complete:
+                        self._finish()
         finally:
             self._lock.release()
 
     @property
     def complete(self) -> bool:
-        """True if every shard is committed."""
+        """True if every shard of the store is committed, also those of other writers."""
         return int(self._committed.sum()) == self._layout.tokens
 
     def pending(self) -> tuple[int, ...]:
@@ -118,7 +129,12 @@ class StoreWriter:
         After a kill these are all documents that touch an uncommitted shard, so a document may
         be wanted again although an earlier part of it is already committed.
         """
-        return self._placement.pending(self._committed)
+        owned = self._committed.copy()
+        sizes = [self._layout.states.shard_length(i) for i in range(self._layout.shards)]
+        others = np.ones(len(owned), np.bool_)
+        others[self._shards.start : self._shards.stop] = False
+        owned[others] = np.array(sizes)[others]
+        return self._placement.pending(owned)
 
     def write(self, index: int, states: torch.Tensor) -> None:
         """Add the states of the next pending document.
@@ -157,7 +173,7 @@ class StoreWriter:
 
     def _place(self, piece: Piece, bits: Bits) -> None:
         end = piece.target + piece.tokens
-        if self._committed[piece.shard] >= end:
+        if self._committed[piece.shard] >= end or piece.shard not in self._shards:
             return
         if piece.shard != self._filling:
             self._begin(piece.shard)
@@ -251,5 +267,6 @@ class StoreWriter:
         if (self.path / SEAL).exists():
             seal.remove_records(self.path)
             return
+        remove_partials(self.path)  # of writers that were killed; the living have nothing left
         chunks = sum(len(entry.days) for entry in self._entries)
         seal.write_seal(self.path, self._layout, len(self._entries), chunks)

@@ -115,7 +115,7 @@ def crash_at(point: int) -> None:
 
         return wrapper
 
-    for owner, name in ((os, "fsync"), (os, "write"), (Path, "replace"), (os, "pwrite")):
+    for owner, name in ((os, "fsync"), (os, "writev"), (Path, "replace"), (os, "pwrite")):
         setattr(owner, name, dying(getattr(owner, name)))
     for owner, name in ((Path, "unlink"), (Path, "mkdir"), (os, "rmdir"), (os, "open")):
         setattr(owner, name, dying(getattr(owner, name)))

@@ -251,3 +251,17 @@ def test_a_later_format_is_refused_by_number(store):
     (store / "manifest.json").write_text(text.replace('"format_version": 1', '"format_version": 2'))
     with pytest.raises(StoreError, match="format version 2 is not known: update latentcomp"):
         FeatureStore(store)
+
+
+def test_a_disk_that_takes_a_few_bytes_at_a_time_gets_them_all(tmp_path, monkeypatch):
+    original = os.writev
+
+    def stingy(descriptor: int, buffers: list[memoryview]) -> int:
+        return original(descriptor, [buffers[0][:7]])
+
+    monkeypatch.setattr(os, "writev", stingy)
+    parts = [bytes([i]) * i for i in range(100)] + [b""]
+    written = atomic.write_parts(tmp_path / "a", parts)
+    assert (tmp_path / "a").read_bytes() == b"".join(parts)
+    assert written.bytes == sum(range(100))
+    assert written.sha256 == atomic.file_sha256(tmp_path / "a")

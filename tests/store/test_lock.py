@@ -1,5 +1,6 @@
-"""One writer at a time."""
+"""One writer at a time, or several that share the shards out."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -10,6 +11,8 @@ import pytest
 
 from latentcomp.errors import StoreError
 from latentcomp.store.lock import Lock
+from latentcomp.store.reader import FeatureStore
+from latentcomp.store.verify import verify
 from latentcomp.store.writer import StoreWriter
 
 from . import samples
@@ -18,25 +21,34 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from latentcomp.store.lock import Lock
-lock = Lock(Path(sys.argv[1]), "someone else")
+part = range(*map(int, sys.argv[2:4])) if sys.argv[2:] else None
+lock = Lock(Path(sys.argv[1]), "someone else", part)
 print("held", flush=True)
 time.sleep(60)
 """
 
 
 @pytest.fixture
-def holder(tmp_path):
-    """A process that holds the lock of tmp_path."""
-    arguments = [sys.executable, "-c", HOLD, str(tmp_path / ".lock")]
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
-    assert process.stdout
-    assert process.stdout.readline() == "held\n"
-    yield process
-    process.kill()
-    process.communicate()
+def hold(tmp_path):
+    """Starts processes that hold locks of tmp_path."""
+    processes = []
+
+    def start(*part: int) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", HOLD, str(tmp_path), *map(str, part)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        processes.append(process)
+        assert process.stdout
+        assert process.stdout.readline() == "held\n"
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
 
 
-def test_a_second_writer_is_refused_by_name_and_pid(tmp_path, holder):
+def test_a_second_writer_is_refused_by_name_and_pid(tmp_path, hold):
+    holder = hold()
     with (
         pytest.raises(StoreError, match=f"someone else .pid {holder.pid} on ") as error,
         StoreWriter(tmp_path, samples.manifest(), samples.entries((5,))),
@@ -45,7 +57,8 @@ def test_a_second_writer_is_refused_by_name_and_pid(tmp_path, holder):
     assert "\n" not in str(error.value)
 
 
-def test_the_lock_of_a_killed_process_is_taken_over(tmp_path, holder):
+def test_the_lock_of_a_killed_process_is_taken_over(tmp_path, hold):
+    holder = hold()
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     assert (tmp_path / ".lock").exists()
@@ -55,24 +68,83 @@ def test_the_lock_of_a_killed_process_is_taken_over(tmp_path, holder):
 
 def test_a_dead_owner_does_not_block_through_a_child_that_it_forked(tmp_path):
     script = HOLD.replace("time.sleep(60)", "import os\nif os.fork() == 0: time.sleep(3)")
-    path = tmp_path / ".lock"
-    process = subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.DEVNULL)
-    process.wait()
-    with Lock(path, "me"):
-        assert f'"pid": {os.getpid()}' in path.read_text()
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    subprocess.Popen(command, stdout=subprocess.DEVNULL).wait()
+    with Lock(tmp_path, "me"):
+        assert f'"pid": {os.getpid()}' in (tmp_path / ".lock").read_text()
 
 
 def test_the_lock_is_gone_at_the_end_even_of_a_failure(tmp_path):
-    with pytest.raises(ZeroDivisionError), Lock(tmp_path / ".lock", "me") as lock:
+    with pytest.raises(ZeroDivisionError), Lock(tmp_path, "me") as lock:
         raise ZeroDivisionError
     lock.release()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_two_locks_in_one_process_exclude_each_other(tmp_path):
-    with (
-        Lock(tmp_path / ".lock", "me"),
-        pytest.raises(StoreError, match="me .pid"),
-        Lock(Path(tmp_path / ".lock"), "me too"),
-    ):
-        pass
+@pytest.mark.parametrize(
+    ("held", "asked", "refused"),
+    [
+        (None, None, True),
+        (None, range(0, 3), True),
+        (range(0, 3), None, True),
+        (range(0, 3), range(0, 3), True),
+        (range(0, 3), range(2, 5), True),
+        (range(0, 3), range(3, 5), False),
+        (range(3, 5), range(0, 3), False),
+    ],
+)
+def test_only_the_same_shards_exclude_each_other(tmp_path, held, asked, refused):
+    with Lock(tmp_path, "me", held) as first:
+        assert first.alone
+        if refused:
+            with pytest.raises(StoreError, match="me .pid"):
+                Lock(tmp_path, "me too", asked)
+        else:
+            with Lock(tmp_path, "me too", asked) as second:
+                assert not second.alone
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_is_refused_by_name_and_pid_and_a_dead_part_is_removed(tmp_path, hold):
+    holder = hold(0, 4)
+    entries = samples.entries(samples.LENGTHS)
+    with pytest.raises(StoreError, match=f"someone else .pid {holder.pid} on "):
+        StoreWriter(tmp_path, samples.manifest(), entries, rank=0, world=2).__enter__()
+    holder.kill()
+    holder.wait()
+    samples.write(tmp_path)
+    assert sorted(path.name for path in tmp_path.glob(".*")) == []
+
+
+def write_part(path: Path, rank: int, world: int) -> None:
+    made, entries = samples.manifest(), samples.entries(samples.LENGTHS)
+    with StoreWriter(path, made, entries, rank=rank, world=world) as writer:
+        for index in writer.pending():
+            writer.write(index, samples.states(index, samples.LENGTHS[index]))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+def test_writers_of_parts_make_the_store_of_one_writer(tmp_path, order):
+    samples.write(tmp_path / "one")
+    for done, rank in enumerate(order):
+        write_part(tmp_path / "parts", rank, 3)
+        assert FeatureStore(tmp_path / "parts", allow_partial=True).complete == (done == 2)
+    assert verify(tmp_path / "parts").ok
+    assert samples.contents(tmp_path / "parts") == samples.contents(tmp_path / "one")
+
+
+def test_writers_of_parts_may_run_at_the_same_time(tmp_path):
+    samples.write(tmp_path / "one")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["latentcomp.store.writer"])
+    with context.Pool(3) as pool:
+        pool.starmap(write_part, [(tmp_path / "parts", rank, 3) for rank in range(3)])
+    assert samples.contents(tmp_path / "parts") == samples.contents(tmp_path / "one")
+
+
+def test_more_writers_than_shards_is_fine(tmp_path):
+    for rank in range(9):
+        write_part(tmp_path / "parts", rank, 9)
+    assert verify(tmp_path / "parts").ok
+    with pytest.raises(ValueError, match="rank 2 of 2"):
+        write_part(tmp_path / "other", 2, 2)
