@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -59,17 +58,8 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What a file became."""
-
-    bytes: int
-    sha256: str
-    """Of the whole file, in hex."""
-
-
-def write_parts(path: Path, parts: Iterable[Buffer]) -> Written:
-    """Write the buffers one after another as one file, atomically and durably.
+def write_parts(path: Path, parts: Iterable[Buffer]) -> int:
+    """Write the buffers one after another as one file, atomically and durably; returns its bytes.
 
     Raises:
         StoreError: the disk is full, the folder is read-only, and so on; `path` is untouched.
@@ -80,7 +70,7 @@ def write_parts(path: Path, parts: Iterable[Buffer]) -> Written:
     with disk_errors(path):
         try:
             with partial.open("wb", buffering=0) as file:
-                written = _write_all(file.fileno(), parts)
+                size = _write_all(file.fileno(), parts)
                 os.fsync(file.fileno())
             partial.replace(path)
         except BaseException:
@@ -88,7 +78,7 @@ def write_parts(path: Path, parts: Iterable[Buffer]) -> Written:
                 partial.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
-    return written
+    return size
 
 
 def write_bytes(path: Path, data: Buffer) -> None:
@@ -158,19 +148,18 @@ def remove_partials(folder: Path) -> list[Path]:
     return removed
 
 
-def _write_all(descriptor: int, parts: Iterable[Buffer]) -> Written:
-    digest, size = hashlib.sha256(), 0
+def _write_all(descriptor: int, parts: Iterable[Buffer]) -> int:
+    size = 0
     waiting: list[memoryview] = []
     for part in parts:
         data = memoryview(part).cast("B")
-        digest.update(data)
         size += len(data)
         waiting.append(data)
         # A chunk and its checksum go in one call, and no more than a few chunks wait.
         if len(waiting) == _VECTORS or sum(map(len, waiting)) >= _GATHER:
             _flush(descriptor, waiting)
     _flush(descriptor, waiting)
-    return Written(size, digest.hexdigest())
+    return size
 
 
 def _flush(descriptor: int, waiting: list[memoryview]) -> None:

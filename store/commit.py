@@ -1,6 +1,7 @@
 """Making one shard durable: states, token ids, statistics, and then its ledger record."""
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from .identity import owner_sha256
 from .layout import TOKEN_SENTINEL, Layout
 from .ledger import FileRecord, ShardRecord
 from .schema import Integers
-from .shards import encode_shard
+from .shards import Grid, encode_shard
 from .statistics import Doubles
 
 
@@ -40,14 +41,15 @@ def commit_shard(store: Path, layout: Layout, shard: int, buffer: Bits, ids: Int
             for bits, column in zip(buffer, columns, strict=True)
         ]
     )
-    owner = owner_sha256(layout.manifest)
-    contents = (
-        encode_shard(grid, owner, shard, columns),
-        _encode_tokens(layout, owner, shard, ids, rows),
-        (statistics.encode(sums),),
-    )
+    column = np.full(rows, TOKEN_SENTINEL, "<u4")
+    column[:length] = ids
+    tokens = column.view(np.uint8).reshape(rows, 4)
     names = layout.shard_files(shard)
-    files = tuple(_write(store, name, parts) for name, parts in zip(names, contents, strict=True))
+    files = (
+        _write_shard(store / names[0], names[0], layout, grid, shard, columns),
+        _write_shard(store / names[1], names[1], layout, layout.token_ids, shard, [tokens]),
+        _write_statistics(store / names[2], names[2], sums),
+    )
     first = shard * grid.shard_tokens
     record = ShardRecord(shard=shard, first_token=first, tokens=length, files=files)
     ledger.write_sealed(ledger.record_path(store, shard), record)
@@ -63,14 +65,16 @@ def _sums(layout: Layout, bits: Bits, stored: StoredRows) -> Doubles:
     return np.concatenate([statistics.partial(layout.dtype, read), error[None]])
 
 
-def _encode_tokens(
-    layout: Layout, owner: str, shard: int, ids: Integers, rows: int
-) -> Iterator[bytes]:
-    column = np.full(rows, TOKEN_SENTINEL, "<u4")
-    column[: len(ids)] = ids
-    return encode_shard(layout.token_ids, owner, shard, [column.view(np.uint8).reshape(rows, 4)])
+def _write_shard(
+    path: Path, name: str, layout: Layout, grid: Grid, shard: int, columns: Sequence[StoredRows]
+) -> FileRecord:
+    digest = hashlib.sha256()
+    owner = owner_sha256(layout.manifest)
+    size = write_parts(path, encode_shard(grid, owner, shard, columns, digest))
+    return FileRecord(path=name, bytes=size, sha256=digest.hexdigest())
 
 
-def _write(store: Path, name: str, parts: Iterable[bytes]) -> FileRecord:
-    written = write_parts(store / name, parts)
-    return FileRecord(path=name, bytes=written.bytes, sha256=written.sha256)
+def _write_statistics(path: Path, name: str, sums: Doubles) -> FileRecord:
+    data = statistics.encode(sums)
+    size = write_parts(path, [data])
+    return FileRecord(path=name, bytes=size, sha256=hashlib.sha256(data).hexdigest())

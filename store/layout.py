@@ -1,5 +1,6 @@
 """Where things lie in a store folder, and the Zarr metadata that describes them."""
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,14 +28,14 @@ ERROR_ROW = "sum_of_squared_errors"
 """Fourth row of the statistics where the codec loses something."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Layout:
     """A manifest plus the number of tokens: enough to know every file of the store."""
 
     manifest: Manifest
     tokens: int
 
-    @property
+    @functools.cached_property
     def dtype(self) -> StoredDtype:
         """How the states' bits are to be read."""
         return DTYPES[self.manifest.dtype]
@@ -49,7 +50,7 @@ class Layout:
         """Number of shards."""
         return -(-self.tokens // self.manifest.shard_tokens)
 
-    @property
+    @functools.cached_property
     def encoding(self) -> Encoding:
         """How the bits of a state become a stored row."""
         return Encoding(self.dtype, self.hidden, self.manifest.codec)
@@ -59,12 +60,12 @@ class Layout:
         """What the statistics array holds per layer and dimension."""
         return STATISTICS_ROWS if self.encoding.exact else (*STATISTICS_ROWS, ERROR_ROW)
 
-    @property
+    @functools.cached_property
     def states(self) -> Grid:
         """Geometry of the states: [tokens, layers, stored rows]."""
         return self._grid(len(self.manifest.layers), self.encoding.row_bytes, self.manifest.codec)
 
-    @property
+    @functools.cached_property
     def token_ids(self) -> Grid:
         """Geometry of the token ids: [tokens]."""
         return self._grid(1, 4, "raw")

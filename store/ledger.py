@@ -31,8 +31,9 @@ class FileRecord(Record):
     """Relative to the store, with forward slashes."""
     bytes: int
     sha256: str
-    """Of the whole file, in hex. A CRC32C would not do: chunks that end in their own CRC32C
-    give every shard of the same shape the same one, so swapped shards would pass."""
+    """In hex. Of the whole file; of a shard, of its header, chunk checksums and index (see
+    `store.shards`). A CRC32C would not do: chunks that end in their own CRC32C give every shard
+    of the same shape the same one, so swapped shards would pass."""
 
 
 class ShardRecord(Record):

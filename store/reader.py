@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +80,7 @@ class FeatureStore:
             )
         self._owner = owner_sha256(self.manifest)
         self._lock = threading.Lock()
-        self._open: OrderedDict[tuple[str, int], ShardFile] = OrderedDict()
+        self._open: dict[tuple[str, int], ShardFile] = {}
         self._verified: dict[tuple[str, int], Verified] = {}
         self._table = DocumentTable(self.path)
         self._columns = {layer.blocks_completed: i for i, layer in enumerate(self.manifest.layers)}
@@ -134,7 +133,7 @@ class FeatureStore:
         """
         row = self._row(index)
         wanted = self.layers if layers is None else tuple(layers)
-        counts = np.diff(row.spans)
+        counts = row.spans[1:] - row.spans[:-1]
         return DocumentFeatures(
             document_id=row.document_id,
             states=self._states(row, wanted),
@@ -190,24 +189,22 @@ class FeatureStore:
 
     def _shard(self, array: str, grid: Grid, shard: int) -> ShardFile:
         key = (array, shard)
+        file = self._open.get(key)
+        if file is not None:
+            return file
+        name = self._layout.shard_files(shard)[array == "token_ids"]
         with self._lock:
-            file = self._open.get(key)
-            if file is None:
-                name = self._layout.shard_files(shard)[array == "token_ids"]
-                file = ShardFile(
-                    self.path / name, grid, self._owner, shard, self._bitmap(key, grid)
-                )
-                self._open[key] = file
-                if len(self._open) > _OPEN_SHARDS:
-                    self._open.popitem(last=False)
-            self._open.move_to_end(key)
+            file = ShardFile(self.path / name, grid, self._owner, shard, self._bitmap(key, grid))
+            self._open[key] = file
+            if len(self._open) > _OPEN_SHARDS:
+                del self._open[next(iter(self._open))]
         return file
 
     def _bitmap(self, key: tuple[str, int], grid: Grid) -> Verified | None:
         if self._always:
             return None
         # Kept when the file is closed, so that a chunk is checked once per process.
-        fresh = np.zeros((grid.used_chunks(key[1]), grid.columns), np.bool_)
+        fresh = [bytearray(grid.used_chunks(key[1])) for _ in range(grid.columns)]
         return self._verified.setdefault(key, fresh)
 
     def _open_complete(self) -> None:

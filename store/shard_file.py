@@ -3,15 +3,11 @@
 import os
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from .shards import (
     CRC_BYTES,
     HEADER_BYTES,
     Bytes2D,
     Grid,
-    ShardIndex,
     decode_chunk,
     decode_index,
     header,
@@ -19,7 +15,7 @@ from .shards import (
 
 _MAX_VECTORS = 512  # the kernel takes 1,024 per call; two for every chunk
 
-Verified = npt.NDArray[np.bool_]
+Verified = list[bytearray]
 
 
 class ShardFile:
@@ -35,7 +31,8 @@ class ShardFile:
             grid: geometry of its array.
             owner: SHA-256 in hex of the manifest it must belong to.
             shard: its number.
-            verified: [chunks, columns] chunks that this process has checked before; kept up.
+            verified: per column a byte per chunk, not zero for those that this process has
+                checked before; kept up.
                 None checks every chunk on every read.
 
         Raises:
@@ -50,7 +47,11 @@ class ShardFile:
         if size < HEADER_BYTES + grid.index_bytes:
             raise ValueError(f"the file is cut off at {size} bytes")
         data = self._read(size - grid.index_bytes, grid.index_bytes)
-        self._index: ShardIndex = decode_index(grid, shard, data, size)
+        index = decode_index(grid, shard, data, size)
+        # Plain lists: a document takes a handful of look-ups, which numpy makes slow.
+        self._offsets: list[list[int]] = index.offsets.T.tolist()
+        self._lengths: list[list[int]] = index.lengths.T.tolist()
+        self._scratch = memoryview(bytearray(CRC_BYTES))
         if self._read(0, HEADER_BYTES) != header(owner, shard):
             raise ValueError("the header is of another shard or another store")
 
@@ -59,7 +60,7 @@ class ShardFile:
             os.close(self._descriptor)
 
     def read_rows(self, column: int, first: int, out: Bytes2D) -> None:
-        """Fill `out` [rows, row_bytes] with the rows of a column from `first` on.
+        """Fill `out` [rows, row_bytes], contiguous, with rows of a column from `first` on.
 
         Raises:
             OSError: the disk fails.
@@ -67,8 +68,9 @@ class ShardFile:
         """
         low = first // self._grid.chunk_tokens
         high = -(-(first + len(out)) // self._grid.chunk_tokens)
-        known = self._verified is not None and self._verified[low:high, column].all()
-        if known and self._grid.codec.plain:
+        if self._verified is None or self._verified[column].find(0, low, high) >= 0:
+            self._read_chunks(column, low, high, first, out)
+        elif self._grid.codec.plain:
             self._read_straight(column, first, out)
         else:
             self._read_chunks(column, low, high, first, out)
@@ -76,35 +78,32 @@ class ShardFile:
     def _read_chunks(self, column: int, low: int, high: int, first: int, out: Bytes2D) -> None:
         size = self._grid.chunk_tokens
         for chunk in range(low, high):
-            offset = int(self._index.offsets[chunk, column])
-            data = self._read(offset, int(self._index.lengths[chunk, column]))
+            data = self._read(self._offsets[column][chunk], self._lengths[column][chunk])
             rows = decode_chunk(self._grid, data)
             begin, stop = max(first, chunk * size), min(first + len(out), (chunk + 1) * size)
             out[begin - first : stop - first] = rows[begin - chunk * size : stop - chunk * size]
         if self._verified is not None:
-            self._verified[low:high, column] = True
+            self._verified[column][low:high] = b"\1" * (high - low)
 
     def _read_straight(self, column: int, first: int, out: Bytes2D) -> None:
         """Read checked, uncompressed rows right into `out`, dropping the checksums between."""
-        size, width = self._grid.chunk_tokens, self._grid.row_bytes
-        scratch = bytearray(CRC_BYTES)
-        target, done = out.reshape(-1).data, 0
-        while done < len(out):
-            chunk, within = divmod(first + done, size)
-            offset = int(self._index.offsets[chunk, column]) + within * width
-            vectors: list[memoryview | bytearray] = []
-            wanted = 0
-            while done < len(out) and len(vectors) < _MAX_VECTORS:
-                rows = min(size - within, len(out) - done)
-                vectors += [target[done * width : (done + rows) * width], scratch]
-                wanted += rows * width + CRC_BYTES
-                done, within = done + rows, 0
+        width = self._grid.row_bytes
+        step = self._grid.chunk_tokens * width
+        target = out.reshape(-1).data
+        done, total = 0, len(target)
+        while done < total:
+            chunk, within = divmod(first * width + done, step)
+            offset = self._offsets[column][chunk] + within
+            end = min(done + step - within, total)
+            vectors, wanted = [target[done:end]], end - done
+            while end < total and len(vectors) < _MAX_VECTORS:
+                begin, end = end, min(end + step, total)
+                vectors += [self._scratch, target[begin:end]]
+                wanted += CRC_BYTES + end - begin
             self._read_vectors(vectors, offset, wanted)
+            done = end
 
-    def _read_vectors(
-        self, vectors: list[memoryview | bytearray], offset: int, wanted: int
-    ) -> None:
-        # The bytes behind the last row are a checksum or more rows, so `wanted` always exists.
+    def _read_vectors(self, vectors: list[memoryview], offset: int, wanted: int) -> None:
         got = os.preadv(self._descriptor, vectors, offset)
         if got != wanted:
             raise ValueError(f"{wanted - got} bytes are missing at byte {offset + got}")

@@ -27,7 +27,7 @@ from .layout import (
 from .ledger import FileRecord, ShardRecord
 from .schema import Manifest
 from .seal import Seal
-from .shards import decode_shard
+from .shards import Grid, decode_shard, shard_sha256
 from .statistics import Doubles
 from .tables import DocumentTable
 
@@ -129,8 +129,8 @@ class _Check:
         if len(self.problems) > before:
             raise StoreError(f"{self.store}: shards not checked, since what describes them is bad")
 
-    def read(self, file: FileRecord) -> bytes | None:
-        """The bytes of a file if its fingerprint is right."""
+    def read(self, file: FileRecord, hashed: bool = True) -> bytes | None:
+        """The bytes of a file if its size and, unless `hashed` is False, its hash are right."""
         try:
             data = (self.store / file.path).read_bytes()
         except OSError as error:
@@ -141,7 +141,7 @@ class _Check:
         if len(data) != file.bytes:
             self.problem(file.path, f"has {len(data)} bytes instead of {file.bytes}")
             return None
-        if hashlib.sha256(data).hexdigest() != file.sha256:
+        if hashed and hashlib.sha256(data).hexdigest() != file.sha256:
             self.problem(file.path, "its SHA-256 is not the recorded one")
             return None
         return data
@@ -192,21 +192,36 @@ class _Check:
         ):
             self.problem(names[0], f"the ledger's record of shard {record.shard} does not fit")
             return
-        data = [found for file in record.files if (found := self.read(file)) is not None]
-        if len(data) < len(names):
+        states = self._chunks(layout.states, layout, record.shard, record.files[0])
+        tokens = self._chunks(layout.token_ids, layout, record.shard, record.files[1])
+        data = self.read(record.files[2])
+        if states is None or tokens is None or data is None:
             return
-        owner = owner_sha256(layout.manifest)
+        rows = len(layout.statistics_rows)
         try:
-            states = decode_shard(layout.states, owner, record.shard, data[0])
-            tokens = decode_shard(layout.token_ids, owner, record.shard, data[1])
-            rows = len(layout.statistics_rows)
-            sums = statistics.decode(data[2], len(layout.manifest.layers), rows, layout.hidden)
+            sums = statistics.decode(data, len(layout.manifest.layers), rows, layout.hidden)
         except ValueError as error:
-            self.problem(names[0], f"shard {record.shard}: {error}")
+            self.problem(names[2], f"shard {record.shard}: {error}")
             return
         ids[:] = tokens.view("<u4")[0, :length, 0]
         partials.append(sums)
         self._values(layout, record.shard, states, length, sums)
+
+    def _chunks(
+        self, grid: Grid, layout: Layout, shard: int, file: FileRecord
+    ) -> StoredRows | None:
+        """Everything in a shard file, if it is what was written."""
+        data = self.read(file, hashed=False)
+        if data is None:
+            return None
+        try:
+            rows = decode_shard(grid, owner_sha256(layout.manifest), shard, data)
+            if shard_sha256(grid, shard, data) != file.sha256:
+                raise ValueError("its fingerprint is not the recorded one")
+        except ValueError as error:
+            self.problem(file.path, f"shard {shard}: {error}")
+            return None
+        return rows
 
     def _values(
         self, layout: Layout, shard: int, states: StoredRows, length: int, sums: Doubles

@@ -1,7 +1,9 @@
 """Writing a store: whole shards, each durable before the ledger says so."""
 
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,14 +30,25 @@ from .placement import Piece, part_of, place, tokens_between
 from .schema import DocumentEntry, Integers, Manifest
 from .shards import decode_shard
 
+_AT_ONCE = 2  # while one shard waits for the disk, another one is encoded
+
+
+@dataclass(frozen=True, slots=True)
+class _Commit:
+    """A shard on its way to the disk."""
+
+    shard: int
+    task: Future[None]
+    buffer: Bits
+
 
 class StoreWriter:
     """Writes the states of documents, in order, into a store that can be killed and resumed.
 
     Use it as a context manager: entering locks the folder and writes what is known beforehand,
-    leaving commits what is left and seals the store once every shard is there. One shard is
+    leaving commits what is left and seals the store once every shard is there. Two shards are
     encoded and written in the background while the next one fills; a slow disk holds `write` up,
-    so memory stays at two shards.
+    so memory stays at three shards.
     """
 
     def __init__(
@@ -79,8 +92,8 @@ class StoreWriter:
         self._todo: tuple[int, ...] = ()
         self._next = 0
         self._filling = -1
-        self._commit: tuple[int, Future[None]] | None = None
-        self._buffers: list[Bits] = []
+        self._commits: deque[_Commit] = deque()
+        self._buffer: Bits = np.empty(0, self._layout.dtype.numpy)
         check_same(self.path, manifest, extend)
         self._load()
 
@@ -94,11 +107,11 @@ class StoreWriter:
                     remove_partials(self.path)
                 self._load()
                 self._prepare()
-                self._buffers = self._allocate()
+                self._buffer = self._allocate()
             except BaseException:
                 self._lock.release()
                 raise
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-commit")
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="store-commit")
         return self
 
     def __exit__(
@@ -108,9 +121,10 @@ class StoreWriter:
         trace: TracebackType | None,
     ) -> None:
         try:
-            self._thread.shutdown(wait=True)
+            self._pool.shutdown(wait=True)
             if kind is None:
-                self._settle()
+                while self._commits:
+                    self._settle()
                 with gate(self.path):
                     self._load()
                     if self.complete:
@@ -178,12 +192,12 @@ class StoreWriter:
         if piece.shard != self._filling:
             self._begin(piece.shard)
         source = bits[piece.source : piece.source + piece.tokens]
-        self._buffers[0][:, piece.target : end] = source.transpose(1, 0, 2)
+        self._buffer[:, piece.target : end] = source.transpose(1, 0, 2)
         if end == self._layout.states.shard_length(piece.shard):
-            self._settle()
-            task = self._thread.submit(self._commit_shard, piece.shard, self._buffers[0])
-            self._commit = (piece.shard, task)
-            self._buffers.reverse()
+            task = self._pool.submit(self._commit_shard, piece.shard, self._buffer)
+            self._commits.append(_Commit(piece.shard, task, self._buffer))
+            full = len(self._commits) > _AT_ONCE
+            self._buffer = self._settle() if full else self._allocate()
 
     def _begin(self, shard: int) -> None:
         """Start filling a shard, with what it already holds if the store is being extended."""
@@ -197,14 +211,18 @@ class StoreWriter:
                 columns = decode_shard(before.states, owner, shard, file.read_bytes())
             except (OSError, ValueError) as error:
                 raise ledger.damaged(self.path, f"shard {shard}", str(error)) from error
-            self._buffers[0][:, :known] = columns.view(self._layout.dtype.numpy)[:, :known]
+            self._buffer[:, :known] = columns.view(self._layout.dtype.numpy)[:, :known]
 
-    def _settle(self) -> None:
-        """Wait for the shard in the background; its error, if any, surfaces here."""
-        if self._commit is not None:
-            (shard, task), self._commit = self._commit, None
-            task.result()
-            self._committed[shard] = self._layout.states.shard_length(shard)
+    def _settle(self) -> Bits:
+        """Wait for the oldest shard in the background, whose error surfaces here.
+
+        Returns:
+            its buffer, free again.
+        """
+        commit = self._commits.popleft()
+        commit.task.result()
+        self._committed[commit.shard] = self._layout.states.shard_length(commit.shard)
+        return commit.buffer
 
     def _commit_shard(self, shard: int, buffer: Bits) -> None:
         start = shard * self.manifest.shard_tokens
@@ -246,11 +264,11 @@ class StoreWriter:
         self._todo = self.pending()
         self._next = 0
 
-    def _allocate(self) -> list[Bits]:
+    def _allocate(self) -> Bits:
         grid = self._layout.states
         rows = min(grid.shard_tokens, -(-grid.tokens // grid.chunk_tokens) * grid.chunk_tokens)
         shape = (grid.columns, rows, self._layout.hidden)
-        return [np.empty(shape, self._layout.dtype.numpy) for _ in range(2)]
+        return np.empty(shape, self._layout.dtype.numpy)
 
     def _check_files(self, record: ShardRecord) -> None:
         for file in record.files:

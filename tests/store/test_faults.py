@@ -261,7 +261,5 @@ def test_a_disk_that_takes_a_few_bytes_at_a_time_gets_them_all(tmp_path, monkeyp
 
     monkeypatch.setattr(os, "writev", stingy)
     parts = [bytes([i]) * i for i in range(100)] + [b""]
-    written = atomic.write_parts(tmp_path / "a", parts)
+    assert atomic.write_parts(tmp_path / "a", parts) == sum(range(100))
     assert (tmp_path / "a").read_bytes() == b"".join(parts)
-    assert written.bytes == sum(range(100))
-    assert written.sha256 == atomic.file_sha256(tmp_path / "a")

@@ -1,5 +1,6 @@
 """verify finds what is wrong, and only that."""
 
+import hashlib
 import random
 import shutil
 from pathlib import Path
@@ -116,10 +117,12 @@ def test_a_whole_store_put_together_again_with_a_bad_value_is_found(store):
     layout = Layout(manifest, sum(samples.LENGTHS))
     bits = np.full((3, 64, samples.HIDDEN), layout.dtype.sentinel, "<u2")
     columns = [column.view(np.uint8) for column in bits]
-    parts = encode_shard(layout.states, owner_sha256(manifest), 0, columns)
-    (store / "states" / "c.0.0.0").write_bytes(b"".join(parts))
+    digest = hashlib.sha256()
+    data = b"".join(encode_shard(layout.states, owner_sha256(manifest), 0, columns, digest))
+    (store / "states" / "c.0.0.0").write_bytes(data)
     records = ledger.read_table(store)
-    files = (ledger.fingerprint(store, "states/c.0.0.0"), *records[0].files[1:])
+    made = ledger.FileRecord(path="states/c.0.0.0", bytes=len(data), sha256=digest.hexdigest())
+    files = (made, *records[0].files[1:])
     records[0] = records[0].model_copy(update={"files": files})
     ledger.write_table(store, list(records.values()))
     from latentcomp.store import seal
