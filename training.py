@@ -3,7 +3,7 @@
 The stages do not know each other; this module knows them, as `cli.py` does.
 """
 
-import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,11 +12,11 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from .errors import CheckpointError, PhaseError, StoreError
-from .evaluate.order import missing
+from .errors import CheckpointError, StoreError
+from .evaluate.order import read_verdicts, require
 from .extract.corpus.presets import preset
 from .extract.layers import parse_layers, resolve_layers
-from .extract.live import LiveCorpus
+from .extract.live import LiveCorpus, describe_document
 from .extract.teachers.transformers_teacher import TransformersTeacher
 from .models import CausalLM, TextSide, load_causal_lm
 from .store import atomic, provenance
@@ -42,6 +42,8 @@ LIVE_LENGTHS: Final = (448, 640)
 """Padded lengths of lab documents: each is compiled once."""
 LIVE_QUESTIONS: Final = 2
 LIVE_WORKERS: Final = 15
+LIVE_SEED: Final = 10_000
+"""Far from the seeds that people give, so that live documents are not those of a store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,8 @@ class TrainRequest:
     start: str = "auto"
     """`fresh`, `shipped`, `auto` (shipped where it fits) or the path of a checkpoint."""
     device: str = "auto"
-    skip_order: str | None = None
-    """Why the binding order is left; recorded in everything that follows."""
+    skip_order: bool = False
+    """Whether the binding order may be left; recorded in everything that follows."""
     live: bool = False
     """Whether documents are made and read on the fly instead of from the store."""
     restart: bool = False
@@ -78,14 +80,14 @@ def train_phase(request: TrainRequest, on_step: Progress = lambda figures: None)
     """
     spec = phase(request.phase).model_copy(update=dict(request.overrides))
     check_available(spec)
-    skipped = check_order(request.run, spec, request.skip_order)
+    skipped = require(spec.number, read_verdicts(request.run), skip=request.skip_order)
     accelerator = Accelerator(
         cpu=request.device == "cpu",
         mixed_precision="bf16" if _cuda(request.device) else "no",
     )
     folder = request.run / "phases" / str(spec.number)
     if request.restart and accelerator.is_main_process:
-        _forget(folder)
+        shutil.rmtree(folder, ignore_errors=True)
     accelerator.wait_for_everyone()
     run = _assemble(request, spec, accelerator, folder, skipped)
     if accelerator.is_main_process:
@@ -94,42 +96,8 @@ def train_phase(request: TrainRequest, on_step: Progress = lambda figures: None)
     return folder
 
 
-def check_order(run: Path, spec: PhaseSpec, skip: str | None) -> tuple[int, ...]:
-    """Phases that are skipped by flag; none where the order is kept.
-
-    Raises:
-        PhaseError: an earlier phase has no verdict, and no reason to skip it is given.
-    """
-    needed = missing(spec.number, verdicts(run))
-    if not needed:
-        return ()
-    if skip is None:
-        first = needed[0]
-        wants = f"a verdict ({first.status})" if first.status else "a verdict"
-        raise PhaseError(
-            f"phase {spec.number} ({spec.title}) needs {wants} on phase {first.phase} first: run "
-            f"`latentcomp train --phase {first.phase}` and `latentcomp evaluate --phase "
-            f"{first.phase}`, or give --skip-order REASON, which every artifact will record"
-        )
-    return tuple(sorted({prerequisite.phase for prerequisite in needed}))
-
-
-def verdicts(run: Path) -> dict[int, Any]:
-    """Status of every phase that has a verdict in this run folder."""
-    found = {}
-    for file in sorted((run / "phases").glob("*/verdict.json")):
-        found[int(file.parent.name)] = json.loads(file.read_text())["status"]
-    return found
-
-
 def _cuda(device: str) -> bool:
     return device != "cpu" and torch.cuda.is_available()
-
-
-def _forget(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _assemble(
@@ -160,7 +128,6 @@ def _assemble(
         "data": dict(batches.describe()),
         "start": start,
         "skipped": list(skipped),
-        "skip_reason": request.skip_order if skipped else None,
     }
     return Run(spec, request.plan, model, reasoner, batches, folder, accelerator, record)
 
@@ -237,13 +204,14 @@ class _LiveExamples:
     """Documents without states for the worker processes, which pickle it."""
 
     corpus: LiveCorpus
+    text_side: TextSide
 
     def __call__(self, first: int, count: int) -> list[Example]:
         documents = (self.corpus.document(index) for index in range(first, first + count))
         return [
             Example(
-                self.corpus.features(document),
-                encode_questions(self.corpus.text_side, document.questions),
+                describe_document(self.text_side, document),
+                encode_questions(self.text_side, document.questions),
             )
             for document in documents
         ]
@@ -257,11 +225,13 @@ def _live(
     folder: Path,
 ) -> Batches:
     text_side = TextSide(lm.tokenizer, lm.identity, lm.prompt, lm.context_tokens)
-    corpus = LiveCorpus(text_side, preset("lab"), "train", 10_000 + request.plan.seed, LIVE_QUESTIONS)
+    seed = LIVE_SEED + request.plan.seed
+    corpus = LiveCorpus(preset("lab"), "train", seed, LIVE_QUESTIONS)
     teacher = TransformersTeacher(lm)
 
     def read_states(token_ids_BT: Tensor) -> Tensor:
-        return teacher.read_padded(token_ids_BT, layers).to(torch.bfloat16)
+        with accelerator.autocast():
+            return teacher.read_padded(token_ids_BT.to(lm.device), layers).to(torch.bfloat16)
 
     root = folder / "checkpoint"
     first = checkpoint.open_checkpoint(root).state.step if checkpoint.exists(root) else 0
@@ -274,7 +244,7 @@ def _live(
         world=accelerator.num_processes,
         workers=LIVE_WORKERS if accelerator.device.type == "cuda" else 0,
     )
-    return LiveBatches(_LiveExamples(corpus), read_states, settings, first)
+    return LiveBatches(_LiveExamples(corpus, text_side), read_states, settings, first)
 
 
 def _write_record(run: Run, request: TrainRequest) -> None:

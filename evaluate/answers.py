@@ -7,6 +7,7 @@ latents. Each question is asked alone: the cache of the prefix is copied for it.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -19,10 +20,27 @@ MOST_TOKENS: Final = 16
 """Longest answer, in tokens."""
 
 
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """What stands before the question: a document, a summary, latents, or nothing."""
+
+    x_PD: Tensor
+    """Input embeddings."""
+    position_P: Tensor
+    """int64, rotary position of each."""
+    after: int
+    """Position of the first token of a question."""
+
+    @classmethod
+    def counted(cls, x_PD: Tensor) -> "Prefix":
+        """Positions 0, 1, 2, ..., as text has them."""
+        return cls(x_PD, torch.arange(len(x_PD), device=x_PD.device), len(x_PD))
+
+
 @torch.inference_mode()
 def greedy_answers(
     lm: CausalLM,
-    prefixes: Sequence[Tensor],
+    prefixes: Sequence[Prefix],
     questions: Sequence[Sequence[str]],
     *,
     most_tokens: int = MOST_TOKENS,
@@ -32,7 +50,7 @@ def greedy_answers(
 
     Args:
         lm: the frozen reasoner.
-        prefixes: one tensor [P, D] of input embeddings for each document; P may differ.
+        prefixes: one for each document; their lengths may differ.
         questions: the questions about each document, as plain text.
         most_tokens: longest answer, in tokens; a longer one is cut.
         documents_at_once: documents read in one batch.
@@ -49,7 +67,9 @@ def greedy_answers(
 
 
 @torch.inference_mode()
-def greedy_text(lm: CausalLM, prefixes: Sequence[Tensor], prompt: str, most_tokens: int) -> list[str]:
+def greedy_text(
+    lm: CausalLM, prefixes: Sequence[Prefix], prompt: str, most_tokens: int
+) -> list[str]:
     """What the model writes after each prefix and the same prompt, such as a summary."""
     ids = lm.encode(prompt)
     texts: list[str] = []
@@ -60,15 +80,16 @@ def greedy_text(lm: CausalLM, prefixes: Sequence[Tensor], prompt: str, most_toke
 
 
 def _answer_batch(
-    lm: CausalLM, prefixes: Sequence[Tensor], prompts: list[list[list[int]]], most_tokens: int
+    lm: CausalLM, prefixes: Sequence[Prefix], prompts: list[list[list[int]]], most_tokens: int
 ) -> list[list[str]]:
     cache, mask = _read(lm, prefixes)
+    after = torch.tensor([[prefix.after] for prefix in prefixes], device=lm.device)
     owners = [owner for owner, rows in enumerate(prompts) for _ in rows]
     if not owners:
         return [[] for _ in prompts]
     cache.batch_select_indices(torch.tensor(owners, device=lm.device))
     flat = [row for rows in prompts for row in rows]
-    texts = _decode(lm, cache, mask[owners], flat, most_tokens)
+    texts = _decode(lm, cache, mask[owners], after[owners], flat, most_tokens)
     return [list(_take(texts, len(rows))) for rows in prompts]
 
 
@@ -76,19 +97,23 @@ def _take(texts: Iterator[str], count: int) -> Iterator[str]:
     return (next(texts) for _ in range(count))
 
 
-def _read(lm: CausalLM, prefixes: Sequence[Tensor]) -> tuple[DynamicCache, Tensor]:
+def _read(lm: CausalLM, prefixes: Sequence[Prefix]) -> tuple[DynamicCache, Tensor]:
     """Cache of the left-padded prefixes, and which of its positions are real [B, P]."""
-    longest = max(len(prefix) for prefix in prefixes)
-    embeds = torch.zeros(len(prefixes), longest, prefixes[0].shape[1], device=lm.device)
+    longest = max(len(prefix.x_PD) for prefix in prefixes)
+    width = prefixes[0].x_PD.shape[1]
+    embeds = torch.zeros(len(prefixes), longest, width, device=lm.device)
     mask = torch.zeros(len(prefixes), longest, dtype=torch.int64, device=lm.device)
+    position = torch.zeros_like(mask)
     for row, prefix in enumerate(prefixes):
-        embeds[row, longest - len(prefix) :] = prefix.to(embeds)
-        mask[row, longest - len(prefix) :] = 1
+        start = longest - len(prefix.x_PD)
+        embeds[row, start:] = prefix.x_PD.to(embeds)
+        mask[row, start:] = 1
+        position[row, start:] = prefix.position_P
     cache = DynamicCache(config=lm.model.config)
     lm.model.base_model(
         inputs_embeds=embeds.to(lm.model.dtype),
         attention_mask=mask,
-        position_ids=(mask.cumsum(1) - 1).clamp(min=0),
+        position_ids=position,
         past_key_values=cache,
         use_cache=True,
     )
@@ -96,7 +121,12 @@ def _read(lm: CausalLM, prefixes: Sequence[Tensor]) -> tuple[DynamicCache, Tenso
 
 
 def _decode(
-    lm: CausalLM, cache: DynamicCache, mask: Tensor, prompts: list[list[int]], most_tokens: int
+    lm: CausalLM,
+    cache: DynamicCache,
+    mask: Tensor,
+    after: Tensor,
+    prompts: list[list[int]],
+    most_tokens: int,
 ) -> Iterator[str]:
     """Feed the left-padded prompts [N, Q], then the likeliest token again and again."""
     longest = max(len(prompt) for prompt in prompts)
@@ -105,7 +135,7 @@ def _decode(
     for row, prompt in enumerate(prompts):
         ids[row, longest - len(prompt) :] = torch.tensor(prompt, device=lm.device)
         asked[row, longest - len(prompt) :] = 1
-    position = mask.sum(1, keepdim=True) + (asked.cumsum(1) - 1).clamp(min=0)
+    position = after + (asked.cumsum(1) - 1).clamp(min=0)
     mask = torch.cat([mask, asked], 1)
     written: list[Tensor] = []
     open_rows = torch.ones(len(prompts), dtype=torch.bool, device=lm.device)

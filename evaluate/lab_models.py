@@ -3,8 +3,9 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,8 @@ from ..extract.corpus import generate
 from ..models import CausalLM, load_causal_lm
 from ..store import atomic, provenance
 from ..store.records import Document
-from .scores import ScoredAnswer
+from .answers import Prefix
+from .scores import Arm, ScoredAnswer
 from .teacher import ask, ceiling, floor
 
 HELD_OUT_SEED: Final = 1000
@@ -86,14 +88,28 @@ def _record(folder: Path, documents: Sequence[Document]) -> dict[str, Any]:
 
 
 def measure(
-    lm: CausalLM, documents: Sequence[Document], *, documents_at_once: int = 8
+    lm: CausalLM,
+    documents: Sequence[Document],
+    *,
+    documents_at_once: int = 8,
+    progress: Callable[[str, int], None] = lambda arm, documents: None,
 ) -> list[ScoredAnswer]:
-    """Answers with the whole document and without it."""
-    with_it = ask(
-        lm, documents, ceiling(lm, documents), "ceiling", documents_at_once=documents_at_once
-    )
-    without = ask(lm, documents, floor(lm, documents), "floor", documents_at_once=documents_at_once)
-    return with_it + without
+    """Answers with the whole document (ceiling) and without it (floor)."""
+    rows: list[ScoredAnswer] = []
+    arms: dict[Arm, list[Prefix]] = {
+        "ceiling": ceiling(lm, documents),
+        "floor": floor(lm, documents),
+    }
+    for arm, prefixes in arms.items():
+        rows += ask(
+            lm,
+            documents,
+            prefixes,
+            arm,
+            documents_at_once=documents_at_once,
+            progress=partial(progress, arm),
+        )
+    return rows
 
 
 def figures(rows: Sequence[ScoredAnswer]) -> dict[str, Any]:
@@ -104,9 +120,7 @@ def figures(rows: Sequence[ScoredAnswer]) -> dict[str, Any]:
             "accuracy": _accuracy([row for row in rows if row.arm == arm]),
             "questions": sum(row.arm == arm for row in rows),
             "by_family": {
-                family: _accuracy(
-                    [row for row in rows if row.arm == arm and row.family == family]
-                )
+                family: _accuracy([row for row in rows if row.arm == arm and row.family == family])
                 for family in families
             },
         }

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..models import CausalLM
 from ..store.records import Document
-from .answers import greedy_answers
+from .answers import Prefix, greedy_answers
 from .scores import Arm, ScoredAnswer, score_answer
 
 
@@ -28,7 +28,7 @@ def embed_tokens(lm: CausalLM, token_ids: Sequence[int]) -> Tensor:
 def ask(
     lm: CausalLM,
     documents: Sequence[Document],
-    prefixes: Sequence[Tensor],
+    prefixes: Sequence[Prefix],
     arm: Arm,
     *,
     documents_at_once: int = 8,
@@ -39,7 +39,7 @@ def ask(
     Args:
         lm: the frozen reasoner.
         documents: what the questions are about.
-        prefixes: input embeddings [positions, width], one for each document.
+        prefixes: what stands in place of each document.
         arm: what the prefixes are, as it will stand in the tables.
         documents_at_once: documents of one batch.
         progress: told after every batch how many documents were done in it.
@@ -63,11 +63,11 @@ def ask(
     return rows
 
 
-def ceiling(lm: CausalLM, documents: Sequence[Document]) -> list[Tensor]:
+def ceiling(lm: CausalLM, documents: Sequence[Document]) -> list[Prefix]:
     """Prefixes that hold the whole document."""
-    return [embed_text(lm, document.text) for document in documents]
+    return [Prefix.counted(embed_text(lm, document.text)) for document in documents]
 
 
-def floor(lm: CausalLM, documents: Sequence[Document]) -> list[Tensor]:
+def floor(lm: CausalLM, documents: Sequence[Document]) -> list[Prefix]:
     """Prefixes that hold nothing of the document: the head of the prompt alone."""
-    return [embed_text(lm, "") for _ in documents]
+    return [Prefix.counted(embed_text(lm, "")) for _ in documents]

@@ -1,8 +1,10 @@
-"""Fresh chronicles with their tokens, made on demand: the front half of an extraction."""
+"""Documents as training and evaluation take them, without a store between."""
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from ..models import TextSide
 from ..store.reader import DocumentFeatures
@@ -17,7 +19,6 @@ from .tokens import tokenize_document
 class LiveCorpus:
     """Documents of an endless corpus, by index."""
 
-    text_side: TextSide
     size: Preset
     split: Split
     seed: int
@@ -26,28 +27,43 @@ class LiveCorpus:
 
     def document(self, index: int) -> Document:
         """Document number `index`."""
+        most = self.questions_per_family
         return chronicle(
-            self.size,
-            self.split,
-            self.seed,
-            index,
-            questions_per_family=self.questions_per_family,
+            self.size, self.split, self.seed, index, questions_per_family=most
         ).document
 
-    def features(self, document: Document) -> DocumentFeatures:
-        """All that a store would hold of a document except the states (no layers: [T, 0, 1])."""
-        entry = tokenize_document(self.text_side, document)
-        token_ids = torch.as_tensor(entry.token_ids)
-        chunk_index = torch.as_tensor(entry.chunk_of_token)
-        count = len(document.chunks)
-        days = torch.tensor([-1 if c.day is None else c.day for c in document.chunks])
-        buckets = torch.tensor([BUCKETS.index(bucket_of(i, count)) for i in range(count)])
-        return DocumentFeatures(
-            document_id=document.document_id,
-            states=torch.zeros(len(token_ids), 0, 1),
-            token_ids=token_ids,
-            chunk_index=chunk_index,
-            day=days[chunk_index],
-            bucket=buckets[chunk_index],
-            chunks=count,
-        )
+
+def describe_document(text_side: TextSide, document: Document) -> DocumentFeatures:
+    """All that a store would hold of a document except its states, which have no layers here.
+
+    Raises:
+        CorpusError: the document is empty or longer than the model can read.
+    """
+    entry = tokenize_document(text_side, document)
+    token_ids = torch.from_numpy(np.asarray(entry.token_ids))
+    chunk_index = torch.from_numpy(np.asarray(entry.chunk_of_token))
+    count = len(document.chunks)
+    days = torch.tensor([-1 if day is None else day for day in entry.days])
+    buckets = torch.tensor([BUCKETS.index(bucket_of(i, count)) for i in range(count)])
+    return DocumentFeatures(
+        document_id=document.document_id,
+        states=torch.zeros(len(token_ids), 0, 1),
+        token_ids=token_ids,
+        chunk_index=chunk_index,
+        day=days[chunk_index],
+        bucket=buckets[chunk_index],
+        chunks=count,
+    )
+
+
+def with_states(features: DocumentFeatures, states: Tensor) -> DocumentFeatures:
+    """The same with states [T, L, D], rounded to bfloat16 as the store rounds them."""
+    return DocumentFeatures(
+        document_id=features.document_id,
+        states=states.to(torch.bfloat16),
+        token_ids=features.token_ids,
+        chunk_index=features.chunk_index,
+        day=features.day,
+        bucket=features.bucket,
+        chunks=features.chunks,
+    )

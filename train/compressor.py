@@ -108,9 +108,7 @@ class LayerMix(nn.Module):
         weights = self.shares() * len(self.projections)
         parts = [
             weights[layer] * project(norm(h_BTLD[:, :, layer].float()))
-            for layer, (norm, project) in enumerate(
-                zip(self.norms, self.projections, strict=True)
-            )
+            for layer, (norm, project) in enumerate(zip(self.norms, self.projections, strict=True))
         ]
         return torch.stack(parts).sum(0)
 
@@ -142,7 +140,9 @@ class Block(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.cross_norm, self.self_norm, self.mlp_norm = (nn.RMSNorm(width, eps=_EPS) for _ in range(3))
+        self.cross_norm, self.self_norm, self.mlp_norm = (
+            nn.RMSNorm(width, eps=_EPS) for _ in range(3)
+        )
         self.cross = Attention(width, heads)
         self.mutual = Attention(width, heads)
         self.mlp = GatedMLP(width, 2 * width)
@@ -175,9 +175,7 @@ class Compressor(nn.Module):
         self.token_mlp = GatedMLP(shape.width, shape.width)
         self.token_norm = nn.RMSNorm(shape.width, eps=_EPS)
         self.start = nn.Parameter(torch.randn(shape.width) * 0.02)
-        self.blocks = nn.ModuleList(
-            Block(shape.width, shape.heads) for _ in range(shape.blocks)
-        )
+        self.blocks = nn.ModuleList(Block(shape.width, shape.heads) for _ in range(shape.blocks))
         self.out_norm = nn.RMSNorm(shape.width, eps=_EPS)
         self.out = nn.Linear(shape.width, shape.latent_width, bias=False)
         same = shape.latent_width == shape.teacher_width

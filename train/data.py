@@ -75,7 +75,9 @@ class StoreBatches:
         self._questions = _questions(store, documents, reasoner)
         self._usable = np.flatnonzero([len(asked) > 0 for asked in self._questions])
         if not len(self._usable):
-            raise StoreError(f"{store.path}: no document of this store has a question to learn from")
+            raise StoreError(
+                f"{store.path}: no document of this store has a question to learn from"
+            )
 
     def at(self, step: int) -> Batch:
         """The batch of one step, on the CPU."""

@@ -61,9 +61,7 @@ def distillation(step: Step) -> Tensor:
 
 def _full_reading(step: Step) -> Reading:
     with torch.no_grad():
-        context = step.reasoner.document_context(
-            step.batch.token_ids_BT, step.batch.states.mask_BT
-        )
+        context = step.reasoner.document_context(step.batch.token_ids_BT, step.batch.states.mask_BT)
         return step.reasoner.read(context, step.batch.questions, tuple(step.reading.states))
 
 

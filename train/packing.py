@@ -52,9 +52,7 @@ class PackedQuestions:
         )
 
 
-def encode_questions(
-    lm: TextSide, questions: Sequence[Question]
-) -> tuple[EncodedQuestion, ...]:
+def encode_questions(lm: TextSide, questions: Sequence[Question]) -> tuple[EncodedQuestion, ...]:
     """Tokens of questions, as the reasoner will be asked them; all in one call, for speed."""
     texts = [lm.prompt.ask(question.text) for question in questions]
     texts += [f" {question.answer}" for question in questions]

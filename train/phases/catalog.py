@@ -42,6 +42,9 @@ _PROJECTION = _TIME.model_copy(
         "learns": "how much of the loss is being off the reasoner's manifold",
         "projection": "learned",
         "scale": "free",
+        # About the size of the states in the middle of the lab teacher: at the size of the
+        # embeddings, the reasoner made nothing of them (docs/LOG.md).
+        "scale_multiple": 16.0,
         "spread": True,
     }
 )

@@ -2,7 +2,7 @@
 
 Run under torchrun for several GPUs; every process draws its own documents. The recipe is that
 of a small language model (AdamW, warm-up, flat, linear decay) with the loss on answers weighted
-up, and lessons that grow from short documents to whole ones.
+up.
 """
 
 import argparse
@@ -17,22 +17,18 @@ from typing import Final
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from ....segments import attention_mask
 from ....store import atomic
 from ...corpus.questions import FAMILIES
 from .architecture import LAB_MODELS, LabModel, build
+from .engine import Engine
 from .sequences import HEAD, QUESTION, SUMMARY, Batch, Lesson, LessonBatches
 from .tokenizer import build_tokenizer
 
 RATE: Final = 2e-3
 WARM_UP_STEPS: Final = 300
-FLAT_UNTIL: Final = 0.55
-ALONE_FROM: Final = 0.7
-"""Progress from which questions cannot see each other. Before, plain causal attention, which is
-twice as fast (no mask) and in which the first question already stands where it will in use."""
+FLAT_UNTIL: Final = 0.5
 CHECK_EVERY: Final = 16
 LOG_EVERY: Final = 50
 
@@ -48,19 +44,16 @@ class Pretraining:
     steps: int | None
     tokens_per_step: int
     """Tokens (with padding) of one step of one process."""
-    short_length: int = 320
-    short_steps: int = 700
-    long_length: int = 640
+    length: int = 640
+    """Tokens of a sequence: the document, then as many questions as fit."""
     workers: int = 6
     compile: bool = True
+    capture: bool = True
+    """Whether a GPU replays one captured graph a step."""
 
-    def lessons(self) -> tuple[Lesson, Lesson]:
-        """Short documents first, then whole ones."""
-        short, long = self.short_length, self.long_length
-        return (
-            Lesson((2, 3), short, max(1, self.tokens_per_step // short), self.short_steps),
-            Lesson((3, 9), long, max(1, self.tokens_per_step // long), 2**31),
-        )
+    def lesson(self) -> Lesson:
+        """Documents of all sizes, so that short ones teach what long ones then need."""
+        return Lesson((3, 9), self.length, max(1, self.tokens_per_step // self.length))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,25 +76,22 @@ def pretrain(plan: Pretraining, folder: Path) -> Outcome:
     torch.manual_seed(plan.seed)
     tokenizer = build_tokenizer(plan.seed)
     model = build(plan.shape).to(device)
-    wrapped = _wrap(model, plan, device, world)
-    optimiser = _optimiser(model)
+    engine = Engine(model, RATE, compiled=plan.compile, captured=plan.capture, world=world)
     log = _Log(folder / "log.jsonl" if rank == 0 else None)
     started = time.monotonic()
     progress, step, accuracy = 0.0, 0, dict[str, float]()
-    data = LessonBatches(tokenizer, plan.lessons(), plan.seed, rank, world)
+    data = LessonBatches(tokenizer, plan.lesson(), plan.seed, rank, world)
     batches = _batches(data, plan.workers)
     while progress < 1.0:
-        batch = next(batches).to(device)
-        for group in optimiser.param_groups:
-            group["lr"] = RATE * _schedule(step, progress)
-        loss, right = _step(wrapped, model, batch, optimiser, alone=progress >= ALONE_FROM)
+        batch = next(batches)
+        loss, right = engine.step(batch, RATE * _schedule(step, progress))
         step += 1
         if step % CHECK_EVERY == 0 or plan.steps is not None:
             progress = _progress(plan, step, time.monotonic() - started, device, world)
-        if step % LOG_EVERY == 0:
+        if step % LOG_EVERY == 0 or step == 1:
             if not math.isfinite(float(loss)):
                 raise FloatingPointError(f"the loss is {float(loss)} at step {step}")
-            accuracy = _by_family(batch, right)
+            accuracy = _by_family(batch, right.cpu())
             log(step, progress, float(loss), accuracy, time.monotonic() - started)
     seconds = time.monotonic() - started
     if rank == 0:
@@ -122,26 +112,6 @@ def _join() -> tuple[int, int, torch.device]:
     return rank, world, device
 
 
-def _wrap(model: nn.Module, plan: Pretraining, device: torch.device, world: int) -> nn.Module:
-    body: nn.Module = model.model  # type: ignore[assignment]
-    if plan.compile:
-        for block in body.layers:  # type: ignore[union-attr]
-            # One graph a length: with automatic dynamic shapes the second length is slow.
-            block.compile(dynamic=False)
-    if world == 1:
-        return body
-    ids = [device.index] if device.type == "cuda" else None
-    return nn.parallel.DistributedDataParallel(body, device_ids=ids)
-
-
-def _optimiser(model: nn.Module) -> torch.optim.AdamW:
-    matrices = [weight for weight in model.parameters() if weight.ndim >= 2]
-    vectors = [weight for weight in model.parameters() if weight.ndim < 2]
-    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
-    fused = next(model.parameters()).is_cuda
-    return torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.95), fused=fused)
-
-
 def _batches(data: LessonBatches, workers: int) -> Iterator[Batch]:
     loader = DataLoader(
         data,
@@ -159,45 +129,6 @@ def _schedule(step: int, progress: float) -> float:
     warm = min(1.0, (step + 1) / WARM_UP_STEPS)
     decay = 1.0 if progress < FLAT_UNTIL else (1.0 - progress) / (1.0 - FLAT_UNTIL)
     return warm * max(decay, 0.01)
-
-
-def _step(
-    wrapped: nn.Module,
-    model: nn.Module,
-    batch: Batch,
-    optimiser: torch.optim.Optimizer,
-    *,
-    alone: bool,
-) -> tuple[Tensor, Tensor]:
-    fast = batch.ids.is_cuda
-    with torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=fast):
-        layout = {}
-        if alone:
-            dtype = torch.bfloat16 if fast else torch.float32
-            mask = attention_mask(batch.segment, dtype)
-            layout = {"attention_mask": mask, "position_ids": batch.position}
-        hidden = wrapped(input_ids=batch.ids, use_cache=False, **layout).last_hidden_state
-        logits = hidden @ model.get_input_embeddings().weight.T  # type: ignore[operator]
-    loss, right = _loss(logits, batch)
-    loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimiser.step()
-    optimiser.zero_grad(set_to_none=True)
-    return loss.detach(), right
-
-
-def _loss(logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Weighted mean cross-entropy of the next token, and where the likeliest one was right.
-
-    The first token of a segment is never predicted (weight 0), so the shift by one never
-    crosses from one segment into the next.
-    """
-    target, weight = batch.ids[:, 1:], batch.weight[:, 1:]
-    losses = functional.cross_entropy(
-        logits[:, :-1].float().flatten(0, 1), target.flatten(), reduction="none"
-    )
-    loss = (losses * weight.flatten()).sum() / weight.sum()
-    return loss, logits[:, :-1].argmax(-1) == target
 
 
 def _by_family(batch: Batch, right: Tensor) -> dict[str, float]:
@@ -280,6 +211,7 @@ def main() -> None:
     parser.add_argument("--tokens-per-step", type=int, default=76_800)
     parser.add_argument("--workers", type=int, default=14)
     parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument("--no-capture", action="store_true")
     given = parser.parse_args()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the workers are the parallelism
     if (given.seconds is None) == (given.steps is None):
@@ -292,6 +224,7 @@ def main() -> None:
         tokens_per_step=given.tokens_per_step,
         workers=given.workers,
         compile=not given.no_compile,
+        capture=not given.no_capture,
     )
     outcome = pretrain(plan, given.out)
     if int(os.environ.get("RANK", "0")) == 0:

@@ -8,7 +8,6 @@ right after the document.
 """
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +32,7 @@ NOTES: Final = "Notes: {summary}"
 """How a summary stands where the document stood, when questions are asked about it."""
 
 TEXT_WEIGHT, SUMMARY_WEIGHT, ANSWER_WEIGHT = 0.5, 1.0, 4.0
+MOST_QUESTIONS = 24
 NOTES_SHARE = 0.15
 SUMMARY_SHARE = 0.35
 SUMMARY_RATIOS = (4, 4, 8, 16)
@@ -58,14 +58,18 @@ class Batch:
     family: Tensor
     """int64 [B, T]: id of the question family on answer tokens, else -1."""
 
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All of them, in the order of the fields."""
+        return self.ids, self.segment, self.position, self.weight, self.family
+
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
-        return Batch(
-            *(
-                getattr(self, name).to(device, non_blocking=True)
-                for name in ("ids", "segment", "position", "weight", "family")
-            )
-        )
+        return Batch(*(tensor.to(device, non_blocking=True) for tensor in self.tensors()))
+
+    def copy_from(self, other: "Batch") -> None:
+        """Take over the content of another batch of the same shape, in place."""
+        for mine, theirs in zip(self.tensors(), other.tensors(), strict=True):
+            mine.copy_(theirs, non_blocking=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +81,6 @@ class Lesson:
     """T, in tokens."""
     batch: int
     """B, in sequences of one process."""
-    until: int
-    """Step before which this lesson is taught."""
 
 
 class SequenceWriter:
@@ -89,16 +91,18 @@ class SequenceWriter:
 
     def __call__(self, story: Chronicle, rng: random.Random, length: int) -> dict[str, Ints]:
         """One sequence of `length` tokens: a context, then as many questions as fit."""
-        if rng.random() < NOTES_SHARE:
-            context, asked = self._notes(story, rng)
-        else:
+        whole = rng.random() >= NOTES_SHARE
+        if whole:
             context, asked = story.document.text, list(story.drafts)
+        else:
+            context, asked = self._notes(story, rng)
         head = self._encode([HEAD + context])[0]
         pieces = [(head, [0.0] + [TEXT_WEIGHT] * (len(head) - 1), -1)]
-        if asked == list(story.drafts) and rng.random() < SUMMARY_SHARE:
+        if whole and rng.random() < SUMMARY_SHARE:
             pieces.append(self._summary(story, rng, len(head)))
         asked.sort(key=lambda pair: rng.random() ** (1 / HARD_FAMILIES.get(pair[0], 1.0)))
         asked.reverse()
+        del asked[MOST_QUESTIONS:]
         prompts = self._encode([QUESTION.format(question=draft.text) for _, draft in asked])
         answers = self._encode([f" {draft.answer}" for _, draft in asked])
         for (family, _), prompt, answer in zip(asked, prompts, answers, strict=True):
@@ -178,24 +182,25 @@ class LessonBatches(torch.utils.data.Dataset[Batch]):
     def __init__(
         self,
         tokenizer: PreTrainedTokenizerFast,
-        lessons: Sequence[Lesson],
+        lesson: Lesson,
         seed: int,
         rank: int,
         world: int,
     ) -> None:
         self._write = SequenceWriter(tokenizer)
-        self._lessons, self._seed, self._rank, self._world = lessons, seed, rank, world
+        self._lesson, self._seed, self._rank, self._world = lesson, seed, rank, world
 
     def __len__(self) -> int:
         return 2**31
 
     def __getitem__(self, step: int) -> Batch:
-        lesson = next(lesson for lesson in self._lessons if step < lesson.until)
+        lesson = self._lesson
         start = (step * self._world + self._rank) * lesson.batch
-        rows = [self._row(lesson, index) for index in range(start, start + lesson.batch)]
+        rows = [self._row(index) for index in range(start, start + lesson.batch)]
         return Batch(*(torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0]))
 
-    def _row(self, lesson: Lesson, index: int) -> dict[str, Ints]:
+    def _row(self, index: int) -> dict[str, Ints]:
+        lesson = self._lesson
         rng = random.Random(f"lesson/{self._seed}/{lesson.length}/{index}")
         story = chronicle(
             PRESETS["lab"],

@@ -101,7 +101,8 @@ def _apply(merges: list[Merge], word: str) -> list[str]:
 def _texts(seed: int) -> Iterator[str]:
     for document in generate("lab", "train", DOCUMENTS, seed):
         asked = [f"\nQuestion: {q.text}\nAnswer: {q.answer}" for q in document.questions]
-        yield "".join(["Notes: ", document.text, "\nSummary in 96 tokens: ", document.summary or "", *asked])
+        parts = ["Notes: ", document.text, "\nSummary in 96 tokens: ", document.summary or ""]
+        yield "".join(parts + asked)
 
 
 def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:

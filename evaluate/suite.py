@@ -1,0 +1,141 @@
+"""Every arm of one checkpoint on the same questions: compressed, ceiling, floor and controls.
+
+Shapes: B = documents, K = latents, R = width of the reasoner.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+
+import torch
+from torch import Tensor
+
+from ..extract.live import describe_document, with_states
+from ..extract.teachers.transformers_teacher import TransformersTeacher
+from ..models import CausalLM
+from ..store.records import Document
+from ..train.batches import Batch, Example, collate
+from ..train.loop import compress
+from ..train.model import CompressionModel
+from ..train.reasoner import FrozenReasoner
+from . import controls
+from .answers import Prefix
+from .result import Sizes
+from .scores import Arm, ScoredAnswer
+from .teacher import ask, ceiling, floor
+
+Progress = Callable[[str, int], None]
+"""Told an arm and how many more of its documents are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A checkpoint with the models that it stands between."""
+
+    model: CompressionModel
+    teacher: CausalLM
+    reasoner: CausalLM
+    ratio: float
+    """Tokens per latent."""
+    documents_at_once: int = 8
+
+    @property
+    def device(self) -> torch.device:
+        """Where everything runs."""
+        return self.reasoner.device
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it."""
+
+    rows: list[ScoredAnswer]
+    sizes: Sizes
+
+
+def run_arms(bench: Bench, documents: Sequence[Document], seed: int, progress: Progress) -> Outcome:
+    """Ask every question once an arm.
+
+    Args:
+        bench: what is measured.
+        documents: held out; at least two, because shuffling borrows from another one.
+        seed: of the shuffle and of the random latents.
+        progress: told how far it is.
+    """
+    latents, sizes = _latents(bench, documents, progress)
+    x = [one.x_PD for one in latents]
+    head = len(bench.reasoner.encode(bench.reasoner.prompt.head))
+    bare = [x_PR[head:] for x_PR in x]
+    prefixes: dict[Arm, list[Prefix]] = {
+        "compressed": latents,
+        "shuffled": [latents[other] for other in controls.others(len(latents), seed)],
+        "zero": _replaced(latents, controls.zeros(bare), head),
+        "gaussian": _replaced(latents, controls.gaussian(bare, seed), head),
+        "ceiling": ceiling(bench.reasoner, documents),
+        "floor": floor(bench.reasoner, documents),
+    }
+    rows: list[ScoredAnswer] = []
+    for arm, given in prefixes.items():
+        rows += ask(
+            bench.reasoner,
+            documents,
+            given,
+            arm,
+            documents_at_once=bench.documents_at_once,
+            progress=partial(progress, arm),
+        )
+    return Outcome(rows, sizes)
+
+
+def _replaced(latents: Sequence[Prefix], x: Sequence[Tensor], head: int) -> list[Prefix]:
+    """The same prefixes with other vectors behind the head."""
+    return [
+        Prefix(torch.cat([one.x_PD[:head], x_KR]), one.position_P, one.after)
+        for one, x_KR in zip(latents, x, strict=True)
+    ]
+
+
+@torch.inference_mode()
+def _latents(
+    bench: Bench, documents: Sequence[Document], progress: Progress
+) -> tuple[list[Prefix], Sizes]:
+    """Prefix of every document, in order, and what they amount to."""
+    reasoner = FrozenReasoner(bench.reasoner)
+    model = bench.model.to(bench.device).eval()
+    prefixes: list[Prefix] = []
+    latents = tokens = 0
+    for batch in _batches(bench, documents):
+        compressed = compress(model, batch.to(bench.device).states, bench.ratio)
+        context = reasoner.latent_context(compressed)
+        for x_CR, mask_C, position_C, after in zip(
+            context.x_BCR, context.mask_BC, context.position_BC, context.after_B, strict=True
+        ):
+            prefixes.append(Prefix(x_CR[mask_C], position_C[mask_C], int(after)))
+        latents += int(compressed.mask_BK.sum())
+        tokens += int(batch.tokens_B.sum())
+        progress("states", len(batch.token_ids_BT))
+    spec = bench.model.spec
+    width = spec.teacher.hidden_size
+    sizes = Sizes(
+        tokens=tokens,
+        latents=latents,
+        latent_bytes=latents * spec.latent_width * 2,  # bfloat16
+        state_bytes=tokens * len(spec.layers) * width * 2,
+        text_bytes=sum(len(document.text.encode()) for document in documents),
+    )
+    return prefixes, sizes
+
+
+def _batches(bench: Bench, documents: Sequence[Document]) -> Iterator[Batch]:
+    teacher = TransformersTeacher(bench.teacher)
+    for start in range(0, len(documents), bench.documents_at_once):
+        here = documents[start : start + bench.documents_at_once]
+        features = [describe_document(bench.teacher, document) for document in here]
+        token_ids = [one.token_ids.tolist() for one in features]
+        states = teacher.states(token_ids, bench.model.spec.layers)
+        examples = [
+            Example(with_states(one, state), ())
+            for one, state in zip(features, states, strict=True)
+        ]
+        yield collate(examples, positions=1, rng=Random(0))
