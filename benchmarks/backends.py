@@ -1,5 +1,6 @@
 """Ways to keep [tokens, layers, hidden] bfloat16 bits on a disk, behind one interface."""
 
+import gc
 import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,6 +64,11 @@ class Backend:
 
     def open(self) -> None:
         raise NotImplementedError
+
+    def close(self) -> None:
+        for name in ("store", "array", "files", "dataset"):
+            self.__dict__.pop(name, None)
+        gc.collect()
 
     def read(self, index: int) -> torch.Tensor:
         raise NotImplementedError
