@@ -11,10 +11,13 @@ from collections.abc import Sequence
 
 import typer
 
+from .demo import demo
 from .errors import LatentcompError
+from .evaluate.command import evaluate, lab_models, report
 from .extract.command import corpus, extract
 from .store.command import store_app
 from .terminal import stderr_console
+from .train.command import ablations, train
 
 PROGRAM = "latentcomp"
 USER_ERROR = 2
@@ -29,6 +32,12 @@ app = typer.Typer(
 )
 app.command()(corpus)
 app.command()(extract)
+app.command()(train)
+app.command()(evaluate)
+app.command()(report)
+app.command()(demo)
+app.command()(lab_models)
+app.command()(ablations)
 app.add_typer(store_app, name="store")
 
 

@@ -79,8 +79,8 @@ def train_phase(request: TrainRequest, on_step: Progress = lambda figures: None)
         StoreError, CheckpointError, TeacherError: what it needs is missing or damaged.
     """
     spec = phase(request.phase).model_copy(update=dict(request.overrides))
-    check_available(spec)
     skipped = require(spec.number, read_verdicts(request.run), skip=request.skip_order)
+    check_available(spec)
     accelerator = Accelerator(
         cpu=request.device == "cpu",
         mixed_precision="bf16" if _cuda(request.device) else "no",
@@ -176,7 +176,7 @@ def _stored(
     request: TrainRequest,
     store: FeatureStore,
     lm: CausalLM,
-    layers: list[LayerRecord],
+    layers: tuple[LayerRecord, ...],
     accelerator: Accelerator,
 ) -> Batches:
     corpus = read_corpus(request.run / "corpus")
@@ -220,7 +220,7 @@ class _LiveExamples:
 def _live(
     request: TrainRequest,
     lm: CausalLM,
-    layers: list[LayerRecord],
+    layers: tuple[LayerRecord, ...],
     accelerator: Accelerator,
     folder: Path,
 ) -> Batches:

@@ -49,10 +49,11 @@ class Attention(nn.Module):
         read = functional.scaled_dot_product_attention(
             q_BHQE, k_BHKE, self._split(value), attn_mask=source_mask_BK[:, None, None, :]
         )
-        return self.out(read.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+        read_BQW: Tensor = self.out(read.transpose(1, 2).flatten(2))
+        return read_BQW
 
     def _split(self, x_BSW: Tensor) -> Tensor:
-        return x_BSW.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x_BSW.reshape(*x_BSW.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 class GatedMLP(nn.Module):

@@ -158,7 +158,7 @@ def _load_into(model: nn.Module, file: Path) -> None:
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer, model: nn.Module) -> dict[str, Tensor]:
-    names = {weight: name for name, weight in model.named_parameters()}
+    names: dict[Tensor, str] = {weight: name for name, weight in model.named_parameters()}
     return {
         f"{names[weight]}/{key}": torch.as_tensor(value).contiguous().cpu()
         for weight, state in optimizer.state.items()

@@ -16,6 +16,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from ..errors import CheckpointError
 from . import checkpoint
 from .batches import Batch
 from .clock import clock_of
@@ -180,7 +181,7 @@ def _check_same(state: checkpoint.CheckpointState, run: Run) -> None:
     ours = {"model": run.model.spec.model_dump(mode="json"), **run.record}
     for key in ours:
         if theirs.get(key) != ours[key]:
-            raise checkpoint.CheckpointError(
+            raise CheckpointError(
                 f"{run.folder / 'checkpoint'} belongs to another run: {key} was "
                 f"{_short(theirs.get(key))}, now {_short(ours[key])}; give another --run, "
                 "or --restart to begin again"

@@ -21,6 +21,8 @@ class OutputScale(nn.Module):
     own size, which learned encoders make use of (they emit norms far from the embeddings').
     """
 
+    start: Tensor
+
     def __init__(self, kind: ScaleKind, width: int, embedding_rms: float, multiple: float) -> None:
         super().__init__()
         self.norm = nn.RMSNorm(width, eps=1e-6, elementwise_affine=False)
@@ -41,7 +43,8 @@ class OutputScale(nn.Module):
             log_scale = log_scale + 10.0 * self.log_gain
         if self.own is not None:
             log_scale = log_scale + self.own(normed)
-        return normed * log_scale.exp()  # type: ignore[no-any-return]
+        scaled: Tensor = normed * log_scale.exp()
+        return scaled
 
 
 class Projection(nn.Module):
@@ -72,6 +75,8 @@ class Projection(nn.Module):
 class _FixedRandom(nn.Module):
     """A random matrix that never learns: can the compressor alone hit the input space?"""
 
+    matrix: Tensor
+
     def __init__(self, latent_width: int, reasoner_width: int) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(0)
@@ -79,7 +84,7 @@ class _FixedRandom(nn.Module):
         self.register_buffer("matrix", matrix / latent_width**0.5)
 
     def forward(self, z_BKE: Tensor) -> Tensor:
-        return z_BKE @ self.matrix  # type: ignore[no-any-return]
+        return z_BKE @ self.matrix
 
 
 class _Learned(nn.Module):

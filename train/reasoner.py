@@ -52,7 +52,7 @@ class FrozenReasoner:
         self.lm = lm
         self._body: nn.Module = lm.model.base_model
         self._table: nn.Module = lm.model.get_input_embeddings()
-        self._head: nn.Module = lm.model.get_output_embeddings()
+        self._head: nn.Module = lm.model.get_output_embeddings()  # type: ignore[no-untyped-call]
         lm.model.requires_grad_(False)
         self.head_ids = lm.encode(lm.prompt.head)
         self._padding = self.embedding_rms()
@@ -62,9 +62,14 @@ class FrozenReasoner:
                 block.forward = torch.compile(block.forward, dynamic=False)
 
     @property
+    def _weight(self) -> Tensor:
+        weight: Tensor = self._table.weight  # type: ignore[assignment]
+        return weight
+
+    @property
     def width(self) -> int:
         """R."""
-        return int(self._table.weight.shape[1])  # type: ignore[union-attr, arg-type]
+        return self._weight.shape[1]
 
     @property
     def blocks(self) -> nn.ModuleList:
@@ -78,8 +83,7 @@ class FrozenReasoner:
 
     def embedding_rms(self) -> float:
         """Root mean square of one number of the input embeddings."""
-        weight: Tensor = self._table.weight  # type: ignore[assignment]
-        return float(weight.float().square().mean().sqrt())
+        return float(self._weight.float().square().mean().sqrt())
 
     def embed(self, ids: Tensor) -> Tensor:
         """Token ids [...] to input embeddings [..., R]."""

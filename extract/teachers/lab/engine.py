@@ -74,7 +74,7 @@ class Engine:
     def _capture(self, batch: Batch) -> None:
         """Record forward and backward on this batch's memory, and check that a replay is equal."""
         self._given = batch.to(self._gradients.device)
-        side = torch.cuda.Stream()
+        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for _ in range(WARM_UP):
@@ -109,7 +109,7 @@ class Engine:
             ).last_hidden_state
             logits = hidden @ self._model.get_input_embeddings().weight.T  # type: ignore[operator]
         loss, right = next_token_loss(logits, batch)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach(), right
 
 

@@ -75,7 +75,8 @@ def pretrain(plan: Pretraining, folder: Path) -> Outcome:
     rank, world, device = _join()
     torch.manual_seed(plan.seed)
     tokenizer = build_tokenizer(plan.seed)
-    model = build(plan.shape).to(device)
+    model = build(plan.shape)
+    model.to(device)  # type: ignore[arg-type]
     engine = Engine(model, RATE, compiled=plan.compile, captured=plan.capture, world=world)
     log = _Log(folder / "log.jsonl" if rank == 0 else None)
     started = time.monotonic()

@@ -20,7 +20,7 @@ from transformers import PreTrainedTokenizerFast
 from ....segments import CONTEXT, PADDING
 from ...corpus.chronicle import Chronicle, chronicle
 from ...corpus.presets import PRESETS
-from ...corpus.questions import FAMILIES
+from ...corpus.questions import FAMILIES, Draft
 from ...corpus.summary import NOTE_SEPARATOR
 from .architecture import END_ID
 from .tokenizer import END_TOKEN
@@ -40,7 +40,7 @@ HARD_FAMILIES: Final = {"two_hop": 2.0, "as_of": 2.0, "when": 1.5, "relation": 1
 """How much more often than the others a family is asked; the rest count 1."""
 FAMILY_IDS: Final = {name: number for number, name in enumerate(FAMILIES)}
 
-Ints = npt.NDArray[np.int64]
+Arrays = dict[str, npt.NDArray[np.int64] | npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class SequenceWriter:
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         self._tokenizer = tokenizer
 
-    def __call__(self, story: Chronicle, rng: random.Random, length: int) -> dict[str, Ints]:
+    def __call__(self, story: Chronicle, rng: random.Random, length: int) -> Arrays:
         """One sequence of `length` tokens: a context, then as many questions as fit."""
         whole = rng.random() >= NOTES_SHARE
         if whole:
@@ -111,7 +111,7 @@ class SequenceWriter:
             pieces.append((ids, weights, FAMILY_IDS[family]))
         return _pack(pieces, length)
 
-    def _notes(self, story: Chronicle, rng: random.Random) -> tuple[str, list[tuple[str, object]]]:
+    def _notes(self, story: Chronicle, rng: random.Random) -> tuple[str, list[tuple[str, Draft]]]:
         kept = list(story.notes[: rng.randint(4, len(story.notes))])
         held = {event for event, _ in kept}
         asked = [
@@ -149,7 +149,7 @@ class SequenceWriter:
         return [coded.ids for coded in backend.encode_batch(texts, add_special_tokens=False)]
 
 
-def _pack(pieces: list[tuple[list[int], list[float], int]], length: int) -> dict[str, Ints]:
+def _pack(pieces: list[tuple[list[int], list[float], int]], length: int) -> Arrays:
     ids = np.full(length, END_ID, np.int64)
     segment = np.full(length, PADDING, np.int64)
     position = np.zeros(length, np.int64)
@@ -199,7 +199,7 @@ class LessonBatches(torch.utils.data.Dataset[Batch]):
         rows = [self._row(index) for index in range(start, start + lesson.batch)]
         return Batch(*(torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0]))
 
-    def _row(self, index: int) -> dict[str, Ints]:
+    def _row(self, index: int) -> Arrays:
         lesson = self._lesson
         rng = random.Random(f"lesson/{self._seed}/{lesson.length}/{index}")
         story = chronicle(

@@ -49,7 +49,7 @@ def build_tokenizer(seed: int) -> PreTrainedTokenizerFast:
     tokenizer.add_special_tokens([END_TOKEN])
     tokenizer.pre_tokenizer = split
     tokenizer.decoder = decoders.ByteLevel()
-    fast = PreTrainedTokenizerFast(
+    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         bos_token=END_TOKEN,
         eos_token=END_TOKEN,

@@ -1,0 +1,42 @@
+"""The progress bar of a training run: step, loss, documents a second, time to go."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from .loop import Progress as OnStep
+from .plan import TrainPlan
+
+
+@contextmanager
+def step_progress(console: Console, plan: TrainPlan) -> Iterator[OnStep]:
+    """A bar on the console while the block runs; what it yields is told every step."""
+    columns = (
+        TextColumn("training"),
+        BarColumn(),
+        TextColumn("{task.fields[shown]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    progress = Progress(*columns, console=console)
+    total = plan.steps if plan.steps is not None else plan.seconds
+    task = progress.add_task("training", total=total, shown="loading")
+
+    def on_step(figures: dict[str, float]) -> None:
+        progress.start()  # only now: before, whatever fails fails in one clean line
+        done = figures["step"] if plan.steps is not None else figures["seconds"]
+        shown = f"step {figures['step']:.0f}  loss {figures['loss']:.3f}"
+        progress.update(task, completed=done, shown=shown)
+
+    try:
+        yield on_step
+    finally:
+        progress.stop()
