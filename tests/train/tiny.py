@@ -1,0 +1,184 @@
+"""A world small enough for tests: thin Qwen3 models with the lab tokenizer, short chronicles."""
+
+import functools
+import hashlib
+import json
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from transformers import Qwen3Config, Qwen3ForCausalLM
+
+from latentcomp import __version__
+from latentcomp.extract.corpus.chronicle import Chronicle, chronicle
+from latentcomp.extract.corpus.presets import preset
+from latentcomp.extract.live import describe_document, with_states
+from latentcomp.extract.teachers.lab.sequences import HEAD, QUESTION, SUMMARY
+from latentcomp.extract.teachers.lab.tokenizer import build_tokenizer
+from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
+from latentcomp.extract.tokens import tokenize_document
+from latentcomp.models import CausalLM, PromptTemplate, load_causal_lm
+from latentcomp.store.corpus_files import read_corpus, write_corpus
+from latentcomp.store.reader import FeatureStore
+from latentcomp.store.records import Document
+from latentcomp.store.schema import LayerRecord, Manifest, TeacherIdentity
+from latentcomp.store.writer import StoreWriter
+from latentcomp.train.assemble import model_spec
+from latentcomp.train.batches import Batch, Example, collate
+from latentcomp.train.data import Ahead, StoreBatches
+from latentcomp.train.loop import Run
+from latentcomp.train.model import CompressionModel, ModelSpec
+from latentcomp.train.packing import encode_questions
+from latentcomp.train.phases import PhaseSpec, phase
+from latentcomp.train.plan import TrainPlan
+from latentcomp.train.reasoner import FrozenReasoner
+
+HIDDEN = 16
+PROMPT = {"head": HEAD, "question": QUESTION, "summary": SUMMARY}
+
+
+@functools.cache
+def tokenizer():
+    """The real tokenizer of the lab models; seconds to build, so once a process."""
+    return build_tokenizer(0)
+
+
+def qwen3(blocks: int, seed: int = 0, hidden: int = HIDDEN) -> Qwen3ForCausalLM:
+    """Random weights, spread enough that every token matters to every answer."""
+    torch.manual_seed(seed)
+    config = Qwen3Config(
+        vocab_size=1024,
+        hidden_size=hidden,
+        intermediate_size=2 * hidden,
+        num_hidden_layers=blocks,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=8,
+        max_position_embeddings=2048,
+        initializer_range=0.3,
+        tie_word_embeddings=True,
+        bos_token_id=0,
+        eos_token_id=0,
+        pad_token_id=None,
+    )
+    return Qwen3ForCausalLM(config).eval()
+
+
+def save_model(folder: Path, blocks: int, seed: int = 0) -> Path:
+    """A checkpoint folder as the lab models are saved."""
+    qwen3(blocks, seed).save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
+    (folder / "latentcomp.json").write_text(json.dumps({"prompt": PROMPT}))
+    return folder
+
+
+def lm(blocks: int, seed: int = 0, hidden: int = HIDDEN) -> CausalLM:
+    """The same without a folder."""
+    model = qwen3(blocks, seed, hidden)
+    model.requires_grad_(False)
+    identity = TeacherIdentity(
+        name=f"tiny-{blocks}",
+        revision=None,
+        architecture="Qwen3ForCausalLM",
+        blocks=blocks,
+        hidden_size=hidden,
+        weights_sha256=hashlib.sha256(f"{blocks}/{seed}/{hidden}".encode()).hexdigest(),
+        tokenizer_sha256="0" * 64,
+    )
+    return CausalLM(tokenizer(), identity, PromptTemplate(**PROMPT), 2048, model)
+
+
+def story(index: int, chunks: int = 3, questions: int = 1, split: str = "train") -> Chronicle:
+    """A chronicle of the lab world, shorter than the preset's."""
+    size = preset("lab")
+    return chronicle(size, split, 5, index, chunks=chunks, questions_per_family=questions)  # type: ignore[arg-type]
+
+
+def documents(count: int, chunks: int = 3, split: str = "train") -> tuple[Document, ...]:
+    """Documents of about fifty tokens a chunk."""
+    return tuple(story(index, chunks, split=split).document for index in range(count))
+
+
+def layers(*blocks_completed: int) -> tuple[LayerRecord, ...]:
+    """Stored layers, none of them behind the final norm."""
+    return tuple(LayerRecord(blocks_completed=b, post_norm=False) for b in blocks_completed)
+
+
+def batch_of(model: CausalLM, given, stored=layers(1, 3), positions=200, length=None) -> Batch:
+    """A batch of documents with the states of `model` and their questions."""
+    features = [describe_document(model, document) for document in given]
+    read = TransformersTeacher(model).states([f.token_ids.tolist() for f in features], stored)
+    examples = [
+        Example(with_states(one, states), encode_questions(model, document.questions))
+        for one, states, document in zip(features, read, given, strict=True)
+    ]
+    return collate(examples, positions, Random(0), length)
+
+
+def spec_of(model: CausalLM, number: int = 4, stored=layers(1, 3), **changes: Any) -> ModelSpec:
+    """What a phase trains between `model` and itself."""
+    shape = model_spec(phase(number), model.identity, stored, FrozenReasoner(model))
+    return shape.model_copy(update=changes)
+
+
+def write_run(folder: Path, teacher: Path, given: tuple[Document, ...], stored) -> Path:
+    """A run folder with `corpus/` and `store/`, as `latentcomp extract` leaves it."""
+    model = load_causal_lm(str(teacher))
+    corpus = write_corpus(folder / "corpus", given, {"source": "test"})
+    entries = [tokenize_document(model, document) for document in given]
+    manifest = Manifest(
+        teacher=model.identity,
+        layers=stored,
+        dtype="bfloat16",
+        corpus_sha256=corpus.sha256,
+        code_version=__version__,
+    )
+    reader = TransformersTeacher(model)
+    with StoreWriter(folder / "store", manifest, entries) as writer:
+        for index in writer.pending():
+            (states,) = reader.states([list(map(int, entries[index].token_ids))], stored)  # type: ignore[arg-type]
+            writer.write(index, states.to(torch.bfloat16))
+    return folder
+
+
+def store_batches(run: Path, model: CausalLM, **changes: Any) -> StoreBatches:
+    """Batches of a run folder."""
+    options: dict[str, Any] = {"per_step": 2, "positions": 96, "seed": 0}
+    store = FeatureStore(run / "store")
+    corpus = read_corpus(run / "corpus")
+    return StoreBatches(store, corpus.documents, model, store.layers, **(options | changes))
+
+
+def plan(**changes: Any) -> TrainPlan:
+    """A short plan."""
+    options: dict[str, Any] = {
+        "steps": 5,
+        "documents": 2,
+        "question_positions": 96,
+        "rate": 1e-3,
+        "warm_up": 1,
+        "save_every": 2,
+    }
+    return TrainPlan(**(options | changes))
+
+
+def training_run(
+    run: Path, teacher: Path, folder: Path, spec: PhaseSpec = phase(4), **changes: Any
+) -> Run:
+    """A run of the loop without `training.py` around it: the store of `run`, its own teacher."""
+    model = load_causal_lm(str(teacher))
+    made = plan(**changes)
+    reasoner = FrozenReasoner(model)
+    batches = Ahead(store_batches(run, model, per_step=made.documents, seed=made.seed))
+    stored = FeatureStore(run / "store").manifest.layers
+    torch.manual_seed(made.seed)
+    compressor = CompressionModel(model_spec(spec, model.identity, stored, reasoner))
+    record = {
+        "phase": spec.model_dump(mode="json"),
+        "plan": made.model_dump(mode="json"),
+        "data": dict(batches.describe()),
+    }
+    accelerator = Accelerator(cpu=True)
+    return Run(spec, made, compressor, reasoner, batches, folder, accelerator, record)
