@@ -10,6 +10,7 @@ context compression asks for: the layers are mixed by learned weights (ComprExIT
 metadata: bucket, order of the chunk, and the digits of its day.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -227,4 +228,4 @@ def stretches(mask_BT: Tensor, counts_B: Tensor, most: int) -> tuple[Tensor, Ten
 
 def latent_count(tokens: int, ratio: float) -> int:
     """Latents for a document: its tokens / ratio, rounded up; at least one."""
-    return max(1, -int(-tokens // ratio))
+    return max(1, math.ceil(tokens / ratio))

@@ -128,7 +128,8 @@ def compress(forward: nn.Module, states: States, ratio: float) -> Compressed:
         ratio: tokens per latent; the number of latents is rounded up.
     """
     tokens_B = states.mask_BT.sum(1)
-    counts_B = (tokens_B / ratio).ceil().long().clamp(min=1)
+    # In float64, as `most`: in float32, 33 / 3.3 is 10 where it is a little more in truth.
+    counts_B = (tokens_B.double() / ratio).ceil().long().clamp(min=1)
     most = math.ceil(states.mask_BT.shape[1] / ratio)
     compressed: Compressed = forward(states, counts_B, most)
     return compressed

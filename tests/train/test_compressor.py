@@ -1,0 +1,232 @@
+"""The compressor and the projection: what each part promises."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from latentcomp.train.compressor import (
+    Compressor,
+    CompressorShape,
+    LayerMix,
+    States,
+    TimeEmbedding,
+    latent_count,
+    stretches,
+)
+from latentcomp.train.loop import compress
+from latentcomp.train.model import ModelSpec
+from latentcomp.train.phases import PHASES
+from latentcomp.train.projection import OutputScale, Projection
+
+from . import tiny
+
+WIDTH, LAYERS = 12, 3
+
+
+def states(lengths, padded=None, seed=0, day=(17, 24)):
+    """Random states; the first half of a document is its first chunk."""
+    generator = torch.Generator().manual_seed(seed)
+    padded = padded or max(lengths)
+    rows = [torch.randn(n, LAYERS, WIDTH, generator=generator) for n in lengths]
+    h = torch.zeros(len(rows), padded, LAYERS, WIDTH)
+    mask = torch.zeros(len(rows), padded, dtype=torch.bool)
+    chunk = torch.zeros(len(rows), padded, dtype=torch.int64)
+    for number, row in enumerate(rows):
+        h[number, : len(row)], mask[number, : len(row)] = row, True
+        chunk[number, len(row) // 2 : len(row)] = 1
+    days = torch.tensor(day)[chunk]
+    return States(h, mask, chunk, chunk * 2, torch.where(mask, days, 0))
+
+
+def compressor(**changes):
+    torch.manual_seed(0)
+    shape = {"layers": LAYERS, "teacher_width": WIDTH, "latent_width": WIDTH, "width": 16}
+    made = Compressor(CompressorShape(**(shape | {"heads": 2, "blocks": 2} | changes)))
+    if made.shortcut is not None:  # at the start the shortcut alone speaks
+        torch.nn.init.normal_(made.out.weight, std=0.3)
+    return made.eval()
+
+
+@given(
+    st.lists(st.integers(1, 70), min_size=1, max_size=4),
+    st.integers(0, 20),
+    st.sampled_from([1.0, 1.3, 2.0, 3.0, 4.0, 7.5, 16.0]),
+)
+def test_every_token_belongs_to_one_stretch(lengths, extra, ratio):
+    most_tokens = max(lengths) + extra
+    mask = torch.arange(most_tokens)[None] < torch.tensor(lengths)[:, None]
+    counts = torch.tensor([latent_count(n, ratio) for n in lengths])
+    most = int(counts.max()) + extra % 3
+    share, position, exists = stretches(mask, counts, most)
+    for row, (tokens, count) in enumerate(zip(lengths, counts.tolist(), strict=True)):
+        assert exists[row].tolist() == [True] * count + [False] * (most - count)
+        assert not share[row, :, tokens:].any()
+        assert not share[row, count:].any()
+        torch.testing.assert_close(share[row, :count].sum(1), torch.ones(count))
+        owners = (share[row, :, :tokens] > 0).float()
+        assert torch.equal(owners.sum(0), torch.ones(tokens))
+        owner = owners.argmax(0)
+        assert (owner.diff() >= 0).all()
+        sizes = owners.sum(1)[:count]
+        assert sizes.max() - sizes.min() <= 1
+        middles = [float((owner == k).nonzero().float().mean()) for k in range(count)]
+        torch.testing.assert_close(position[row, :count], torch.tensor(middles))
+
+
+@given(st.integers(1, 3000), st.sampled_from([1.0, 1.1, 1.7, 2.0, 3.0, 3.3, 4.0, 7.7, 8.0, 15.0]))
+def test_the_number_of_latents_is_as_asked(tokens, ratio):
+    """Any ratio, any length: never more latents than there is room for."""
+    mask = torch.ones(1, tokens, dtype=torch.bool)
+    given_states = States(*([torch.zeros(0)] * 5))
+    asked = []
+
+    def forward(_states, counts_B, most):
+        asked.append((int(counts_B[0]), most))
+
+    compress(forward, replace(given_states, mask_BT=mask), ratio)
+    ((count, most),) = asked
+    assert count == latent_count(tokens, ratio)
+    assert tokens / ratio <= count < tokens / ratio + 1 + 1e-6
+    assert count <= most
+
+
+@pytest.mark.parametrize(("tokens", "ratio", "expected"), [(1, 4, 1), (4, 4, 1), (5, 4, 2)])
+def test_latents_are_rounded_up(tokens, ratio, expected):
+    assert latent_count(tokens, ratio) == expected
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.lists(st.integers(1, 40), min_size=1, max_size=3),
+    st.integers(0, 30),
+    st.booleans(),
+    st.booleans(),
+)
+def test_latents_depend_on_their_document_alone(others, padding, time, narrow):
+    made = compressor(time=time, latent_width=WIDTH - 2 * narrow)
+    alone, among = states([21]), states([21, *others], max(21, *others) + padding)
+    z = made(alone, torch.tensor([6]), 6)
+    counts = torch.tensor([6, *(max(1, n // 3) for n in others)])
+    crowd = made(among, counts, int(counts.max()) + 2)
+    torch.testing.assert_close(z.z_BKE[0], crowd.z_BKE[0, :6], rtol=1e-3, atol=1e-4)
+    assert torch.equal(z.position_BK[0], crowd.position_BK[0, :6])
+    assert crowd.mask_BK.sum(1).tolist() == counts.tolist()
+
+
+def test_latents_depend_on_every_layer_and_token():
+    made, given_states = compressor(time=False), states([20])
+    z = made(given_states, torch.tensor([5]), 5).z_BKE
+    for token in (0, 9, 19):
+        for layer in range(LAYERS):
+            h = given_states.h_BTLD.clone()
+            h[0, token, layer] *= -1
+            changed = made(replace(given_states, h_BTLD=h), torch.tensor([5]), 5).z_BKE
+            assert ((changed - z).abs().amax(-1) > 1e-6).all(), (token, layer)
+
+
+@pytest.mark.parametrize("field", ["day_BT", "bucket_BT", "chunk_BT"])
+@pytest.mark.parametrize("time", [True, False])
+def test_time_is_told_only_where_the_shape_has_it(time, field):
+    made, given_states = compressor(time=time), states([20])
+    z = made(given_states, torch.tensor([5]), 5).z_BKE
+    changed = (getattr(given_states, field) + 1) % 3
+    other = made(replace(given_states, **{field: changed}), torch.tensor([5]), 5).z_BKE
+    assert torch.allclose(z, other, atol=1e-6) is not time
+    assert (made.time is not None) is time
+
+
+@given(st.integers(-1, 99_999), st.integers(-1, 99_999))
+def test_every_day_is_told_apart_seen_or_not(one, other):
+    torch.manual_seed(0)
+    embedding = TimeEmbedding(16)
+    days = torch.tensor([[one, other]])
+    same = torch.zeros_like(days)
+    told = embedding(States(torch.zeros(1, 2, 1, 1), same.bool(), same, same, days))[0]
+    assert torch.equal(told[0], told[1]) == (one == other)
+
+
+def test_more_chunks_than_there_are_embeddings():
+    made, given_states = compressor(), states([8])
+    far = replace(given_states, chunk_BT=given_states.chunk_BT + 5000)
+    assert torch.isfinite(made(far, torch.tensor([2]), 2).z_BKE).all()
+
+
+@given(st.lists(st.floats(-5, 5), min_size=1, max_size=6))
+def test_shares_of_the_layers_add_up_to_one(logits):
+    mix = LayerMix(len(logits), WIDTH, 16)
+    mix.logits.data = torch.tensor(logits)
+    torch.testing.assert_close(mix.shares().sum(), torch.tensor(1.0))
+    assert (mix.shares() > 0).all()
+
+
+def test_the_first_latents_are_means_of_the_states():
+    torch.manual_seed(0)
+    made = Compressor(CompressorShape(LAYERS, WIDTH, WIDTH, width=16, heads=2, blocks=1))
+    given_states = states([20])
+    z = made(given_states, torch.tensor([5]), 5).z_BKE[0]
+    h = given_states.h_BTLD[0]
+    unit = h / h.square().mean(-1, keepdim=True).sqrt()
+    torch.testing.assert_close(z, unit.mean(1).unflatten(0, (5, 4)).mean(1), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("phase", PHASES, ids=lambda phase: f"{phase.number}-{phase.title}")
+def test_every_phase_builds_and_its_record_builds_the_same(lm, phase):
+    spec = tiny.spec_of(lm, phase.number)
+    again = ModelSpec.model_validate_json(spec.model_dump_json())
+    assert again == spec
+    model, same = spec.build(), again.build()
+    assert {n: w.shape for n, w in model.state_dict().items()} == {
+        n: w.shape for n, w in same.state_dict().items()
+    }
+    same.load_state_dict(model.state_dict())
+    batch = tiny.batch_of(lm, tiny.documents(1))
+    compressed = compress(model, batch.states, phase.ratios[0])
+    tokens = int(batch.tokens_B[0])
+    assert int(compressed.mask_BK.sum()) == latent_count(tokens, phase.ratios[0])
+    assert torch.equal(compressed.x_BKR, compress(same, batch.states, phase.ratios[0]).x_BKR)
+    assert (compressed.position_BK is not None) == phase.spread
+    assert (model.compressor.time is not None) == phase.time
+    assert type(phase).model_validate_json(phase.model_dump_json()) == phase
+
+
+def test_fixed_random_never_trains():
+    projection = Projection("fixed_random", "fixed", 8, 12, 0.02, 1.0)
+    assert list(projection.parameters()) == []
+    again = Projection("fixed_random", "fixed", 8, 12, 0.02, 1.0)
+    z = torch.randn(1, 3, 8)
+    assert torch.equal(projection(z), again(z)), "another process has to have the same matrix"
+
+
+@pytest.mark.parametrize("body", ["fixed_random", "learned"])
+@pytest.mark.parametrize("kind", ["fixed", "learned", "free"])
+@pytest.mark.parametrize("multiple", [1.0, 16.0])
+@pytest.mark.parametrize("size", [1e-2, 1.0, 300.0])
+def test_vectors_start_at_the_size_that_is_asked_for(body, kind, multiple, size):
+    projection = Projection(body, kind, 8, 12, 0.02, multiple)
+    x = projection(size * torch.randn(2, 5, 8))
+    rms = x.square().mean(-1).sqrt()
+    torch.testing.assert_close(rms, torch.full_like(rms, 0.02 * multiple), rtol=0.02, atol=0)
+
+
+@pytest.mark.parametrize(("kind", "learned"), [("fixed", 0), ("learned", 1), ("free", 3)])
+def test_what_of_the_scale_is_learned(kind, learned):
+    scale = OutputScale(kind, 12, 0.02, 1.0)
+    x = torch.randn(1, 4, 12)
+    assert len(list(scale.parameters())) == learned
+    with torch.no_grad():
+        for weight in scale.parameters():
+            weight.add_(0.1)
+    rms = scale(x).square().mean(-1).sqrt()[0]
+    unequal = bool((rms.max() / rms.min()) > 1.01)
+    assert unequal == (kind == "free")
+    assert bool((rms > 0.021).any()) == (kind != "fixed")
+
+
+def test_the_learned_projection_starts_as_the_identity_between_equal_widths():
+    projection = Projection("learned", "fixed", 8, 8, 1.0, 1.0)
+    z = torch.randn(1, 3, 8)
+    unit = z / z.square().mean(-1, keepdim=True).sqrt()
+    torch.testing.assert_close(projection(z), unit, rtol=1e-3, atol=1e-4)
