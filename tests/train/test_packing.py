@@ -74,9 +74,7 @@ def test_the_mask_by_its_definition(segments, kind):
     assert mask.dtype == dtype
     for query, mine in enumerate(segments):
         for key, theirs in enumerate(segments):
-            seen = query == key or (
-                key < query and mine != PADDING and (theirs in (CONTEXT, mine))
-            )
+            seen = query == key or (key < query and mine != PADDING and (theirs in (CONTEXT, mine)))
             assert float(mask[0, 0, query, key]) == (0.0 if seen else torch.finfo(dtype).min)
 
 

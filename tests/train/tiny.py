@@ -36,6 +36,9 @@ from latentcomp.train.plan import TrainPlan
 from latentcomp.train.reasoner import FrozenReasoner
 
 HIDDEN = 16
+STORED = tuple(LayerRecord(blocks_completed=b, post_norm=False) for b in (1, 3))
+"""Layers that tests read where it does not matter which."""
+PHASE = phase(4)
 PROMPT = {"head": HEAD, "question": QUESTION, "summary": SUMMARY}
 
 
@@ -106,7 +109,7 @@ def layers(*blocks_completed: int) -> tuple[LayerRecord, ...]:
     return tuple(LayerRecord(blocks_completed=b, post_norm=False) for b in blocks_completed)
 
 
-def batch_of(model: CausalLM, given, stored=layers(1, 3), positions=200, length=None) -> Batch:
+def batch_of(model: CausalLM, given, stored=STORED, positions=200, length=None) -> Batch:
     """A batch of documents with the states of `model` and their questions."""
     features = [describe_document(model, document) for document in given]
     read = TransformersTeacher(model).states([f.token_ids.tolist() for f in features], stored)
@@ -117,7 +120,7 @@ def batch_of(model: CausalLM, given, stored=layers(1, 3), positions=200, length=
     return collate(examples, positions, Random(0), length)
 
 
-def spec_of(model: CausalLM, number: int = 4, stored=layers(1, 3), **changes: Any) -> ModelSpec:
+def spec_of(model: CausalLM, number: int = 4, stored=STORED, **changes: Any) -> ModelSpec:
     """What a phase trains between `model` and itself."""
     shape = model_spec(phase(number), model.identity, stored, FrozenReasoner(model))
     return shape.model_copy(update=changes)
@@ -165,7 +168,7 @@ def plan(**changes: Any) -> TrainPlan:
 
 
 def training_run(
-    run: Path, teacher: Path, folder: Path, spec: PhaseSpec = phase(4), **changes: Any
+    run: Path, teacher: Path, folder: Path, spec: PhaseSpec = PHASE, **changes: Any
 ) -> Run:
     """A run of the loop without `training.py` around it: the store of `run`, its own teacher."""
     model = load_causal_lm(str(teacher))
