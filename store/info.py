@@ -4,11 +4,11 @@ from pathlib import Path
 
 from ..errors import StoreError
 from . import ledger, seal
+from .document_table import DocumentTable
 from .layout import MANIFEST, SEAL, Layout, is_store
 from .ledger import ShardRecord
 from .schema import Manifest, Record
 from .statistics import LayerStatistics
-from .tables import DocumentTable
 
 
 class StoreInfo(Record):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import resource
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import torch
 
 from ..errors import StoreError
 from . import ledger, seal
+from .document_table import DocumentRow, DocumentTable
 from .identity import owner_sha256
 from .layout import MANIFEST, SEAL, Layout, is_store
 from .placement import Placement
@@ -20,9 +22,8 @@ from .schema import Integers, Manifest
 from .shard_file import ShardFile, Verified
 from .shards import Bytes2D, Grid
 from .statistics import LayerStatistics
-from .tables import DocumentRow, DocumentTable
 
-_OPEN_SHARDS = 256
+_MOST_OPEN = 4096
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -80,6 +81,11 @@ class FeatureStore:
             )
         self._owner = owner_sha256(self.manifest)
         self._lock = threading.Lock()
+        # Half of the files that this process may open: what is closed must be opened and checked
+        # again, which costs more than reading a document.
+        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        unlimited = allowed == resource.RLIM_INFINITY
+        self._most_open = _MOST_OPEN if unlimited else min(_MOST_OPEN, allowed // 2)
         self._open: dict[tuple[str, int], ShardFile] = {}
         self._verified: dict[tuple[str, int], Verified] = {}
         self._table = DocumentTable(self.path)
@@ -196,7 +202,7 @@ class FeatureStore:
         with self._lock:
             file = ShardFile(self.path / name, grid, self._owner, shard, self._bitmap(key, grid))
             self._open[key] = file
-            if len(self._open) > _OPEN_SHARDS:
+            if len(self._open) > self._most_open:
                 del self._open[next(iter(self._open))]
         return file
 

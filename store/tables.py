@@ -2,8 +2,6 @@
 
 import functools
 import hashlib
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,6 @@ from .schema import DocumentEntry, Integers
 
 GROUP_DOCUMENTS = 4096
 """Documents per row group in both tables; a reader fetches only the groups that it needs."""
-_CACHED_GROUPS = 64
 
 _DOCUMENTS = pa.schema(
     [
@@ -59,26 +56,6 @@ class Entry:
     def tokens_sha256(self) -> str:
         """Over the ids as little-endian uint32: what makes two documents the same."""
         return hashlib.sha256(self.token_ids.astype("<u4").tobytes()).hexdigest()
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class DocumentRow:
-    """What the tables know of one document."""
-
-    document_id: str
-    first_token: int
-    """Within the store."""
-    tokens: int
-    spans: Integers
-    """As in `Entry`."""
-    days: Integers
-    """[chunks] day, -1 for none."""
-    exact_days: tuple[int | None, ...]
-    """The same, None for none."""
-    buckets: Integers
-    """[chunks] 0 early, 1 middle, 2 late."""
-    tokens_sha256: str
-    """As in `Entry`."""
 
 
 def check_entry(entry: DocumentEntry) -> Entry:
@@ -187,101 +164,3 @@ def _read(path: Path) -> pa.Table:
         return pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise StoreError(f"{path}: cannot be read: run `latentcomp store verify`") from error
-
-
-class DocumentTable:
-    """Random access to the documents of a store; safe in threads, reads only what is asked."""
-
-    def __init__(self, store: Path) -> None:
-        """Open the tables of `store`.
-
-        Raises:
-            StoreError: one of them is missing or damaged.
-        """
-        self._store = store
-        self._lock = threading.Lock()
-        self._groups: OrderedDict[int, tuple[DocumentRow, ...]] = OrderedDict()
-        with _damage(store):
-            self._documents = pq.ParquetFile(store / DOCUMENTS, page_checksum_verification=True)
-            self._chunks = pq.ParquetFile(store / CHUNKS, page_checksum_verification=True)
-        self.documents = int(self._documents.metadata.num_rows)
-        self.chunks = int(self._chunks.metadata.num_rows)
-
-    @functools.cached_property
-    def document_ids(self) -> tuple[str, ...]:
-        """Every id, in the order of the store; read once, when first asked for.
-
-        Raises:
-            StoreError: the table is damaged.
-        """
-        with self._lock, _damage(self._store):
-            return tuple(self._documents.read(["document_id"])["document_id"].to_pylist())
-
-    @functools.cached_property
-    def starts(self) -> Integers:
-        """[documents] first token of every document; read once. Raises: StoreError."""
-        return self._column("first_token")
-
-    @functools.cached_property
-    def lengths(self) -> Integers:
-        """[documents] tokens of every document; read once. Raises: StoreError."""
-        return self._column("tokens")
-
-    @property
-    def tokens(self) -> int:
-        """Length of the token axis. Raises: StoreError."""
-        return int((self.starts + self.lengths).max())
-
-    def _column(self, name: str) -> Integers:
-        with self._lock, _damage(self._store):
-            return np.array(self._documents.read([name])[name].to_numpy(), np.int64)
-
-    def row(self, index: int) -> DocumentRow:
-        """Everything about one document. Raises: StoreError."""
-        group, within = divmod(index, GROUP_DOCUMENTS)
-        with self._lock:
-            rows = self._groups.get(group)
-            if rows is None:
-                with _damage(self._store):
-                    rows = self._load(group)
-                self._groups[group] = rows
-                if len(self._groups) > _CACHED_GROUPS:
-                    self._groups.popitem(last=False)
-            self._groups.move_to_end(group)
-        return rows[within]
-
-    def _load(self, group: int) -> tuple[DocumentRow, ...]:
-        documents = self._documents.read_row_group(group).to_pydict()
-        chunks = self._chunks.read_row_group(group)
-        first_chunk = np.cumsum([0, *documents["chunks"]])
-        first, bucket = chunks["first_token"].to_numpy(), chunks["bucket"].to_numpy()
-        days = chunks["day"].fill_null(-1).to_numpy()
-        plain = chunks["day"].to_pylist()
-        rows = []
-        for i, name in enumerate(documents["document_id"]):
-            part = slice(int(first_chunk[i]), int(first_chunk[i + 1]))
-            start, tokens = documents["first_token"][i], documents["tokens"][i]
-            spans = np.append(first[part] - start, tokens).astype(np.int64)
-            digest = documents["tokens_sha256"][i]
-            exact = tuple(plain[part])
-            rows.append(
-                DocumentRow(name, start, tokens, spans, days[part], exact, bucket[part], digest)
-            )
-        return tuple(rows)
-
-
-class _damage:
-    """Turns what Arrow raises on a damaged or missing table into a StoreError."""
-
-    def __init__(self, store: Path) -> None:
-        self._store = store
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError | pa.ArrowException | KeyError | IndexError):
-            raise StoreError(
-                f"{self._store}: {DOCUMENTS} or {CHUNKS} is missing or damaged "
-                f"({' '.join(str(error).split())[:200]}): run `latentcomp store verify`"
-            ) from error

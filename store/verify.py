@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..errors import StoreError
 from . import ledger, seal, statistics
 from .atomic import PARTIAL_SUFFIX
+from .document_table import DocumentTable
 from .encoding import StoredRows
 from .identity import owner_sha256
 from .layout import (
@@ -29,7 +30,6 @@ from .schema import Manifest
 from .seal import Seal
 from .shards import Grid, decode_shard, shard_sha256
 from .statistics import Doubles
-from .tables import DocumentTable
 
 Progress = Callable[[int, int], None]
 
