@@ -73,10 +73,14 @@ class StoreBatches:
         self._per_step, self._positions, self._seed = per_step, positions, seed
         self._rank, self._world = rank, world
         self._questions = _questions(store, documents, reasoner)
-        self._usable = np.flatnonzero([len(asked) > 0 for asked in self._questions])
+        # A step whose questions all are too long would learn from the mean of nothing.
+        self._usable = np.flatnonzero(
+            [any(len(question) <= positions for question in asked) for asked in self._questions]
+        )
         if not len(self._usable):
             raise StoreError(
-                f"{store.path}: no document of this store has a question to learn from"
+                f"{store.path}: no document of this store has a question to learn from that fits "
+                f"into {positions} tokens; give questions, or more tokens for them"
             )
 
     def at(self, step: int) -> Batch:

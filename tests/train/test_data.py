@@ -1,0 +1,214 @@
+"""Batches: a function of seed and step, every document once an epoch, each rank its own."""
+
+from dataclasses import fields, replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from latentcomp.errors import StoreError
+from latentcomp.extract.live import describe_document
+from latentcomp.store.reader import FeatureStore
+from latentcomp.train.data import WINDOW, Ahead, StoreBatches
+from latentcomp.train.live import LiveBatches, LiveSettings
+from latentcomp.train.packing import encode_questions
+
+from . import tiny
+
+DOCUMENTS = 12
+
+
+def tensors(batch):
+    """Every tensor of a batch, by name."""
+    found = {"token_ids_BT": batch.token_ids_BT}
+    for part in (batch.states, batch.questions):
+        found |= {field.name: getattr(part, field.name) for field in fields(part)}
+    return found
+
+
+def same(one, other):
+    mine, theirs = tensors(one), tensors(other)
+    return mine.keys() == theirs.keys() and all(torch.equal(mine[n], theirs[n]) for n in mine)
+
+
+@pytest.fixture(scope="module")
+def keys(run_folder):
+    """Which document a row of token ids is."""
+    store = FeatureStore(run_folder / "store")
+    return {tuple(store.read(i).token_ids.tolist()): i for i in range(len(store))}
+
+
+def seen(batch, keys):
+    return [
+        keys[tuple(ids[mask].tolist())]
+        for ids, mask in zip(batch.token_ids_BT, batch.states.mask_BT, strict=True)
+    ]
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=6), st.integers(0, 3), st.integers(0, 1))
+def test_a_batch_is_a_function_of_seed_and_step(run_folder, lm, steps, seed, rank):
+    options = {"seed": seed, "rank": rank, "world": 2}
+    one, other = (tiny.store_batches(run_folder, lm, **options) for _ in range(2))
+    batches = {step: one.at(step) for step in steps}
+    for step in sorted(steps, reverse=True):
+        assert same(other.at(step), batches[step])
+        assert same(one.at(step), batches[step])
+
+
+def test_other_seeds_give_other_batches(run_folder, lm):
+    one, other = (tiny.store_batches(run_folder, lm, seed=seed) for seed in (0, 1))
+    assert not all(same(one.at(step), other.at(step)) for step in range(3))
+    assert one.describe() != other.describe()
+
+
+@pytest.mark.parametrize(("per_step", "world"), [(1, 1), (3, 1), (3, 2), (1, 4)])
+def test_every_document_appears_once_an_epoch(run_folder, lm, keys, per_step, world):
+    """Counted over whole windows, which hold a whole number of epochs together."""
+    ranks = [
+        tiny.store_batches(run_folder, lm, per_step=per_step, rank=rank, world=world)
+        for rank in range(world)
+    ]
+    steps = DOCUMENTS * WINDOW // world  # = DOCUMENTS windows of WINDOW slots
+    counts = [0] * DOCUMENTS
+    orders = []
+    for step in range(steps):
+        for rank in ranks:
+            for index in seen(rank.at(step), keys):
+                counts[index] += 1
+                orders.append(index)
+    epochs = len(orders) // DOCUMENTS
+    assert counts == [epochs] * DOCUMENTS
+    assert orders[:DOCUMENTS] != orders[DOCUMENTS : 2 * DOCUMENTS], "each epoch in another order"
+
+
+def test_the_ranks_of_a_window_share_nothing(run_folder, lm, keys):
+    """12 documents are 12 slots of one: a window of 8 slots of distinct documents."""
+    ranks = [
+        tiny.store_batches(run_folder, lm, per_step=1, rank=rank, world=4) for rank in range(4)
+    ]
+    window = [seen(rank.at(step), keys)[0] for step in range(WINDOW // 4) for rank in ranks]
+    assert len(window) == WINDOW
+    assert len(set(window)) == WINDOW
+
+
+def test_batches_hold_documents_of_like_length(run_folder, lm, keys):
+    source = tiny.store_batches(run_folder, lm, per_step=1)
+    lengths = [int(source.at(step).tokens_B[0]) for step in range(WINDOW)]
+    pairs = tiny.store_batches(run_folder, lm, per_step=4)
+    spans = [pairs.at(step).tokens_B for step in range(WINDOW)]
+    widest = max(int(span.max() - span.min()) for span in spans)
+    assert lengths != sorted(lengths), "within a window the order is shuffled"
+    assert widest < max(lengths) - min(lengths)
+
+
+def test_ahead_returns_the_same_batches(run_folder, lm):
+    plain, source = (tiny.store_batches(run_folder, lm) for _ in range(2))
+    ahead = Ahead(source, depth=3)
+    for step in range(5, 12):  # as after a resume
+        assert same(ahead.at(step), plain.at(step))
+    assert ahead.describe() == plain.describe()
+    ahead.close()
+    with pytest.raises(RuntimeError):
+        ahead.at(20)
+
+
+def test_an_error_of_the_source_reaches_whoever_asks(run_folder, lm, monkeypatch):
+    source = tiny.store_batches(run_folder, lm)
+
+    def damaged(index, layers):
+        raise StoreError("shard 3 is damaged")
+
+    monkeypatch.setattr(source._store, "read", damaged)
+    with pytest.raises(StoreError, match="shard 3"):
+        Ahead(source).at(0)
+
+
+def batches_of(run_folder, lm, documents, positions=96):
+    store = FeatureStore(run_folder / "store")
+    return StoreBatches(store, documents, lm, store.layers, per_step=2, positions=positions, seed=0)
+
+
+def test_a_store_of_another_corpus_is_refused(run_folder, lm):
+    ours = tiny.documents(DOCUMENTS)
+    for documents in (ours[1:], ours[:3] + ours[4:], ()):
+        missing = next(d for d in ours if d not in documents)
+        with pytest.raises(StoreError, match=missing.document_id) as caught:
+            batches_of(run_folder, lm, documents)
+        assert "\n" not in str(caught.value)
+
+
+def test_documents_without_questions_are_left_out(run_folder, lm, keys):
+    ours = [replace(d, questions=()) for d in tiny.documents(DOCUMENTS)]
+    with pytest.raises(StoreError, match="question"):
+        batches_of(run_folder, lm, ours)
+    ours[4] = tiny.documents(DOCUMENTS)[4]
+    source = batches_of(run_folder, lm, ours)
+    assert {index for step in range(4) for index in seen(source.at(step), keys)} == {4}
+
+
+def test_questions_longer_than_their_places_are_no_questions(run_folder, lm):
+    """Else every loss would be the mean of nothing."""
+    ours = tiny.documents(DOCUMENTS)
+    with pytest.raises(StoreError, match="question"):
+        batches_of(run_folder, lm, ours, positions=3)
+    coded = [encode_questions(lm, document.questions) for document in ours]
+    shortest = sorted(min(map(len, questions)) for questions in coded)
+    source = batches_of(run_folder, lm, ours, positions=shortest[3])
+    for step in range(12):
+        answers = source.at(step).questions.answer_BS
+        assert (answers.sum(1) > 0).all()
+
+
+def test_a_described_document_is_what_the_store_holds(run_folder, lm):
+    """A live source and a store tell the compressor the same of one document."""
+    store = FeatureStore(run_folder / "store")
+    for index, document in enumerate(tiny.documents(DOCUMENTS)):
+        stored, live = store.read(index), describe_document(lm, document)
+        for name in ("token_ids", "chunk_index", "day", "bucket"):
+            assert torch.equal(getattr(stored, name), getattr(live, name)), name
+        assert (stored.document_id, stored.chunks) == (live.document_id, live.chunks)
+
+
+def live(lm, first, seed=0, rank=0, world=1):
+    from latentcomp.train.batches import Example
+
+    made = []
+
+    def examples(start, count):
+        made.append((start, count))
+        stories = [tiny.story(index, chunks=2).document for index in range(start, start + count)]
+        return [
+            Example(describe_document(lm, s), encode_questions(lm, s.questions)) for s in stories
+        ]
+
+    settings = LiveSettings(
+        per_step=1, positions=64, seed=seed, lengths=(224, 256), rank=rank, world=world, workers=0
+    )
+    read = lambda ids: torch.ones(*ids.shape, 1, 4)  # noqa: E731
+    return LiveBatches(examples, read, settings, first), made
+
+
+def test_live_batches_go_on_where_they_stopped(lm):
+    whole, _ = live(lm, 0)
+    batches = [whole.at(step) for step in range(2 * WINDOW)]
+    for first in (3, WINDOW, WINDOW + 1):
+        resumed, made = live(lm, first)
+        for step in range(first, 2 * WINDOW):
+            assert same(resumed.at(step), batches[step])
+        assert made[0][0] == first // WINDOW * WINDOW, "windows before are not made again"
+    assert {b.token_ids_BT.shape[1] for b in batches} <= {224, 256}
+    assert batches[0].states.h_BTLD.shape[2:] == (1, 4)
+    whole.close()
+
+
+def test_live_ranks_make_documents_of_their_own(lm):
+    ranges = set()
+    for rank in range(2):
+        source, made = live(lm, 0, rank=rank, world=2)
+        for step in range(WINDOW + 1):
+            source.at(step)
+        ranges |= {index for start, count in made for index in range(start, start + count)}
+        assert len(made) == 2
+    assert ranges == set(range(4 * WINDOW))
