@@ -14,7 +14,6 @@ from .shards import Grid
 
 MANIFEST = "manifest.json"
 SEAL = "seal.json"
-LOCK = ".lock"
 DOCUMENTS = "documents.parquet"
 CHUNKS = "chunks.parquet"
 LEDGER = "ledger.parquet"

@@ -13,8 +13,8 @@ from typing import Self
 
 from ..errors import StoreError
 from .atomic import disk_errors
-from .layout import LOCK
 
+LOCK = ".lock"
 _TRIES = 10
 
 

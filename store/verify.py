@@ -18,7 +18,6 @@ from .layout import (
     DOCUMENTS,
     LEDGER,
     LEDGER_FOLDER,
-    LOCK,
     MANIFEST,
     SEAL,
     TOKEN_SENTINEL,
@@ -26,6 +25,7 @@ from .layout import (
     is_store,
 )
 from .ledger import FileRecord, ShardRecord
+from .lock import LOCK
 from .schema import Manifest
 from .seal import Seal
 from .shards import Grid, decode_shard, shard_sha256

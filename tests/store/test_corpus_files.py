@@ -216,3 +216,12 @@ def test_a_corpus_of_a_later_format_is_refused(tmp_path):
     file.write_text(file.read_text().replace('"version": 1', '"version": 2'))
     with pytest.raises(CorpusError, match="version 2 is not known"):
         read_corpus(tmp_path)
+
+
+def test_the_documented_example_is_read(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "corpus_format.md").read_text()
+    example = page.split("```json\n")[1].split("```")[0]
+    (tmp_path / "mine.jsonl").write_text(example)
+    (document,) = read_corpus(tmp_path / "mine.jsonl").documents
+    assert document.questions[0].stale_answers == ("Rome",)
+    assert document.questions[0].bucket == "middle"

@@ -1,11 +1,13 @@
 """Stores of format version 1 that were written once and are read from now on."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from safetensors.torch import load_file
 
 from latentcomp.store.reader import FeatureStore
+from latentcomp.store.schema import CodecName
 from latentcomp.store.verify import verify
 from latentcomp.store.writer import StoreWriter
 
@@ -48,3 +50,8 @@ def write(path, codec, states):
     with StoreWriter(path, made, samples.entries(LENGTHS)) as writer:
         for index, tensor in enumerate(states.values()):
             writer.write(index, tensor)
+
+
+def test_the_format_page_names_every_preset():
+    page = (Path(__file__).parents[2] / "store" / "FORMAT.md").read_text()
+    assert [codec for codec in get_args(CodecName) if f"| `{codec}` |" in page] == list(CODECS)

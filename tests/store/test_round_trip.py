@@ -1,7 +1,6 @@
 """What is written is what is read, by this reader and by plain Zarr."""
 
 import multiprocessing
-import os
 import pickle
 from pathlib import Path
 
@@ -21,15 +20,6 @@ from latentcomp.store.verify import verify
 from latentcomp.store.writer import StoreWriter
 
 from . import samples
-
-
-@pytest.fixture(autouse=True, scope="module")
-def no_fsync():
-    """Nothing here is about lost power, and a sync takes a millisecond."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda descriptor: None)
-        yield
-
 
 CODECS = ("raw", "zstd", "split-zstd")
 

@@ -1,6 +1,7 @@
 """Streams: every document once an epoch, the same however it is read, resumed anywhere."""
 
 import itertools
+import multiprocessing
 
 import pytest
 from torch.utils.data import DataLoader
@@ -59,11 +60,13 @@ def unwrap(items):
 
 def test_workers_do_not_change_the_order(store):
     stream = DocumentStream(store, seed=3, epochs=2, position=1)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["latentcomp.store.stream"])
     loader = DataLoader(
         stream,
         batch_size=1,
         num_workers=2,
-        multiprocessing_context="spawn",
+        multiprocessing_context=context,
         collate_fn=unwrap,
     )
     seen = [(item.position, item.epoch, item.index) for item in loader]
