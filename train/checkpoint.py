@@ -89,13 +89,41 @@ def save_checkpoint(
     for name, data in files.items():
         atomic.write_bytes(folder / name, data)
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    state = CheckpointState(step=step, spec=model.spec, run=run, sha256=hashes)
+    _commit(folder, CheckpointState(step=step, spec=model.spec, run=run, sha256=hashes))
+    return folder
+
+
+def publish(source: Path, target: Path) -> Path:
+    """Copy a checkpoint without its optimiser: enough to evaluate, or to begin another run.
+
+    Args:
+        source: a checkpoint, as `open_checkpoint` takes it; its optimiser may be gone.
+        target: folder to be written; a checkpoint already there is replaced.
+
+    Raises:
+        CheckpointError: the source is missing or damaged.
+    """
+    folder, state = _read_state(source)
+    _check(folder / MODEL, state.sha256[MODEL])
+    kept = state.model_copy(update={"sha256": {MODEL: state.sha256[MODEL]}})
+    copy = target / folder.name
+    atomic.write_bytes(copy / MODEL, (folder / MODEL).read_bytes())
+    _commit(copy, kept)
+    return copy
+
+
+def _commit(folder: Path, state: CheckpointState) -> None:
+    """Make `folder` the checkpoint that counts."""
     atomic.write_json(folder / STATE, state.model_dump(mode="json"))
-    atomic.write_json(root / LATEST, {"folder": folder.name})
-    for other in root.glob("step-*"):
+    atomic.write_json(folder.parent / LATEST, {"folder": folder.name})
+    drop_others(folder)
+
+
+def drop_others(folder: Path) -> None:
+    """Remove the checkpoints beside the one that counts, those that a kill left half included."""
+    for other in folder.parent.glob("step-*"):
         if other != folder:
             shutil.rmtree(other, ignore_errors=True)
-    return folder
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
@@ -104,6 +132,13 @@ def open_checkpoint(path: Path) -> Checkpoint:
     Raises:
         CheckpointError: missing, damaged, or written by another version.
     """
+    folder, state = _read_state(path)
+    for name, expected in state.sha256.items():
+        _check(folder / name, expected)
+    return Checkpoint(folder=folder, state=state)
+
+
+def _read_state(path: Path) -> tuple[Path, CheckpointState]:
     folder = path
     if (path / LATEST).is_file():
         folder = path / str(_json(path / LATEST).get("folder"))
@@ -117,9 +152,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(
             f"{folder / STATE}: field {where!r}: {first['msg']}; it was written by another version"
         ) from error
-    for name, expected in state.sha256.items():
-        _check(folder / name, expected)
-    return Checkpoint(folder=folder, state=state)
+    return folder, state
 
 
 def exists(path: Path) -> bool:

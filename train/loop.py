@@ -17,6 +17,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from ..errors import CheckpointError
+from ..store import atomic
 from . import checkpoint
 from .batches import Batch
 from .clock import clock_of
@@ -169,11 +170,15 @@ def _optimizer(run: Run) -> torch.optim.Optimizer:
 def _resume(run: Run, optimizer: torch.optim.Optimizer) -> int:
     """Go on where the last checkpoint of this run stopped; the number of steps done."""
     root = run.folder / "checkpoint"
+    if run.accelerator.is_main_process:
+        atomic.remove_partials(run.folder)
     if not checkpoint.exists(root):
         return 0
     found = checkpoint.open_checkpoint(root)
     _check_same(found.state, run)
     found.restore(run.model, optimizer)
+    if run.accelerator.is_main_process:
+        checkpoint.drop_others(found.folder)
     return found.state.step
 
 
@@ -181,12 +186,24 @@ def _check_same(state: checkpoint.CheckpointState, run: Run) -> None:
     theirs = {"model": state.spec.model_dump(mode="json"), **state.run}
     ours = {"model": run.model.spec.model_dump(mode="json"), **run.record}
     for key in ours:
-        if theirs.get(key) != ours[key]:
+        if found := _difference(key, theirs.get(key), ours[key]):
             raise CheckpointError(
-                f"{run.folder / 'checkpoint'} belongs to another run: {key} was "
-                f"{_short(theirs.get(key))}, now {_short(ours[key])}; give another --run, "
-                "or --restart to begin again"
+                f"{run.folder / 'checkpoint'} belongs to another run: {found}; "
+                "give another --run, or --restart to begin again"
             )
+
+
+def _difference(name: str, theirs: object, ours: object) -> str | None:
+    """The first field that differs, with both values; None where all agree."""
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        fields = (_difference(f"{name}.{k}", theirs.get(k), v) for k, v in ours.items())
+        return next((found for found in fields if found), None) or _gone(name, theirs, ours)
+    return None if theirs == ours else f"{name} was {_short(theirs)}, now {_short(ours)}"
+
+
+def _gone(name: str, theirs: dict[str, object], ours: dict[str, object]) -> str | None:
+    gone = sorted(theirs.keys() - ours.keys())
+    return f"{name}.{gone[0]} was {_short(theirs[gone[0]])}, now nothing" if gone else None
 
 
 def _short(value: object) -> str:
