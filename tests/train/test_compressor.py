@@ -83,10 +83,11 @@ def test_the_number_of_latents_is_as_asked(tokens, ratio):
     given_states = States(*([torch.zeros(0)] * 5))
     asked = []
 
-    def forward(_states, counts_B, most):
-        asked.append((int(counts_B[0]), most))
+    class Asked(torch.nn.Module):
+        def forward(self, _states, counts_B, most):
+            asked.append((int(counts_B[0]), most))
 
-    compress(forward, replace(given_states, mask_BT=mask), ratio)
+    compress(Asked(), replace(given_states, mask_BT=mask), ratio)
     ((count, most),) = asked
     assert count == latent_count(tokens, ratio)
     assert tokens / ratio <= count < tokens / ratio + 1 + 1e-6

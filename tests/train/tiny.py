@@ -66,7 +66,9 @@ def qwen3(blocks: int, seed: int = 0, hidden: int = HIDDEN) -> Qwen3ForCausalLM:
         eos_token_id=0,
         pad_token_id=None,
     )
-    return Qwen3ForCausalLM(config).eval()
+    model = Qwen3ForCausalLM(config)
+    model.eval()
+    return model
 
 
 def save_model(folder: Path, blocks: int, seed: int = 0) -> Path:
