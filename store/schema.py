@@ -1,7 +1,8 @@
 """What a store says about itself, and what is known of a document before extraction."""
 
+import math
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +50,16 @@ class LayerRecord(Record):
     """True if the final norm was applied (only after the last block)."""
 
 
+def _chunk_tokens(known: dict[str, Any]) -> int:
+    """128, but for `split-zstd` enough that each byte of the values fills a zstd block."""
+    tokens, shard = 128, known.get("shard_tokens", 8192)
+    if known.get("codec") == "split-zstd" and "teacher" in known:
+        block = 128 * 2**10  # bytes that share a table of literals
+        while tokens * known["teacher"].hidden_size < block:
+            tokens *= 2
+    return int(math.gcd(tokens, shard))
+
+
 class Manifest(Record):
     """What a store holds; a difference in any field makes it another store."""
 
@@ -60,10 +71,10 @@ class Manifest(Record):
     """What the stored bits mean."""
     codec: CodecName = "raw"
     """Preset of `store.codecs`."""
-    chunk_tokens: int = Field(default=128, ge=1)
-    """Tokens of an inner chunk: the least that is read, decoded and checked at once."""
     shard_tokens: int = Field(default=8192, ge=1)
     """Tokens of a shard: one file, one commit. A multiple of `chunk_tokens`."""
+    chunk_tokens: int = Field(default_factory=_chunk_tokens, ge=1)
+    """Tokens of an inner chunk: the least that is read, decoded and checked at once."""
     corpus_sha256: str
     """SHA-256 of the corpus that was extracted."""
     code_version: str
