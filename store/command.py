@@ -1,4 +1,4 @@
-"""The commands `latentcomp store info` and `latentcomp store verify`."""
+"""The commands `latentcomp store info | verify | stats | merge | export`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -47,6 +47,72 @@ def verify(run: RunOption = DEFAULT_RUN) -> None:
         f"{path}: {state}: {report.documents:,} documents, {report.tokens:,} tokens, "
         f"{report.files:,} files, {report.bytes_read / 1e6:,.1f} MB read"
     )
+
+
+@store_app.command()
+def stats(run: RunOption = DEFAULT_RUN) -> None:
+    """Print the statistics of every layer as JSON: mean, RMS, outlier dimensions, what was lost."""
+    from .atomic import json_text
+    from .info import describe
+
+    found = describe(_store_of(run))
+    layers = [layer.model_dump(mode="json") for layer in found.statistics]
+    stdout_console().print(json_text({"tokens": found.tokens, "layers": layers}), end="")
+
+
+@store_app.command()
+def merge(
+    sources: Annotated[list[Path], typer.Argument(help="Finished stores or their run folders.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the merged store.")],
+) -> None:
+    """Join finished stores of one teacher into one; killed and started again, it goes on."""
+    from rich.progress import Progress
+
+    from .merge import merge as merge_stores
+
+    console = stdout_console()
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("merging", total=None)
+        merge_stores(
+            [_store_of(source) for source in sources],
+            out,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    console.print(f"{out}: merged {len(sources)} stores; look at it with `store info --run {out}`")
+
+
+@store_app.command()
+def export(
+    out: Annotated[Path, typer.Option("--out", help="New folder for the safetensors files.")],
+    run: RunOption = DEFAULT_RUN,
+    layers: Annotated[
+        str, typer.Option("--layers", help="Blocks completed, such as 19,43; empty for all.")
+    ] = "",
+) -> None:
+    """Write every document as a safetensors file that needs nothing of this package."""
+    from rich.progress import Progress
+
+    from .export import export as export_store
+
+    console = stdout_console()
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("exporting", total=None)
+        index = export_store(
+            _store_of(run),
+            out,
+            layers=_blocks(layers),
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    console.print(f"{index}: names the file of every document")
+
+
+def _blocks(text: str) -> list[int] | None:
+    try:
+        return [int(part) for part in text.split(",")] if text else None
+    except ValueError as error:
+        raise StoreError(
+            f"--layers {text!r}: give blocks completed, such as 19,43 (see `store info`)"
+        ) from error
 
 
 def _store_of(run: Path) -> Path:
