@@ -1,8 +1,18 @@
 """One tiny teacher and one tiny store for all of these tests."""
 
 import pytest
+import torch
 
 from . import tiny
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """So small are these tensors that more threads only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,181 @@
+"""Checkpoints: what was saved comes back exactly; damage is told in one line."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from latentcomp.errors import CheckpointError, LatentcompError
+from latentcomp.store import atomic
+from latentcomp.train import checkpoint
+
+from . import tiny
+
+
+def trained(lm, steps=2):
+    torch.manual_seed(steps)
+    model = tiny.spec_of(lm).build()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    for _ in range(steps):
+        torch.stack([weight.square().sum() for weight in model.parameters()]).sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return model, optimizer
+
+
+RUN = {"phase": {"number": 4}, "plan": {"seed": 0}, "skipped": []}
+
+
+@pytest.fixture
+def saved(lm, tmp_path):
+    """A saved checkpoint, its root, and what was saved."""
+    model, optimizer = trained(lm)
+    checkpoint.save_checkpoint(tmp_path, 7, model, optimizer, RUN)
+    return tmp_path
+
+
+def error_of(path):
+    with pytest.raises(CheckpointError) as caught:
+        checkpoint.open_checkpoint(path)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert "Traceback" not in text
+    return text
+
+
+def test_weights_and_optimiser_come_back_exactly(lm, saved):
+    model, optimizer = trained(lm)
+    found = checkpoint.open_checkpoint(saved)
+    assert (found.state.step, found.state.run) == (7, RUN)
+    assert found.state.spec == model.spec
+    for name, tensor in found.model().state_dict().items():
+        assert torch.equal(tensor, model.state_dict()[name]), name
+    other, blank = trained(lm, steps=1)
+    found.restore(other, blank)
+    for one, same in zip(other.parameters(), model.parameters(), strict=True):
+        assert torch.equal(one, same)
+        mine, theirs = blank.state[one], optimizer.state[same]
+        assert mine.keys() == theirs.keys()
+        assert all(torch.equal(mine[key], theirs[key]) for key in mine)
+
+
+def test_a_checkpoint_can_be_named_by_its_own_folder(saved):
+    inner = checkpoint.open_checkpoint(saved).folder
+    assert checkpoint.open_checkpoint(inner).state == checkpoint.open_checkpoint(saved).state
+
+
+def test_only_the_last_one_is_kept(lm, saved):
+    model, optimizer = trained(lm)
+    checkpoint.save_checkpoint(saved, 9, model, optimizer, RUN)
+    assert sorted(p.name for p in saved.iterdir()) == ["latest.json", "step-00000009"]
+    assert checkpoint.open_checkpoint(saved).state.step == 9
+
+
+def test_the_optimiser_may_be_left_out_but_then_nothing_goes_on(lm, tmp_path):
+    model, optimizer = trained(lm)
+    folder = checkpoint.save_checkpoint(tmp_path, 7, model, None, RUN)
+    assert sorted(p.name for p in folder.iterdir()) == ["model.safetensors", "state.json"]
+    found = checkpoint.open_checkpoint(tmp_path)
+    found.model()
+    with pytest.raises(CheckpointError, match="optimizer.safetensors is missing"):
+        found.restore(model, optimizer)
+
+
+DAMAGE = {
+    "truncated": lambda file: file.write_bytes(file.read_bytes()[:-7]),
+    "empty": lambda file: file.write_bytes(b""),
+    "garbled": lambda file: file.write_bytes(bytes(b ^ 0x55 for b in file.read_bytes())),
+    "missing": Path.unlink,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize(
+    "name", ["latest.json", "state.json", "model.safetensors", "optimizer.safetensors"]
+)
+def test_damage_is_told_in_one_line(saved, name, damage):
+    (file,) = saved.rglob(name)
+    DAMAGE[damage](file)
+    text = error_of(saved)
+    # Without latest.json nothing says that there ever was a checkpoint.
+    expected = str(saved) if damage == "missing" and file.suffix == ".json" else str(file)
+    assert expected in text
+
+
+def test_one_wrong_bit_is_found(saved):
+    (file,) = saved.rglob("model.safetensors")
+    data = bytearray(file.read_bytes())
+    data[-100] ^= 1
+    file.write_bytes(data)
+    assert "damaged" in error_of(saved)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"step": "many"}, "step"),
+        ({"extra": 1}, "extra"),
+        ({"spec": {}}, "spec"),
+        ([], "no JSON object"),
+    ],
+)
+def test_a_state_of_another_version(saved, change, told):
+    (file,) = saved.rglob("state.json")
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps(content | change if isinstance(change, dict) else change))
+    assert told in error_of(saved)
+
+
+@pytest.mark.parametrize("content", [[], {}, {"folder": "step-00000001"}, {"folder": None}, 3])
+def test_a_latest_that_names_nothing(saved, content):
+    (saved / "latest.json").write_text(json.dumps(content))
+    assert str(saved) in error_of(saved)
+
+
+def test_weights_of_another_shape(saved):
+    """The hash fits, the spec does not."""
+    (file,) = saved.rglob("state.json")
+    content = json.loads(file.read_text())
+    content["spec"]["width"] = 64
+    file.write_text(json.dumps(content))
+    with pytest.raises(CheckpointError, match=r"model\.safetensors") as caught:
+        checkpoint.open_checkpoint(saved).model()
+    assert "\n" not in str(caught.value)
+
+
+def test_an_error_at_any_write_leaves_the_last_checkpoint(lm, saved, monkeypatch):
+    """`latest.json` names a whole folder, whichever write fails."""
+    model, optimizer = trained(lm, steps=1)
+    real = os.writev
+    for allowed in range(6):
+        left = iter(range(allowed))
+
+        def failing(descriptor, parts, left=left):
+            if next(left, None) is None:
+                raise OSError(28, "No space left on device")
+            return real(descriptor, parts)
+
+        before = checkpoint.open_checkpoint(saved).state.step
+        monkeypatch.setattr(os, "writev", failing)
+        try:
+            checkpoint.save_checkpoint(saved, 8 + allowed, model, optimizer, RUN)
+            whole = True
+        except LatentcompError as error:
+            whole = False
+            assert "disk is full" in str(error)
+        monkeypatch.setattr(os, "writev", real)
+        found = checkpoint.open_checkpoint(saved)
+        assert found.state.step == (8 + allowed if whole else before)
+        found.model()
+    assert whole, "six writes must be enough for a checkpoint"
+
+
+def test_only_safetensors_and_json(saved):
+    found = checkpoint.open_checkpoint(saved)
+    assert {path.suffix for path in found.folder.iterdir()} == {".safetensors", ".json"}
+    for name, recorded in found.state.sha256.items():
+        assert atomic.file_sha256(found.folder / name) == recorded
+        assert all(tensor.isfinite().all() for tensor in load_file(found.folder / name).values())
