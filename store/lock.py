@@ -90,10 +90,14 @@ class Lock:
                 os.close(descriptor)
             else:
                 raise StoreError(f"{self.path}: could not be locked: run again")
-            owner = _Owner(name, os.getpid(), socket.gethostname())
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, json.dumps(asdict(owner)).encode(), 0)
-        self._descriptor: int | None = descriptor
+            self._descriptor: int | None = descriptor
+            try:
+                owner = _Owner(name, os.getpid(), socket.gethostname())
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, json.dumps(asdict(owner)).encode(), 0)
+            except OSError:
+                self.release()
+                raise
 
     def _look_around(self, shards: range | None) -> bool:
         """Refuse what overlaps; remove what the dead left. True if nobody else is there."""

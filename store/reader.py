@@ -115,6 +115,17 @@ class FeatureStore:
         lengths = self._table.lengths
         return lengths if self._visible is None else lengths[self._visible]
 
+    @functools.cached_property
+    def starts(self) -> Integers:
+        """[documents] first token of every document; equal ones share it. Raises: StoreError."""
+        starts = self._table.starts
+        return starts if self._visible is None else starts[self._visible]
+
+    @property
+    def tokens(self) -> int:
+        """Length of the token axis, what is not yet committed included."""
+        return self._layout.tokens
+
     def order(self, seed: int, epoch: int) -> Integers:
         """[documents] a permutation of the documents: the same for the same seed and epoch,
         on any machine and numpy version."""
@@ -142,7 +153,9 @@ class FeatureStore:
         counts = row.spans[1:] - row.spans[:-1]
         return DocumentFeatures(
             document_id=row.document_id,
-            states=self._states(row, wanted),
+            states=self._states(
+                row.first_token, row.tokens, wanted, f"document {row.document_id!r}"
+            ),
             token_ids=self._token_ids(row),
             chunk_index=torch.from_numpy(np.repeat(np.arange(len(counts)), counts)),
             day=torch.from_numpy(np.repeat(row.days, counts)),
@@ -150,17 +163,33 @@ class FeatureStore:
             chunks=len(counts),
         )
 
+    def read_tokens(
+        self, start: int, stop: int, layers: Sequence[int] | None = None
+    ) -> torch.Tensor:
+        """States of a stretch of the token axis, across documents: [stop - start, layers, hidden].
+
+        Documents lie at `starts` and have `lengths` tokens; layers and errors are as in `read`.
+
+        Raises:
+            StoreError: missing or damaged data, or a layer that is not in the store.
+            IndexError: beyond the end.
+        """
+        if not 0 <= start < stop <= self._layout.tokens:
+            raise IndexError(f"tokens {start} .. {stop} of {self._layout.tokens}")
+        wanted = self.layers if layers is None else tuple(layers)
+        return self._states(start, stop - start, wanted, f"tokens {start} .. {stop - 1}")
+
     def _row(self, index: int) -> DocumentRow:
         if not 0 <= index < len(self):
             raise IndexError(f"document {index} of {len(self)}")
         return self._table.row(index if self._visible is None else int(self._visible[index]))
 
-    def _states(self, row: DocumentRow, layers: tuple[int, ...]) -> torch.Tensor:
+    def _states(self, start: int, tokens: int, layers: tuple[int, ...], what: str) -> torch.Tensor:
         grid, form = self._layout.states, self._layout.encoding
-        out = np.empty((len(layers), row.tokens, grid.row_bytes), np.uint8)
+        out = np.empty((len(layers), tokens, grid.row_bytes), np.uint8)
         for target, layer in zip(out, layers, strict=True):
-            where = f"document {row.document_id!r}, layer after {layer} blocks"
-            self._fill("states", grid, self._column(layer), row, target, where)
+            where = f"{what}, layer after {layer} blocks"
+            self._fill("states", grid, self._column(layer), start, target, where)
         return form.dtype.to_tensor(form.decode(out)).permute(1, 0, 2)
 
     def _column(self, layer: int) -> int:
@@ -175,16 +204,16 @@ class FeatureStore:
     def _token_ids(self, row: DocumentRow) -> torch.Tensor:
         out = np.empty((row.tokens, 4), np.uint8)
         where = f"document {row.document_id!r}, token ids"
-        self._fill("token_ids", self._layout.token_ids, 0, row, out, where)
+        self._fill("token_ids", self._layout.token_ids, 0, row.first_token, out, where)
         return torch.from_numpy(out.view("<u4").reshape(-1).astype(np.int64))
 
     def _fill(
-        self, array: str, grid: Grid, column: int, row: DocumentRow, out: Bytes2D, where: str
+        self, array: str, grid: Grid, column: int, start: int, out: Bytes2D, where: str
     ) -> None:
         done = 0
-        while done < row.tokens:
-            shard, within = divmod(row.first_token + done, grid.shard_tokens)
-            rows = min(row.tokens - done, grid.shard_tokens - within)
+        while done < len(out):
+            shard, within = divmod(start + done, grid.shard_tokens)
+            rows = min(len(out) - done, grid.shard_tokens - within)
             try:
                 file = self._shard(array, grid, shard)
                 file.read_rows(column, within, out[done : done + rows])

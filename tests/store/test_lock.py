@@ -148,3 +148,16 @@ def test_more_writers_than_shards_is_fine(tmp_path):
     assert verify(tmp_path / "parts").ok
     with pytest.raises(ValueError, match="rank 2 of 2"):
         write_part(tmp_path / "other", 2, 2)
+
+
+def test_a_full_disk_leaves_no_lock_behind(tmp_path, monkeypatch):
+    def fail(*arguments: object) -> int:
+        raise OSError(28, os.strerror(28))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", fail)
+        with pytest.raises(StoreError, match="the disk is full"):
+            Lock(tmp_path, "me")
+    assert list(tmp_path.iterdir()) == []
+    with Lock(tmp_path, "me"):
+        pass
