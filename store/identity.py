@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import StoreError
 from . import ledger
-from .atomic import json_text
+from .atomic import disk_errors, json_text
 from .layout import MANIFEST, is_store
 from .schema import Manifest
 
@@ -47,7 +47,8 @@ def check_same(path: Path, manifest: Manifest, extend: bool) -> None:
 def _check_empty(path: Path) -> None:
     if path.is_file():
         raise StoreError(f"{path}: is a file, so it is no feature store: choose an empty folder")
-    strangers = [item.name for item in path.iterdir()] if path.is_dir() else []
+    with disk_errors(path):
+        strangers = [item.name for item in path.iterdir()] if path.is_dir() else []
     strangers = sorted(name for name in strangers if not name.startswith("."))
     if strangers:
         raise StoreError(

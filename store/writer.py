@@ -248,7 +248,7 @@ class StoreWriter:
 
     def _holds(self, name: str, text: str) -> bool:
         path = self.path / name
-        return path.exists() and path.read_text() == text
+        return path.exists() and path.read_bytes() == text.encode()
 
     def _load(self) -> None:
         """Read the ledger, and start from what it says."""

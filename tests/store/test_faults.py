@@ -15,6 +15,7 @@ from latentcomp.errors import StoreError
 from latentcomp.store import atomic
 from latentcomp.store.reader import FeatureStore
 from latentcomp.store.schema import DocumentEntry, LayerRecord
+from latentcomp.store.verify import verify
 from latentcomp.store.writer import StoreWriter
 
 from . import samples
@@ -263,3 +264,12 @@ def test_a_disk_that_takes_a_few_bytes_at_a_time_gets_them_all(tmp_path, monkeyp
     parts = [bytes([i]) * i for i in range(100)] + [b""]
     assert atomic.write_parts(tmp_path / "a", parts) == sum(range(100))
     assert (tmp_path / "a").read_bytes() == b"".join(parts)
+
+
+@pytest.mark.parametrize("name", ["zarr.json", "states/zarr.json", "token_ids/zarr.json"])
+def test_damaged_zarr_metadata_is_written_again(store, name):
+    expected = samples.contents(store)
+    (store / name).write_bytes(b"\xff" + expected[name][1:])
+    assert not verify(store).ok
+    samples.write(store)
+    assert samples.contents(store) == expected
