@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import time
 from dataclasses import replace
 
 import pytest
@@ -52,7 +53,7 @@ def test_a_batch_can_be_learned(made, number):
     run = made(phase(number), steps=20, rate=1e-2, save_every=100)
     run.batches = OneBatch(run.batches)
     before = {name: weight.clone() for name, weight in run.reasoner.lm.model.named_parameters()}
-    figures = []
+    figures: list[dict[str, float]] = []
     train(run, figures.append)
     losses = [line["loss"] for line in figures]
     assert losses[-1] < losses[0] - 0.05, losses
@@ -63,7 +64,7 @@ def test_a_batch_can_be_learned(made, number):
 
 def test_the_figures_of_a_step(made, tmp_path):
     spec = phase(5).model_copy(update={"ratios": (4.0, 8.0)})
-    told = []
+    told: list[dict[str, float]] = []
     train(made(spec, steps=6), told.append)
     assert read_curve(tmp_path / "phase") == told
     assert [line["step"] for line in told] == list(range(1, 7))
@@ -79,7 +80,7 @@ def test_the_figures_of_a_step(made, tmp_path):
 def test_a_run_is_made_again_exactly(made, tmp_path):
     curves = []
     for _ in range(2):
-        lines = []
+        lines: list[dict[str, float]] = []
         train(made(steps=3), lines.append)
         curves.append([(line["loss"], line["gradient"]) for line in lines])
         (tmp_path / "phase").rename(tmp_path / f"phase-{len(curves)}")
@@ -172,7 +173,7 @@ def test_a_clock_of_steps_and_one_of_the_wall(made, monkeypatch):
     assert isinstance(clock_of(run.plan, run.accelerator), StepClock)
     assert [StepClock(4).progress(step) for step in (0, 1, 4)] == [0, 0.25, 1]
     seconds = itertools.count(100.0)
-    monkeypatch.setattr(clock.time, "monotonic", lambda: next(seconds))
+    monkeypatch.setattr(time, "monotonic", lambda: next(seconds))
     monkeypatch.setattr(clock, "broadcast", lambda told: told)
     wall = clock_of(tiny.plan(steps=None, seconds=4.0), run.accelerator)
     assert isinstance(wall, WallClock)
@@ -181,7 +182,7 @@ def test_a_clock_of_steps_and_one_of_the_wall(made, monkeypatch):
 
 
 def test_a_run_by_the_clock_ends(made):
-    told = []
+    told: list[dict[str, float]] = []
     train(made(steps=None, seconds=0.5), told.append)
     assert len(told) >= LOOK_EVERY
     assert len(told) % LOOK_EVERY == 0

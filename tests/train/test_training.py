@@ -59,7 +59,7 @@ def verdict(number, status="passed", skipped=()):
 @pytest.fixture
 def judged(run, monkeypatch):
     """A function that records verdicts as if they had been measured."""
-    known = {}
+    known: dict[int, Verdict] = {}
     monkeypatch.setattr(training, "read_verdicts", lambda path: dict(known))
 
     def judge(*numbers, status="passed"):
@@ -192,27 +192,26 @@ def shipped(extracted, deep, tmp_path, monkeypatch):
     return home / "phase-1"
 
 
-def first_weights(request):
-    """The weights that a run begins with."""
-    from latentcomp.train import loop
+@pytest.fixture
+def first_weights(monkeypatch):
+    """A function: the weights that a run begins with, and what it says of where they are from."""
 
-    begun = []
-    real = training.train
-    try:
-        training.train = lambda run, on_step: begun.append(run)  # type: ignore[assignment]
-        train_phase(request)
-    finally:
-        training.train = real
-    assert loop.train is real
-    begun[0].batches.close()
-    return begun[0].model.state_dict(), begun[0].record["start"]
+    def begin(request):
+        begun = []
+        with monkeypatch.context() as patch:
+            patch.setattr(training, "train", lambda run, on_step: begun.append(run))
+            train_phase(request)
+        begun[0].batches.close()
+        return begun[0].model.state_dict(), begun[0].record["start"]
+
+    return begin
 
 
 def equal(one, other):
     return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
 
 
-def test_what_a_run_may_start_from(request_of, shipped):
+def test_what_a_run_may_start_from(request_of, shipped, first_weights):
     wanted = checkpoint.open_checkpoint(shipped).model().state_dict()
     fresh, start = first_weights(request_of(start="fresh"))
     assert start == {"from": "fresh", "seed": 0}
@@ -228,13 +227,13 @@ def test_what_a_run_may_start_from(request_of, shipped):
     assert start["from"] == "checkpoint"
 
 
-def test_the_seed_decides_fresh_weights(request_of):
+def test_the_seed_decides_fresh_weights(request_of, first_weights):
     weights = [first_weights(request_of(start="fresh", plan={"seed": s}))[0] for s in (0, 0, 1)]
     assert equal(weights[0], weights[1])
     assert not equal(weights[0], weights[2])
 
 
-def test_a_start_that_does_not_fit(request_of, shipped):
+def test_a_start_that_does_not_fit(request_of, shipped, first_weights):
     wider = replace(request_of(start="shipped"), overrides=(("layers", LAYERS),))
     assert "--start fresh" in error_of(wider, CheckpointError)
     assert "--start fresh" in error_of(replace(wider, start=str(shipped)), CheckpointError)
@@ -242,7 +241,7 @@ def test_a_start_that_does_not_fit(request_of, shipped):
     assert start["from"] == "fresh"
 
 
-def test_a_start_fits_whatever_machine_measured_the_embeddings(request_of, shipped):
+def test_a_start_fits_whatever_machine_measured_the_embeddings(request_of, shipped, first_weights):
     """The mean over a table depends on the order of its sum, which a GPU has its own of."""
     found = checkpoint.open_checkpoint(shipped)
     model = found.model()
@@ -262,7 +261,7 @@ def test_a_start_that_is_not_there(request_of, start, tmp_path, monkeypatch):
 @pytest.mark.parametrize("number", [1, 5])
 def test_a_live_source_trains_without_a_store(request_of, run, number):
     shutil.rmtree(run / "store")
-    told = []
+    told: list[dict[str, float]] = []
     made = request_of(number, live=True, skip_order=True, plan={"question_positions": 64})
     train_phase(made, told.append)
     assert [line["step"] for line in told] == [1]

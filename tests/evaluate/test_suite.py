@@ -1,0 +1,121 @@
+"""All arms answer the same questions, and each reads what it says it reads."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+import torch
+
+from latentcomp.evaluate import controls, suite
+from latentcomp.evaluate.scores import REQUIRED_ARMS
+from latentcomp.train.compressor import latent_count
+
+from ..train import tiny
+from .tiny_suite import bench
+
+SEED = 3
+
+
+@pytest.fixture(scope="module")
+def documents():
+    made = [tiny.story(i, chunks, split="test").document for i, chunks in enumerate((2, 4, 3, 2))]
+    return [replace(document, questions=document.questions[:3]) for document in made]
+
+
+@pytest.fixture(scope="module")
+def made():
+    return bench(tiny.lm(4))
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """Prefixes of every arm, as they were asked."""
+    given = {}
+    real = suite.ask
+
+    def ask(lm, documents, prefixes, arm, **rest):
+        given[arm] = prefixes
+        return real(lm, documents, prefixes, arm, **rest)
+
+    monkeypatch.setattr(suite, "ask", ask)
+    return given
+
+
+def run(made, documents, seed=SEED, progress=lambda arm, documents: None):
+    return suite.run_arms(made, documents, seed, progress)
+
+
+def test_all_arms_answer_the_same_questions(made, documents):
+    told: Counter[str] = Counter()
+    outcome = run(made, documents, progress=lambda arm, count: told.update({arm: count}))
+    asked = [(d.document_id, q.question_id) for d in documents for q in d.questions]
+    arms = {row.arm for row in outcome.rows}
+    assert arms >= set(REQUIRED_ARMS)
+    for arm in arms:
+        rows = [row for row in outcome.rows if row.arm == arm]
+        assert [(row.document_id, row.question_id) for row in rows] == asked
+        assert [row.answer for row in rows] == [q.answer for d in documents for q in d.questions]
+    assert told == {"states": len(documents)} | {arm: len(documents) for arm in arms}
+
+
+def test_sizes_add_up(made, documents):
+    sizes = run(made, documents).sizes
+    lm = made.reasoner
+    tokens = [len(lm.encode(lm.prompt.head + document.text)) for document in documents]
+    latents = sum(latent_count(count, made.ratio) for count in tokens)
+    assert sizes.tokens == sum(tokens)
+    assert sizes.latents == latents
+    assert sizes.latent_bytes == latents * tiny.HIDDEN * 2
+    assert sizes.state_bytes == sum(tokens) * 2 * tiny.HIDDEN * 2  # two layers in bfloat16
+    assert sizes.text_bytes == sum(len(document.text.encode()) for document in documents)
+
+
+def test_shuffled_borrows_the_latents_of_another_document(made, documents, seen):
+    outcome = run(made, documents)
+    borrowed = controls.others(len(documents), SEED)
+    for mine, other in enumerate(borrowed):
+        assert torch.equal(seen["shuffled"][mine].x_PD, seen["compressed"][other].x_PD)
+        assert seen["shuffled"][mine].after == seen["compressed"][other].after
+        assert not torch.equal(seen["shuffled"][mine].x_PD[1:6], seen["compressed"][mine].x_PD[1:6])
+    said = {
+        arm: [row.prediction for row in outcome.rows if row.arm == arm]
+        for arm in ("compressed", "shuffled")
+    }
+    assert said["compressed"] != said["shuffled"]
+
+
+def test_every_control_keeps_the_head_and_the_count(made, documents, seen):
+    run(made, documents)
+    for index, latents in enumerate(seen["compressed"]):
+        for arm in ("zero", "gaussian"):
+            control = seen[arm][index]
+            assert torch.equal(control.x_PD[:1], latents.x_PD[:1]), "the head is no latent"
+            assert torch.equal(control.position_P, latents.position_P)
+            assert control.after == latents.after
+            assert control.x_PD.shape == latents.x_PD.shape
+        assert not seen["zero"][index].x_PD[1:].any()
+        torch.testing.assert_close(
+            seen["gaussian"][index].x_PD.norm(dim=-1), latents.x_PD.norm(dim=-1)
+        )
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_latents_do_not_depend_on_the_batch(documents, seen, number):
+    lm = tiny.lm(4)
+    found = []
+    for at_once in (1, 4):
+        run(bench(lm, number, at_once=at_once), documents)
+        found.append(list(seen["compressed"]))
+    for alone, among in zip(*found, strict=True):
+        assert torch.equal(alone.position_P, among.position_P)
+        assert alone.after == among.after
+        torch.testing.assert_close(alone.x_PD, among.x_PD, rtol=2e-2, atol=2e-2)
+
+
+def test_the_same_again(made, documents):
+    assert run(made, documents).rows == run(made, documents).rows
+
+
+def test_one_document_cannot_be_shuffled(made, documents):
+    with pytest.raises(ValueError, match="at least 2"):
+        run(made, documents[:1])
