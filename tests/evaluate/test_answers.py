@@ -163,7 +163,7 @@ def test_ceiling_and_floor(lm, documents):
 
 
 def test_ask_scores_every_question_in_order(lm, documents):
-    told = []
+    told: list[int] = []
     rows = ask(
         lm, documents, ceiling(lm, documents), "ceiling", documents_at_once=3, progress=told.append
     )

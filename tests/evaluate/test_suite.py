@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from latentcomp.evaluate import controls, suite
+from latentcomp.evaluate import controls, suite, teacher
 from latentcomp.evaluate.scores import REQUIRED_ARMS
 from latentcomp.train.compressor import latent_count
 
@@ -31,11 +31,10 @@ def made():
 def seen(monkeypatch):
     """Prefixes of every arm, as they were asked."""
     given = {}
-    real = suite.ask
 
     def ask(lm, documents, prefixes, arm, **rest):
         given[arm] = prefixes
-        return real(lm, documents, prefixes, arm, **rest)
+        return teacher.ask(lm, documents, prefixes, arm, **rest)
 
     monkeypatch.setattr(suite, "ask", ask)
     return given
