@@ -17,7 +17,7 @@ from .evaluate.command import evaluate, lab_models, report
 from .extract.command import corpus, extract
 from .store.command import store_app
 from .terminal import stderr_console
-from .train.command import ablations, train
+from .train.command import ablations, ship, train
 
 PROGRAM = "latentcomp"
 USER_ERROR = 2
@@ -38,6 +38,7 @@ app.command()(report)
 app.command()(demo)
 app.command()(lab_models)
 app.command()(ablations)
+app.command()(ship)
 app.add_typer(store_app, name="store")
 
 

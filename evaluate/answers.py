@@ -1,20 +1,24 @@
 """Greedy answers: a frozen reasoner reads a prefix once and answers every question about it.
 
-Shapes: P = prefix positions, Q = question tokens, N = questions, D = width of the reasoner.
+Shapes: B = documents, P = prefix positions, Q = questions of a document, S = all positions so
+far, D = width of the reasoner.
 
 The prefix is a sequence of input embeddings, so the same code reads a document, a summary or
-latents. Each question is asked alone: the cache of the prefix is copied for it.
+latents. Each question is asked alone, right after the prefix: the questions of a document stand
+in one sequence, where a mask keeps them apart (`segments.py`), so the prefix is never copied.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache
 
 from ..models import CausalLM
+from ..segments import CONTEXT, PADDING, attention_mask
 
 MOST_TOKENS: Final = 16
 """Longest answer, in tokens."""
@@ -62,7 +66,7 @@ def greedy_answers(
     for start in range(0, len(prefixes), documents_at_once):
         here = slice(start, start + documents_at_once)
         prompts = [[lm.encode(lm.prompt.ask(text)) for text in texts] for texts in questions[here]]
-        answers += _answer_batch(lm, prefixes[here], prompts, most_tokens)
+        answers += _Conversation(lm, prefixes[here], prompts).answers(most_tokens)
     return answers
 
 
@@ -75,88 +79,105 @@ def greedy_text(
     texts: list[str] = []
     for start in range(0, len(prefixes), 8):
         batch = prefixes[start : start + 8]
-        texts += [row[0] for row in _answer_batch(lm, batch, [[ids]] * len(batch), most_tokens)]
+        said = _Conversation(lm, batch, [[ids]] * len(batch)).answers(most_tokens)
+        texts += [row[0] for row in said]
     return texts
 
 
-def _answer_batch(
-    lm: CausalLM, prefixes: Sequence[Prefix], prompts: list[list[list[int]]], most_tokens: int
-) -> list[list[str]]:
-    cache, mask = _read(lm, prefixes)
-    after = torch.tensor([[prefix.after] for prefix in prefixes], device=lm.device)
-    owners = [owner for owner, rows in enumerate(prompts) for _ in rows]
-    if not owners:
-        return [[] for _ in prompts]
-    cache.batch_select_indices(torch.tensor(owners, device=lm.device))
-    flat = [row for rows in prompts for row in rows]
-    texts = _decode(lm, cache, mask[owners], after[owners], flat, most_tokens)
-    return [list(_take(texts, len(rows))) for rows in prompts]
+class _Conversation:
+    """A batch of prefixes with their questions, and what has been said so far."""
 
+    def __init__(
+        self, lm: CausalLM, prefixes: Sequence[Prefix], prompts: list[list[list[int]]]
+    ) -> None:
+        self._lm = lm
+        self._prompts = prompts
+        self._cache = DynamicCache(config=lm.model.config)
+        rows = [self._row(*pair) for pair in zip(prefixes, prompts, strict=True)]
+        x, segment, position, last = zip(*rows, strict=True)
+        # Padding stands behind everything and is seen by nothing.
+        self._x = pad_sequence(list(x), batch_first=True)
+        self._segment_BS = pad_sequence(list(segment), batch_first=True, padding_value=PADDING)
+        self._position_BS = pad_sequence(list(position), batch_first=True)
+        self._last_BQ = pad_sequence(list(last), batch_first=True)
 
-def _take(texts: Iterator[str], count: int) -> Iterator[str]:
-    return (next(texts) for _ in range(count))
+    def _row(self, prefix: Prefix, prompts: list[list[int]]) -> tuple[Tensor, ...]:
+        """Embeddings, segments, positions of one document, and where each prompt ends."""
+        lm, start = self._lm, len(prefix.x_PD)
+        ids = [token for prompt in prompts for token in prompt]
+        lengths = torch.tensor([len(prompt) for prompt in prompts], dtype=torch.int64)
+        embedded = lm.model.get_input_embeddings()(
+            torch.tensor(ids, dtype=torch.int64, device=lm.device)
+        )
+        offsets = [torch.arange(len(prompt)) for prompt in prompts]
+        asked = torch.cat([torch.empty(0, dtype=torch.int64), *offsets]).to(lm.device)
+        numbers = torch.arange(1, len(prompts) + 1).repeat_interleave(lengths).to(lm.device)
+        context = torch.full((start,), CONTEXT, device=lm.device)
+        return (
+            torch.cat([prefix.x_PD.to(embedded), embedded]),
+            torch.cat([context, numbers]),
+            torch.cat([prefix.position_P.to(lm.device), prefix.after + asked]),
+            (start + lengths.cumsum(0) - 1).to(lm.device),
+        )
 
+    def answers(self, most_tokens: int) -> list[list[str]]:
+        """Every document's answers, each the likeliest token again and again."""
+        if self._last_BQ.shape[1] == 0:
+            return [[] for _ in self._prompts]
+        ids_BQ = self._first()
+        position_BQ = self._position_BS.gather(1, self._last_BQ)
+        written = [ids_BQ]
+        going = self._real() & (ids_BQ != self._lm.eos_token_id)
+        while bool(going.any()) and len(written) < most_tokens:
+            position_BQ = position_BQ + 1
+            ids_BQ = self._next(ids_BQ, position_BQ)
+            written.append(ids_BQ)
+            going &= ids_BQ != self._lm.eos_token_id
+        tokens = torch.stack(written, -1).tolist()
+        return [
+            [_text(self._lm, said) for said in row[: len(prompts)]]
+            for row, prompts in zip(tokens, self._prompts, strict=True)
+        ]
 
-def _read(lm: CausalLM, prefixes: Sequence[Prefix]) -> tuple[DynamicCache, Tensor]:
-    """Cache of the left-padded prefixes, and which of its positions are real [B, P]."""
-    longest = max(len(prefix.x_PD) for prefix in prefixes)
-    width = prefixes[0].x_PD.shape[1]
-    embeds = torch.zeros(len(prefixes), longest, width, device=lm.device)
-    mask = torch.zeros(len(prefixes), longest, dtype=torch.int64, device=lm.device)
-    position = torch.zeros_like(mask)
-    for row, prefix in enumerate(prefixes):
-        start = longest - len(prefix.x_PD)
-        embeds[row, start:] = prefix.x_PD.to(embeds)
-        mask[row, start:] = 1
-        position[row, start:] = prefix.position_P
-    cache = DynamicCache(config=lm.model.config)
-    lm.model.base_model(
-        inputs_embeds=embeds.to(lm.model.dtype),
-        attention_mask=mask,
-        position_ids=position,
-        past_key_values=cache,
-        use_cache=True,
-    )
-    return cache, mask
+    def _real(self) -> Tensor:
+        """bool [B, Q]: a question, not padding."""
+        counts = torch.tensor([len(prompts) for prompts in self._prompts], device=self._lm.device)
+        return torch.arange(self._last_BQ.shape[1], device=self._lm.device) < counts[:, None]
 
-
-def _decode(
-    lm: CausalLM,
-    cache: DynamicCache,
-    mask: Tensor,
-    after: Tensor,
-    prompts: list[list[int]],
-    most_tokens: int,
-) -> Iterator[str]:
-    """Feed the left-padded prompts [N, Q], then the likeliest token again and again."""
-    longest = max(len(prompt) for prompt in prompts)
-    ids = torch.full((len(prompts), longest), lm.eos_token_id, device=lm.device)
-    asked = torch.zeros_like(ids)
-    for row, prompt in enumerate(prompts):
-        ids[row, longest - len(prompt) :] = torch.tensor(prompt, device=lm.device)
-        asked[row, longest - len(prompt) :] = 1
-    position = after + (asked.cumsum(1) - 1).clamp(min=0)
-    mask = torch.cat([mask, asked], 1)
-    written: list[Tensor] = []
-    open_rows = torch.ones(len(prompts), dtype=torch.bool, device=lm.device)
-    for _ in range(most_tokens):
-        logits = lm.model(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=position,
-            past_key_values=cache,
+    def _first(self) -> Tensor:
+        """Read prefixes and prompts; the first token of every answer [B, Q]."""
+        hidden = self._lm.model.base_model(
+            inputs_embeds=self._x.to(self._lm.model.dtype),
+            attention_mask=attention_mask(self._segment_BS, self._lm.model.dtype),
+            position_ids=self._position_BS,
+            past_key_values=self._cache,
             use_cache=True,
-            logits_to_keep=1,
-        ).logits[:, -1]
-        ids = logits.argmax(-1, keepdim=True)
-        written.append(torch.where(open_rows, ids[:, 0], lm.eos_token_id))
-        open_rows &= ids[:, 0] != lm.eos_token_id
-        if not bool(open_rows.any()):
-            break
-        position = position[:, -1:] + 1
-        mask = torch.cat([mask, torch.ones_like(ids)], 1)
-    tokens = torch.stack(written, 1).tolist()
-    return (_text(lm, row) for row in tokens)
+        ).last_hidden_state
+        at = self._last_BQ[..., None].expand(-1, -1, hidden.shape[-1])
+        return self._likeliest(hidden.gather(1, at))
+
+    def _next(self, ids_BQ: Tensor, position_BQ: Tensor) -> Tensor:
+        """Say one token of every answer; the next one [B, Q]."""
+        own_BQ = torch.arange(1, ids_BQ.shape[1] + 1, device=ids_BQ.device).expand_as(ids_BQ)
+        self._segment_BS = torch.cat([self._segment_BS, own_BQ], 1)
+        key, query = self._segment_BS[:, None, :], own_BQ[:, :, None]
+        # Of the tokens said now, each sees itself; the others belong to other questions.
+        seen = (key == CONTEXT) | (key == query)
+        dtype = self._lm.model.dtype
+        mask = torch.zeros(seen.shape, dtype=dtype, device=seen.device)
+        hidden = self._lm.model.base_model(
+            input_ids=ids_BQ,
+            attention_mask=mask.masked_fill_(~seen, torch.finfo(dtype).min)[:, None],
+            position_ids=position_BQ,
+            past_key_values=self._cache,
+            use_cache=True,
+        ).last_hidden_state
+        return self._likeliest(hidden)
+
+    def _likeliest(self, hidden: Tensor) -> Tensor:
+        head = self._lm.model.get_output_embeddings()  # type: ignore[no-untyped-call]
+        likeliest: Tensor = head(hidden).argmax(-1)
+        return likeliest
 
 
 def _text(lm: CausalLM, tokens: list[int]) -> str:

@@ -88,6 +88,17 @@ def train(
     console.print(f"{folder}: trained; now `latentcomp evaluate --phase {phase} --run {run}`")
 
 
+def ship(
+    phase: Annotated[int, typer.Option(help="Phase whose checkpoint is to be shipped.")],
+    run: RunOption = DEFAULT_RUN,
+) -> None:
+    """Put a trained checkpoint, without its optimiser, into the package."""
+    from ..training import ship_checkpoint
+
+    folder = ship_checkpoint(run, phase)
+    stdout_console().print(f"{folder}: shipped; evaluate it with `latentcomp evaluate`")
+
+
 def ablations(run: RunOption = DEFAULT_RUN) -> None:
     """Run the pre-registered ablations of phase 7 (`make ablations`)."""
     from ..training import TrainRequest, train_phase
