@@ -171,8 +171,8 @@ def _start(
 def _tensors(spec: ModelSpec) -> dict[str, Any]:
     # The RMS differs in its last bits from one kind of device to another, and once trained it is
     # a tensor of the checkpoint like any other.
-    left_out = {"teacher": {"name"}, "reasoner": {"name"}, "embedding_rms": True}
-    return spec.model_dump(mode="json", exclude=left_out)
+    named = {"teacher": {"name"}, "reasoner": {"name"}}
+    return spec.model_dump(mode="json", exclude={**named, "embedding_rms": True})
 
 
 def _stored(
