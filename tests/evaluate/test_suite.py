@@ -27,26 +27,42 @@ def made():
     return bench(tiny.lm(4))
 
 
-@pytest.fixture
-def seen(monkeypatch):
-    """Prefixes of every arm, as they were asked."""
+def run(made, documents, seed=SEED, progress=lambda arm, documents: None):
+    return suite.run_arms(made, documents, seed, progress)
+
+
+@pytest.fixture(scope="module")
+def told():
+    """How much of every arm was said to be done."""
+    return Counter[str]()
+
+
+@pytest.fixture(scope="module")
+def watched(made, documents, told):
+    """An outcome, and the prefixes of every arm as they were asked."""
     given = {}
 
     def ask(lm, documents, prefixes, arm, **rest):
         given[arm] = prefixes
         return teacher.ask(lm, documents, prefixes, arm, **rest)
 
-    monkeypatch.setattr(suite, "ask", ask)
-    return given
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(suite, "ask", ask)
+        outcome = run(made, documents, progress=lambda arm, count: told.update({arm: count}))
+    return outcome, given
 
 
-def run(made, documents, seed=SEED, progress=lambda arm, documents: None):
-    return suite.run_arms(made, documents, seed, progress)
+@pytest.fixture
+def outcome(watched):
+    return watched[0]
 
 
-def test_all_arms_answer_the_same_questions(made, documents):
-    told: Counter[str] = Counter()
-    outcome = run(made, documents, progress=lambda arm, count: told.update({arm: count}))
+@pytest.fixture
+def seen(watched):
+    return watched[1]
+
+
+def test_all_arms_answer_the_same_questions(outcome, documents, told):
     asked = [(d.document_id, q.question_id) for d in documents for q in d.questions]
     arms = {row.arm for row in outcome.rows}
     assert arms >= set(REQUIRED_ARMS)
@@ -57,8 +73,8 @@ def test_all_arms_answer_the_same_questions(made, documents):
     assert told == {"states": len(documents)} | {arm: len(documents) for arm in arms}
 
 
-def test_sizes_add_up(made, documents):
-    sizes = run(made, documents).sizes
+def test_sizes_add_up(made, documents, outcome):
+    sizes = outcome.sizes
     lm = made.reasoner
     tokens = [len(lm.encode(lm.prompt.head + document.text)) for document in documents]
     latents = sum(latent_count(count, made.ratio) for count in tokens)
@@ -69,8 +85,7 @@ def test_sizes_add_up(made, documents):
     assert sizes.text_bytes == sum(len(document.text.encode()) for document in documents)
 
 
-def test_shuffled_borrows_the_latents_of_another_document(made, documents, seen):
-    outcome = run(made, documents)
+def test_shuffled_borrows_the_latents_of_another_document(documents, outcome, seen):
     borrowed = controls.others(len(documents), SEED)
     for mine, other in enumerate(borrowed):
         assert torch.equal(seen["shuffled"][mine].x_PD, seen["compressed"][other].x_PD)
@@ -83,8 +98,7 @@ def test_shuffled_borrows_the_latents_of_another_document(made, documents, seen)
     assert said["compressed"] != said["shuffled"]
 
 
-def test_every_control_keeps_the_head_and_the_count(made, documents, seen):
-    run(made, documents)
+def test_every_control_keeps_the_head_and_the_count(seen):
     for index, latents in enumerate(seen["compressed"]):
         for arm in ("zero", "gaussian"):
             control = seen[arm][index]
@@ -99,20 +113,21 @@ def test_every_control_keeps_the_head_and_the_count(made, documents, seen):
 
 
 @pytest.mark.parametrize("number", [1, 4])
-def test_latents_do_not_depend_on_the_batch(documents, seen, number):
+def test_latents_do_not_depend_on_the_batch(documents, number):
     lm = tiny.lm(4)
-    found = []
-    for at_once in (1, 4):
-        run(bench(lm, number, at_once=at_once), documents)
-        found.append(list(seen["compressed"]))
-    for alone, among in zip(*found, strict=True):
+    found = [
+        suite._latents(bench(lm, number, at_once=at_once), documents, lambda *done: None)
+        for at_once in (1, 4)
+    ]
+    assert found[0][1] == found[1][1]
+    for alone, among in zip(found[0][0], found[1][0], strict=True):
         assert torch.equal(alone.position_P, among.position_P)
         assert alone.after == among.after
         torch.testing.assert_close(alone.x_PD, among.x_PD, rtol=2e-2, atol=2e-2)
 
 
-def test_the_same_again(made, documents):
-    assert run(made, documents).rows == run(made, documents).rows
+def test_the_same_again(made, documents, outcome):
+    assert run(made, documents).rows == outcome.rows
 
 
 def test_one_document_cannot_be_shuffled(made, documents):

@@ -137,7 +137,9 @@ def pretrained(tmp_path_factory):
         SHAPE, seed=1, seconds=None, steps=2, tokens_per_step=640, length=320, workers=0,
         compile=False, capture=False,
     )  # fmt: skip
-    return plan, lab.pretrain(plan, folder), folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lab, "build_tokenizer", lambda seed: tiny.tokenizer())  # seconds saved
+        return plan, lab.pretrain(plan, folder), folder
 
 
 def test_what_pretraining_leaves_is_a_model(pretrained):
