@@ -86,12 +86,14 @@ def train_phase(request: TrainRequest, on_step: Progress = lambda figures: None)
         mixed_precision="bf16" if _cuda(request.device) else "no",
     )
     folder = request.run / "phases" / str(spec.number)
-    if request.restart and accelerator.is_main_process:
-        shutil.rmtree(folder, ignore_errors=True)
-    accelerator.wait_for_everyone()
     run = _assemble(request, spec, accelerator, folder, skipped)
+    # Only now, when nothing is missing: the new run may even start from what goes.
+    accelerator.wait_for_everyone()
     if accelerator.is_main_process:
+        if request.restart:
+            shutil.rmtree(folder, ignore_errors=True)
         _write_record(run, request)
+    accelerator.wait_for_everyone()
     train(run, on_step)
     return folder
 
@@ -237,7 +239,8 @@ def _live(
             return teacher.read_padded(token_ids_BT.to(lm.device), layers).to(torch.bfloat16)
 
     root = folder / "checkpoint"
-    first = checkpoint.open_checkpoint(root).state.step if checkpoint.exists(root) else 0
+    resumed = checkpoint.exists(root) and not request.restart
+    first = checkpoint.open_checkpoint(root).state.step if resumed else 0
     settings = LiveSettings(
         per_step=request.plan.documents,
         positions=request.plan.question_positions,

@@ -269,3 +269,21 @@ def test_a_live_source_trains_without_a_store(request_of, run, number):
     assert told[0]["gradient"] > 0
     data = record(run, number)["data"]
     assert data["kind"] == "live"
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_restart_may_start_from_what_it_throws_away(request_of, run, live):
+    folder = train_phase(request_of()) / "checkpoint"
+    weights = checkpoint.open_checkpoint(folder).state.sha256
+    told: list[float] = []
+    made = request_of(start=str(folder), restart=True, live=live, plan={"question_positions": 64})
+    train_phase(made, lambda figures: told.append(figures["step"]))
+    assert told == [1]
+    assert record(run, 1)["start"]["sha256"] == weights[checkpoint.MODEL]
+
+
+def test_a_restart_that_cannot_begin_throws_nothing_away(request_of, run):
+    train_phase(request_of())
+    (run / "store").rename(run / "elsewhere")
+    error_of(request_of(restart=True), StoreError)
+    assert checkpoint.open_checkpoint(run / "phases" / "1" / "checkpoint").state.step == 1
