@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed-$(EXTRAS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-gpu check lab-models ablations constraints clean
+.PHONY: help install demo test test-slow test-gpu check bench-store lab-models ablations constraints clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ check: install ## linter, format, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench-store: install ## the store beside Zarr, zarrs, tensorstore, safetensors, memmap and Lance
+	$(BIN)/python benchmarks/bench_store.py
 
 lab-models: install ## retrain the shipped lab models from nothing but this repository (needs a GPU)
 	$(BIN)/latentcomp lab-models

@@ -19,6 +19,11 @@ from .store.command import store_app
 from .terminal import stderr_console
 from .train.command import ablations, ship, train
 
+# Threads of a thin model wait for each other thousands of times a second. Where the machine is
+# shared, waiting in a loop lets each of them hold a core that the other needs: 30 times slower.
+# Read when torch is loaded, which is later.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 PROGRAM = "latentcomp"
 USER_ERROR = 2
 INTERRUPTED = 130

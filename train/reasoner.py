@@ -57,6 +57,9 @@ class FrozenReasoner:
         self.head_ids = lm.encode(lm.prompt.head)
         self._padding = self.embedding_rms()
         if compile_blocks:
+            # Lengths, with and without gradients, with and without a mask: more than the default
+            # of 8 variants, beyond which torch falls back to uncompiled code.
+            torch._dynamo.config.recompile_limit = 64
             for block in self.blocks:
                 # The forward alone, not the call: hooks must stay outside of the graph.
                 block.forward = torch.compile(block.forward, dynamic=False)

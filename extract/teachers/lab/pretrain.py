@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from ....store import atomic
+from ....store import atomic, provenance
 from ...corpus.questions import FAMILIES
 from .architecture import LAB_MODELS, LabModel, build
 from .engine import Engine
@@ -229,7 +229,9 @@ def main() -> None:
     )
     outcome = pretrain(plan, given.out)
     if int(os.environ.get("RANK", "0")) == 0:
-        atomic.write_json(given.out / "training.json", describe(plan, outcome))
+        seen = provenance.collect({"pretrain": plan.seed}, {}).model_dump(mode="json")
+        record = {**describe(plan, outcome), "provenance": seen}
+        atomic.write_json(given.out / "training.json", record)
         print(json.dumps(asdict(outcome)), flush=True)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()

@@ -1,0 +1,90 @@
+"""The results in README.md, written from the committed result files and from nothing else.
+
+`python -m latentcomp.evaluate.report.readme` rewrites the block between the two marks; a test
+compares the block with the files, so that no figure in the README is typed by hand.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from ...errors import LatentcompError
+from ...store import atomic
+from ..result import EvaluationResult
+
+BEGIN: Final = "<!-- results:begin -->"
+END: Final = "<!-- results:end -->"
+TEACHER: Final = "lab_teacher.json"
+PHASE_4: Final = "phase4.json"
+
+
+def results_block(results: Path) -> str:
+    """Markdown of the first results.
+
+    Args:
+        results: folder of the committed result files.
+
+    Raises:
+        LatentcompError: a file is missing or damaged.
+    """
+    teacher = EvaluationResult.read(results / TEACHER)
+    phase4 = EvaluationResult.read(results / PHASE_4)
+    families = sorted(phase4.families)
+    lines = [
+        f"From `docs/results/{PHASE_4}` ({phase4.documents} held-out documents, "
+        f"{phase4.questions:,} questions, seed {phase4.seed}; greedy exact match) and "
+        f"`docs/results/{TEACHER}` ({teacher.documents} documents, seed {teacher.seed}).",
+        "",
+        "| family | ceiling | floor | compressed 4x | shuffled | zero |",
+        "|---|---|---|---|---|---|",
+    ]
+    for family in families:
+        cell = phase4.families[family].accuracy
+        arms = ("ceiling", "floor", "compressed", "shuffled", "zero")
+        lines.append(f"| {family} | " + " | ".join(f"{cell[arm].point:.3f}" for arm in arms) + " |")
+    lines += [
+        f"| **all** | {phase4.ceiling:.3f} | {phase4.floor:.3f} | {phase4.accuracy:.3f} | "
+        f"{phase4.shuffled:.3f} | {phase4.zero:.3f} |",
+        "",
+        f"Retention {phase4.retention:.3f} [{phase4.retention_low:.3f}, "
+        f"{phase4.retention_high:.3f}] at {phase4.tokens_per_latent:.2f} tokens per latent; stale "
+        f"rate {phase4.stale_rate:.3f}. {_bytes(phase4)}",
+        "",
+        f"The lab teacher alone: {teacher.accuracy:.3f} with the document, "
+        f"{teacher.floor:.3f} without it.",
+    ]
+    return "\n".join(lines)
+
+
+def _bytes(result: EvaluationResult) -> str:
+    sizes = result.bytes
+    if sizes.latents is None or sizes.text is None or sizes.states is None:
+        return ""
+    return (
+        f"In bytes the latents are {sizes.latents / sizes.states:.3f} of the stored states, and "
+        f"{sizes.latents / sizes.text:.1f} times the text itself."
+    )
+
+
+def replace_block(readme: str, block: str) -> str:
+    """The README with the block between the marks replaced.
+
+    Raises:
+        LatentcompError: a mark is missing.
+    """
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise LatentcompError(f"README.md: the marks {BEGIN} and {END} are missing; put them back")
+    return f"{before}{BEGIN}\n{block}\n{END}{after}"
+
+
+def main() -> None:
+    """Rewrite the README of this checkout."""
+    root = Path(__file__).resolve().parents[2]
+    readme = root / "README.md"
+    block = results_block(root / "docs" / "results")
+    atomic.write_text(readme, replace_block(readme.read_text(), block))
+
+
+if __name__ == "__main__":
+    main()
