@@ -10,11 +10,13 @@ from typing import Final
 from ...errors import LatentcompError
 from ...store import atomic
 from ..result import EvaluationResult
+from ..scores import Arm
 
 BEGIN: Final = "<!-- results:begin -->"
 END: Final = "<!-- results:end -->"
 TEACHER: Final = "lab_teacher.json"
 PHASE_4: Final = "phase4.json"
+ARMS: Final[tuple[Arm, ...]] = ("ceiling", "floor", "compressed", "shuffled", "zero")
 
 
 def results_block(results: Path) -> str:
@@ -39,8 +41,7 @@ def results_block(results: Path) -> str:
     ]
     for family in families:
         cell = phase4.families[family].accuracy
-        arms = ("ceiling", "floor", "compressed", "shuffled", "zero")
-        lines.append(f"| {family} | " + " | ".join(f"{cell[arm].point:.3f}" for arm in arms) + " |")
+        lines.append(f"| {family} | " + " | ".join(f"{cell[arm].point:.3f}" for arm in ARMS) + " |")
     lines += [
         f"| **all** | {phase4.ceiling:.3f} | {phase4.floor:.3f} | {phase4.accuracy:.3f} | "
         f"{phase4.shuffled:.3f} | {phase4.zero:.3f} |",

@@ -43,8 +43,9 @@ def test_make_targets_that_are_named_exist():
 def test_commands_that_are_named_exist():
     from latentcomp.cli import app
 
-    known = {command.callback.__name__.replace("_", "-") for command in app.registered_commands}
-    known |= {group.name for group in app.registered_groups}
+    callbacks = [command.callback for command in app.registered_commands]
+    known = {function.__name__.replace("_", "-") for function in callbacks if function}
+    known |= {str(group.name) for group in app.registered_groups}
     named = set(re.findall(r"latentcomp ([a-z][a-z-]+)", README))
     assert named
     assert named <= known
