@@ -24,7 +24,7 @@ from .store.corpus_files import read_corpus
 from .store.reader import FeatureStore
 from .store.schema import LayerRecord, TeacherIdentity
 from .train import checkpoint
-from .train.assemble import check_available, model_spec
+from .train.assemble import check_available, check_tokenizers, model_spec
 from .train.batches import Example
 from .train.data import Ahead, Batches, StoreBatches
 from .train.live import LiveBatches, LiveSettings
@@ -113,14 +113,18 @@ def _assemble(
     lm = load_causal_lm(name, device=str(accelerator.device))
     reasoner = FrozenReasoner(lm, compile_blocks=_cuda(request.device))
     store = None if request.live else FeatureStore(request.run / "store")
-    teacher = lm.identity if store is None else store.manifest.teacher
+    reader = lm if store is not None else _live_teacher(spec, lm)
+    teacher = reader.identity if store is None else store.manifest.teacher
     layers = resolve_layers(parse_layers(",".join(map(str, spec.layers))), teacher.blocks)
     shape = model_spec(spec, teacher, tuple(layers), reasoner)
     _check_control(spec, teacher, lm)
+    if store is not None:
+        _check_layers(spec, layers, store)
+    check_tokenizers(spec, teacher, lm.identity)
     torch.manual_seed(request.plan.seed)
     model, start = _start(request, spec, shape)
     batches: Batches = (
-        _live(request, lm, layers, accelerator, folder)
+        _live(request, reader, lm, layers, accelerator, folder)
         if store is None
         else _stored(request, store, lm, layers, accelerator)
     )
@@ -134,6 +138,13 @@ def _assemble(
     return Run(spec, request.plan, model, reasoner, batches, folder, accelerator, record)
 
 
+def _live_teacher(spec: PhaseSpec, reasoner: CausalLM) -> CausalLM:
+    """Who reads the documents when there is no store."""
+    if REASONERS[spec.reasoner] == REASONERS["teacher"]:
+        return reasoner
+    return load_causal_lm(REASONERS["teacher"], device=str(reasoner.device))
+
+
 def _check_control(spec: PhaseSpec, teacher: TeacherIdentity, lm: CausalLM) -> None:
     if spec.reasoner == "teacher" and teacher.weights_sha256 != lm.identity.weights_sha256:
         raise StoreError(
@@ -142,6 +153,16 @@ def _check_control(spec: PhaseSpec, teacher: TeacherIdentity, lm: CausalLM) -> N
             f"is {lm.identity.name!r} ({lm.identity.weights_sha256[:12]}...); "
             "give --reasoner or extract with this teacher"
         )
+
+
+def _check_layers(spec: PhaseSpec, layers: tuple[LayerRecord, ...], store: FeatureStore) -> None:
+    for layer in layers:
+        if layer.blocks_completed not in store.layers:
+            raise StoreError(
+                f"{store.path}: no layer after {layer.blocks_completed} blocks in this store: it "
+                f"has {', '.join(map(str, store.layers))}; extract with --layers "
+                f"{','.join(map(str, spec.layers))} into another --run"
+            )
 
 
 def _start(
@@ -209,14 +230,15 @@ class _LiveExamples:
     """Documents without states for the worker processes, which pickle it."""
 
     corpus: LiveCorpus
-    text_side: TextSide
+    reader: TextSide
+    reasoner: TextSide
 
     def __call__(self, first: int, count: int) -> list[Example]:
         documents = (self.corpus.document(index) for index in range(first, first + count))
         return [
             Example(
-                describe_document(self.text_side, document),
-                encode_questions(self.text_side, document.questions),
+                describe_document(self.reader, document),
+                encode_questions(self.reasoner, document.questions),
             )
             for document in documents
         ]
@@ -224,15 +246,19 @@ class _LiveExamples:
 
 def _live(
     request: TrainRequest,
+    reader: CausalLM,
     lm: CausalLM,
     layers: tuple[LayerRecord, ...],
     accelerator: Accelerator,
     folder: Path,
 ) -> Batches:
-    text_side = TextSide(lm.tokenizer, lm.identity, lm.prompt, lm.context_tokens)
+    sides = (
+        TextSide(one.tokenizer, one.identity, one.prompt, one.context_tokens)
+        for one in (reader, lm)
+    )
     seed = LIVE_SEED + request.plan.seed
     corpus = LiveCorpus(preset("lab"), "train", seed, LIVE_QUESTIONS)
-    teacher = TransformersTeacher(lm)
+    teacher = TransformersTeacher(reader)
 
     def read_states(token_ids_BT: Tensor) -> Tensor:
         with accelerator.autocast():
@@ -250,7 +276,7 @@ def _live(
         world=accelerator.num_processes,
         workers=LIVE_WORKERS if accelerator.device.type == "cuda" else 0,
     )
-    return LiveBatches(_LiveExamples(corpus, text_side), read_states, settings, first)
+    return LiveBatches(_LiveExamples(corpus, *sides), read_states, settings, first)
 
 
 def _write_record(run: Run, request: TrainRequest) -> None:

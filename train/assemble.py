@@ -1,9 +1,9 @@
 """From a phase and two models to something that can be trained."""
 
 from ..errors import PhaseError
-from ..models import TextSide
 from ..store.schema import LayerRecord, TeacherIdentity
 from .model import ModelSpec
+from .objectives import READS_DOCUMENT
 from .phases.spec import PhaseSpec
 from .reasoner import FrozenReasoner
 
@@ -28,7 +28,8 @@ def model_spec(
         scale=phase.scale,
         scale_multiple=phase.scale_multiple,
         spread=phase.spread,
-        embedding_rms=reasoner.embedding_rms(),
+        # Rounded: its last bits depend on the device, and a run may go on on another one.
+        embedding_rms=round(reasoner.embedding_rms(), 6),
         latent_width=teacher.hidden_size,
         reasoner_width=reasoner.width,
         width=2 * teacher.hidden_size,
@@ -49,14 +50,16 @@ def check_available(phase: PhaseSpec) -> None:
         )
 
 
-def check_tokenizers(teacher: TextSide, reasoner: TextSide) -> None:
-    """Refuse a reasoner that does not read the teacher's tokens where that is needed.
+def check_tokenizers(phase: PhaseSpec, teacher: TeacherIdentity, reasoner: TeacherIdentity) -> None:
+    """Refuse objectives that let the reasoner read the teacher's tokens, where they differ.
 
     Raises:
-        PhaseError: the tokenizers differ.
+        PhaseError: names the objective and both models.
     """
-    if teacher.identity.tokenizer_sha256 != reasoner.identity.tokenizer_sha256:
+    reading = [o.name for o in phase.objectives if o.name in READS_DOCUMENT]
+    if reading and teacher.tokenizer_sha256 != reasoner.tokenizer_sha256:
         raise PhaseError(
-            f"the tokenizers of {teacher.identity.name!r} and {reasoner.identity.name!r} differ: "
-            "objectives that read the document need one tokenizer"
+            f"phase {phase.number}: objective {reading[0]!r} lets the reasoner "
+            f"{reasoner.name!r} read the tokens of the teacher {teacher.name!r}, and their "
+            "tokenizers differ; give a reasoner with the same tokenizer"
         )

@@ -61,6 +61,7 @@ def train(run: Run, on_step: Progress = lambda figures: None) -> None:
     step = _resume(run, optimizer)
     clock = clock_of(run.plan, run.accelerator)
     if clock.progress(step) >= 1:
+        run.batches.close()
         return
     forward = run.accelerator.prepare(run.model)
     log = CurveLog(run.folder, step) if run.accelerator.is_main_process else None

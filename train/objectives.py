@@ -78,6 +78,10 @@ NEEDS_STATES: Final = frozenset({"alignment"})
 """Objectives that compare hidden states."""
 
 
+READS_DOCUMENT: Final = frozenset({"alignment", "distillation"})
+"""Objectives for which the reasoner reads the document in the teacher's tokens."""
+
+
 def alignment_depths(blocks: int) -> tuple[int, ...]:
     """Six depths, evenly spread over the reasoner, the last block included."""
     return tuple(dict.fromkeys(max(1, round(blocks * share / 6)) for share in range(1, 7)))

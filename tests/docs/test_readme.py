@@ -46,6 +46,6 @@ def test_commands_that_are_named_exist():
     callbacks = [command.callback for command in app.registered_commands]
     known = {function.__name__.replace("_", "-") for function in callbacks if function}
     known |= {str(group.name) for group in app.registered_groups}
-    named = set(re.findall(r"latentcomp ([a-z][a-z-]+)", README))
+    named = set(re.findall(r"(?:^|`)latentcomp ([a-z][a-z-]+)", README, re.MULTILINE))
     assert named
     assert named <= known
