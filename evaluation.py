@@ -43,6 +43,8 @@ class EvaluateRequest:
     """Tokens per latent; the phase's own when None."""
     device: str = "auto"
     documents_at_once: int = 8
+    summary: bool = False
+    """Whether the text summary of as many tokens is measured too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,9 @@ def evaluate_phase(
     _check_same("teacher", found.state.spec.teacher, teacher)
     _check_same("reasoner", found.state.spec.reasoner, reasoner)
     ratio = request.ratio or spec.ratios[0]
-    bench = Bench(found.model(), teacher, reasoner, ratio, request.documents_at_once)
+    bench = Bench(
+        found.model(), teacher, reasoner, ratio, request.documents_at_once, request.summary
+    )
     outcome = run_arms(bench, documents, request.seed, progress)
     run: dict[str, Any] = found.state.run
     result = EvaluationResult.from_scores(

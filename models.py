@@ -39,6 +39,8 @@ class PromptTemplate:
     """After the document; holds `{question}`."""
     summary: str
     """After the document; holds `{budget}`, the number of tokens that the summary may have."""
+    notes: str = "{summary}"
+    """How a summary stands where the document stood; holds `{summary}`."""
 
     def ask(self, question: str) -> str:
         """The text between the document and the answer to one question."""
@@ -47,6 +49,10 @@ class PromptTemplate:
     def summarise(self, budget: int) -> str:
         """The text between the document and its summary in at most `budget` tokens."""
         return self.summary.replace("{budget}", str(budget))
+
+    def instead(self, summary: str) -> str:
+        """A summary as it is read in place of the document."""
+        return self.notes.replace("{summary}", summary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +167,12 @@ def read_prompt(files: ModelFiles, tokenizer: "PreTrainedTokenizerFast") -> Prom
         return PromptTemplate(str(tokenizer.bos_token or ""), PLAIN_QUESTION, PLAIN_SUMMARY)
     pieces = read_json(file).get("prompt")
     wanted = {"head": "", "question": "{question}", "summary": "{budget}"}
-    if not isinstance(pieces, dict) or pieces.keys() != wanted.keys():
-        raise TeacherError(f"{file}: `prompt` must have exactly the keys {', '.join(wanted)}")
+    if not isinstance(pieces, dict) or pieces.keys() - {"notes"} != wanted.keys():
+        raise TeacherError(
+            f"{file}: `prompt` must have exactly the keys {', '.join(wanted)}, and may have notes"
+        )
+    if "notes" in pieces:
+        wanted["notes"] = "{summary}"
     for key, mark in wanted.items():
         if not isinstance(pieces[key], str) or mark not in pieces[key]:
             raise TeacherError(f"{file}: `prompt.{key}` must be a text with {mark!r} in it")

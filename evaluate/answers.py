@@ -71,15 +71,20 @@ def greedy_answers(
 
 
 @torch.inference_mode()
-def greedy_text(
-    lm: CausalLM, prefixes: Sequence[Prefix], prompt: str, most_tokens: int
+def greedy_texts(
+    lm: CausalLM,
+    prefixes: Sequence[Prefix],
+    prompts: Sequence[str],
+    most_tokens: int,
+    *,
+    documents_at_once: int = 8,
 ) -> list[str]:
-    """What the model writes after each prefix and the same prompt, such as a summary."""
-    ids = lm.encode(prompt)
+    """What the model writes after each prefix and its prompt, such as a summary."""
     texts: list[str] = []
-    for start in range(0, len(prefixes), 8):
-        batch = prefixes[start : start + 8]
-        said = _Conversation(lm, batch, [[ids]] * len(batch)).answers(most_tokens)
+    for start in range(0, len(prefixes), documents_at_once):
+        here = slice(start, start + documents_at_once)
+        coded = [[lm.encode(prompt)] for prompt in prompts[here]]
+        said = _Conversation(lm, prefixes[here], coded).answers(most_tokens)
         texts += [row[0] for row in said]
     return texts
 

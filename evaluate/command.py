@@ -30,6 +30,9 @@ def evaluate(
     teacher_only: Annotated[
         bool, typer.Option("--teacher-only", help="Only the teacher: ceiling and floor.")
     ] = False,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Also answer from a summary of as many tokens.")
+    ] = False,
     json: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the figures here too.")
     ] = None,
@@ -58,6 +61,7 @@ def evaluate(
         ratio=ratio,
         device=device,
         documents_at_once=batch,
+        summary=summary,
     )
     console = stdout_console()
     verdict = None

@@ -23,6 +23,7 @@ from . import controls
 from .answers import Prefix
 from .result import Sizes
 from .scores import Arm, ScoredAnswer
+from .summary import summaries
 from .teacher import ask, ceiling, floor
 
 Progress = Callable[[str, int], None]
@@ -39,6 +40,8 @@ class Bench:
     ratio: float
     """Tokens per latent."""
     documents_at_once: int = 8
+    summary: bool = False
+    """Whether the text summary of as many tokens is measured too."""
 
     @property
     def device(self) -> torch.device:
@@ -75,6 +78,9 @@ def run_arms(bench: Bench, documents: Sequence[Document], seed: int, progress: P
         "ceiling": ceiling(bench.reasoner, documents),
         "floor": floor(bench.reasoner, documents),
     }
+    if bench.summary:
+        budgets = [len(one) for one in bare]
+        prefixes["summary"] = summaries(bench.reasoner, documents, budgets)
     rows: list[ScoredAnswer] = []
     for arm, given in prefixes.items():
         rows += ask(

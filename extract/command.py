@@ -21,6 +21,9 @@ def corpus(
     split: Annotated[str, _SPLIT] = "train",
     documents: Annotated[int, _DOCUMENTS] = 1000,
     seed: Annotated[int, _SEED] = 0,
+    check: Annotated[
+        bool, typer.Option("--check", help="Let the independent solver answer every question.")
+    ] = False,
 ) -> None:
     """Generate dated documents with questions, and write them as Parquet.
 
@@ -36,6 +39,14 @@ def corpus(
         f"{out}: {len(written.documents):,} documents, {questions:,} questions, "
         f"sha256 {written.sha256[:12]}"
     )
+    if check:
+        from ..errors import CorpusError
+        from .corpus.check import check_corpus, render_check
+
+        found = check_corpus(written.documents)
+        stdout_console().print(render_check(found))
+        if not found.ok:
+            raise CorpusError(f"{out}: the solver disagrees with the corpus; see above")
 
 
 def extract(

@@ -95,6 +95,16 @@ def test_plain_prompt(folder):
     assert prompt.summarise(96) == "\nSummary in 96 tokens:"
 
 
+def test_notes_of_the_checkpoint(folder):
+    pieces = {"head": "", "question": "{question}", "summary": "{budget}", "notes": "N {summary}"}
+    (folder / "latentcomp.json").write_text(json.dumps({"prompt": pieces}))
+    assert load_text_side(str(folder)).prompt.instead("a; b") == "N a; b"
+    pieces["notes"] = "no place for it"
+    (folder / "latentcomp.json").write_text(json.dumps({"prompt": pieces}))
+    with pytest.raises(TeacherError, match="notes"):
+        load_text_side(str(folder))
+
+
 def test_prompt_of_the_checkpoint(folder):
     pieces = {"head": "<|endoftext|>", "question": " Q {question} A", "summary": " S{budget}"}
     (folder / "latentcomp.json").write_text(json.dumps({"prompt": pieces, "trained": "here"}))

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latentcomp.evaluate.answers import Prefix, greedy_answers, greedy_text
+from latentcomp.evaluate.answers import Prefix, greedy_answers, greedy_texts
 from latentcomp.evaluate.teacher import ask, ceiling, embed_text, floor
 
 from ..train import tiny
@@ -176,7 +176,7 @@ def test_ask_scores_every_question_in_order(lm, documents):
 def test_greedy_text_is_what_follows_the_prompt(lm, documents):
     prefixes = ceiling(lm, documents)
     prompt = lm.prompt.summarise(8)
-    texts = greedy_text(lm, prefixes, prompt, 8)
+    texts = greedy_texts(lm, prefixes, [prompt] * len(prefixes), 8)
     for document, text in zip(documents, texts, strict=True):
         ids = torch.tensor([lm.encode(lm.prompt.head + document.text) + lm.encode(prompt)])
         out = lm.model.generate(

@@ -23,7 +23,7 @@ from ....store import atomic, provenance
 from ...corpus.questions import FAMILIES
 from .architecture import LAB_MODELS, LabModel, build
 from .engine import Engine
-from .sequences import HEAD, QUESTION, SUMMARY, Batch, Lesson, LessonBatches
+from .sequences import HEAD, NOTES, QUESTION, SUMMARY, Batch, Lesson, LessonBatches
 from .tokenizer import build_tokenizer
 
 RATE: Final = 2e-3
@@ -164,7 +164,7 @@ def _save(model: nn.Module, tokenizer: object, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     model.to(torch.bfloat16).save_pretrained(folder, max_shard_size="10MB")  # type: ignore[operator]
     tokenizer.save_pretrained(str(folder))  # type: ignore[attr-defined]
-    prompt = {"head": HEAD, "question": QUESTION, "summary": SUMMARY}
+    prompt = {"head": HEAD, "question": QUESTION, "summary": SUMMARY, "notes": NOTES}
     atomic.write_json(folder / "latentcomp.json", {"prompt": prompt})
 
 
