@@ -27,6 +27,8 @@ def render(result: EvaluationResult) -> RenderableType:
     if result.bytes.latents is not None:
         parts.append(Text(sizes_line(result)))
     parts.append(_self_check(result))
+    if ceiling_note(result):
+        parts.append(Text(ceiling_note(result), style="bold yellow"))
     if result.skipped:
         phases = ", ".join(map(str, result.skipped))
         parts.append(Text(f"phases skipped by flag: {phases}", style="yellow"))
@@ -93,6 +95,28 @@ def _self_check(result: EvaluationResult) -> Text:
     check = result.checks["shuffled_at_floor"]
     style = {True: "green", False: "bold red", None: "yellow"}[check.passed]
     return Text(check.message, style=style)
+
+
+LOW_CEILING = 0.90
+"""Below this, a retention is shown with what it is silent about."""
+
+
+def ceiling_note(result: EvaluationResult) -> str:
+    """What a retention cannot speak of: questions that the full text does not answer either."""
+    if "compressed" not in result.overall.retention or not result.ceiling < LOW_CEILING:
+        return ""
+    silent = [name for name, cell in result.families.items() if _unmeasurable(cell)]
+    families = f", and of {', '.join(silent)} altogether" if silent else ""
+    return (
+        f"the ceiling is {figure(result.ceiling)}: retention is silent about the "
+        f"{1 - result.ceiling:.0%} of the questions that this reasoner gets wrong with the whole "
+        f"document{families}"
+    )
+
+
+def _unmeasurable(cell: Cell) -> bool:
+    kept = cell.retention.get("compressed")
+    return kept is None or isnan(kept.point)
 
 
 def sizes_line(result: EvaluationResult) -> str:

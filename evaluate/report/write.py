@@ -15,7 +15,7 @@ from ..gates import Verdict, gate_of
 from ..result import EvaluationResult
 from ..scores import SHOWN
 from ..stats import Interval
-from ..table import bytes_line, figure, human, span
+from ..table import bytes_line, ceiling_note, figure, human, span
 from . import figures
 from .collect import PhaseStory, collect
 
@@ -75,6 +75,7 @@ def _render(template: str, phases: tuple[PhaseStory, ...], *, escape: bool) -> s
         plates=plates,
         flat=_flat,
         bytes_line=bytes_line,
+        ceiling_note=ceiling_note,
         arm_order=SHOWN,
         gate_of=gate_of,
         pretty=lambda config: json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False),
@@ -92,8 +93,8 @@ def headline(result: EvaluationResult) -> str:
         return "These figures cannot be read: shuffled latents beat the floor."
     ends = "" if not kept.defined else f" (95 % interval {_ends(kept)})"
     return (
-        f"{_percent(kept.point)} of what the full text is worth survives in latents "
-        f"at {figure(result.ratio, 0)}x{ends}."
+        f"{_percent(kept.point)} of what this reasoner gets from the full text (accuracy "
+        f"{figure(result.ceiling, 2)}) survives in latents at {figure(result.ratio, 0)}x{ends}."
     )
 
 

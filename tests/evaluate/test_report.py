@@ -62,7 +62,7 @@ def test_page_says_what_was_found(written):
     result, path, html = written
     text = Page(html).text
     assert path.name == "index.html" and path.parent.name == "report"
-    assert f"{100 * result.retention:.0f} % of what the full text is worth survives" in text
+    assert f"{100 * result.retention:.0f} % of what this reasoner gets from the full text" in text
     assert (
         f"{result.retention:.3f} [{result.retention_low:.3f}, {result.retention_high:.3f}]" in text
     )

@@ -5,7 +5,7 @@ from rich.console import Console
 
 from latentcomp.evaluate.gates import judge
 from latentcomp.evaluate.result import EvaluationResult, Sizes
-from latentcomp.evaluate.table import bytes_line, human, print_result, render_verdict
+from latentcomp.evaluate.table import bytes_line, ceiling_note, human, print_result, render_verdict
 
 from .rows import simulated
 
@@ -96,3 +96,12 @@ def test_verdict_line():
 )
 def test_human(size, text):
     assert human(size) == text
+
+
+def test_a_low_ceiling_is_said_with_what_it_hides():
+    assert ceiling_note(result(ceiling=0.99, compressed=0.5)) == ""
+    low = result(ceiling=0.4, compressed=0.4)
+    note = ceiling_note(low)
+    assert f"the ceiling is {low.ceiling:.3f}" in note
+    assert f"{1 - low.ceiling:.0%} of the questions" in note
+    assert note.split()[0] in " ".join(printed(low).split())
