@@ -17,9 +17,9 @@ def demo(
     run: RunOption = Path("runs/demo"),
     documents: Annotated[
         int, typer.Option(min=8, help="New documents to extract and to train on.")
-    ] = 96,
-    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 24,
-    held_out: Annotated[int, typer.Option(min=2, help="Held-out documents to measure on.")] = 40,
+    ] = 64,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 20,
+    held_out: Annotated[int, typer.Option(min=2, help="Held-out documents to measure on.")] = 24,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything.")] = 2026,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:

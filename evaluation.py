@@ -77,6 +77,15 @@ def evaluate_phase(
     bench = Bench(
         found.model(), teacher, reasoner, ratio, request.documents_at_once, request.summary
     )
+    # Before the work: what ran is the code as it was then.
+    seen = provenance.collect(
+        {"evaluate": request.seed},
+        {
+            "checkpoint": found.state.sha256[checkpoint.MODEL],
+            "teacher": teacher.identity.weights_sha256,
+            "reasoner": reasoner.identity.weights_sha256,
+        },
+    )
     outcome = run_arms(bench, documents, request.seed, progress)
     run: dict[str, Any] = found.state.run
     result = EvaluationResult.from_scores(
@@ -88,14 +97,7 @@ def evaluate_phase(
         training_seeds=(run["plan"]["seed"],),
         samples=choose_samples(outcome.rows, documents, seed=request.seed),
         skipped=run["skipped"],
-        provenance=provenance.collect(
-            {"evaluate": request.seed},
-            {
-                "checkpoint": found.state.sha256[checkpoint.MODEL],
-                "teacher": teacher.identity.weights_sha256,
-                "reasoner": reasoner.identity.weights_sha256,
-            },
-        ),
+        provenance=seen,
     )
     verdict = None
     if request.checkpoint is None:
@@ -113,15 +115,14 @@ def evaluate_teacher(
     """Measure a model with the document and without it: ceiling and floor alone."""
     documents = held_out(request)
     lm = load_causal_lm(request.teacher, device=request.device)
+    seen = provenance.collect({"evaluate": request.seed}, {"teacher": lm.identity.weights_sha256})
     rows = measure(lm, documents, documents_at_once=request.documents_at_once, progress=progress)
     return EvaluationResult.from_scores(
         rows,
         seed=request.seed,
         headline="ceiling",
         samples=choose_samples(rows, documents, seed=request.seed),
-        provenance=provenance.collect(
-            {"evaluate": request.seed}, {"teacher": lm.identity.weights_sha256}
-        ),
+        provenance=seen,
     )
 
 
