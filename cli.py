@@ -20,8 +20,8 @@ from .terminal import stderr_console
 from .train.command import ablations, ship, train
 
 # Threads of a thin model wait for each other thousands of times a second. Where the machine is
-# shared, waiting long in a loop lets each hold a core that the other needs (30 times slower), and
-# not waiting in a loop at all wakes them too late (half as fast). Read when torch is loaded.
+# shared, waiting long in a loop lets each hold a core that the other needs, and not waiting in a
+# loop at all wakes them too late (docs/LOG.md). Read when torch is loaded.
 os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 PROGRAM = "latentcomp"

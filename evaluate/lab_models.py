@@ -52,7 +52,6 @@ def train_lab_models(recipe: Recipe, out: Path) -> dict[str, Any]:
         _launch(name, out / name, recipe.seed, wanted[name])
     documents = list(generate("lab", "test", recipe.documents, HELD_OUT_SEED))
     result = {
-        "command": ["latentcomp", "lab-models", "--out", str(out.name)],
         "held_out": {"split": "test", "seed": HELD_OUT_SEED, "documents": len(documents)},
         "bars": {"overall": BAR_OVERALL, "family": BAR_FAMILY},
         "recipe": asdict(recipe),

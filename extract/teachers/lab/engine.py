@@ -1,8 +1,8 @@
 """One training step of a lab model: forward, backward, clip, update.
 
 A thin, deep model launches thousands of small kernels a step, and Python cannot launch them as
-fast as a GPU runs them: 150 ms a step, whatever the batch, where the kernels take a third of
-that. So on a GPU forward and backward are captured once as a CUDA graph and replayed.
+fast as a GPU runs them. So on a GPU forward and backward are captured once as a CUDA graph and
+replayed, which halved the time of a step (docs/LOG.md).
 """
 
 import math
