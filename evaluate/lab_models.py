@@ -20,7 +20,7 @@ from .answers import Prefix
 from .scores import Arm, ScoredAnswer
 from .teacher import ask, ceiling, floor
 
-HELD_OUT_SEED: Final = 1000
+HELD_OUT_SEED: Final = 4242
 BAR_OVERALL: Final = 0.97
 BAR_FAMILY: Final = 0.95
 

@@ -1,8 +1,10 @@
 """Shapes of the lab teacher and the lab student: Qwen3, as deep as the 30B, much thinner."""
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
+import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 VOCABULARY: Final = 1024
@@ -27,7 +29,22 @@ STUDENT: Final = LabModel("lab-student", blocks=12, hidden=128, heads=2, feed_fo
 LAB_MODELS: Final[dict[str, LabModel]] = {"teacher": TEACHER, "student": STUDENT}
 
 
-def build(shape: LabModel) -> Qwen3ForCausalLM:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Sizes of the fresh weights."""
+
+    embedding: float = 0.1
+    """Standard deviation of the embeddings, which are the output weights too."""
+    residual: float | None = None
+    """Standard deviation of what writes into the residual stream; None: `WEIGHT` / sqrt(2 blocks),
+    as GPT-2 has it, so that the sum of all blocks starts no larger than one."""
+
+
+WEIGHT: Final = 0.02
+"""Standard deviation of every other matrix."""
+
+
+def build(shape: LabModel, start: Start = Start()) -> Qwen3ForCausalLM:
     """A model of that shape with fresh random weights, float32."""
     config = Qwen3Config(
         vocab_size=VOCABULARY,
@@ -46,7 +63,22 @@ def build(shape: LabModel) -> Qwen3ForCausalLM:
         # held at zero, and a zero vector at the head of every document makes the gradient
         # overflow on its way through the norms of 48 blocks (see docs/LOG.md).
         pad_token_id=None,
-        initializer_range=0.02,
+        initializer_range=WEIGHT,
         use_cache=True,
     )
-    return Qwen3ForCausalLM(config)  # type: ignore[no-untyped-call]
+    model = Qwen3ForCausalLM(config)  # type: ignore[no-untyped-call]
+    _resize(model, start, shape.blocks)
+    return model
+
+
+def _resize(model: Qwen3ForCausalLM, start: Start, blocks: int) -> None:
+    """Let a token stand out from what the blocks add to it, at every depth, from the start.
+
+    With equal sizes everywhere, 48 blocks add about fifteen times the embedding, and most of it
+    is the same for all tokens; such a teacher never learned to copy a syllable (docs/LOG.md).
+    """
+    residual = WEIGHT / math.sqrt(2 * blocks) if start.residual is None else start.residual
+    torch.nn.init.normal_(model.get_input_embeddings().weight, std=start.embedding)
+    for block in model.model.layers:
+        torch.nn.init.normal_(block.self_attn.o_proj.weight, std=residual)
+        torch.nn.init.normal_(block.mlp.down_proj.weight, std=residual)

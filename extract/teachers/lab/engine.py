@@ -35,13 +35,14 @@ class Engine:
             world: processes whose gradients are averaged.
         """
         self._model, self._world, self._captured = model, world, captured
-        weights = [weight for weight in model.parameters() if weight.requires_grad]
+        named = [(n, w) for n, w in model.named_parameters() if w.requires_grad]
+        weights = [weight for _, weight in named]
         self._gradients = torch.zeros(sum(w.numel() for w in weights), device=weights[0].device)
         at = 0
         for weight in weights:
             weight.grad = self._gradients[at : at + weight.numel()].view_as(weight)
             at += weight.numel()
-        self._optimiser = _adamw(weights, rate)
+        self._optimiser = _adamw(named, rate)
         self._graph: torch.cuda.CUDAGraph | None = None
         if compiled:
             for block in model.model.layers:  # type: ignore[union-attr]
@@ -113,12 +114,14 @@ class Engine:
         return loss.detach(), right
 
 
-def _adamw(weights: list[nn.Parameter], rate: float) -> torch.optim.AdamW:
+def _adamw(named: list[tuple[str, nn.Parameter]], rate: float) -> torch.optim.AdamW:
+    """AdamW; neither gains nor embeddings decay: a rare token must keep what sets it apart."""
+    decays = {name for name, weight in named if weight.ndim >= 2 and "embed" not in name}
     groups = [
-        {"params": [w for w in weights if w.ndim >= 2], "weight_decay": 0.1},
-        {"params": [w for w in weights if w.ndim < 2], "weight_decay": 0.0},
+        {"params": [weight for name, weight in named if name in decays], "weight_decay": 0.1},
+        {"params": [weight for name, weight in named if name not in decays], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95), fused=weights[0].is_cuda)
+    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95), fused=named[0][1].is_cuda)
 
 
 def next_token_loss(logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -21,12 +21,12 @@ from torch.utils.data import DataLoader
 
 from ....store import atomic, provenance
 from ...corpus.questions import FAMILIES
-from .architecture import LAB_MODELS, LabModel, build
+from .architecture import LAB_MODELS, LabModel, Start, build
 from .engine import Engine
 from .sequences import HEAD, NOTES, QUESTION, SUMMARY, Batch, Lesson, LessonBatches
 from .tokenizer import build_tokenizer
 
-RATE: Final = 2e-3
+RATE: Final = 1e-3
 WARM_UP_STEPS: Final = 300
 FLAT_UNTIL: Final = 0.5
 CHECK_EVERY: Final = 16
@@ -47,6 +47,8 @@ class Pretraining:
     length: int = 640
     """Tokens of a sequence: the document, then as many questions as fit."""
     workers: int = 6
+    rate: float = RATE
+    start: Start = Start()
     compile: bool = True
     capture: bool = True
     """Whether a GPU replays one captured graph a step."""
@@ -75,9 +77,9 @@ def pretrain(plan: Pretraining, folder: Path) -> Outcome:
     rank, world, device = _join()
     torch.manual_seed(plan.seed)
     tokenizer = build_tokenizer(plan.seed)
-    model = build(plan.shape)
+    model = build(plan.shape, plan.start)
     model.to(device)  # type: ignore[arg-type]
-    engine = Engine(model, RATE, compiled=plan.compile, captured=plan.capture, world=world)
+    engine = Engine(model, plan.rate, compiled=plan.compile, captured=plan.capture, world=world)
     log = _Log(folder / "log.jsonl" if rank == 0 else None)
     started = time.monotonic()
     progress, step, accuracy = 0.0, 0, dict[str, float]()
@@ -85,7 +87,7 @@ def pretrain(plan: Pretraining, folder: Path) -> Outcome:
     batches = _batches(data, plan.workers)
     while progress < 1.0:
         batch = next(batches)
-        loss, right = engine.step(batch, RATE * _schedule(step, progress))
+        loss, right = engine.step(batch, plan.rate * _schedule(step, progress))
         step += 1
         if step % CHECK_EVERY == 0 or plan.steps is not None:
             progress = _progress(plan, step, time.monotonic() - started, device, world)
@@ -209,8 +211,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--steps", type=int)
-    parser.add_argument("--tokens-per-step", type=int, default=76_800)
+    parser.add_argument("--tokens-per-step", type=int, default=38_400)
     parser.add_argument("--workers", type=int, default=14)
+    parser.add_argument("--rate", type=float, default=RATE)
+    parser.add_argument("--embedding-size", type=float, default=Start().embedding)
+    parser.add_argument("--residual-size", type=float, default=None)
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument("--no-capture", action="store_true")
     given = parser.parse_args()
@@ -224,6 +229,8 @@ def main() -> None:
         steps=given.steps,
         tokens_per_step=given.tokens_per_step,
         workers=given.workers,
+        rate=given.rate,
+        start=Start(given.embedding_size, given.residual_size),
         compile=not given.no_compile,
         capture=not given.no_capture,
     )
