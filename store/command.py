@@ -25,8 +25,22 @@ def info(
 
 
 @store_app.command()
-def verify(run: RunOption = DEFAULT_RUN) -> None:
-    """Read the store of a run in full and check every checksum, count and value in it."""
+def verify(
+    run: RunOption = DEFAULT_RUN,
+    recompute: Annotated[
+        int, typer.Option(min=0, help="Then read so many random documents with the teacher again.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Which random documents.")] = 0,
+    teacher: Annotated[
+        str | None, typer.Option(help="Where the teacher lies, if the manifest's name does not do.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Of the teacher: auto, cpu, cuda ...")] = "auto",
+) -> None:
+    """Read the store of a run in full and check every checksum, count and value in it.
+
+    With `--recompute N` the teacher reads N random documents again, and what differs from the
+    store is named by document and layer.
+    """
     from rich.progress import Progress
 
     from .verify import verify as verify_store
@@ -46,6 +60,36 @@ def verify(run: RunOption = DEFAULT_RUN) -> None:
     console.print(
         f"{path}: {state}: {report.documents:,} documents, {report.tokens:,} tokens, "
         f"{report.files:,} files, {report.bytes_read / 1e6:,.1f} MB read"
+    )
+    if recompute:
+        _recompute(path, recompute, seed, teacher, device)
+
+
+def _recompute(path: Path, documents: int, seed: int, teacher: str | None, device: str) -> None:
+    from rich.progress import Progress
+
+    from ..verification import RecomputeRequest, recompute
+
+    console = stdout_console()
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("recomputing", total=None)
+        report = recompute(
+            RecomputeRequest(path, documents, seed, teacher, device),
+            lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    for problem in report.problems:
+        console.print(f"{path}: {problem}", style="red")
+    if report.problems:
+        raise StoreError(
+            f"{path}: {len(report.problems)} differences from teacher {report.teacher!r}; "
+            "extract it again"
+        )
+    again = f", {report.retokenized:,} split into tokens again" if report.retokenized else ""
+    console.print(
+        f"{path}: recomputed {report.documents:,} random documents (seed {seed}), "
+        f"{report.tokens:,} tokens, with {report.teacher} in {report.compute_dtype}{again}: "
+        f"{report.exact:.4%} of the values equal to the bit, largest relative error of a token "
+        f"{report.largest_error:.2g}, let pass up to {report.tolerance:.2g}"
     )
 
 
