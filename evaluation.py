@@ -14,8 +14,10 @@ from .evaluate.samples import choose_samples
 from .evaluate.scores import write_answers
 from .evaluate.suite import Bench, Progress, run_arms
 from .extract.corpus import generate
+from .extract.teachers.text.results import read_summaries
 from .models import CausalLM, load_causal_lm
 from .store import provenance
+from .store.atomic import file_sha256
 from .store.corpus_files import read_corpus
 from .store.records import Document
 from .store.schema import TeacherIdentity
@@ -45,6 +47,8 @@ class EvaluateRequest:
     documents_at_once: int = 8
     summary: bool = False
     """Whether the text summary of as many tokens is measured too."""
+    summaries: Path | None = None
+    """A file of the text teacher to take the summaries from; None if the reasoner writes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ def evaluate_phase(
     """
     spec = phase(request.phase)
     documents = held_out(request)
+    given = _given_summaries(request, documents)
     found = checkpoint.open_checkpoint(_checkpoint_path(request))
     teacher = load_causal_lm(request.teacher, device=request.device)
     name = request.reasoner or REASONERS[spec.reasoner]
@@ -75,7 +80,13 @@ def evaluate_phase(
     _check_same("reasoner", found.state.spec.reasoner, reasoner)
     ratio = request.ratio or spec.ratios[0]
     bench = Bench(
-        found.model(), teacher, reasoner, ratio, request.documents_at_once, request.summary
+        found.model(),
+        teacher,
+        reasoner,
+        ratio,
+        request.documents_at_once,
+        summary=request.summary or given is not None,
+        summaries=given,
     )
     # Before the work: what ran is the code as it was then.
     seen = provenance.collect(
@@ -84,7 +95,8 @@ def evaluate_phase(
             "checkpoint": found.state.sha256[checkpoint.MODEL],
             "teacher": teacher.identity.weights_sha256,
             "reasoner": reasoner.identity.weights_sha256,
-        },
+        }
+        | ({"summaries": file_sha256(request.summaries)} if request.summaries else {}),
     )
     outcome = run_arms(bench, documents, request.seed, progress)
     run: dict[str, Any] = found.state.run
@@ -144,6 +156,23 @@ def held_out(request: EvaluateRequest) -> Sequence[Document]:
             "one control borrows the latents of another document"
         )
     return documents
+
+
+def _given_summaries(
+    request: EvaluateRequest, documents: Sequence[Document]
+) -> dict[str, str] | None:
+    """Summary of every document, from the file that was named."""
+    if request.summaries is None:
+        return None
+    texts = {row.document_id: row.summary for row in read_summaries(request.summaries)}
+    missing = [one.document_id for one in documents if one.document_id not in texts]
+    if missing:
+        raise CorpusError(
+            f"{request.summaries}: no summary of {len(missing)} of {len(documents)} documents "
+            f"(first: {missing[0]!r}); write them with `latentcomp teacher summaries` on the "
+            "same corpus"
+        )
+    return texts
 
 
 def _checkpoint_path(request: EvaluateRequest) -> Path:

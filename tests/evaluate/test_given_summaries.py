@@ -1,0 +1,58 @@
+"""The text baseline with summaries that another model wrote."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from latentcomp.errors import CorpusError
+from latentcomp.evaluate import suite
+from latentcomp.evaluate.summary import given_summaries
+from latentcomp.evaluate.teacher import embed_text
+from latentcomp.evaluation import EvaluateRequest, evaluate_phase
+from latentcomp.extract.teachers.text.results import Summary, write_summaries
+
+from ..train import tiny
+from .tiny_suite import bench
+
+
+@pytest.fixture(scope="module")
+def documents():
+    made = [tiny.story(i, 2, split="test").document for i in range(2)]
+    return [replace(document, questions=document.questions[:2]) for document in made]
+
+
+@pytest.fixture(scope="module")
+def lm():
+    return tiny.lm(4)
+
+
+def row(document_id, text):
+    return Summary(document_id, text, budget=9, tokens=3, complete=True, call="0")
+
+
+def test_each_document_has_its_own_summary_cut_to_its_budget(lm, documents):
+    texts = {documents[0].document_id: "On day 3 Ana.", documents[1].document_id: "Bel."}
+    got = given_summaries(lm, documents, [4, 50], texts)
+    cut = lm.decode(lm.encode("On day 3 Ana.")[:4])
+    assert cut != "On day 3 Ana."
+    for prefix, text in zip(got, (cut, "Bel."), strict=True):
+        assert torch.equal(prefix.x_PD, embed_text(lm, lm.prompt.instead(text)))
+
+
+def test_the_arm_reads_them_and_the_reasoner_writes_none(lm, documents, monkeypatch):
+    monkeypatch.setattr(suite, "summaries", lambda *_: pytest.fail("the reasoner wrote"))
+    texts = {document.document_id: "Nothing." for document in documents}
+    made = replace(bench(lm), summary=True, summaries=texts)
+    rows = suite.run_arms(made, documents, 0, lambda arm, count: None).rows
+    assert sum(one.arm == "summary" for one in rows) == 4
+
+
+def test_documents_without_a_summary_are_named_before_anything_is_loaded(tmp_path):
+    path = tmp_path / "summaries.parquet"
+    write_summaries(path, [row("test-7-000000", "x")])
+    request = EvaluateRequest(tmp_path / "run", 4, documents=3, seed=7, summaries=path)
+    with pytest.raises(CorpusError, match=r"no summary of 2 of 3 .*'test-7-000001'.*same corpus"):
+        evaluate_phase(request)
+    with pytest.raises(CorpusError, match="no readable file of summaries"):
+        evaluate_phase(replace(request, summaries=tmp_path / "gone.parquet"))
