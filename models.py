@@ -21,7 +21,7 @@ from .model_files import (
 from .store.schema import TeacherIdentity
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -128,7 +128,7 @@ def load_causal_lm(
         identity=text.identity,
         prompt=text.prompt,
         context_tokens=text.context_tokens,
-        model=_load_weights(files, DTYPES[dtype], place),
+        model=load_weights(files, DTYPES[dtype], place),
     )
 
 
@@ -208,7 +208,23 @@ def _text_side(files: ModelFiles) -> TextSide:
     )
 
 
-def _load_weights(files: ModelFiles, dtype: torch.dtype, device: torch.device) -> "PreTrainedModel":
+def load_weights(
+    files: ModelFiles,
+    dtype: torch.dtype,
+    device: torch.device,
+    config: "PretrainedConfig | None" = None,
+) -> "PreTrainedModel":
+    """The model itself, frozen and in evaluation mode.
+
+    Args:
+        files: where its weights lie.
+        dtype: precision of weights and arithmetic.
+        device: where to put it.
+        config: another one than its own, such as one of fewer blocks.
+
+    Raises:
+        TeacherError: the weights do not fit the config or the device, or a tensor is missing.
+    """
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as hf_logging
 
@@ -217,6 +233,7 @@ def _load_weights(files: ModelFiles, dtype: torch.dtype, device: torch.device) -
     try:
         model, loading = load(
             files.folder,
+            config=config,
             dtype=dtype,
             device_map={"": str(device)},
             use_safetensors=True,

@@ -20,7 +20,8 @@ class Batch:
     tokens: int
     """Tokens of the documents."""
     padded_tokens: int
-    """Tokens that the teacher computes: documents times the longest of them."""
+    """Tokens that the teacher computes: packed, those of the documents; padded, the number of
+    documents times the longest of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,35 +36,43 @@ class Window:
         return tuple(sorted(index for batch in self.batches for index in batch.indices))
 
 
-def plan_windows(lengths: Sequence[int], batch_tokens: int) -> Iterator[Window]:
+def plan_windows(
+    lengths: Sequence[int], batch_tokens: int, *, packed: bool = False
+) -> Iterator[Window]:
     """Cut a corpus into windows of batches of at most `batch_tokens` computed tokens.
 
     A document longer than that makes a batch of its own.
+
+    Args:
+        lengths: tokens of every document.
+        batch_tokens: budget of a batch.
+        packed: documents of a batch lie one behind the other, so nothing is padded.
     """
     start = tokens = 0
     for index, length in enumerate(lengths):
         if start < index and tokens + length > BATCHES_PER_WINDOW * batch_tokens:
-            yield _window(lengths, range(start, index), batch_tokens)
+            yield _window(lengths, range(start, index), batch_tokens, packed)
             start, tokens = index, 0
         tokens += length
     if lengths:
-        yield _window(lengths, range(start, len(lengths)), batch_tokens)
+        yield _window(lengths, range(start, len(lengths)), batch_tokens, packed)
 
 
-def _window(lengths: Sequence[int], indices: range, batch_tokens: int) -> Window:
+def _window(lengths: Sequence[int], indices: range, batch_tokens: int, packed: bool) -> Window:
     batches: list[Batch] = []
     group: list[int] = []
     for index in sorted(indices, key=lambda i: (lengths[i], i)):
-        if group and (len(group) + 1) * lengths[index] > batch_tokens:
-            batches.append(_batch(lengths, group))
+        if group and _batch(lengths, [*group, index], packed).padded_tokens > batch_tokens:
+            batches.append(_batch(lengths, group, packed))
             group = []
         group.append(index)
-    return Window((*batches, _batch(lengths, group)))
+    return Window((*batches, _batch(lengths, group, packed)))
 
 
-def _batch(lengths: Sequence[int], group: Sequence[int]) -> Batch:
+def _batch(lengths: Sequence[int], group: Sequence[int], packed: bool) -> Batch:
+    tokens = sum(lengths[index] for index in group)
     return Batch(
         indices=tuple(group),
-        tokens=sum(lengths[index] for index in group),
-        padded_tokens=len(group) * lengths[group[-1]],
+        tokens=tokens,
+        padded_tokens=tokens if packed else len(group) * lengths[group[-1]],
     )

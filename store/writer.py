@@ -30,7 +30,8 @@ from .placement import Piece, part_of, place, tokens_between
 from .schema import DocumentEntry, Integers, Manifest
 from .shards import decode_shard
 
-_AT_ONCE = 2  # while one shard waits for the disk, another one is encoded
+_AT_ONCE = 2
+"""Shards in the background: while one waits for the disk, another one is encoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ class StoreWriter:
 
     Use it as a context manager: entering locks the folder and writes what is known beforehand,
     leaving commits what is left and seals the store once every shard is there. Two shards are
-    encoded and written in the background while the next one fills; a slow disk holds `write` up,
-    so memory stays at three shards.
+    encoded and written in the background while the next one fills (`at_once` of them); a slow disk
+    holds `write` up, so memory stays at three shards.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class StoreWriter:
         extend: bool = False,
         rank: int = 0,
         world: int = 1,
+        at_once: int = _AT_ONCE,
     ) -> None:
         """Check the request against what lies at `path`; nothing is written yet.
 
@@ -75,6 +77,7 @@ class StoreWriter:
             rank: of this writer among `world` that fill one store together, each in a process
                 of its own and each its own shards; whoever is last seals the store.
             world: number of writers.
+            at_once: shards that are encoded and written in the background; memory is one more.
 
         Raises:
             StoreError: no documents; `path` is something else, or a store of another teacher,
@@ -82,7 +85,7 @@ class StoreWriter:
         """
         self.path = Path(path)
         self.manifest = manifest
-        self._name, self._extend = name, extend
+        self._name, self._extend, self._at_once = name, extend, at_once
         self._entries = tables.check_entries(entries)
         self._placement = place(self._entries, manifest.shard_tokens)
         self._layout = Layout(manifest, self._placement.tokens)
@@ -111,7 +114,7 @@ class StoreWriter:
             except BaseException:
                 self._lock.release()
                 raise
-        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="store-commit")
+        self._pool = ThreadPoolExecutor(self._at_once, thread_name_prefix="store-commit")
         return self
 
     def __exit__(
@@ -196,7 +199,7 @@ class StoreWriter:
         if end == self._layout.states.shard_length(piece.shard):
             task = self._pool.submit(self._commit_shard, piece.shard, self._buffer)
             self._commits.append(_Commit(piece.shard, task, self._buffer))
-            full = len(self._commits) > _AT_ONCE
+            full = len(self._commits) > self._at_once
             self._buffer = self._settle() if full else self._allocate()
 
     def _begin(self, shard: int) -> None:

@@ -1,7 +1,7 @@
 """What the extraction asks of a teacher, whatever engine runs it."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 
@@ -29,4 +29,15 @@ class Teacher(Protocol):
             One tensor a document, [tokens, layers, hidden], on the CPU, in the precision
             that the teacher computed in.
         """
+        ...
+
+
+@runtime_checkable
+class StreamingTeacher(Teacher, Protocol):
+    """A teacher that works ahead: it computes the next batch while one is copied and used."""
+
+    def stream(
+        self, batches: Iterable[Sequence[Sequence[int]]], layers: Sequence[LayerRecord]
+    ) -> Iterator[list[torch.Tensor]]:
+        """What `states` gives for one batch after another, in order."""
         ...

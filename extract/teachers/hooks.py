@@ -1,0 +1,75 @@
+"""Own forward hooks on the blocks that are needed; the pass ends at the deepest."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from ...errors import TeacherError
+from ...store.schema import TeacherIdentity
+
+_BLOCK_LISTS = ("layers", "h", "blocks")
+
+
+class DeepestReached(Exception):
+    """Leaves the forward pass once every wanted state is there."""
+
+
+@contextmanager
+def captured(
+    blocks: nn.ModuleList, depths: set[int], *, stop: bool
+) -> Iterator[dict[int, torch.Tensor]]:
+    """Within it, a forward pass leaves the state after each of `depths` blocks in the dict.
+
+    With `stop` the pass ends at the deepest one by raising `DeepestReached`: an exception
+    leaves the model as it is, for the stages that share it, where cutting its list of blocks
+    would not.
+    """
+    after: dict[int, torch.Tensor] = {}
+
+    def keep(depth: int, state: torch.Tensor) -> None:
+        after[depth] = state
+        if stop and depth == max(depths):
+            raise DeepestReached
+
+    def before_first(_block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        keep(0, args[0] if args else kwargs["hidden_states"])
+
+    def behind(depth: int) -> Any:  # noqa: ANN401 - torch's hook type is a union of callables
+        def hook(_block: nn.Module, _args: tuple[Any, ...], output: Any) -> None:  # noqa: ANN401
+            keep(depth, output[0] if isinstance(output, tuple) else output)
+
+        return hook
+
+    handles = [
+        blocks[0].register_forward_pre_hook(before_first, with_kwargs=True)
+        if depth == 0
+        else blocks[depth - 1].register_forward_hook(behind(depth))
+        for depth in depths
+    ]
+    try:
+        yield after
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def blocks_of(model: nn.Module, identity: TeacherIdentity) -> nn.ModuleList:
+    """The list of decoder blocks, which families of models name differently.
+
+    A teacher that was cut at loading has fewer of them than its identity says.
+
+    Raises:
+        TeacherError: there is no such list, or it has more blocks than the config tells.
+    """
+    for name in _BLOCK_LISTS:
+        blocks = getattr(model, name, None)
+        if isinstance(blocks, nn.ModuleList) and 0 < len(blocks) <= identity.blocks:
+            return blocks
+    raise TeacherError(
+        f"model {identity.name!r} ({identity.architecture}): its list of "
+        f"{identity.blocks} blocks was not found under {', '.join(_BLOCK_LISTS)}; "
+        "use a decoder-only model"
+    )

@@ -1,0 +1,126 @@
+"""Loading a teacher for extraction: only the blocks that are needed, and no lm_head."""
+
+import copy
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+
+from ...errors import TeacherError
+from ...model_files import ModelFiles, identify_model, locate_model, one_line, read_config
+from ...models import DTYPES, load_weights, resolve_device
+from ...store.schema import LayerRecord, TeacherIdentity
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+_PER_BLOCK = ("layer_types", "no_rope_layers")
+"""Entries of a config that hold one value a block."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class LoadedTeacher:
+    """A base model without its head, cut after the deepest block that is read."""
+
+    identity: TeacherIdentity
+    """Of the whole model."""
+    model: "PreTrainedModel"
+
+
+def load_teacher(
+    name: str,
+    layers: Sequence[LayerRecord],
+    *,
+    revision: str | None = None,
+    dtype: str = "bfloat16",
+    device: str = "auto",
+    random_weights_seed: int | None = None,
+) -> LoadedTeacher:
+    """Load what the extraction of `layers` needs of a model, frozen.
+
+    Blocks behind the deepest layer are neither read from the disk nor given memory.
+
+    Args:
+        name: as `load_causal_lm` takes it.
+        layers: that will be read.
+        revision: commit, tag or branch of a hub model.
+        dtype: precision of weights and arithmetic, one of `DTYPES`.
+        device: as in torch, or `auto`.
+        random_weights_seed: make weights of this seed up instead of loading any, to measure
+            an architecture of which only config.json is there. The identity says so.
+
+    Raises:
+        TeacherError: the model cannot be found, read or placed; the message says why.
+    """
+    place, files = resolve_device(device), locate_model(name, revision=revision)
+    config = _cut_config(read_config(files), layers)
+    if random_weights_seed is None:
+        identity = identify_model(files)
+        whole = load_weights(files, DTYPES[dtype], place, config)
+    else:
+        identity = random_identity(files, random_weights_seed)
+        whole = _random_model(config, DTYPES[dtype], place, random_weights_seed)
+    return LoadedTeacher(identity, cast("PreTrainedModel", whole.base_model))
+
+
+def random_identity(files: ModelFiles, seed: int) -> TeacherIdentity:
+    """Who a model with made-up weights is: its name and hashes say what it is not.
+
+    Raises:
+        TeacherError: config.json is missing or damaged.
+    """
+    config = read_config(files)
+    text = config.get_text_config()
+    shape = hashlib.sha256((files.folder / "config.json").read_bytes()).hexdigest()
+    return TeacherIdentity(
+        name=f"{files.name} with random weights",
+        revision=files.revision,
+        architecture=(config.architectures or [type(config).__name__])[0],
+        blocks=text.num_hidden_layers,
+        hidden_size=text.hidden_size,
+        weights_sha256=f"random weights of seed {seed} for config {shape}",
+        tokenizer_sha256="none",
+    )
+
+
+def _cut_config(config: Any, layers: Sequence[LayerRecord]) -> Any:  # noqa: ANN401
+    """The config of the model without the blocks behind the deepest of `layers`."""
+    config = copy.deepcopy(config)
+    text = config.get_text_config()
+    blocks = max(layer.blocks_completed for layer in layers)
+    if any(layer.post_norm for layer in layers) or blocks >= text.num_hidden_layers:
+        return config
+    text.num_hidden_layers = max(1, blocks)
+    for entry in _PER_BLOCK:
+        if values := getattr(text, entry, None):
+            setattr(text, entry, values[: text.num_hidden_layers])
+    return config
+
+
+def _random_model(
+    config: Any,  # noqa: ANN401
+    dtype: torch.dtype,
+    device: torch.device,
+    seed: int,
+) -> "PreTrainedModel":
+    from transformers import AutoModelForCausalLM
+
+    gpus = [device] if device.type == "cuda" else []
+    try:
+        with torch.random.fork_rng(devices=gpus), device:
+            torch.manual_seed(seed)
+            make: Any = AutoModelForCausalLM.from_config
+            model = make(config, dtype=dtype)
+    except torch.OutOfMemoryError as error:
+        raise TeacherError(
+            f"a model of this config does not fit into the memory of {device}; "
+            "give a narrower dtype or another device"
+        ) from error
+    except Exception as error:  # configs are checked in the constructors of the models
+        raise TeacherError(
+            f"no model can be made of this config ({one_line(error)}); check config.json"
+        ) from error
+    model.requires_grad_(False)
+    return cast("PreTrainedModel", model.eval())

@@ -1,0 +1,177 @@
+"""Causal attention that stays within each document of a packed row.
+
+Registered with transformers under `latentcomp_<kernel>`. The places of the documents travel
+with the forward pass as the keyword arguments of `packed_arguments`; a pass without them is
+refused, so a packed row can never be read as one long document.
+
+Axis letters: T tokens of the row, H query heads, K key and value heads, C width of a head.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import torch
+from torch.nn import functional
+
+from .packing import Packing
+
+PREFIX = "latentcomp_"
+_UNKNOWN = ("softcap", "s_aux", "position_bias", "sliding_window")
+"""Arguments of other kinds of attention, which the kernels here would silently leave out."""
+
+Kernel = Callable[
+    [torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, float], torch.Tensor
+]
+
+
+def _each(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    starts: torch.Tensor,
+    bounds: torch.Tensor,
+    scale: float,
+) -> torch.Tensor:
+    """Document by document, exactly as each alone: any device, any precision."""
+    out = torch.empty_like(query)
+    edges = bounds.tolist()
+    for start, stop in zip(edges, edges[1:], strict=False):
+        if start == stop:
+            continue
+        part = [x[start:stop].transpose(0, 1)[None] for x in (query, key, value)]
+        gqa = query.shape[1] != key.shape[1]
+        read = functional.scaled_dot_product_attention(
+            part[0], part[1], part[2], is_causal=True, scale=scale, enable_gqa=gqa
+        )
+        out[start:stop] = read[0].transpose(0, 1)
+    return out
+
+
+def _flash(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    starts: torch.Tensor,
+    bounds: torch.Tensor,
+    scale: float,
+) -> torch.Tensor:
+    """All documents in one FlashAttention kernel; CUDA, half precision, heads up to 256 wide.
+
+    The operator below torch.nn.attention.varlen: its own Python signature is another one in
+    each of torch 2.10 to 2.13, and some of them refuse fewer key heads than query heads.
+    """
+    longest = int(bounds.diff().max())
+    out = torch.ops.aten._flash_attention_forward(
+        query, key, value, starts, starts, longest, longest, 0.0, True, False, scale=scale
+    )
+    return cast(torch.Tensor, out[0])
+
+
+def _cudnn(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    starts: torch.Tensor,
+    bounds: torch.Tensor,
+    scale: float,
+) -> torch.Tensor:
+    """All documents in one cuDNN kernel; a plan is made for each length, rounded up here."""
+    longest = int(bounds.diff().max())
+    rounded = 1 << max(0, longest - 1).bit_length()
+    groups = query.shape[1] // key.shape[1]
+    out = torch.ops.aten._cudnn_attention_forward(
+        query,
+        key.repeat_interleave(groups, dim=1),
+        value.repeat_interleave(groups, dim=1),
+        None,
+        starts,
+        starts,
+        rounded,
+        rounded,
+        True,
+        0.0,
+        True,
+        False,
+        scale=scale,
+    )
+    return cast(torch.Tensor, out[0]).contiguous()
+
+
+KERNELS: dict[str, Kernel] = {"each": _each, "flash": _flash, "cudnn": _cudnn}
+
+
+@torch.library.custom_op("latentcomp::attend_within", mutates_args=())
+def attend_within(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    starts: torch.Tensor,
+    bounds: torch.Tensor,
+    scale: float,
+    kernel: str,
+) -> torch.Tensor:
+    """[T, H, C] from queries [T, H, C], keys and values [T, K, C]; opaque to a compiler."""
+    return KERNELS[kernel](query, key, value, starts, bounds, scale)
+
+
+@attend_within.register_fake
+def _shape(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    starts: torch.Tensor,
+    bounds: torch.Tensor,
+    scale: float,
+    kernel: str,
+) -> torch.Tensor:
+    return torch.empty_like(query)
+
+
+def packed_arguments(packing: Packing) -> dict[str, torch.Tensor]:
+    """What a forward pass must be given beside tokens and positions."""
+    return {"packed_starts": packing.starts, "packed_bounds": packing.bounds}
+
+
+@contextmanager
+def attending(config: Any, kernel: str) -> Iterator[None]:  # noqa: ANN401 - any model's config
+    """Within it, the model of this config attends with one of `KERNELS`; afterwards as before."""
+    before = config._attn_implementation
+    config._attn_implementation = PREFIX + kernel
+    try:
+        yield
+    finally:
+        config._attn_implementation = before
+
+
+def _interface(kernel: str) -> Callable[..., tuple[torch.Tensor, None]]:
+    def attention(
+        module: torch.nn.Module,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        attention_mask: torch.Tensor | None,
+        scaling: float | None = None,
+        packed_starts: torch.Tensor | None = None,
+        packed_bounds: torch.Tensor | None = None,
+        **others: Any,  # noqa: ANN401 - each architecture passes its own
+    ) -> tuple[torch.Tensor, None]:
+        """As transformers asks for it: [1, heads, T, C] in, [1, T, H, C] out."""
+        if packed_starts is None or packed_bounds is None or attention_mask is not None:
+            raise ValueError("packed attention needs the places of the documents, and no mask")
+        if any(others.get(name) is not None for name in _UNKNOWN):
+            raise ValueError(f"packed attention cannot do {', '.join(_UNKNOWN)}")
+        q_THC, k_TKC, v_TKC = (x[0].transpose(0, 1).contiguous() for x in (query, key, value))
+        scale = q_THC.shape[-1] ** -0.5 if scaling is None else scaling
+        out = attend_within(q_THC, k_TKC, v_TKC, packed_starts, packed_bounds, scale, kernel)
+        return out[None], None
+
+    return attention
+
+
+def register() -> None:
+    """Make the kernels known to transformers; harmless when done twice."""
+    from transformers import AttentionInterface
+
+    for kernel in KERNELS:
+        AttentionInterface.register(PREFIX + kernel, _interface(kernel))
