@@ -1,0 +1,196 @@
+"""Which engine reads the documents: asked for, what the store was begun with, or what fits.
+
+The choice is a table of objections to vLLM, cheapest first. Nothing here imports vLLM.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import torch
+
+from ..errors import TeacherError
+from ..model_files import ModelFiles, read_config
+from ..models import DTYPES
+from ..store.schema import LayerRecord
+from .layers import layer_name
+from .releasing import most_held_anywhere
+from .teachers.vllm.versions import installed_vllm, supported_text
+
+BackendName = Literal["transformers", "vllm"]
+AskedBackend = Literal["auto", "transformers", "vllm"]
+
+PROVEN_ARCHITECTURES: Final = ("Qwen3ForCausalLM", "Qwen3MoeForCausalLM")
+"""Whose states tests/vllm compare with those of transformers, at every layer."""
+
+CPU_HEAD_SIZES: Final = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
+"""Of vLLM's attention on CPUs (`CPUAttentionBackend.get_supported_head_sizes`)."""
+
+GPU_SHARE: Final = 0.9
+"""Of the memory of a GPU that vLLM takes, its own default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What an extraction asks of an engine."""
+
+    files: ModelFiles
+    layers: tuple[LayerRecord, ...]
+    device: torch.device
+    compute_dtype: str
+    batch_tokens: int
+    context_tokens: int
+    """Tokens of the longest document that there may be."""
+
+    @property
+    def held_tokens(self) -> int:
+        """Tokens whose states may wait for the disk, whatever the documents are."""
+        return most_held_anywhere(self.batch_tokens, self.context_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The engine that was chosen."""
+
+    backend: BackendName
+    why: str
+    """The reason, for whoever started the command."""
+
+    def __str__(self) -> str:
+        return f"backend: {self.backend} ({self.why})"
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """One thing that speaks against vLLM."""
+
+    find: Callable[[Need], str | None]
+    """The reason; None if there is none."""
+    binding: bool
+    """Whether vLLM would fail; else it is only not chosen by itself."""
+
+
+def choose_backend(asked: AskedBackend, need: Need, begun_with: str | None) -> Choice:
+    """The engine for an extraction.
+
+    Args:
+        asked: what the user wants.
+        need: of the extraction.
+        begun_with: engine of the store if there is one: another one has other last bits.
+
+    Raises:
+        TeacherError: vLLM was asked for and cannot do it; says why.
+    """
+    if asked == "transformers":
+        return Choice("transformers", "asked for")
+    if asked == "auto" and begun_with == "transformers":
+        return Choice("transformers", "the store was begun with it")
+    must = asked == "vllm" or begun_with == "vllm"
+    for objection in OBJECTIONS:
+        if must and not objection.binding:
+            continue
+        if reason := objection.find(need):
+            if must:
+                raise TeacherError(f"--backend vllm: {reason}; give --backend transformers")
+            return Choice("transformers", reason)
+    if must:
+        return Choice("vllm", "asked for" if asked == "vllm" else "the store was begun with it")
+    return Choice("vllm", f"version {_installed_version()} is installed and fits")
+
+
+def cache_bytes_per_token(
+    config: Any,  # noqa: ANN401 - any transformers config
+    layers: Sequence[LayerRecord],
+    dtype: str,
+) -> int:
+    """Bytes of vLLM's cache for a token: keys and values of every block up to the deepest, and
+    the states themselves."""
+    text = config.get_text_config()
+    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+    attention = 2 * heads * _head_size(text) * max(1, layers[-1].blocks_completed)
+    values = attention + len(layers) * text.hidden_size
+    return int(values * DTYPES[dtype].itemsize)
+
+
+def _head_size(text: Any) -> int:  # noqa: ANN401
+    size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    return int(size)
+
+
+def _installed_version() -> str:
+    found = installed_vllm()
+    return str(found.version) if found else "none"
+
+
+def _not_installed(need: Need) -> str | None:
+    del need
+    if installed_vllm() is None:
+        return "vLLM is not installed: pip install 'latentcomp[vllm]' on a GPU machine"
+    return None
+
+
+def _other_version(need: Need) -> str | None:
+    del need
+    found = installed_vllm()
+    if found is None or found.supported:
+        return None
+    return f"vLLM {found.version} is installed, supported is {supported_text()}"
+
+
+def _other_device(need: Need) -> str | None:
+    found = installed_vllm()
+    if found is None or found.device == need.device.type:
+        return None
+    return f"the installed vLLM is built for {found.device}, the device is {need.device.type}"
+
+
+def _after_the_norm(need: Need) -> str | None:
+    for layer in need.layers:
+        if layer.post_norm:
+            return f"vLLM does not show the state {layer_name(layer)} (layer -1)"
+    return None
+
+
+def _unproven_architecture(need: Need) -> str | None:
+    names = read_config(need.files).architectures or []
+    if set(names) & set(PROVEN_ARCHITECTURES):
+        return None
+    return (
+        f"vLLM's states of {', '.join(names) or 'this architecture'} were not compared with those "
+        f"of transformers, only {' and '.join(PROVEN_ARCHITECTURES)}"
+    )
+
+
+def _head_size_on_cpu(need: Need) -> str | None:
+    size = _head_size(read_config(need.files).get_text_config())
+    if need.device.type != "cpu" or size in CPU_HEAD_SIZES:
+        return None
+    return f"vLLM on a CPU has no attention for heads of {size}"
+
+
+def _too_large(need: Need) -> str | None:
+    if need.device.type != "cuda":
+        return None
+    config = read_config(need.files)
+    stored = getattr(config, "dtype", None) or torch.bfloat16
+    size = DTYPES[need.compute_dtype].itemsize / stored.itemsize
+    weights = size * sum(file.stat().st_size for file in need.files.weights)
+    cache = need.held_tokens * cache_bytes_per_token(config, need.layers, need.compute_dtype)
+    room = GPU_SHARE * torch.cuda.get_device_properties(need.device).total_memory
+    if weights + cache <= room:
+        return None
+    return (
+        f"vLLM needs {weights / 1e9:.1f} GB for the weights and {cache / 1e9:.1f} GB for the "
+        f"cache, of {room / 1e9:.1f} GB"
+    )
+
+
+OBJECTIONS: Final = (
+    Objection(_not_installed, binding=True),
+    Objection(_other_version, binding=True),
+    Objection(_other_device, binding=True),
+    Objection(_after_the_norm, binding=True),
+    Objection(_head_size_on_cpu, binding=True),
+    Objection(_unproven_architecture, binding=False),
+    Objection(_too_large, binding=True),
+)

@@ -1,0 +1,124 @@
+"""Telling an engine which documents are on the disk, so that it may drop what it kept of them."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+
+from ..store.writer import StoreWriter
+from .batches import BATCHES_PER_WINDOW, Window
+from .teachers.protocol import Teacher
+
+SHARDS_AT_ONCE = 2
+"""Shards that the writer commits in the background, its own default."""
+
+
+@runtime_checkable
+class HoldingTeacher(Teacher, Protocol):
+    """A teacher whose engine keeps a document until its shard is committed.
+
+    What it can keep is limited, so a slow disk stops the engine: nothing is dropped, and no
+    memory grows.
+    """
+
+    def hold(self) -> None:
+        """From now on, keep what is read until it is released."""
+        ...
+
+    def release(self, documents: Iterable[Sequence[int]]) -> None:
+        """Token ids of documents that are committed; those that were never read do not matter.
+
+        May be called from another thread than `states`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The most that is read and not committed while the reader can still go on."""
+
+    tokens: int
+    documents: int
+    longest: int
+    """Tokens of the longest document."""
+
+
+def most_held(lengths: Sequence[int], windows: Sequence[Window], shard_tokens: int) -> Held:
+    """What an engine must be able to hold at least, or reader and writer wait for each other:
+    the window that is being read and what the writer has not seen committed yet.
+
+    Args:
+        lengths: tokens of every document of the corpus.
+        windows: how they are read.
+        shard_tokens: of the store.
+    """
+    longest = max(lengths)
+    window = max(sum(lengths[index] for index in window.indices) for window in windows)
+    tokens = min(sum(lengths), window + _not_seen(shard_tokens, longest))
+    return Held(tokens, len(list(_shortest_first(lengths, tokens))), longest)
+
+
+def most_held_anywhere(batch_tokens: int, longest: int, shard_tokens: int = 8192) -> int:
+    """The same in tokens for any documents of at most `longest` tokens."""
+    return BATCHES_PER_WINDOW * batch_tokens + longest + _not_seen(shard_tokens, longest)
+
+
+def _not_seen(shard_tokens: int, longest: int) -> int:
+    """Tokens that are written and not known to be committed: the shard that is filling, those in
+    the background, one between two looks of `ReleasingWriter`, a document at either end."""
+    return (SHARDS_AT_ONCE + 2) * shard_tokens + 2 * longest
+
+
+def _shortest_first(lengths: Sequence[int], tokens: int) -> Iterable[int]:
+    """The shortest documents that fill so many tokens: the most that there can be."""
+    for length in sorted(lengths):
+        yield length
+        tokens -= length
+        if tokens <= 0:
+            return
+
+
+class ReleasingWriter:
+    """Writes to a store and tells a teacher what is committed, about once a shard."""
+
+    def __init__(
+        self, writer: StoreWriter, teacher: HoldingTeacher, documents: Sequence[Sequence[int]]
+    ) -> None:
+        """Have the teacher hold what it reads from now on.
+
+        Args:
+            writer: entered.
+            teacher: that reads for it.
+            documents: token ids of every document of the corpus.
+        """
+        self._writer, self._teacher, self._documents = writer, teacher, documents
+        self._released = 0
+        self._unseen = 0
+        teacher.hold()
+
+    def write(self, index: int, states: torch.Tensor) -> None:
+        """As `StoreWriter.write`. Raises: StoreError."""
+        self._writer.write(index, states)
+        self._unseen += len(states)
+        if self._unseen >= self._writer.manifest.shard_tokens:
+            self._unseen = 0
+            self._release()
+
+    def _release(self) -> None:
+        """Release everything before the first document that is not committed: shards become
+        durable in their order, and what was read once more for the sake of a neighbour is
+        released with it."""
+        pending = self._writer.pending()
+        first = pending[0] if pending else len(self._documents)
+        self._teacher.release(self._documents[self._released : first])
+        self._released = max(self._released, first)
+
+
+def write_function(
+    writer: StoreWriter, teacher: Teacher, documents: Sequence[Sequence[int]]
+) -> Callable[[int, torch.Tensor], None]:
+    """`writer.write`, with the teacher told of what is committed where it wants to know."""
+    if isinstance(teacher, HoldingTeacher):
+        return ReleasingWriter(writer, teacher, documents).write
+    return writer.write

@@ -1,0 +1,113 @@
+"""The teacher that vLLM computes: batches in, states out, the cache held until the disk has them.
+
+A batch is given to the engine when the cache has room for all of it, and never together with
+another one: which documents are computed together follows from the plan alone, as it does with
+transformers, and a resumed run writes the same bytes.
+"""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import torch
+
+from ....errors import TeacherError
+from ....store.schema import LayerRecord, TeacherIdentity
+from .engine import EngineSettings, VllmEngine
+
+_PATIENCE: Final = 600.0
+"""Seconds without one commit after which a full cache is an error and not a slow disk."""
+
+
+class VllmTeacher:
+    """Reads documents with vLLM."""
+
+    def __init__(self, identity: TeacherIdentity, settings: EngineSettings) -> None:
+        """Start the engine.
+
+        Raises:
+            TeacherError: vLLM cannot start; the message has its reason.
+        """
+        self._identity = identity
+        self._columns = {blocks: at for at, blocks in enumerate(settings.blocks_completed)}
+        self._engine = VllmEngine(settings)
+        self._tickets = itertools.count()
+        self._holding = False
+        self._held: dict[tuple[int, ...], list[int]] = {}
+
+    @property
+    def identity(self) -> TeacherIdentity:
+        """Which model this is."""
+        return self._identity
+
+    @property
+    def held_documents(self) -> int:
+        """Documents that were read and not released."""
+        return sum(map(len, self._held.values()))
+
+    def close(self) -> None:
+        """Stop vLLM and free its memory."""
+        self._engine.close()
+
+    def states(
+        self, documents: Sequence[Sequence[int]], layers: Sequence[LayerRecord]
+    ) -> list[torch.Tensor]:
+        """Hidden states of each document, [tokens, layers, hidden] on the CPU.
+
+        Raises:
+            TeacherError: vLLM failed, or the cache stays full because nothing is committed.
+        """
+        if not layers or not documents or not all(documents):
+            raise ValueError("a batch needs layers, and documents of at least one token")
+        columns = [self._column(layer) for layer in layers]
+        self._wait_for_room(documents)
+        tickets = [next(self._tickets) for _ in documents]
+        self._engine.compute(documents, tickets)
+        states = [self._engine.channel.take(ticket) for ticket in tickets]
+        self._keep(documents, tickets)
+        ordered = columns == list(range(len(self._columns)))
+        return states if ordered else [state[:, columns] for state in states]
+
+    def hold(self) -> None:
+        """From now on, keep what is read in the cache of the engine until it is released."""
+        self._holding = True
+
+    def release(self, documents: Iterable[Sequence[int]]) -> None:
+        """Let the engine drop documents whose shards are committed; others do not matter.
+
+        May be called from another thread than `states`.
+        """
+        found = [self._held.pop(tuple(document), []) for document in documents]
+        if tickets := [ticket for group in found for ticket in group]:
+            self._engine.channel.release(tickets)
+
+    def _column(self, layer: LayerRecord) -> int:
+        if layer.post_norm or layer.blocks_completed not in self._columns:
+            raise ValueError(f"the engine was not started for {layer}")
+        return self._columns[layer.blocks_completed]
+
+    def _keep(self, documents: Sequence[Sequence[int]], tickets: Sequence[int]) -> None:
+        if not self._holding:
+            self._engine.channel.release(tickets)
+            return
+        for document, ticket in zip(documents, tickets, strict=True):
+            self._held.setdefault(tuple(document), []).append(ticket)
+
+    def _wait_for_room(self, documents: Sequence[Sequence[int]]) -> None:
+        needed = self._engine.blocks(map(len, documents))
+        if needed > self._engine.cache_blocks:
+            raise TeacherError(
+                f"a batch needs {needed:,} blocks of vLLM's cache, which has "
+                f"{self._engine.cache_blocks:,}; give a smaller --batch-tokens"
+            )
+        channel = self._engine.channel
+        while True:
+            seen = channel.releases
+            self._engine.settle()
+            if needed <= self._engine.free_blocks:
+                return
+            if not channel.wait_for_release(seen, _PATIENCE):
+                raise TeacherError(
+                    f"vLLM's cache is full and no shard was committed for {_PATIENCE:.0f} s; "
+                    "give a smaller --batch-tokens, or look whether the disk still answers"
+                )
