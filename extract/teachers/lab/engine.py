@@ -134,7 +134,7 @@ def next_token_loss(logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         logits: [B, T, V].
         batch: the sequences they belong to.
     """
-    target, weight = batch.ids[:, 1:], batch.weight[:, 1:]
+    target, weight = batch.target[:, 1:], batch.weight[:, 1:]
     losses = functional.cross_entropy(
         logits[:, :-1].float().flatten(0, 1), target.flatten(), reduction="none"
     )

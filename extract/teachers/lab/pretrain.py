@@ -11,11 +11,12 @@ import math
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -23,9 +24,25 @@ from ....store import atomic, provenance
 from ...corpus.questions import FAMILIES
 from .architecture import LAB_MODELS, LabModel, Start, build
 from .engine import Engine
-from .sequences import HEAD, NOTES, QUESTION, SUMMARY, Batch, Lesson, LessonBatches
+from .sequences import (
+    BROAD,
+    HEAD,
+    NOTES,
+    QUESTION,
+    SUMMARY,
+    TWO_HOP,
+    Batch,
+    Lesson,
+    LessonBatches,
+    Syllabus,
+)
 from .tokenizer import build_tokenizer
 
+SYLLABI: Final[dict[str, Syllabus]] = {
+    "broad": BROAD,
+    "two-hop": TWO_HOP,
+    "two-hop-unaided": replace(TWO_HOP, hints=False),
+}
 RATE: Final = 1e-3
 WARM_UP_STEPS: Final = 300
 FLAT_UNTIL: Final = 0.5
@@ -49,13 +66,18 @@ class Pretraining:
     workers: int = 6
     rate: float = RATE
     start: Start = Start()
+    after: str | None = None
+    """Folder of an earlier stage, whose weights are taken instead of fresh ones."""
+    syllabus: str = "broad"
+    """Key of `SYLLABI`."""
     compile: bool = True
     capture: bool = True
     """Whether a GPU replays one captured graph a step."""
 
     def lesson(self) -> Lesson:
         """Documents of all sizes, so that short ones teach what long ones then need."""
-        return Lesson((3, 9), self.length, max(1, self.tokens_per_step // self.length))
+        syllabus = SYLLABI[self.syllabus]
+        return Lesson((3, 9), self.length, max(1, self.tokens_per_step // self.length), syllabus)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +100,8 @@ def pretrain(plan: Pretraining, folder: Path) -> Outcome:
     torch.manual_seed(plan.seed)
     tokenizer = build_tokenizer(plan.seed)
     model = build(plan.shape, plan.start)
+    if plan.after is not None:
+        _take_weights(model, Path(plan.after))
     model.to(device)  # type: ignore[arg-type]
     engine = Engine(model, plan.rate, compiled=plan.compile, captured=plan.capture, world=world)
     log = _Log(folder / "log.jsonl" if rank == 0 else None)
@@ -102,6 +126,14 @@ def pretrain(plan: Pretraining, folder: Path) -> Outcome:
     tokens = step * plan.tokens_per_step * world
     size = sum(weight.numel() for weight in model.parameters())
     return Outcome(step, tokens, seconds, world, size, accuracy)
+
+
+def _take_weights(model: nn.Module, folder: Path) -> None:
+    weights: dict[str, Tensor] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        weights |= load_file(file)
+    weights["lm_head.weight"] = weights["model.embed_tokens.weight"]  # tied, and kept once
+    model.load_state_dict(weights)
 
 
 def _join() -> tuple[int, int, torch.device]:
@@ -216,6 +248,8 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=RATE)
     parser.add_argument("--embedding-size", type=float, default=Start().embedding)
     parser.add_argument("--residual-size", type=float, default=None)
+    parser.add_argument("--after", help="Folder of the stage before.")
+    parser.add_argument("--syllabus", choices=sorted(SYLLABI), default="broad")
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument("--no-capture", action="store_true")
     given = parser.parse_args()
@@ -230,6 +264,8 @@ def main() -> None:
         tokens_per_step=given.tokens_per_step,
         workers=given.workers,
         rate=given.rate,
+        after=given.after,
+        syllabus=given.syllabus,
         start=Start(given.embedding_size, given.residual_size),
         compile=not given.no_compile,
         capture=not given.no_capture,

@@ -8,7 +8,8 @@ right after the document.
 """
 
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,7 @@ from ...corpus.chronicle import Chronicle, chronicle
 from ...corpus.presets import PRESETS
 from ...corpus.questions import FAMILIES, Draft
 from ...corpus.summary import NOTE_SEPARATOR
+from ...corpus.world import Relation
 from .architecture import END_ID
 from .tokenizer import END_TOKEN
 
@@ -33,11 +35,10 @@ NOTES: Final = "Notes: {summary}"
 
 TEXT_WEIGHT, SUMMARY_WEIGHT, ANSWER_WEIGHT = 0.5, 1.0, 4.0
 MOST_QUESTIONS = 24
+HINT_WEIGHT = 4.0
 NOTES_SHARE = 0.15
 SUMMARY_SHARE = 0.35
 SUMMARY_RATIOS = (4, 4, 8, 16)
-HARD_FAMILIES: Final = {"two_hop": 2.0, "as_of": 2.0, "when": 1.5, "relation": 1.5, "order": 1.5}
-"""How much more often than the others a family is asked; the rest count 1."""
 FAMILY_IDS: Final = {name: number for number, name in enumerate(FAMILIES)}
 
 Arrays = dict[str, npt.NDArray[np.int64] | npt.NDArray[np.float32]]
@@ -49,6 +50,8 @@ class Batch:
 
     ids: Tensor
     """int64 [B, T] token ids."""
+    target: Tensor
+    """int64 [B, T]: what is to be predicted here from the tokens before; `ids` but for hints."""
     segment: Tensor
     """int64 [B, T]: 0 the context, 1.. the questions, -1 padding."""
     position: Tensor
@@ -60,7 +63,7 @@ class Batch:
 
     def tensors(self) -> tuple[Tensor, ...]:
         """All of them, in the order of the fields."""
-        return self.ids, self.segment, self.position, self.weight, self.family
+        return self.ids, self.target, self.segment, self.position, self.weight, self.family
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
@@ -73,6 +76,32 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Syllabus:
+    """Which questions are asked, and with what help."""
+
+    per_family: int
+    """Most questions of a family that are drafted about a document."""
+    shares: Mapping[str, float]
+    """How much more often than the others a family is asked; the rest count 1."""
+    stress: Mapping[str, float] = field(default_factory=dict)
+    """Factor on the weight of a family's answers; the rest count 1."""
+    hints: bool = False
+    """Whether the question mark of a two-hop question predicts who is meant (`_hint`)."""
+
+
+BROAD: Final = Syllabus(
+    per_family=4,
+    shares={"two_hop": 2.0, "as_of": 2.0, "when": 1.5, "relation": 1.5, "order": 1.5},
+)
+TWO_HOP: Final = Syllabus(
+    per_family=12,
+    shares={"two_hop": 8.0, "structure": 2.0, "as_of": 2.0, "original": 1.5, "latest": 1.5},
+    stress={"two_hop": 4.0},
+    hints=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Lesson:
     """What the sequences of one stage of training look like."""
 
@@ -81,13 +110,31 @@ class Lesson:
     """T, in tokens."""
     batch: int
     """B, in sequences of one process."""
+    syllabus: Syllabus = BROAD
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A stretch of tokens that is learned from as one."""
+
+    ids: list[int]
+    weights: list[float]
+    family: int = -1
+    hint: int | None = None
+    """Token that the last but `_BEHIND_MARK` of the prompt predicts, on its way to the answer."""
+    prompt: int = 0
+    """Tokens before the answer."""
+
+
+_BEHIND_MARK: Final = 3
+"""Tokens of a prompt behind its question mark: a line break, `Answer`, a colon."""
 
 
 class SequenceWriter:
     """Turns chronicles into one padded sequence each."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, syllabus: Syllabus = BROAD) -> None:
+        self._tokenizer, self._syllabus = tokenizer, syllabus
 
     def __call__(self, story: Chronicle, rng: random.Random, length: int) -> Arrays:
         """One sequence of `length` tokens: a context, then as many questions as fit."""
@@ -97,19 +144,42 @@ class SequenceWriter:
         else:
             context, asked = self._notes(story, rng)
         head = self._encode([HEAD + context])[0]
-        pieces = [(head, [0.0] + [TEXT_WEIGHT] * (len(head) - 1), -1)]
+        pieces = [_Piece(head, [0.0] + [TEXT_WEIGHT] * (len(head) - 1))]
         if whole and rng.random() < SUMMARY_SHARE:
             pieces.append(self._summary(story, rng, len(head)))
-        asked.sort(key=lambda pair: rng.random() ** (1 / HARD_FAMILIES.get(pair[0], 1.0)))
-        asked.reverse()
+        shares = self._syllabus.shares
+        asked.sort(key=lambda pair: rng.random() ** (1 / shares.get(pair[0], 1.0)), reverse=True)
         del asked[MOST_QUESTIONS:]
+        return _pack(pieces + self._questions(asked), length)
+
+    def _questions(self, asked: list[tuple[str, Draft]]) -> list[_Piece]:
         prompts = self._encode([QUESTION.format(question=draft.text) for _, draft in asked])
         answers = self._encode([f" {draft.answer}" for _, draft in asked])
-        for (family, _), prompt, answer in zip(asked, prompts, answers, strict=True):
-            ids = [*prompt, *answer, END_ID]
-            weights = [0.0] * len(prompt) + [ANSWER_WEIGHT] * (len(answer) + 1)
-            pieces.append((ids, weights, FAMILY_IDS[family]))
-        return _pack(pieces, length)
+        return [
+            _Piece(
+                ids=[*prompt, *answer, END_ID],
+                weights=[0.0] * len(prompt) + [self._stress(family)] * (len(answer) + 1),
+                family=FAMILY_IDS[family],
+                hint=self._hint(draft) if self._syllabus.hints else None,
+                prompt=len(prompt),
+            )
+            for (family, draft), prompt, answer in zip(asked, prompts, answers, strict=True)
+        ]
+
+    def _stress(self, family: str) -> float:
+        return ANSWER_WEIGHT * self._syllabus.stress.get(family, 1.0)
+
+    def _hint(self, draft: Draft) -> int | None:
+        """First token of the name that a two-hop question leaves out.
+
+        The answer alone teaches two hops slowly: neither hop pays before the other is there,
+        and picking any value of the right kind pays at once (docs/LOG.md). The hint pays for
+        the first hop. It is a target only: no input shows it, and no answer is read there.
+        """
+        first, *more = draft.evidence
+        if not (isinstance(first, Relation) and more):
+            return None
+        return self._encode([f" {first.agent}"])[0][0]
 
     def _notes(self, story: Chronicle, rng: random.Random) -> tuple[str, list[tuple[str, Draft]]]:
         kept = list(story.notes[: rng.randint(4, len(story.notes))])
@@ -121,14 +191,12 @@ class SequenceWriter:
         ]
         return NOTES.format(summary=NOTE_SEPARATOR.join(text for _, text in kept)), asked
 
-    def _summary(
-        self, story: Chronicle, rng: random.Random, tokens: int
-    ) -> tuple[list[int], list[float], int]:
+    def _summary(self, story: Chronicle, rng: random.Random, tokens: int) -> _Piece:
         budget = tokens // rng.choice(SUMMARY_RATIOS)
         prompt = self._encode([SUMMARY.format(budget=budget)])[0]
         body = self.summary_ids(story, budget)
         ids = [*prompt, *body, END_ID]
-        return ids, [0.0] * len(prompt) + [SUMMARY_WEIGHT] * (len(body) + 1), -1
+        return _Piece(ids, [0.0] * len(prompt) + [SUMMARY_WEIGHT] * (len(body) + 1))
 
     def summary_ids(self, story: Chronicle, budget: int) -> list[int]:
         """The reference summary: as many whole notes, newest first, as fit in `budget` tokens."""
@@ -149,26 +217,32 @@ class SequenceWriter:
         return [coded.ids for coded in backend.encode_batch(texts, add_special_tokens=False)]
 
 
-def _pack(pieces: list[tuple[list[int], list[float], int]], length: int) -> Arrays:
+def _pack(pieces: list[_Piece], length: int) -> Arrays:
     ids = np.full(length, END_ID, np.int64)
+    target = ids.copy()
     segment = np.full(length, PADDING, np.int64)
     position = np.zeros(length, np.int64)
     weight = np.zeros(length, np.float32)
     family = np.full(length, -1, np.int64)
-    context = min(len(pieces[0][0]), length)
+    context = min(len(pieces[0].ids), length)
     at = 0
-    for number, (tokens, weights, kind) in enumerate(pieces):
-        if number and at + len(tokens) > length:
+    for number, piece in enumerate(pieces):
+        if number and at + len(piece.ids) > length:
             continue
-        end = min(at + len(tokens), length)
+        end = min(at + len(piece.ids), length)
         here = slice(at, end)
-        ids[here], weight[here] = tokens[: end - at], weights[: end - at]
+        ids[here] = target[here] = piece.ids[: end - at]
+        weight[here] = piece.weights[: end - at]
         segment[here] = number or CONTEXT
         position[here] = np.arange(end - at) + (context if number else 0)
-        family[here] = np.where(weight[here] > 0, kind, -1)
+        family[here] = np.where(weight[here] > 0, piece.family, -1)
+        if piece.hint is not None:  # told by the question mark, so in the place of the next token
+            place = at + piece.prompt - _BEHIND_MARK
+            target[place], weight[place] = piece.hint, HINT_WEIGHT
         at = end
     return {
         "ids": ids,
+        "target": target,
         "segment": segment,
         "position": position,
         "weight": weight,
@@ -187,7 +261,7 @@ class LessonBatches(torch.utils.data.Dataset[Batch]):
         rank: int,
         world: int,
     ) -> None:
-        self._write = SequenceWriter(tokenizer)
+        self._write = SequenceWriter(tokenizer, lesson.syllabus)
         self._lesson, self._seed, self._rank, self._world = lesson, seed, rank, world
 
     def __len__(self) -> int:
@@ -208,6 +282,6 @@ class LessonBatches(torch.utils.data.Dataset[Batch]):
             self._seed,
             index,
             chunks=rng.randint(*lesson.chunks),
-            questions_per_family=4,
+            questions_per_family=lesson.syllabus.per_family,
         )
         return self._write(story, rng, lesson.length)
