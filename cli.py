@@ -15,6 +15,7 @@ from .demo import demo
 from .errors import LatentcompError
 from .evaluate.command import evaluate, lab_models, report
 from .extract.command import corpus, extract
+from .extract.doctor.command import doctor
 from .extract.teachers.text.command import teacher_app
 from .store.command import store_app
 from .terminal import stderr_console
@@ -45,6 +46,7 @@ app.command()(demo)
 app.command()(lab_models)
 app.command()(ablations)
 app.command()(ship)
+app.command()(doctor)
 app.add_typer(store_app, name="store")
 app.add_typer(teacher_app, name="teacher")
 
