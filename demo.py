@@ -43,7 +43,14 @@ def demo(
         console.print(f"\n[{number}/4] {text}", style="bold")
 
     title(1, f"{documents} new documents; the lab teacher reads them into the store")
-    extract(run=run, split="train", documents=documents, seed=seed, device=device)
+    extract(
+        run=run,
+        split="train",
+        documents=documents,
+        seed=seed,
+        device=device,
+        backend="transformers",  # vLLM would keep its memory while the same process trains
+    )
     title(2, f"phase 4 goes on from the shipped checkpoint for {steps} steps")
     train(
         phase=4,

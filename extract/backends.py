@@ -5,16 +5,18 @@ The choice is a table of objections to vLLM, cheapest first. Nothing here import
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import torch
 
 from ..errors import TeacherError
-from ..model_files import ModelFiles, read_config
+from ..model_files import ModelFiles, identify_model, read_config
 from ..models import DTYPES
 from ..store.schema import LayerRecord
 from .layers import layer_name
-from .releasing import most_held_anywhere
+from .releasing import Held, most_held_anywhere
+from .teachers.vllm.engine import EngineSettings
+from .teachers.vllm.teacher import VllmTeacher
 from .teachers.vllm.versions import installed_vllm, supported_text
 
 BackendName = Literal["transformers", "vllm"]
@@ -81,21 +83,54 @@ def choose_backend(asked: AskedBackend, need: Need, begun_with: str | None) -> C
     Raises:
         TeacherError: vLLM was asked for and cannot do it; says why.
     """
+    if begun_with in ("transformers", "vllm") and asked in ("auto", begun_with):
+        return Choice(cast(BackendName, begun_with), "the store was begun with it")
     if asked == "transformers":
         return Choice("transformers", "asked for")
-    if asked == "auto" and begun_with == "transformers":
-        return Choice("transformers", "the store was begun with it")
-    must = asked == "vllm" or begun_with == "vllm"
+    if asked == "vllm":
+        require_vllm(need)
+        return Choice("vllm", "asked for")
     for objection in OBJECTIONS:
-        if must and not objection.binding:
-            continue
         if reason := objection.find(need):
-            if must:
-                raise TeacherError(f"--backend vllm: {reason}; give --backend transformers")
             return Choice("transformers", reason)
-    if must:
-        return Choice("vllm", "asked for" if asked == "vllm" else "the store was begun with it")
     return Choice("vllm", f"version {_installed_version()} is installed and fits")
+
+
+def require_vllm(need: Need) -> None:
+    """See that vLLM can do it at all.
+
+    Raises:
+        TeacherError: it cannot; says why.
+    """
+    for objection in OBJECTIONS:
+        if objection.binding and (reason := objection.find(need)):
+            raise TeacherError(f"--backend vllm: {reason}; give --backend transformers")
+
+
+def start_vllm(need: Need, held: Held) -> VllmTeacher:
+    """The vLLM teacher for an extraction.
+
+    Args:
+        need: for which vLLM was chosen.
+        held: what its cache must hold.
+
+    Raises:
+        TeacherError: vLLM does not fit or cannot start; the message has its reason.
+    """
+    require_vllm(need)
+    config = read_config(need.files)
+    settings = EngineSettings(
+        folder=need.files.folder,
+        blocks_completed=tuple(layer.blocks_completed for layer in need.layers),
+        dtype=need.compute_dtype,
+        device=need.device,
+        step_tokens=need.batch_tokens,
+        longest=held.longest,
+        held_tokens=held.tokens,
+        held_documents=held.documents,
+        bytes_per_token=cache_bytes_per_token(config, need.layers, need.compute_dtype),
+    )
+    return VllmTeacher(identify_model(need.files), settings)
 
 
 def cache_bytes_per_token(

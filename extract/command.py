@@ -80,6 +80,10 @@ def extract(
         typer.Option(help="Precision of the teacher; auto: float32 for lab and CPU."),
     ] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...")] = "auto",
+    backend: Annotated[
+        Literal["auto", "transformers", "vllm"],
+        typer.Option(help="Engine; auto: vLLM where it is installed and fits, and says why."),
+    ] = "auto",
     batch_tokens: Annotated[
         int, typer.Option(min=1, help="Most tokens, padding included, read at once.")
     ] = 8192,
@@ -115,6 +119,7 @@ def extract(
         dtype=dtype,
         compute_dtype=compute_dtype,
         device=device,
+        backend=backend,
         batch_tokens=batch_tokens,
         codec=codec,
         tokens_per_second=tokens_per_second,

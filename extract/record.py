@@ -25,6 +25,8 @@ class ExtractionSettings(_Record):
     """Precision in which the teacher computes."""
     device: str
     """Kind of device, such as `cpu` or `cuda`."""
+    backend: str = "transformers"
+    """Engine that computed the states, one of `backends.BackendName`."""
 
 
 class Session(_Record):

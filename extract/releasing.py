@@ -1,6 +1,7 @@
 """Telling an engine which documents are on the disk, so that it may drop what it kept of them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -31,6 +32,10 @@ class HoldingTeacher(Teacher, Protocol):
 
         May be called from another thread than `states`.
         """
+        ...
+
+    def close(self) -> None:
+        """Stop the engine; nothing is read after that."""
         ...
 
 
@@ -122,3 +127,13 @@ def write_function(
     if isinstance(teacher, HoldingTeacher):
         return ReleasingWriter(writer, teacher, documents).write
     return writer.write
+
+
+@contextmanager
+def stopping(teacher: Teacher) -> Iterator[None]:
+    """Stop the engine of a teacher that has one, however the block ends."""
+    try:
+        yield
+    finally:
+        if isinstance(teacher, HoldingTeacher):
+            teacher.close()

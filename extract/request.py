@@ -6,6 +6,7 @@ from pathlib import Path
 from ..model_files import LAB_FOLDERS
 from ..models import resolve_device
 from ..store.schema import CodecName, DtypeName
+from .backends import AskedBackend
 from .plan import ExtractionPlan
 from .record import ExtractionSettings
 from .source import GeneratedCorpus
@@ -32,6 +33,9 @@ class ExtractionRequest:
     CPU, else bfloat16."""
     device: str = "auto"
     """As `resolve_device` takes it."""
+    backend: AskedBackend = "transformers"
+    """Engine, or `auto` for vLLM where it fits. Not the default here: an engine that is started
+    within another program's process stays in it."""
     batch_tokens: int = 8192
     """Most tokens, padding included, that the teacher reads at once."""
     codec: CodecName = "raw"

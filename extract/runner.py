@@ -1,6 +1,7 @@
 """The extraction: corpus, tokens, plan, teacher, store; resumes where a killed run ended."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,12 +10,14 @@ import torch
 from rich.console import Console
 
 from .. import __version__
-from ..models import DTYPES, load_causal_lm, load_text_side
+from ..model_files import locate_model
+from ..models import DTYPES, load_causal_lm, load_text_side, resolve_device
 from ..store.corpus_files import Corpus
 from ..store.layout import MANIFEST, SEAL
 from ..store.provenance import collect
 from ..store.schema import DocumentEntry, Manifest
 from ..store.writer import StoreWriter
+from .backends import Choice, Need, choose_backend, start_vllm
 from .batches import Window, plan_windows
 from .layers import resolve_layers
 from .plan import ExtractionPlan, check_space, make_plan, pending_batches, render_plan
@@ -28,6 +31,7 @@ from .record import (
     read_record,
     write_record,
 )
+from .releasing import most_held, stopping, write_function
 from .request import ExtractionOutcome, ExtractionRequest
 from .source import run_corpus
 from .teachers.protocol import Teacher
@@ -41,6 +45,8 @@ class _Job:
 
     request: ExtractionRequest
     settings: ExtractionSettings
+    need: Need
+    choice: Choice
     corpus: Corpus
     entries: tuple[DocumentEntry, ...]
     manifest: Manifest
@@ -52,11 +58,16 @@ class _Job:
         """Token ids of every document."""
         return [np.asarray(entry.token_ids).tolist() for entry in self.entries]
 
+    @property
+    def packed(self) -> bool:
+        """True if the engine computes no padding."""
+        return self.choice.backend == "vllm"
+
     @cached_property
     def windows(self) -> tuple[Window, ...]:
         """How the whole corpus is read; the same for a resumed run."""
         lengths = [len(document) for document in self.documents]
-        return tuple(plan_windows(lengths, self.request.batch_tokens))
+        return tuple(plan_windows(lengths, self.request.batch_tokens, packed=self.packed))
 
     def plan(self, tokens_per_second: float | None) -> ExtractionPlan:
         """The plan at this rate."""
@@ -74,8 +85,16 @@ def extract(request: ExtractionRequest, console: Console) -> ExtractionOutcome:
         job = _prepare(request)
     if not job.pending:
         return _nothing_to_do(job, console)
+    console.print(str(job.choice))
     with console.status(f"loading the teacher {request.teacher}"):
         teacher = _load_teacher(job)
+    with stopping(teacher):
+        return _extract_with(job, teacher, console)
+
+
+def _extract_with(job: _Job, teacher: Teacher, console: Console) -> ExtractionOutcome:
+    request = job.request
+    with console.status("measuring how fast it reads"):
         rate = request.tokens_per_second or _measure(job, teacher)
     plan = job.plan(rate)
     console.print(render_plan(plan, request.store))
@@ -92,10 +111,21 @@ def extract(request: ExtractionRequest, console: Console) -> ExtractionOutcome:
 
 
 def _prepare(request: ExtractionRequest) -> _Job:
-    settings = request.settings
     text_side = load_text_side(request.teacher, revision=request.revision)
     layers = resolve_layers(request.layers, text_side.identity.blocks)
-    if (request.store / MANIFEST).exists() and (record := read_record(request.run)):
+    record = read_record(request.run) if (request.store / MANIFEST).exists() else None
+    need = Need(
+        files=locate_model(request.teacher, revision=request.revision),
+        layers=layers,
+        device=resolve_device(request.device),
+        compute_dtype=request.settings.compute_dtype,
+        batch_tokens=request.batch_tokens,
+        context_tokens=text_side.context_tokens,
+    )
+    begun_with = record.settings.backend if record else None
+    choice = choose_backend(request.backend, need, begun_with)
+    settings = request.settings.model_copy(update={"backend": choice.backend})
+    if record:
         check_settings(record.settings, settings, request.store)
     corpus = run_corpus(request.corpus, request.run / "corpus", write=not request.dry_run)
     entries = tuple(tokenize_document(text_side, document) for document in corpus.documents)
@@ -108,7 +138,8 @@ def _prepare(request: ExtractionRequest) -> _Job:
         code_version=__version__,
     )
     writer = StoreWriter(request.store, manifest, entries)
-    return _Job(request, settings, corpus, entries, manifest, writer, frozenset(writer.pending()))
+    pending = frozenset(writer.pending())
+    return _Job(request, settings, need, choice, corpus, entries, manifest, writer, pending)
 
 
 def _nothing_to_do(job: _Job, console: Console) -> ExtractionOutcome:
@@ -124,6 +155,10 @@ def _nothing_to_do(job: _Job, console: Console) -> ExtractionOutcome:
 
 
 def _load_teacher(job: _Job) -> Teacher:
+    if job.choice.backend == "vllm":
+        lengths = [len(document) for document in job.documents]
+        held = most_held(lengths, job.windows, job.manifest.shard_tokens)
+        return start_vllm(job.need, held)
     lm = load_causal_lm(
         job.request.teacher,
         revision=job.request.revision,
@@ -144,18 +179,23 @@ def _run(job: _Job, teacher: Teacher, plan: ExtractionPlan, console: Console) ->
     """Read and write everything pending, recording the session; returns seconds."""
     documents = sum(len(batch.indices) for batch in pending_batches(job.windows, job.pending))
     with job.writer as writer:
+        write = write_function(writer, teacher, job.documents)
         record = _start_record(job, plan)
         start = time.perf_counter()
         with token_progress(console, documents, plan.computed_tokens_left) as progress:
             for window in job.windows:
-                _extract_window(job, teacher, window, writer, progress)
+                _extract_window(job, teacher, window, write, progress)
     seconds = time.perf_counter() - start
     write_record(job.request.run, record.finished(seconds))
     return seconds
 
 
 def _extract_window(
-    job: _Job, teacher: Teacher, window: Window, writer: StoreWriter, progress: TokenProgress
+    job: _Job,
+    teacher: Teacher,
+    window: Window,
+    write: Callable[[int, torch.Tensor], None],
+    progress: TokenProgress,
 ) -> None:
     """Read the batches of a window that are needed, and write their documents in order."""
     states: dict[int, torch.Tensor] = {}
@@ -166,7 +206,7 @@ def _extract_window(
             states[index] = state.to(DTYPES[job.manifest.dtype])
         progress.read(batch)
     for index in sorted(job.pending.intersection(states)):
-        writer.write(index, states.pop(index))
+        write(index, states.pop(index))
 
 
 def _start_record(job: _Job, plan: ExtractionPlan) -> RunRecord:

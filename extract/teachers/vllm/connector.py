@@ -117,14 +117,14 @@ class StateConnector(ExampleHiddenStatesConnector):  # type: ignore[misc]
         The blocks are safe meanwhile: the request is not reported as done before it is committed.
         """
         if self._stream is None:
-            self._stream = torch.cuda.Stream(cache.device)
+            self._stream = torch.cuda.Stream(cache.device)  # type: ignore[no-untyped-call]
         self._stream.wait_stream(torch.cuda.current_stream(cache.device))
         with torch.cuda.stream(self._stream):
             places = slots.pin_memory().to(cache.device, non_blocking=True)
             found = extract_from_kv_cache(cache, places, tokens)
             host = torch.empty(found.shape, dtype=found.dtype, pin_memory=True)
             host.copy_(found, non_blocking=True)
-            copied = torch.cuda.Event()
+            copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
             copied.record(self._stream)
         return Arrival(host, copied.synchronize)
 
