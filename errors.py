@@ -17,6 +17,10 @@ class StoreError(LatentcompError):
     """A feature store that is missing, damaged or not the one that was asked for."""
 
 
+class StoreBusyError(StoreError):
+    """A store, or the part of it that was asked for, that a living process is writing to."""
+
+
 class TeacherError(LatentcompError):
     """A model that cannot be loaded or lacks what was asked of it (a layer, a tokenizer)."""
 
