@@ -32,6 +32,18 @@ def test_whole_windows_do_not_depend_on_what_follows(lengths, batch_tokens, more
     assert list(plan_windows(lengths + more, batch_tokens))[: len(finished)] == finished
 
 
+@given(lengths=lengths_of, batch_tokens=st.integers(1, 200))
+def test_packed_batches_are_filled_with_documents_alone(lengths, batch_tokens):
+    windows = list(plan_windows(lengths, batch_tokens, packed=True))
+    order = [index for window in windows for index in window.indices]
+    assert order == list(range(len(lengths)))
+    for batch in (batch for window in windows for batch in window.batches):
+        found = [lengths[index] for index in batch.indices]
+        assert found == sorted(found)
+        assert batch.padded_tokens == batch.tokens == sum(found)
+        assert batch.tokens <= batch_tokens or len(found) == 1
+
+
 def test_sorting_saves_padding():
     lengths = [10, 100] * 20
     (window,) = plan_windows(lengths, batch_tokens=1000)

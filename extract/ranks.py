@@ -1,0 +1,66 @@
+"""Which of several processes this one is, by the environment that its launcher sets."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..errors import LatentcompError
+
+LAUNCHERS = (
+    ("RANK", "WORLD_SIZE", "LOCAL_RANK"),  # torchrun
+    ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"),
+)
+"""Names of rank, number of processes, and rank on this machine; the first set that is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """One of `world` processes that fill a store together."""
+
+    rank: int = 0
+    world: int = 1
+    local: int = 0
+    """Among the processes of this machine: which GPU is ours."""
+
+    @property
+    def first(self) -> bool:
+        """True for the one that talks."""
+        return self.rank == 0
+
+    def device(self, asked: str) -> str:
+        """The device of this process: where several share a machine, each has its own GPU."""
+        import torch
+
+        alone = self.world == 1 or asked not in ("auto", "cuda")
+        if alone or not torch.cuda.is_available():
+            return asked
+        return f"cuda:{self.local % torch.cuda.device_count()}"
+
+
+def rank_from(environment: Mapping[str, str] = os.environ) -> Rank:
+    """The rank that torchrun or Slurm gave this process; alone where neither did.
+
+    Raises:
+        LatentcompError: a value is no number, or the rank is not among the processes.
+    """
+    for names in LAUNCHERS:
+        if all(name in environment for name in names):
+            return _read(names, environment)
+    return Rank()
+
+
+def _read(names: tuple[str, str, str], environment: Mapping[str, str]) -> Rank:
+    told = ", ".join(f"{name}={environment[name]}" for name in names)
+    try:
+        rank, world, local = (int(environment[name]) for name in names)
+    except ValueError as error:
+        raise LatentcompError(
+            f"{told} in the environment are not all whole numbers; start with torchrun or srun, "
+            f"or unset {names[0]}"
+        ) from error
+    if not (0 <= rank < world and local >= 0):
+        raise LatentcompError(
+            f"{told} in the environment do not fit each other; start with torchrun or srun, "
+            f"or unset {names[0]}"
+        )
+    return Rank(rank, world, local)
