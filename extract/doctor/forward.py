@@ -79,8 +79,8 @@ def read_and_judge(lm: CausalLM) -> Finding:
     teacher = TransformersTeacher(lm)
     (alone,) = teacher.states([token_ids], layers)
     half = token_ids[: len(token_ids) // 2]
-    batch = teacher.states([token_ids, half], layers)
-    reading = Reading(alone, tuple(batch), own_states(lm, token_ids), layers, len(token_ids))
+    long, short = teacher.states([token_ids, half], layers)
+    reading = Reading(alone, (long, short), own_states(lm, token_ids), layers, len(token_ids))
     return judge(lm.identity, reading, lm.model.dtype)
 
 
