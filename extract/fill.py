@@ -4,54 +4,71 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from ..models import DTYPES
 from ..store.schema import LayerRecord
-from ..store.writer import StoreWriter
 from .batches import Batch, Window
 from .plan import pending_batches
 from .teachers.protocol import StreamingTeacher, Teacher
 from .write_behind import WriteBehind
 
+Write = Callable[[int, torch.Tensor], None]
+
 
 def fill_store(
-    writer: StoreWriter,
+    write: Write,
     teacher: Teacher,
     documents: Sequence[Sequence[int]],
     windows: Sequence[Window],
     pending: frozenset[int],
+    layers: Sequence[LayerRecord],
+    dtype: torch.dtype,
     on_batch: Callable[[Batch], None],
 ) -> None:
     """Read what is pending and hand it to the writer, in the order of the store.
 
+    A teacher that streams computes the next batch while the last one is copied and written; for
+    any other, reading and writing take turns.
+
     Args:
-        writer: entered.
-        teacher: one that streams computes the next batch while this one is copied.
+        write: takes index and states of a document, ascending.
+        teacher: that reads.
         documents: token ids of every document of the corpus.
         windows: how they are read.
         pending: documents to write.
+        layers: to read.
+        dtype: in which the states are kept.
         on_batch: told of every batch that was read.
 
     Raises:
         LatentcompError: whatever teacher or writer say; what was committed stays.
     """
-    layers, dtype = writer.manifest.layers, DTYPES[writer.manifest.dtype]
-    batches = pending_batches(windows, pending)
-    read = read_batches(teacher, ([documents[i] for i in b.indices] for b in batches), layers)
-    with WriteBehind(writer.write) as behind:
-        for window in windows:
-            states: dict[int, torch.Tensor] = {}
-            for batch in pending_batches([window], pending):
-                for index, state in zip(batch.indices, next(read), strict=True):
-                    if index in pending:
-                        states[index] = state.to(dtype)
-                on_batch(batch)
+    if not isinstance(teacher, StreamingTeacher):
+        batches = pending_batches(windows, pending)
+        read = (teacher.states([documents[i] for i in b.indices], layers) for b in batches)
+        for states in _windows(read, windows, pending, dtype, on_batch):
+            for index in sorted(states):
+                write(index, states.pop(index))
+        return
+    asked = ([documents[i] for i in b.indices] for b in pending_batches(windows, pending))
+    with WriteBehind(write) as behind:
+        stream = teacher.stream(asked, layers)
+        for states in _windows(stream, windows, pending, dtype, on_batch):
             behind.put(states)
 
 
-def read_batches(
-    teacher: Teacher, batches: Iterator[Sequence[Sequence[int]]], layers: Sequence[LayerRecord]
-) -> Iterator[list[torch.Tensor]]:
-    """The states of one batch after another, streamed where the teacher can."""
-    if isinstance(teacher, StreamingTeacher):
-        return teacher.stream(batches, layers)
-    return (teacher.states(batch, layers) for batch in batches)
+def _windows(
+    read: Iterator[list[torch.Tensor]],
+    windows: Sequence[Window],
+    pending: frozenset[int],
+    dtype: torch.dtype,
+    on_batch: Callable[[Batch], None],
+) -> Iterator[dict[int, torch.Tensor]]:
+    """Document -> states of the pending documents of each window."""
+    for window in windows:
+        states: dict[int, torch.Tensor] = {}
+        for batch in pending_batches([window], pending):
+            for index, state in zip(batch.indices, next(read), strict=True):
+                if index in pending:
+                    states[index] = state.to(dtype)
+            on_batch(batch)
+        if states:
+            yield states

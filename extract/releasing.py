@@ -24,7 +24,8 @@ class HoldingTeacher(Teacher, Protocol):
     """
 
     def hold(self) -> None:
-        """From now on, keep what is read until it is released."""
+        """From now on, keep what is read until it is released. What was kept for an earlier
+        writer is released: a writer that was left has committed everything."""
         ...
 
     def release(self, documents: Iterable[Sequence[int]]) -> None:

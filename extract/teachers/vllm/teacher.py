@@ -69,7 +69,9 @@ class VllmTeacher:
         return states if ordered else [state[:, columns] for state in states]
 
     def hold(self) -> None:
-        """From now on, keep what is read in the cache of the engine until it is released."""
+        """From now on, keep what is read in the cache of the engine until it is released; what
+        was kept for an earlier writer is released."""
+        self.release(list(self._held))
         self._holding = True
 
     def release(self, documents: Iterable[Sequence[int]]) -> None:

@@ -1,0 +1,31 @@
+"""The comparison that all these tests rest on."""
+
+import torch
+
+FLOAT32 = 1e-5
+"""Relative error of a state that float32 allows: rounding of 6e-8 an operation, a few of them
+a block, different kernels. A neighbouring layer is further away than 0.1."""
+
+
+def errors(found, expected):
+    """[tokens, layers]: distance of each state from the expected one, relative to its length."""
+    found, expected = found.double(), expected.double()
+    return (found - expected).norm(dim=-1) / expected.norm(dim=-1)
+
+
+def assert_equal_states(found, expected, bound=FLOAT32):
+    """Every token of every document at every layer."""
+    assert len(found) == len(expected)
+    for mine, theirs in zip(found, expected, strict=True):
+        assert mine.shape == theirs.shape
+        assert torch.isfinite(mine).all()
+        worst = errors(mine, theirs).max().item()
+        assert worst <= bound, f"relative error {worst:.1e} of a state"
+
+
+def documents_of(*lengths, first=1):
+    """Token ids below 300, different from document to document and never periodic."""
+    generator = torch.Generator().manual_seed(first)
+    return [
+        torch.randint(1, 300, (length,), generator=generator).tolist() for length in lengths
+    ]
