@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ..teachers.text.server import DEFAULT_URL
+from ..teachers.text.address import DEFAULT_URL
 
 QWEN3: Final = "Qwen/Qwen3-30B-A3B"
 QWEN25: Final = "Qwen/Qwen2.5-7B"

@@ -59,8 +59,8 @@ SHAPES = {
 def build(shape, blocks):
     config, model, numbers = SHAPES[shape]
     torch.manual_seed(0)
-    made = model(config(num_hidden_layers=blocks, **COMMON, **numbers)).to(torch.bfloat16)
-    return made.eval().requires_grad_(False)
+    made = model(config(num_hidden_layers=blocks, **COMMON, **numbers))
+    return made.bfloat16().eval().requires_grad_(False)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

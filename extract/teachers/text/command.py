@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....terminal import stdout_console
-from .server import DEFAULT_URL, PORT
+from .address import DEFAULT_URL, PORT
 
 if TYPE_CHECKING:
     from ....teaching import Written

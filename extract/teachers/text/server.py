@@ -9,12 +9,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ....errors import TeacherError
 from ....model_files import one_line
+from .address import DEFAULT_URL
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
-
-PORT: Final = 8000
-DEFAULT_URL: Final = f"http://127.0.0.1:{PORT}/v1"
 
 KEY_VARIABLE: Final = "LATENTCOMP_TEACHER_KEY"
 """A variable of our own: the key of somebody's paid account is never sent to a URL unasked."""
