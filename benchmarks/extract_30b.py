@@ -284,7 +284,10 @@ def extraction_rates(bench: Bench, teacher: TransformersTeacher, documents: list
     writer = StoreWriter(folder, manifest, entries, at_once=bench.given.at_once)
     start = time.perf_counter()
     with writer:
-        fill_store(writer, teacher, documents, windows, frozenset(writer.pending()), note)
+        pending = frozenset(writer.pending())
+        fill_store(
+            writer.write, teacher, documents, windows, pending, bench.layers, torch.bfloat16, note
+        )
         last = time.perf_counter()
     whole = sum(map(len, documents)) / (time.perf_counter() - start)
     return {"steady": steady(seen), "whole_with_drain_and_seal": whole,

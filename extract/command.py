@@ -85,8 +85,13 @@ def extract(
         typer.Option(help="Engine; auto: vLLM where it is installed and fits, and says why."),
     ] = "auto",
     batch_tokens: Annotated[
-        int, typer.Option(min=1, help="Most tokens, padding included, read at once.")
-    ] = 8192,
+        int | None,
+        typer.Option(min=1, help="Most tokens, padding included, read at once."),
+    ] = None,
+    reading: Annotated[
+        Literal["auto", "padded", "packed", "compiled"],
+        typer.Option(help="Of transformers; auto: packed and compiled on a GPU in bfloat16."),
+    ] = "auto",
     codec: Annotated[
         Literal["raw", "zstd", "split-zstd", "int8"],
         typer.Option(help="How the store squeezes states."),
@@ -100,10 +105,12 @@ def extract(
     """Read documents with the teacher and keep its hidden states in the run's store.
 
     Shows what it will cost before it begins. Killed and started again with the same options,
-    it goes on where it was; once finished, it does nothing. Example:
+    it goes on where it was; once finished, it does nothing. Started by torchrun or srun, the
+    processes share the work and one takes up what another lost. Example:
     `latentcomp extract --layers -6,-18,-30 --documents 1000 --seed 3`
     """
     from .layers import parse_layers
+    from .ranks import rank_from
     from .request import ExtractionRequest
     from .runner import extract as run_extraction
     from .source import choose_corpus
@@ -121,6 +128,8 @@ def extract(
         device=device,
         backend=backend,
         batch_tokens=batch_tokens,
+        reading=reading,
+        rank=rank_from(),
         codec=codec,
         tokens_per_second=tokens_per_second,
         dry_run=dry_run,

@@ -29,7 +29,9 @@ class ExtractionPlan:
     computed_tokens_left: int
     """Tokens that the teacher will compute, padding and documents read again included."""
     tokens_per_second: float | None
-    """Computed tokens per second; None where nothing was measured or given."""
+    """Computed tokens per second of one process; None where nothing was measured or given."""
+    processes: int = 1
+    """That share the work."""
 
     @property
     def bytes_per_token(self) -> int:
@@ -52,7 +54,7 @@ class ExtractionPlan:
         """Time that the teacher will need; None where its rate is not known."""
         if self.tokens_per_second is None:
             return None
-        return self.computed_tokens_left / self.tokens_per_second
+        return self.computed_tokens_left / (self.tokens_per_second * self.processes)
 
 
 def make_plan(
@@ -61,6 +63,8 @@ def make_plan(
     windows: Sequence[Window],
     pending: frozenset[int],
     tokens_per_second: float | None,
+    *,
+    processes: int = 1,
 ) -> ExtractionPlan:
     """Add up what is to be done for the `pending` documents of a corpus of these lengths."""
     batches = pending_batches(windows, pending)
@@ -72,6 +76,7 @@ def make_plan(
         tokens_left=sum(lengths[index] for index in pending),
         computed_tokens_left=sum(batch.padded_tokens for batch in batches),
         tokens_per_second=tokens_per_second,
+        processes=processes,
     )
 
 
@@ -129,4 +134,5 @@ def _of(left: float, total: float, form: str, unit: str) -> str:
 def _time(plan: ExtractionPlan) -> str:
     if plan.seconds_left is None or plan.tokens_per_second is None:
         return "not known: no rate was measured"
-    return f"{show_seconds(plan.seconds_left)} at {plan.tokens_per_second:,.0f} tokens/s"
+    each = f" in each of {plan.processes} processes" if plan.processes > 1 else ""
+    return f"{show_seconds(plan.seconds_left)} at {plan.tokens_per_second:,.0f} tokens/s{each}"

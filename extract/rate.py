@@ -11,9 +11,15 @@ _LONG_ENOUGH = 0.5
 
 
 def measure_rate(
-    teacher: Teacher, documents: Sequence[Sequence[int]], layers: Sequence[LayerRecord]
+    teacher: Teacher,
+    documents: Sequence[Sequence[int]],
+    layers: Sequence[LayerRecord],
+    *,
+    packed: bool = False,
 ) -> float:
-    """Computed tokens per second, padding included, on a typical batch or the start of one.
+    """Computed tokens per second on a typical batch or the start of one.
+
+    Padding counts as computed, unless the documents are `packed`.
 
     A slow machine should not spend a whole batch on the question, and a fast one is not
     measured by a single document: the batch doubles until it takes half a second.
@@ -26,5 +32,6 @@ def measure_rate(
         teacher.states(batch, layers)
         seconds = time.perf_counter() - start
         if seconds >= _LONG_ENOUGH or size >= len(documents):
-            return len(batch) * max(map(len, batch)) / seconds
+            lengths = [len(document) for document in batch]
+            return (sum(lengths) if packed else len(batch) * max(lengths)) / seconds
         size *= 2

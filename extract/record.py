@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import StoreError
 from ..store.atomic import write_json
+from ..store.lock import gate
 from ..store.provenance import Provenance
 
 RECORD = "extract.json"
@@ -27,6 +28,8 @@ class ExtractionSettings(_Record):
     """Kind of device, such as `cpu` or `cuda`."""
     backend: str = "transformers"
     """Engine that computed the states, one of `backends.BackendName`."""
+    reading: str = "padded"
+    """How transformers read the documents, one of `reading.ReadingName`."""
 
 
 class Session(_Record):
@@ -34,9 +37,13 @@ class Session(_Record):
 
     provenance: Provenance
     documents: int
-    """Documents that were left to extract when it started."""
+    """Documents that were left to extract when it started, by all ranks together."""
     computed_tokens: int
     """Tokens that the teacher was to compute, padding included."""
+    rank: int = 0
+    """Of this process among those that filled the store together."""
+    world: int = 1
+    """Number of those processes."""
     seconds: float | None = None
     """Time from the first batch to the finished store; None if it never got there."""
 
@@ -51,10 +58,12 @@ class RunRecord(_Record):
         """The record with one more session."""
         return self.model_copy(update={"sessions": (*self.sessions, session)})
 
-    def finished(self, seconds: float) -> "RunRecord":
-        """The record with its last session done after so many seconds."""
-        last = self.sessions[-1].model_copy(update={"seconds": seconds})
-        return self.model_copy(update={"sessions": (*self.sessions[:-1], last)})
+    def finished(self, session: Session, seconds: float) -> "RunRecord":
+        """The record with this session, the last that is like it, done after so many seconds."""
+        place = len(self.sessions) - 1 - self.sessions[::-1].index(session)
+        done = session.model_copy(update={"seconds": seconds})
+        sessions = (*self.sessions[:place], done, *self.sessions[place + 1 :])
+        return self.model_copy(update={"sessions": sessions})
 
 
 def read_record(run: Path) -> RunRecord | None:
@@ -82,6 +91,27 @@ def write_record(run: Path, record: RunRecord) -> None:
         StoreError: the disk is full or the folder cannot be written.
     """
     write_json(run / RECORD, record.model_dump(mode="json"))
+
+
+def start_session(run: Path, settings: ExtractionSettings, session: Session) -> None:
+    """Note that a process starts. Ranks that share the run do so one at a time.
+
+    Raises:
+        StoreError: the record is damaged or cannot be written.
+    """
+    with gate(run):
+        record = read_record(run)
+        if record is None or record.settings != settings:
+            record = RunRecord(settings=settings)
+        write_record(run, record.started(session))
+
+
+def end_session(run: Path, session: Session, seconds: float) -> None:
+    """Note that a process that was started is done. Raises: StoreError."""
+    with gate(run):
+        record = read_record(run)
+        if record is not None and session in record.sessions:
+            write_record(run, record.finished(session, seconds))
 
 
 def check_settings(recorded: ExtractionSettings, asked: ExtractionSettings, store: Path) -> None:

@@ -1,5 +1,6 @@
 """What is asked of an extraction, and what it came to."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +9,13 @@ from ..models import resolve_device
 from ..store.schema import CodecName, DtypeName
 from .backends import AskedBackend
 from .plan import ExtractionPlan
+from .ranks import Rank
 from .record import ExtractionSettings
 from .source import GeneratedCorpus
+from .teachers.reading import AskedReading
+
+SMALL_BATCH, LARGE_BATCH = 8192, 32768
+"""Tokens; a GPU in half precision is filled by the large one (docs/results/extract_30b.json)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +42,13 @@ class ExtractionRequest:
     backend: AskedBackend = "transformers"
     """Engine, or `auto` for vLLM where it fits. Not the default here: an engine that is started
     within another program's process stays in it."""
-    batch_tokens: int = 8192
-    """Most tokens, padding included, that the teacher reads at once."""
+    batch_tokens: int | None = None
+    """Most tokens, padding included, that the teacher reads at once; None for what suits the
+    device."""
+    reading: AskedReading = "auto"
+    """How transformers reads: padded, packed, or packed and compiled."""
+    rank: Rank = Rank()
+    """Which of the processes that fill the store together this one is."""
     codec: CodecName = "raw"
     """How the store squeezes the states."""
     tokens_per_second: float | None = None
@@ -51,14 +62,22 @@ class ExtractionRequest:
         return self.run / "store"
 
     @property
+    def shards_at_once(self) -> int:
+        """Shards that are encoded and written while others fill: a fast teacher needs several
+        cores for that, and each shard takes its memory."""
+        return max(2, min(6, (os.cpu_count() or 2) // 2))
+
+    @property
     def settings(self) -> ExtractionSettings:
         """What the bits depend on, with `auto` resolved. Raises: TeacherError."""
         device = resolve_device(self.device).type
         small = device == "cpu" or self.teacher in LAB_FOLDERS
         auto = "float32" if small else "bfloat16"
+        dtype = auto if self.compute_dtype == "auto" else self.compute_dtype
+        large = device == "cuda" and dtype != "float32"
         return ExtractionSettings(
-            batch_tokens=self.batch_tokens,
-            compute_dtype=auto if self.compute_dtype == "auto" else self.compute_dtype,
+            batch_tokens=self.batch_tokens or (LARGE_BATCH if large else SMALL_BATCH),
+            compute_dtype=dtype,
             device=device,
         )
 

@@ -2,77 +2,29 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from contextlib import suppress
 
-import numpy as np
-import torch
 from rich.console import Console
 
-from .. import __version__
-from ..model_files import locate_model
-from ..models import DTYPES, load_causal_lm, load_text_side, resolve_device
-from ..store.corpus_files import Corpus
-from ..store.layout import MANIFEST, SEAL
+from ..errors import StoreBusyError
+from ..models import DTYPES
+from ..store.layout import SEAL
 from ..store.provenance import collect
-from ..store.schema import DocumentEntry, Manifest
 from ..store.writer import StoreWriter
-from .backends import Choice, Need, choose_backend, start_vllm
-from .batches import Window, plan_windows
-from .layers import resolve_layers
-from .plan import ExtractionPlan, check_space, make_plan, pending_batches, render_plan
-from .progress import TokenProgress, token_progress
+from .backends import start_vllm
+from .batches import Batch
+from .fill import fill_store
+from .job import Job, prepare
+from .parts import fill_parts, parts_of
+from .plan import ExtractionPlan, check_space, pending_batches, render_plan
+from .progress import token_progress
 from .rate import measure_rate
-from .record import (
-    ExtractionSettings,
-    RunRecord,
-    Session,
-    check_settings,
-    read_record,
-    write_record,
-)
+from .record import Session, end_session, start_session
 from .releasing import most_held, stopping, write_function
 from .request import ExtractionOutcome, ExtractionRequest
-from .source import run_corpus
+from .teachers.loading import load_teacher
 from .teachers.protocol import Teacher
 from .teachers.transformers_teacher import TransformersTeacher
-from .tokens import tokenize_document
-
-
-@dataclass(frozen=True)
-class _Job:
-    """A request with everything that can be known without running the teacher."""
-
-    request: ExtractionRequest
-    settings: ExtractionSettings
-    need: Need
-    choice: Choice
-    corpus: Corpus
-    entries: tuple[DocumentEntry, ...]
-    manifest: Manifest
-    writer: StoreWriter
-    pending: frozenset[int]
-
-    @cached_property
-    def documents(self) -> list[list[int]]:
-        """Token ids of every document."""
-        return [np.asarray(entry.token_ids).tolist() for entry in self.entries]
-
-    @property
-    def packed(self) -> bool:
-        """True if the engine computes no padding."""
-        return self.choice.backend == "vllm"
-
-    @cached_property
-    def windows(self) -> tuple[Window, ...]:
-        """How the whole corpus is read; the same for a resumed run."""
-        lengths = [len(document) for document in self.documents]
-        return tuple(plan_windows(lengths, self.request.batch_tokens, packed=self.packed))
-
-    def plan(self, tokens_per_second: float | None) -> ExtractionPlan:
-        """The plan at this rate."""
-        lengths = [len(document) for document in self.documents]
-        return make_plan(self.manifest, lengths, self.windows, self.pending, tokens_per_second)
 
 
 def extract(request: ExtractionRequest, console: Console) -> ExtractionOutcome:
@@ -81,8 +33,10 @@ def extract(request: ExtractionRequest, console: Console) -> ExtractionOutcome:
     Raises:
         LatentcompError: whatever the user can act on; what was committed stays.
     """
+    if not request.rank.first:
+        console = Console(quiet=True)
     with console.status("reading the corpus"):
-        job = _prepare(request)
+        job = prepare(request)
     if not job.pending:
         return _nothing_to_do(job, console)
     console.print(str(job.choice))
@@ -92,10 +46,12 @@ def extract(request: ExtractionRequest, console: Console) -> ExtractionOutcome:
         return _extract_with(job, teacher, console)
 
 
-def _extract_with(job: _Job, teacher: Teacher, console: Console) -> ExtractionOutcome:
+def _extract_with(job: Job, teacher: Teacher, console: Console) -> ExtractionOutcome:
     request = job.request
-    with console.status("measuring how fast it reads"):
-        rate = request.tokens_per_second or _measure(job, teacher)
+    rate = request.tokens_per_second
+    if rate is None and request.rank.first:
+        with console.status("measuring how fast it reads"):
+            rate = _measure(job, teacher)
     plan = job.plan(rate)
     console.print(render_plan(plan, request.store))
     if request.dry_run:
@@ -110,42 +66,11 @@ def _extract_with(job: _Job, teacher: Teacher, console: Console) -> ExtractionOu
     return ExtractionOutcome(plan, request.store, plan.documents_left, seconds)
 
 
-def _prepare(request: ExtractionRequest) -> _Job:
-    text_side = load_text_side(request.teacher, revision=request.revision)
-    layers = resolve_layers(request.layers, text_side.identity.blocks)
-    record = read_record(request.run) if (request.store / MANIFEST).exists() else None
-    need = Need(
-        files=locate_model(request.teacher, revision=request.revision),
-        layers=layers,
-        device=resolve_device(request.device),
-        compute_dtype=request.settings.compute_dtype,
-        batch_tokens=request.batch_tokens,
-        context_tokens=text_side.context_tokens,
-    )
-    begun_with = record.settings.backend if record else None
-    choice = choose_backend(request.backend, need, begun_with)
-    settings = request.settings.model_copy(update={"backend": choice.backend})
-    if record:
-        check_settings(record.settings, settings, request.store)
-    corpus = run_corpus(request.corpus, request.run / "corpus", write=not request.dry_run)
-    entries = tuple(tokenize_document(text_side, document) for document in corpus.documents)
-    manifest = Manifest(
-        teacher=text_side.identity,
-        layers=layers,
-        dtype=request.dtype,
-        codec=request.codec,
-        corpus_sha256=corpus.sha256,
-        code_version=__version__,
-    )
-    writer = StoreWriter(request.store, manifest, entries)
-    pending = frozenset(writer.pending())
-    return _Job(request, settings, need, choice, corpus, entries, manifest, writer, pending)
-
-
-def _nothing_to_do(job: _Job, console: Console) -> ExtractionOutcome:
+def _nothing_to_do(job: Job, console: Console) -> ExtractionOutcome:
     store = job.request.store
     if not (store / SEAL).exists() and not job.request.dry_run:
-        with job.writer:  # it was killed between the last shard and the seal
+        # It was killed between the last shard and the seal; or another rank is about to seal it.
+        with suppress(StoreBusyError), job.writer():
             pass
     plan = job.plan(None)
     console.print(
@@ -154,65 +79,66 @@ def _nothing_to_do(job: _Job, console: Console) -> ExtractionOutcome:
     return ExtractionOutcome(plan, store, 0, 0.0)
 
 
-def _load_teacher(job: _Job) -> Teacher:
+def _load_teacher(job: Job) -> Teacher:
     if job.choice.backend == "vllm":
-        lengths = [len(document) for document in job.documents]
-        held = most_held(lengths, job.windows, job.manifest.shard_tokens)
+        held = most_held(job.lengths, job.windows, job.manifest.shard_tokens)
         return start_vllm(job.need, held)
-    lm = load_causal_lm(
+    lm = load_teacher(
         job.request.teacher,
+        job.manifest.layers,
         revision=job.request.revision,
         dtype=job.settings.compute_dtype,
-        device=job.request.device,
+        device=str(job.need.device),
     )
-    return TransformersTeacher(lm)
+    return TransformersTeacher(lm, job.reading)
 
 
-def _measure(job: _Job, teacher: Teacher) -> float:
+def _measure(job: Job, teacher: Teacher) -> float:
     batches = pending_batches(job.windows, job.pending)
     middle = batches[len(batches) // 2]
     documents = [job.documents[index] for index in middle.indices]
-    return measure_rate(teacher, documents, job.manifest.layers)
+    return measure_rate(teacher, documents, job.manifest.layers, packed=job.packed)
 
 
-def _run(job: _Job, teacher: Teacher, plan: ExtractionPlan, console: Console) -> float:
+def _run(job: Job, teacher: Teacher, plan: ExtractionPlan, console: Console) -> float:
     """Read and write everything pending, recording the session; returns seconds."""
-    documents = sum(len(batch.indices) for batch in pending_batches(job.windows, job.pending))
-    with job.writer as writer:
-        write = write_function(writer, teacher, job.documents)
-        record = _start_record(job, plan)
-        start = time.perf_counter()
-        with token_progress(console, documents, plan.computed_tokens_left) as progress:
-            for window in job.windows:
-                _extract_window(job, teacher, window, write, progress)
+    rank = job.request.rank
+    batches = pending_batches(job.windows, job.pending)
+    documents = sum(len(batch.indices) for batch in batches) // rank.world
+    session = _session(job, plan)
+    start_session(job.request.run, job.settings, session)
+    start = time.perf_counter()
+    with token_progress(console, documents, plan.computed_tokens_left // rank.world) as progress:
+        fill_parts(
+            parts_of(rank, job.shards, len(job.windows)),
+            job.writer,
+            lambda writer: _fill(job, teacher, writer, progress.read),
+        )
     seconds = time.perf_counter() - start
-    write_record(job.request.run, record.finished(seconds))
+    end_session(job.request.run, session, seconds)
     return seconds
 
 
-def _extract_window(
-    job: _Job,
-    teacher: Teacher,
-    window: Window,
-    write: Callable[[int, torch.Tensor], None],
-    progress: TokenProgress,
+def _fill(
+    job: Job, teacher: Teacher, writer: StoreWriter, on_batch: Callable[[Batch], None]
 ) -> None:
-    """Read the batches of a window that are needed, and write their documents in order."""
-    states: dict[int, torch.Tensor] = {}
-    for batch in pending_batches([window], job.pending):
-        documents = [job.documents[index] for index in batch.indices]
-        read = teacher.states(documents, job.manifest.layers)
-        for index, state in zip(batch.indices, read, strict=True):
-            states[index] = state.to(DTYPES[job.manifest.dtype])
-        progress.read(batch)
-    for index in sorted(job.pending.intersection(states)):
-        write(index, states.pop(index))
+    """Read and write what is pending of one writer."""
+    fill_store(
+        write_function(writer, teacher, job.documents),
+        teacher,
+        job.documents,
+        job.windows,
+        frozenset(writer.pending()),
+        job.manifest.layers,
+        DTYPES[job.manifest.dtype],
+        on_batch,
+    )
 
 
-def _start_record(job: _Job, plan: ExtractionPlan) -> RunRecord:
+def _session(job: Job, plan: ExtractionPlan) -> Session:
     meta = job.corpus.meta
     teacher = job.manifest.teacher
-    session = Session(
+    return Session(
         provenance=collect(
             seeds={"corpus": meta["seed"]} if "seed" in meta else {},
             inputs={
@@ -223,10 +149,6 @@ def _start_record(job: _Job, plan: ExtractionPlan) -> RunRecord:
         ),
         documents=plan.documents_left,
         computed_tokens=plan.computed_tokens_left,
+        rank=job.request.rank.rank,
+        world=job.request.rank.world,
     )
-    record = read_record(job.request.run)
-    if record is None or record.settings != job.settings:
-        record = RunRecord(settings=job.settings)
-    record = record.started(session)
-    write_record(job.request.run, record)
-    return record

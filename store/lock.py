@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ..errors import StoreError
+from ..errors import StoreBusyError, StoreError
 from .atomic import disk_errors
 
 LOCK = ".lock"
@@ -135,7 +135,7 @@ class Lock:
             return False
 
     def _refusal(self, owner: "_Owner") -> StoreError:
-        return StoreError(
+        return StoreBusyError(
             f"{self.path.parent}: {owner} is writing to this store: "
             "wait for it to end, or stop it, and run again"
         )

@@ -79,8 +79,8 @@ def check_entry(entry: DocumentEntry) -> Entry:
     return Entry(entry.document_id, ids, spans, entry.days, entry.question_ids)
 
 
-def check_entries(entries: Sequence[DocumentEntry]) -> tuple[Entry, ...]:
-    """Check all documents of a store.
+def check_entries(entries: Sequence[DocumentEntry | Entry]) -> tuple[Entry, ...]:
+    """Check all documents of a store; those that were checked already stay what they are.
 
     Raises:
         StoreError: none at all, two with the same id, or one that is not sound.
@@ -92,7 +92,7 @@ def check_entries(entries: Sequence[DocumentEntry]) -> tuple[Entry, ...]:
         if entry.document_id in seen:
             raise StoreError(f"two documents are called {entry.document_id!r}: rename one")
         seen.add(entry.document_id)
-    return tuple(check_entry(entry) for entry in entries)
+    return tuple(e if isinstance(e, Entry) else check_entry(e) for e in entries)
 
 
 def plan_tables(

@@ -56,7 +56,7 @@ class StoreWriter:
         self,
         path: Path,
         manifest: Manifest,
-        entries: Sequence[DocumentEntry],
+        entries: Sequence[DocumentEntry | tables.Entry],
         *,
         name: str = "latentcomp extract",
         extend: bool = False,

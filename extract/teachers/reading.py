@@ -6,6 +6,12 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from ...errors import TeacherError
+from ...model_files import ModelFiles, read_config
+
+ReadingName = Literal["padded", "packed", "compiled"]
+AskedReading = Literal["auto", "padded", "packed", "compiled"]
+
 Compiled = Literal["no", "dynamic", "static"]
 
 _WIDEST_HEAD = 256
@@ -32,28 +38,71 @@ class Reading:
 
 PADDED = Reading()
 
+COMPILING_PAYS = 2_000_000
+"""Tokens: less is read in about the time that compiling takes."""
 
-def fast_reading(model: Any, dtype: torch.dtype, device: torch.device) -> Reading:  # noqa: ANN401
-    """The fastest way that is right for this model: packed and compiled on a GPU in half
-    precision where its attention can be exchanged, else padded."""
-    if device.type != "cuda" or dtype == torch.float32 or not can_pack(model):
+
+def choose_reading(
+    asked: AskedReading,
+    files: ModelFiles,
+    device: torch.device,
+    dtype: str,
+    tokens: int,
+) -> ReadingName:
+    """The name of the reading that is asked for, or with `auto` the fastest that is right:
+    packed on a GPU in half precision, and compiled where there is enough to read.
+
+    Args:
+        asked: by the user.
+        files: of the model.
+        device: that computes.
+        dtype: in which it computes.
+        tokens: of the whole corpus.
+
+    Raises:
+        TeacherError: packing is asked for and this model's attention cannot be exchanged.
+    """
+    if asked == "padded":
+        return "padded"
+    fits = can_pack(read_config(files))
+    if asked != "auto":
+        if not fits:
+            raise TeacherError(
+                f"--reading {asked}: {files.name!r} has attention that only its own code can "
+                "compute (windows, soft caps, recurrence); give --reading padded"
+            )
+        return asked
+    if not fits or device.type != "cuda" or dtype == "float32":
+        return "padded"
+    return "compiled" if tokens >= COMPILING_PAYS else "packed"
+
+
+def named_reading(name: str, device: torch.device, dtype: str) -> Reading:
+    """The reading of this name, with the attention kernel that the device has for it."""
+    if name == "padded":
         return PADDED
-    return Reading(packed=True, kernel="flash", compiled="dynamic")
+    kernel = "flash" if device.type == "cuda" and dtype != "float32" else "each"
+    return Reading(packed=True, kernel=kernel, compiled="dynamic" if name == "compiled" else "no")
 
 
-def can_pack(model: Any) -> bool:  # noqa: ANN401 - any transformers model
+def can_pack(config: Any) -> bool:  # noqa: ANN401 - any transformers config
     """True if every layer is plain causal attention that transformers lets us exchange.
 
     Windows, soft caps and linear attention are left to the padded way.
     """
-    config = model.config.get_text_config()
-    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
+
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        return False
+    model = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    text = config.get_text_config()
+    kinds = set(getattr(text, "layer_types", None) or ["full_attention"])
+    width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     return (
         bool(getattr(model, "_supports_attention_backend", False))
         and kinds == {"full_attention"}
-        and getattr(config, "sliding_window", None) is None
-        and getattr(config, "attn_logit_softcapping", None) is None
+        and getattr(text, "sliding_window", None) is None
+        and getattr(text, "attn_logit_softcapping", None) is None
         and width <= _WIDEST_HEAD
     )
 

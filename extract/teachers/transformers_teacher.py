@@ -6,6 +6,7 @@ Axis letters: B documents of the batch, T tokens, L layers, D hidden size.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -38,6 +39,19 @@ class LoadedModel(Protocol):
     def model(self) -> PreTrainedModel:
         """Frozen, in evaluation mode, on its device."""
         ...
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class QueuedBatch:
+    """A batch that is being read."""
+
+    copy: HostCopy
+    cut: Callable[[torch.Tensor], list[torch.Tensor]]
+    """From the states of all rows to those of each document."""
+
+    def wait(self) -> list[torch.Tensor]:
+        """The states of each document, [tokens, layers, hidden] on the CPU."""
+        return self.cut(self.copy.wait())
 
 
 class TransformersTeacher:
@@ -86,7 +100,6 @@ class TransformersTeacher:
         (read,) = self.stream([documents], layers)
         return read
 
-    @torch.inference_mode()
     def stream(
         self, batches: Iterable[Documents], layers: Sequence[LayerRecord]
     ) -> Iterator[list[torch.Tensor]]:
@@ -96,20 +109,21 @@ class TransformersTeacher:
         Raises:
             TeacherError: a batch does not fit into the memory of the device.
         """
-        waiting: deque[tuple[HostCopy, Callable[[torch.Tensor], list[torch.Tensor]]]] = deque()
+        waiting: deque[QueuedBatch] = deque()
         for documents in batches:
-            waiting.append(self._start(documents, layers))
+            waiting.append(self.queue(documents, layers))
             if len(waiting) > _AHEAD:
-                copy, cut = waiting.popleft()
-                yield cut(copy.wait())
+                yield waiting.popleft().wait()
         while waiting:
-            copy, cut = waiting.popleft()
-            yield cut(copy.wait())
+            yield waiting.popleft().wait()
 
-    def _start(
-        self, documents: Documents, layers: Sequence[LayerRecord]
-    ) -> tuple[HostCopy, Callable[[torch.Tensor], list[torch.Tensor]]]:
-        """Queue a batch; returns its copy and how to cut that into documents."""
+    @torch.inference_mode()
+    def queue(self, documents: Documents, layers: Sequence[LayerRecord]) -> "QueuedBatch":
+        """Have a batch read and copied; on a GPU this returns before it is computed.
+
+        Raises:
+            TeacherError: the batch does not fit into the memory of the device.
+        """
         lengths = [len(document) for document in documents]
         if not layers or not lengths or min(lengths) == 0:
             raise ValueError("a batch needs layers, and documents of at least one token")
@@ -117,11 +131,12 @@ class TransformersTeacher:
             if self.reading.packed:
                 packing = pack(documents, self._device, self.reading.row_tokens)
                 states = torch.stack(self.read_packed(packing, layers), dim=1)
-                return self._copier.start(states), packing.cut
+                return QueuedBatch(self._copier.start(states), packing.cut)
             states = torch.stack(self._read(self._padded(documents), layers), dim=2)
-            return self._copier.start(states), lambda h: [
-                h[row, :length] for row, length in enumerate(lengths)
-            ]
+            return QueuedBatch(
+                self._copier.start(states),
+                lambda h_BTLD: [h_BTLD[row, :length] for row, length in enumerate(lengths)],
+            )
         except torch.OutOfMemoryError as error:
             raise TeacherError(
                 f"a batch of {len(lengths):,} documents, the longest of {max(lengths):,} tokens, "

@@ -112,7 +112,7 @@ def test_the_rate_is_measured_unless_given(capsys, teacher, tmp_path):
 
 def test_a_finished_run_is_left_alone(capsys, monkeypatch, teacher, finished):
     before = contents(finished)
-    monkeypatch.setattr(runner, "load_causal_lm", None)  # it must not even be looked at
+    monkeypatch.setattr(runner, "load_teacher", None)  # it must not even be looked at
     for more in ([], ["--dry-run"]):
         ran = run_command(capsys, *options(teacher, finished), *more)
         assert ran.code == 0
@@ -134,7 +134,7 @@ from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
 from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen3ForCausalLM  # lazy else
 
 PLACES = {
-    "batch": (TransformersTeacher, "states"),
+    "batch": (TransformersTeacher, "queue"),
     "sync": (os, "fsync"),
     "rename": (os, "replace"),
 }
@@ -202,16 +202,16 @@ def test_killed_and_resumed_is_byte_identical(capsys, teacher, finished, killed,
 
 def stop_after(monkeypatch, batches, error):
     """Let the teacher fail after so many batches."""
-    original = TransformersTeacher.states
+    original = TransformersTeacher.queue
     calls = []
 
-    def states(self, documents, layers):
+    def queue(self, documents, layers):
         calls.append(len(documents))
         if len(calls) > batches:
             raise error
         return original(self, documents, layers)
 
-    monkeypatch.setattr(TransformersTeacher, "states", states)
+    monkeypatch.setattr(TransformersTeacher, "queue", queue)
 
 
 def test_interrupted_by_the_user(capsys, monkeypatch, teacher, finished, tmp_path):
@@ -230,13 +230,13 @@ def test_resuming_reads_only_what_is_missing(capsys, monkeypatch, teacher, finis
         stop_after(patch, 7, KeyboardInterrupt())
         run_command(capsys, *options(teacher, tmp_path))
     read = []
-    original = TransformersTeacher.states
+    original = TransformersTeacher.queue
 
-    def states(self, documents, layers):
+    def queue(self, documents, layers):
         read.extend(documents)
         return original(self, documents, layers)
 
-    monkeypatch.setattr(TransformersTeacher, "states", states)
+    monkeypatch.setattr(TransformersTeacher, "queue", queue)
     assert run_command(capsys, *options(teacher, tmp_path)).code == 0
     assert 0 < len(read) < DOCUMENTS
 

@@ -131,7 +131,8 @@ SETTINGS = ExtractionSettings(batch_tokens=8192, compute_dtype="float32", device
 def test_record_round_trip(tmp_path):
     assert read_record(tmp_path) is None
     session = Session(provenance=collect({}, {}), documents=3, computed_tokens=99)
-    record = RunRecord(settings=SETTINGS).started(session).started(session).finished(2.5)
+    record = RunRecord(settings=SETTINGS).started(session).started(session)
+    record = record.finished(session, 2.5)
     write_record(tmp_path, record)
     assert read_record(tmp_path) == record
     assert [session.seconds for session in record.sessions] == [None, 2.5]

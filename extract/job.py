@@ -1,0 +1,151 @@
+"""A request with everything that can be known of it without running the teacher."""
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from .. import __version__
+from ..model_files import locate_model
+from ..models import TextSide, load_text_side, resolve_device
+from ..store.atomic import make_folder
+from ..store.corpus_files import Corpus
+from ..store.layout import MANIFEST
+from ..store.lock import gate
+from ..store.schema import LayerRecord, Manifest
+from ..store.tables import Entry, check_entries
+from ..store.writer import StoreWriter
+from .backends import Choice, Need, choose_backend
+from .batches import Window, plan_windows
+from .layers import resolve_layers
+from .parts import WHOLE, Part
+from .plan import ExtractionPlan, make_plan
+from .record import ExtractionSettings, check_settings, read_record
+from .request import ExtractionRequest
+from .source import run_corpus
+from .teachers.reading import Reading, choose_reading, named_reading
+from .tokens import tokenize_document
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is extracted, from what, how, and what of it is missing."""
+
+    request: ExtractionRequest
+    settings: ExtractionSettings
+    need: Need
+    choice: Choice
+    corpus: Corpus
+    entries: tuple[Entry, ...]
+    manifest: Manifest
+    pending: frozenset[int]
+    """Documents that were missing when this process started, whoever is to write them."""
+
+    @cached_property
+    def documents(self) -> list[list[int]]:
+        """Token ids of every document."""
+        return [np.asarray(entry.token_ids).tolist() for entry in self.entries]
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of every document."""
+        return [len(entry.token_ids) for entry in self.entries]
+
+    @property
+    def reading(self) -> Reading:
+        """How transformers reads the documents."""
+        return named_reading(self.settings.reading, self.need.device, self.settings.compute_dtype)
+
+    @property
+    def packed(self) -> bool:
+        """True if the engine computes no padding."""
+        return self.choice.backend == "vllm" or self.reading.packed
+
+    @cached_property
+    def windows(self) -> tuple[Window, ...]:
+        """How the whole corpus is read; the same for a resumed run, and for every rank."""
+        budget = self.settings.batch_tokens
+        return tuple(plan_windows(self.lengths, budget, packed=self.packed))
+
+    @property
+    def shards(self) -> int:
+        """Of the store, or a few more where documents are repeated."""
+        return -(-sum(self.lengths) // self.manifest.shard_tokens)
+
+    def writer(self, part: Part = WHOLE) -> StoreWriter:
+        """A writer of a part of the store, not entered. Raises: StoreError."""
+        return StoreWriter(
+            self.request.store,
+            self.manifest,
+            self.entries,
+            rank=part.number,
+            world=part.count,
+            at_once=self.request.shards_at_once,
+        )
+
+    def plan(self, tokens_per_second: float | None) -> ExtractionPlan:
+        """The plan at this rate of one process."""
+        return make_plan(
+            self.manifest,
+            self.lengths,
+            self.windows,
+            self.pending,
+            tokens_per_second,
+            processes=self.request.rank.world,
+        )
+
+
+def prepare(request: ExtractionRequest) -> Job:
+    """Look at the corpus, the model's files and what the run folder holds.
+
+    Raises:
+        LatentcompError: one of them is missing or damaged, or they do not fit together.
+    """
+    text_side = load_text_side(request.teacher, revision=request.revision)
+    layers = resolve_layers(request.layers, text_side.identity.blocks)
+    record = read_record(request.run) if (request.store / MANIFEST).exists() else None
+    need = _need(request, text_side, layers)
+    choice = choose_backend(request.backend, need, record.settings.backend if record else None)
+    corpus = _corpus(request)
+    entries = check_entries([tokenize_document(text_side, d) for d in corpus.documents])
+    tokens = sum(len(entry.token_ids) for entry in entries)
+    reading = "packed"
+    if choice.backend == "transformers":
+        reading = choose_reading(
+            request.reading, need.files, need.device, need.compute_dtype, tokens
+        )
+    settings = request.settings.model_copy(update={"backend": choice.backend, "reading": reading})
+    if record:
+        check_settings(record.settings, settings, request.store)
+    manifest = Manifest(
+        teacher=text_side.identity,
+        layers=layers,
+        dtype=request.dtype,
+        codec=request.codec,
+        corpus_sha256=corpus.sha256,
+        code_version=__version__,
+    )
+    pending = frozenset(StoreWriter(request.store, manifest, entries).pending())
+    return Job(request, settings, need, choice, corpus, entries, manifest, pending)
+
+
+def _need(request: ExtractionRequest, text_side: TextSide, layers: tuple[LayerRecord, ...]) -> Need:
+    return Need(
+        files=locate_model(request.teacher, revision=request.revision),
+        layers=layers,
+        device=resolve_device(request.rank.device(request.device)),
+        compute_dtype=request.settings.compute_dtype,
+        batch_tokens=request.settings.batch_tokens,
+        context_tokens=text_side.context_tokens,
+    )
+
+
+def _corpus(request: ExtractionRequest) -> Corpus:
+    """The corpus of the run; of several processes one makes it and the others read it."""
+    folder: Path = request.run / "corpus"
+    if not request.dry_run:
+        make_folder(request.run)
+    with nullcontext() if request.dry_run else gate(request.run):
+        return run_corpus(request.corpus, folder, write=not request.dry_run)
