@@ -104,11 +104,18 @@ def lab_models(
     ] = 120.0,
     documents: Annotated[int, typer.Option(min=2, help="Held-out documents to measure on.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights and documents.")] = 0,
+    after: Annotated[
+        Path | None,
+        typer.Option(help="Folder of lab models that did the first stage: train the rest only."),
+    ] = None,
 ) -> None:
     """Train the lab teacher and the lab student from scratch, on every GPU there is."""
     from .lab_models import Recipe, train_lab_models
 
-    result = train_lab_models(Recipe(teacher_seconds, student_seconds, seed, documents), out)
+    recipe = Recipe(
+        teacher_seconds, student_seconds, seed, documents, None if after is None else str(after)
+    )
+    result = train_lab_models(recipe, out)
     console = stdout_console()
     for name, model in result["models"].items():
         ceiling, floor = model["ceiling"]["accuracy"], model["floor"]["accuracy"]

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ import torch
 
 from ..errors import LatentcompError
 from ..extract.corpus import generate
+from ..extract.teachers.lab.pretrain import TRAINING_FILE
 from ..models import CausalLM, load_causal_lm
 from ..store import atomic, provenance
 from ..store.records import Document
@@ -26,6 +27,19 @@ BAR_FAMILY: Final = 0.95
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of a model's training, which goes on from the part before."""
+
+    syllabus: str
+    """What is asked, a key of `SYLLABI` in the training module."""
+    share: float
+    """Of the model's training time."""
+
+
+STAGES: Final = (Stage("broad", 0.65), Stage("two-hop", 0.35))
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """How long each model trains (0: not at all); the seed decides everything else."""
 
@@ -33,6 +47,8 @@ class Recipe:
     student_seconds: float
     seed: int
     documents: int
+    after: str | None = None
+    """Folder with models whose first stage is done; the rest of the stages get all the time."""
 
 
 def train_lab_models(recipe: Recipe, out: Path) -> dict[str, Any]:
@@ -49,7 +65,7 @@ def train_lab_models(recipe: Recipe, out: Path) -> dict[str, Any]:
     wanted = {"teacher": recipe.teacher_seconds, "student": recipe.student_seconds}
     chosen = [name for name, seconds in wanted.items() if seconds > 0]
     for name in chosen:
-        _launch(name, out / name, recipe.seed, wanted[name])
+        _train(name, out, recipe, wanted[name])
     documents = list(generate("lab", "test", recipe.documents, HELD_OUT_SEED))
     result = {
         "held_out": {"split": "test", "seed": HELD_OUT_SEED, "documents": len(documents)},
@@ -62,12 +78,34 @@ def train_lab_models(recipe: Recipe, out: Path) -> dict[str, Any]:
     return result
 
 
-def _launch(name: str, folder: Path, seed: int, seconds: float) -> None:
+def _train(name: str, out: Path, recipe: Recipe, seconds: float) -> None:
+    """All stages of one model; the last one writes `out/name`."""
+    stages = list(enumerate(STAGES))
+    after = None if recipe.after is None else Path(recipe.after) / name
+    if after is not None:
+        stages = stages[1:]
+    whole = sum(stage.share for _, stage in stages)
+    for number, stage in stages:
+        last = number == len(STAGES) - 1
+        folder = out / name if last else out / f"stage-{number + 1}" / name
+        _launch(
+            name,
+            folder,
+            # Its own seed: a stage sees no document of the stage before it.
+            {"seed": recipe.seed + number, "seconds": seconds * stage.share / whole}
+            | {"syllabus": stage.syllabus}
+            | ({} if after is None else {"after": after}),
+        )
+        after = folder
+
+
+def _launch(name: str, folder: Path, options: Mapping[str, object]) -> None:
     gpus = torch.cuda.device_count()
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command += [f"--nproc-per-node={gpus}", "-m", "latentcomp.extract.teachers.lab.pretrain"]
-    command += ["--model", name, "--out", str(folder), "--seed", str(seed)]
-    done = subprocess.run([*command, "--seconds", str(seconds)], check=False)
+    command += ["--model", name, "--out", str(folder)]
+    command += [piece for key, value in options.items() for piece in (f"--{key}", str(value))]
+    done = subprocess.run(command, check=False)
     if done.returncode:
         raise LatentcompError(
             f"training the lab {name} failed with exit code {done.returncode}; "
@@ -78,7 +116,7 @@ def _launch(name: str, folder: Path, seed: int, seconds: float) -> None:
 def _record(folder: Path, documents: Sequence[Document]) -> dict[str, Any]:
     lm = load_causal_lm(str(folder), device="cuda")
     rows = measure(lm, documents, documents_at_once=48)
-    training = json.loads((folder / "training.json").read_text())
+    training = json.loads((folder / TRAINING_FILE).read_text())
     return {
         "training": training,
         "identity": lm.identity.model_dump(mode="json"),

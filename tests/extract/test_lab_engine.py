@@ -14,11 +14,12 @@ from latentcomp.extract.teachers.lab.architecture import (
     STUDENT,
     TEACHER,
     VOCABULARY,
+    WEIGHT,
     LabModel,
     build,
 )
 from latentcomp.extract.teachers.lab.engine import Engine, next_token_loss
-from latentcomp.extract.teachers.lab.sequences import Batch, Lesson, LessonBatches
+from latentcomp.extract.teachers.lab.sequences import TWO_HOP, Batch, Lesson, LessonBatches
 from latentcomp.models import load_causal_lm
 
 from ..train import tiny
@@ -28,7 +29,7 @@ SHAPE = LabModel("tiny", blocks=2, hidden=32, heads=1, feed_forward=32)
 
 @pytest.fixture(scope="module")
 def source():
-    return LessonBatches(tiny.tokenizer(), Lesson((3, 3), 320, 2), seed=0, rank=0, world=1)
+    return LessonBatches(tiny.tokenizer(), Lesson((3, 3), 320, 2, TWO_HOP), seed=0, rank=0, world=1)
 
 
 def engine_of(seed=0):
@@ -72,7 +73,7 @@ def test_the_loss_by_its_definition(source):
     for row in range(len(batch.ids)):
         for at in range(1, batch.ids.shape[1]):
             w = float(batch.weight[row, at])
-            total -= w * float(chances[row, at - 1, batch.ids[row, at]])
+            total -= w * float(chances[row, at - 1, batch.target[row, at]])
             weight += w
     assert float(loss) == pytest.approx(total / weight, rel=1e-4)
     assert torch.equal(right, logits.argmax(-1)[:, :-1] == batch.ids[:, 1:])
@@ -82,7 +83,7 @@ def test_accuracy_by_family_counts_whole_answers():
     ids = torch.tensor([[5, 6, 7, 8, 9, 0]])
     family = torch.tensor([[-1, 0, 0, -1, 1, 1]])
     segment = torch.tensor([[0, 1, 1, 2, 2, 2]])
-    batch = Batch(ids, segment, segment, (family >= 0).float(), family)
+    batch = Batch(ids, ids, segment, segment, (family >= 0).float(), family)
     right = torch.tensor([[True, True, False, True, True]])
     from latentcomp.extract.corpus.questions import FAMILIES
 
@@ -171,3 +172,33 @@ def test_the_schedule_warms_up_stays_and_falls():
     assert steps[0] < steps[1] < steps[2] == 1.0
     late = [lab._schedule(10**6, progress) for progress in (0.49, 0.75, 0.999)]
     assert late == pytest.approx([1.0, 0.5, 0.01])
+
+
+def test_a_token_stands_out_from_what_the_blocks_add():
+    """Fresh weights: large embeddings, and blocks that write little into the residual stream."""
+    torch.manual_seed(0)
+    model = build(SHAPE)
+    assert float(model.get_input_embeddings().weight.std()) == pytest.approx(0.1, rel=0.05)
+    small = WEIGHT / (2 * SHAPE.blocks) ** 0.5
+    for block in model.model.layers:
+        assert float(block.self_attn.o_proj.weight.std()) == pytest.approx(small, rel=0.1)
+        assert float(block.mlp.down_proj.weight.std()) == pytest.approx(small, rel=0.1)
+        assert float(block.mlp.up_proj.weight.std()) == pytest.approx(WEIGHT, rel=0.1)
+
+
+def test_neither_gains_nor_embeddings_decay():
+    model, engine = engine_of()
+    names = {weight: name for name, weight in model.named_parameters()}
+    groups = engine._optimiser.param_groups
+    decay = {names[w]: group["weight_decay"] for group in groups for w in group["params"]}
+    assert len(decay) == len(names)
+    for name, amount in decay.items():
+        assert (amount == 0) == ("norm" in name or "embed" in name), name
+
+
+def test_a_stage_begins_with_the_weights_of_the_one_before(tmp_path):
+    before, after = build(SHAPE), build(SHAPE)
+    before.save_pretrained(tmp_path)
+    lab._take_weights(after, tmp_path)
+    for (name, one), other in zip(before.named_parameters(), after.parameters(), strict=True):
+        assert torch.equal(one, other), name

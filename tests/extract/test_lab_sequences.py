@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -186,7 +187,7 @@ def test_hard_families_are_asked_more_often(write, monkeypatch):
         asked.update(names[family] for family in told if family >= 0)
     rates = {name: asked[name] / offered[name] for name in names}
     easy = sum(rates[name] for name in ("latest", "original", "fact")) / 3
-    for name, weight in lab.HARD_FAMILIES.items():
+    for name, weight in lab.BROAD.shares.items():
         assert rates[name] / easy == pytest.approx(weight, rel=0.25), name
 
 
@@ -219,3 +220,59 @@ def test_copying_a_batch():
     one.copy_from(other)
     assert equal(one, other)
     assert equal(one.to(torch.device("cpu")), other)
+
+
+TWO_HOP = lab.SequenceWriter(tiny.tokenizer(), lab.TWO_HOP)
+
+
+def hinted(row):
+    """(question, what its question mark is to predict, weight) of every hint."""
+    for place in np.nonzero(row["target"] != row["ids"])[0]:
+        (before,) = np.nonzero(
+            (row["segment"] == row["segment"][place]) & (np.arange(LENGTH) < place)
+        )
+        yield decode(row["ids"][before]), decode(row["target"][[place]]), row["weight"][place]
+
+
+def test_a_hint_is_the_first_syllable_of_who_is_meant():
+    """Told by the question mark of every two-hop question, and by nothing else."""
+    found = 0
+    for index in range(20):
+        story = tiny.story(index, 6, questions=12)
+        row = TWO_HOP(story, random.Random(index), LENGTH)
+        meant = {
+            f"\nQuestion: {draft.text}": f" {draft.evidence[0].agent}"
+            for family, draft in story.drafts
+            if family == "two_hop"
+        }
+        hints = list(hinted(row))
+        for question, told, weight in hints:
+            assert meant[question].startswith(told) and len(told) == len(" Ka")
+            assert weight == lab.HINT_WEIGHT
+        asked = {
+            int(segment) for segment in row["segment"][row["family"] == lab.FAMILY_IDS["two_hop"]]
+        }
+        assert len(hints) == len(asked)
+        found += len(hints)
+    assert found > 20
+
+
+def test_no_input_shows_a_hint_and_plain_lessons_have_none(rows):
+    for index in range(5):
+        story = tiny.story(index, 6, questions=12)
+        with_hints = TWO_HOP(story, random.Random(index), LENGTH)
+        unaided = lab.SequenceWriter(tiny.tokenizer(), replace(lab.TWO_HOP, hints=False))
+        without = unaided(story, random.Random(index), LENGTH)
+        for key in ("ids", "segment", "position", "family"):
+            assert np.array_equal(with_hints[key], without[key])
+        assert np.array_equal(without["target"], without["ids"])
+    for _, row in rows:
+        assert np.array_equal(row["target"], row["ids"])
+
+
+def test_a_stressed_family_weighs_more():
+    story = tiny.story(1, 6, questions=12)
+    row = TWO_HOP(story, random.Random(1), LENGTH)
+    for name, number in lab.FAMILY_IDS.items():
+        weights = set(row["weight"][row["family"] == number].tolist())
+        assert weights <= {lab.ANSWER_WEIGHT * lab.TWO_HOP.stress.get(name, 1.0)}

@@ -38,6 +38,7 @@ from .sequences import (
 )
 from .tokenizer import build_tokenizer
 
+TRAINING_FILE: Final = "training.json"
 SYLLABI: Final[dict[str, Syllabus]] = {
     "broad": BROAD,
     "two-hop": TWO_HOP,
@@ -230,6 +231,16 @@ class _Log:
             print(f"step {step} {seconds:.0f} s loss {loss:.3f} {shown}", flush=True)
 
 
+def stages_of(folder: str | None) -> list[dict[str, object]]:
+    """Records of the training stages behind the model in `folder`; none behind fresh weights."""
+    if folder is None:
+        return []
+    stages: list[dict[str, object]] = json.loads((Path(folder) / TRAINING_FILE).read_text())[
+        "stages"
+    ]
+    return stages
+
+
 def describe(plan: Pretraining, outcome: Outcome) -> dict[str, object]:
     """The record of a training run for the result file."""
     return {"plan": asdict(plan), "outcome": asdict(outcome)}
@@ -274,7 +285,8 @@ def main() -> None:
     if int(os.environ.get("RANK", "0")) == 0:
         seen = provenance.collect({"pretrain": plan.seed}, {}).model_dump(mode="json")
         record = {**describe(plan, outcome), "provenance": seen}
-        atomic.write_json(given.out / "training.json", record)
+        stages = [*stages_of(given.after), record]
+        atomic.write_json(given.out / TRAINING_FILE, {"stages": stages})
         print(json.dumps(asdict(outcome)), flush=True)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()

@@ -1,0 +1,55 @@
+"""`lab-models`: the stages of a training, and what it says where it cannot train."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from latentcomp.errors import LatentcompError
+from latentcomp.evaluate import lab_models
+from latentcomp.evaluate.lab_models import STAGES, Recipe
+from latentcomp.extract.teachers.lab.pretrain import SYLLABI
+
+
+@pytest.fixture
+def launched(monkeypatch):
+    """Every training process that would be started, as (folder, options)."""
+    calls: list[tuple[Path, dict]] = []
+    monkeypatch.setattr(
+        lab_models, "_launch", lambda name, folder, options: calls.append((folder, dict(options)))
+    )
+    return calls
+
+
+def test_stages_follow_one_another_and_share_the_time(launched, tmp_path):
+    lab_models._train("teacher", tmp_path, Recipe(600, 0, 5, 10), 600.0)
+    assert [options["syllabus"] for _, options in launched] == [stage.syllabus for stage in STAGES]
+    assert sum(options["seconds"] for _, options in launched) == pytest.approx(600)
+    assert len({options["seed"] for _, options in launched}) == len(STAGES)
+    assert "after" not in launched[0][1]
+    for (folder, _), (_, options) in zip(launched, launched[1:], strict=False):
+        assert options["after"] == folder
+    assert launched[-1][0] == tmp_path / "teacher"
+    assert len({folder for folder, _ in launched}) == len(STAGES)
+
+
+def test_a_first_stage_that_is_done_is_not_done_again(launched, tmp_path):
+    recipe = Recipe(200, 0, 0, 10, after="earlier")
+    lab_models._train("teacher", tmp_path, recipe, 200.0)
+    assert [options["syllabus"] for _, options in launched] == [
+        stage.syllabus for stage in STAGES[1:]
+    ]
+    assert launched[0][1]["after"] == Path("earlier/teacher")
+    assert sum(options["seconds"] for _, options in launched) == pytest.approx(200)
+
+
+def test_every_stage_has_a_syllabus():
+    assert {stage.syllabus for stage in STAGES} <= SYLLABI.keys()
+    assert sum(stage.share for stage in STAGES) == pytest.approx(1)
+
+
+def test_without_a_gpu_it_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(LatentcompError, match="needs a CUDA GPU"):
+        lab_models.train_lab_models(Recipe(1, 1, 0, 2), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
