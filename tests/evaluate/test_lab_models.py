@@ -1,6 +1,7 @@
 """`lab-models`: the stages of a training, and what it says where it cannot train."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from latentcomp.extract.teachers.lab.pretrain import SYLLABI
 @pytest.fixture
 def launched(monkeypatch):
     """Every training process that would be started, as (folder, options)."""
-    calls: list[tuple[Path, dict]] = []
+    calls: list[tuple[Path, dict[str, Any]]] = []
     monkeypatch.setattr(
         lab_models, "_launch", lambda name, folder, options: calls.append((folder, dict(options)))
     )

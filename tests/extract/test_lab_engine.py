@@ -178,7 +178,7 @@ def test_a_token_stands_out_from_what_the_blocks_add():
     """Fresh weights: large embeddings, and blocks that write little into the residual stream."""
     torch.manual_seed(0)
     model = build(SHAPE)
-    assert float(model.get_input_embeddings().weight.std()) == pytest.approx(0.1, rel=0.05)
+    assert float(model.model.embed_tokens.weight.detach().std()) == pytest.approx(0.1, rel=0.05)
     small = WEIGHT / (2 * SHAPE.blocks) ** 0.5
     for block in model.model.layers:
         assert float(block.self_attn.o_proj.weight.std()) == pytest.approx(small, rel=0.1)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from latentcomp.extract.corpus.summary import NOTE_SEPARATOR
+from latentcomp.extract.corpus.world import Relation
 from latentcomp.extract.teachers.lab import sequences as lab
 from latentcomp.extract.teachers.lab.architecture import END_ID
 from latentcomp.segments import CONTEXT, PADDING
@@ -242,8 +243,8 @@ def test_a_hint_is_the_first_syllable_of_who_is_meant():
         row = TWO_HOP(story, random.Random(index), LENGTH)
         meant = {
             f"\nQuestion: {draft.text}": f" {draft.evidence[0].agent}"
-            for family, draft in story.drafts
-            if family == "two_hop"
+            for _, draft in story.drafts
+            if isinstance(draft.evidence[0], Relation) and len(draft.evidence) == 2
         }
         hints = list(hinted(row))
         for question, told, weight in hints:
