@@ -95,12 +95,13 @@ def test_answers_are_scored(capsys, server, corpus, tmp_path):
 def test_a_rerun_makes_no_request(capsys, server, corpus, tmp_path, kind):
     line = command(kind, server, corpus, tmp_path)
     assert run_command(capsys, *line).code == 0
-    table = (tmp_path / f"{kind}.parquet").read_bytes()
+    table, record = ((tmp_path / f"{kind}.{end}").read_bytes() for end in ("parquet", "json"))
     server.close()  # a request would now be an error
     ran = run_command(capsys, *line)
     assert ran.code == 0, ran.err
     assert "0 calls to make" in ran.out and MODEL in ran.out
     assert (tmp_path / f"{kind}.parquet").read_bytes() == table
+    assert (tmp_path / f"{kind}.json").read_bytes() == record
     assert run_command(capsys, *line, "--model", MODEL).code == 0
     assert run_command(capsys, *line, "--temperature", 0.5).code == 2
 

@@ -45,4 +45,5 @@ def reply_progress(
     try:
         yield on_plan
     finally:
-        progress.stop()
+        if progress.live.is_started:
+            progress.stop()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ....errors import CorpusError
 from ....store.atomic import write_json, write_parquet
@@ -126,6 +126,14 @@ def write_answers(path: Path, rows: Sequence[WrittenAnswer]) -> None:
 def write_record(path: Path, record: TextRecord) -> None:
     """Write the record of a Parquet file beside it, as `<name>.json`. Raises: StoreError."""
     write_json(path.with_suffix(".json"), record.model_dump(mode="json"))
+
+
+def read_record(path: Path) -> TextRecord | None:
+    """The record of a Parquet file; None where there is none that can be read."""
+    try:
+        return TextRecord.model_validate_json(path.with_suffix(".json").read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
 def read_summaries(path: Path) -> tuple[Summary, ...]:
