@@ -1,0 +1,299 @@
+"""Several processes fill one store: the same bytes, and what one loses another takes up."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from latentcomp import cli
+from latentcomp.errors import LatentcompError, StoreBusyError, StoreError
+from latentcomp.extract.parts import PARTS_PER_RANK, WINDOWS_PER_PART, Part, fill_parts, parts_of
+from latentcomp.extract.ranks import Rank, rank_from
+from latentcomp.store.reader import FeatureStore
+from latentcomp.store.schema import DocumentEntry, LayerRecord, Manifest, TeacherIdentity
+from latentcomp.store.writer import StoreWriter
+
+from . import tiny_models
+from .command_line import contents
+
+PACKAGE = Path(__file__).resolve().parents[2] / ".dev"
+
+
+def test_ranks_of_launchers():
+    assert rank_from({}) == Rank()
+    torchrun = {"RANK": "3", "WORLD_SIZE": "8", "LOCAL_RANK": "1"}
+    slurm = {"SLURM_PROCID": "5", "SLURM_NTASKS": "6", "SLURM_LOCALID": "2"}
+    assert rank_from(torchrun) == Rank(3, 8, 1)
+    assert rank_from(slurm) == Rank(5, 6, 2)
+    assert rank_from(torchrun | slurm) == Rank(3, 8, 1)
+    assert rank_from({"RANK": "3"}) == Rank()  # a part of them says nothing
+    assert rank_from({"SLURM_NTASKS": "6"}) == Rank()
+
+
+@pytest.mark.parametrize("change", [{"RANK": "x"}, {"RANK": "8"}, {"LOCAL_RANK": "-1"}])
+def test_ranks_that_make_no_sense(change):
+    environment = {"RANK": "3", "WORLD_SIZE": "8", "LOCAL_RANK": "1"} | change
+    name, value = next(iter(change.items()))
+    with pytest.raises(LatentcompError, match=f"{name}={value}.*unset RANK"):
+        rank_from(environment)
+
+
+def test_every_process_has_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    assert Rank(5, 8, 1).device("auto") == "cuda:1"
+    assert Rank(7, 8, 5).device("cuda") == "cuda:1"
+    assert Rank(5, 8, 1).device("cpu") == "cpu"
+    assert Rank(5, 8, 1).device("cuda:3") == "cuda:3"
+    assert Rank().device("auto") == "auto"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert Rank(5, 8, 1).device("auto") == "auto"
+
+
+@pytest.mark.parametrize(
+    ("world", "shards", "windows", "count"),
+    [
+        (1, 100, 10_000, 1),
+        (8, 100, 0, 8),
+        (8, 1000, 8 * PARTS_PER_RANK * WINDOWS_PER_PART, 8 * PARTS_PER_RANK),
+        (8, 3, 1000, 3),
+        (2, 0, 0, 1),
+    ],
+)
+def test_parts(world, shards, windows, count):
+    sets = [parts_of(Rank(rank, world), shards, windows) for rank in range(world)]
+    for parts in sets:
+        assert sorted(part.number for part in parts) == list(range(count))
+        assert {part.count for part in parts} == {count}
+    if count >= world:  # nobody starts where another one starts
+        assert len({parts[0].number for parts in sets}) == world
+
+
+MANIFEST = Manifest(
+    teacher=TeacherIdentity(
+        name="t", revision=None, architecture="T", blocks=2, hidden_size=8,
+        weights_sha256="0", tokenizer_sha256="0",
+    ),
+    layers=(LayerRecord(blocks_completed=1, post_norm=False),),
+    dtype="float32", shard_tokens=16, chunk_tokens=8, corpus_sha256="0", code_version="0",
+)  # fmt: skip
+ENTRIES = [
+    DocumentEntry(f"d{i}", np.arange(n) + 100 * i, np.zeros(n, np.int64), (None,))
+    for i, n in enumerate([5, 30, 1, 20, 9, 40, 3, 12])
+]
+
+
+def states_of(index):
+    noise = torch.Generator().manual_seed(index)
+    return torch.randn(len(ENTRIES[index].token_ids), 1, 8, generator=noise)
+
+
+def writer_at(path):
+    return lambda part: StoreWriter(path, MANIFEST, ENTRIES, rank=part.number, world=part.count)
+
+
+def fill(writer):
+    for index in writer.pending():
+        writer.write(index, states_of(index))
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    path = tmp_path_factory.mktemp("reference") / "store"
+    fill_parts((Part(),), writer_at(path), fill)
+    return contents(path)
+
+
+def test_one_process_fills_all_parts(tmp_path, reference):
+    fill_parts(parts_of(Rank(1, 3), 8, 0), writer_at(tmp_path / "store"), fill)
+    assert contents(tmp_path / "store") == reference
+
+
+def test_a_part_that_is_held_is_waited_for_and_taken_up(tmp_path, reference):
+    """Another process holds part 0, writes half of it and is lost."""
+    store = tmp_path / "store"
+    held = StoreWriter(store, MANIFEST, ENTRIES, rank=0, world=2)
+    held.__enter__()
+    held.write(0, states_of(0))
+    looks = []
+
+    def wait(_seconds):
+        looks.append(sorted(path.name for path in store.glob(".lock*")))
+        if len(looks) == 2:  # as if it had been killed: nothing more is committed
+            held.__exit__(KeyboardInterrupt, None, None)
+
+    fill_parts(parts_of(Rank(1, 2), 8, 0), writer_at(store), fill, wait)
+    assert looks == [[".lock.0-4"], [".lock.0-4"]]
+    assert contents(store) == reference
+
+
+def test_two_threads_share_the_work(tmp_path, reference):
+    written = {0: [], 1: []}
+
+    def work(rank):
+        def slowly(writer):
+            for index in writer.pending():
+                written[rank].append(index)
+                time.sleep(0.01)
+                writer.write(index, states_of(index))
+
+        fill_parts(parts_of(Rank(rank, 2), 8, 0), writer_at(tmp_path / "store"), slowly)
+
+    threads = [threading.Thread(target=work, args=(rank,)) for rank in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert contents(tmp_path / "store") == reference
+    assert written[0] and written[1]
+
+
+def test_what_goes_wrong_while_filling_is_not_taken_for_a_held_part(tmp_path):
+    def broken(_writer):
+        raise StoreError("the disk is full")
+
+    with pytest.raises(StoreError, match="the disk is full"):
+        fill_parts(parts_of(Rank(0, 2), 8, 0), writer_at(tmp_path / "store"), broken)
+
+
+def test_the_refusal_of_a_second_writer_has_a_name(tmp_path):
+    with (
+        StoreWriter(tmp_path, MANIFEST, ENTRIES, rank=0, world=2) as writer,
+        pytest.raises(StoreBusyError, match="is writing to this store"),
+    ):
+        try:
+            with StoreWriter(tmp_path, MANIFEST, ENTRIES, rank=0, world=2):
+                pass
+        finally:
+            fill(writer)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("teacher") / "tiny"
+    return tiny_models.save(tiny_models.tiny_qwen3(5, hidden=16), folder)
+
+
+def command(teacher, run, reading="padded"):
+    return [
+        "extract", "--teacher", str(teacher), "--run", str(run), "--layers", "-2,-4",
+        "--documents", "60", "--seed", "5", "--batch-tokens", "1500", "--reading", reading,
+        "--tokens-per-second", "1000", "--backend", "transformers",
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def alone(checkpoint, tmp_path_factory):
+    """The store of a single process, packed."""
+    run = tmp_path_factory.mktemp("alone") / "run"
+    assert cli.run(command(checkpoint, run, "packed")) == 0
+    return contents(run / "store")
+
+
+TWO = """
+import json, os, signal, sys, time
+from pathlib import Path
+from latentcomp import cli
+from latentcomp.extract import runner
+from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
+from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen3ForCausalLM  # lazy else
+
+arguments = sys.argv[1:]
+store = Path(arguments[arguments.index("--run") + 1]) / "store"
+
+def start(rank, seconds):
+    child = os.fork()  # nothing but imports has happened here: a cheap fresh process
+    if child:
+        return child
+    os.environ.update(RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK="0")
+    queue = TransformersTeacher.queue
+    def slowly(self, documents, layers):
+        time.sleep(seconds)
+        return queue(self, documents, layers)
+    TransformersTeacher.queue = slowly
+    os._exit(cli.run(arguments))
+
+def until(condition):
+    end = time.monotonic() + 90
+    while not condition():
+        if time.monotonic() > end:
+            raise SystemExit("it did not happen in time")
+        time.sleep(0.01)
+
+victim = start(1, 1.5)
+until(lambda: list(store.glob(".lock.*")))
+survivor = start(0, 0)
+until(lambda: list(store.glob("ledger/*")))  # the survivor gets on; the victim sleeps
+os.kill(victim, signal.SIGKILL)
+codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in (victim, survivor)]
+print("\\n" + json.dumps(codes))
+"""
+
+
+def environment():
+    return {**os.environ, "PYTHONPATH": str(PACKAGE), "OMP_NUM_THREADS": "1"}
+
+
+def test_two_processes_and_one_is_killed(checkpoint, alone, tmp_path):
+    """The survivor does its own part, waits, takes up the part of the dead, and seals."""
+    run = tmp_path / "run"
+    done = subprocess.run(
+        [sys.executable, "-c", TWO, *command(checkpoint, run, "packed")],
+        env=environment(), stdout=subprocess.PIPE, text=True, timeout=200,
+    )  # fmt: skip
+    assert json.loads(done.stdout.splitlines()[-1]) == [-signal.SIGKILL, 0], done.stdout
+    assert contents(run / "store") == alone
+    sessions = json.loads((run / "extract.json").read_text())["sessions"]
+    assert {(s["rank"], s["world"], s["seconds"] is None) for s in sessions} == {
+        (1, 2, True),
+        (0, 2, False),
+    }
+    assert len(FeatureStore(run / "store")) == 60
+
+
+@pytest.mark.slow
+def test_torchrun_restarts_a_killed_worker(checkpoint, alone, tmp_path):
+    run = tmp_path / "run"
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    launcher += ["--max-restarts", "2", "--monitor-interval", "0.2", "-m", "latentcomp"]
+    group = subprocess.Popen(
+        [sys.executable, *launcher, *command(checkpoint, run, "packed")],
+        env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    end = time.monotonic() + 200
+    while not (locks := list((run / "store").glob(".lock.*"))):
+        assert time.monotonic() < end and group.poll() is None
+        time.sleep(0.01)
+    os.kill(json.loads(locks[0].read_text())["pid"], signal.SIGKILL)
+    output, _ = group.communicate(timeout=300)
+    assert group.returncode == 0, output
+    assert contents(run / "store") == alone
+
+
+def test_a_rank_that_comes_late_finds_nothing_to_do(checkpoint, tmp_path, monkeypatch):
+    from latentcomp.extract.request import ExtractionRequest
+    from latentcomp.extract.runner import extract
+    from latentcomp.extract.source import GeneratedCorpus
+
+    def request(rank):
+        return ExtractionRequest(
+            run=tmp_path / "run", layers=(-2,), corpus=GeneratedCorpus(documents=8, seed=1),
+            teacher=str(checkpoint), tokens_per_second=1e3, rank=rank,
+        )  # fmt: skip
+
+    first, late = io.StringIO(), io.StringIO()
+    extract(request(Rank(0, 2)), Console(file=first))
+    assert "in each of 2 processes" in first.getvalue()
+    outcome = extract(request(Rank(1, 2)), Console(file=late))
+    assert outcome.documents_written == 0
+    assert late.getvalue() == ""  # only the first rank talks
