@@ -265,7 +265,7 @@ def test_two_processes_and_one_is_killed(checkpoint, alone, tmp_path):
 def test_torchrun_restarts_a_killed_worker(checkpoint, alone, tmp_path):
     run = tmp_path / "run"
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    launcher += ["--max-restarts", "2", "--monitor-interval", "0.2", "-m", "latentcomp"]
+    launcher += ["--max-restarts", "2", "--monitor-interval", "0.2", "-m", "--", "latentcomp"]
     group = subprocess.Popen(
         [sys.executable, *launcher, *command(checkpoint, run, "packed")],
         env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
