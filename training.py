@@ -22,11 +22,12 @@ from .models import CausalLM, TextSide, load_causal_lm
 from .store import atomic, provenance
 from .store.corpus_files import read_corpus
 from .store.reader import FeatureStore
+from .store.resident import load_resident
 from .store.schema import LayerRecord, TeacherIdentity
 from .train import checkpoint
 from .train.assemble import check_available, check_tokenizers, model_spec
 from .train.batches import Example
-from .train.data import Ahead, Batches, StoreBatches
+from .train.data import Batches, StoreBatches, Streamed
 from .train.live import LiveBatches, LiveSettings
 from .train.loop import Progress, Run, train
 from .train.model import CompressionModel, ModelSpec
@@ -34,6 +35,7 @@ from .train.packing import encode_questions
 from .train.phases import PhaseSpec, phase
 from .train.plan import TrainPlan
 from .train.reasoner import FrozenReasoner
+from .train.resident import ResidentBatches
 
 SHIPPED: Final = Path(__file__).parent / "train" / "shipped"
 REASONERS: Final = {"teacher": "lab", "student": "lab-student"}
@@ -62,6 +64,8 @@ class TrainRequest:
     """Whether the binding order may be left; recorded in everything that follows."""
     live: bool = False
     """Whether documents are made and read on the fly instead of from the store."""
+    resident: bool = False
+    """Whether the states of the store are kept on the device, where they must fit."""
     restart: bool = False
     """Whether an earlier run of this phase is thrown away."""
     overrides: tuple[tuple[str, Any], ...] = ()
@@ -78,6 +82,8 @@ def train_phase(request: TrainRequest, on_step: Progress = lambda figures: None)
         PhaseError: unknown phase, a part is missing, or its turn has not come.
         StoreError, CheckpointError, TeacherError: what it needs is missing or damaged.
     """
+    if request.live and request.resident:
+        raise StoreError("--live and --resident exclude each other: live documents have no store")
     spec = phase(request.phase).model_copy(update=dict(request.overrides))
     skipped = require(spec.number, read_verdicts(request.run), skip=request.skip_order)
     check_available(spec)
@@ -211,18 +217,21 @@ def _stored(
             f"{request.run}: the store was made from another corpus ({corpus.sha256[:12]}... in "
             f"corpus/, {store.manifest.corpus_sha256[:12]}... in store/); extract again"
         )
+    wanted = [layer.blocks_completed for layer in layers]
     source = StoreBatches(
         store,
         corpus.documents,
         lm,
-        [layer.blocks_completed for layer in layers],
+        () if request.resident else wanted,
         per_step=request.plan.documents,
         positions=request.plan.question_positions,
         seed=request.plan.seed,
         rank=accelerator.process_index,
         world=accelerator.num_processes,
     )
-    return Ahead(source)
+    if request.resident:
+        return ResidentBatches(source, load_resident(store, wanted, accelerator.device))
+    return Streamed(source, pinned=accelerator.device.type == "cuda")
 
 
 @dataclass(frozen=True, slots=True)

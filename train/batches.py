@@ -3,8 +3,8 @@
 Shapes: B = documents, T = tokens (padded), L = layers, D = teacher width.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from random import Random
 
 import torch
@@ -42,10 +42,20 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
-        states = self.states
-        parts = (states.h_BTLD, states.mask_BT, states.chunk_BT, states.bucket_BT, states.day_BT)
-        moved = States(*(part.to(device, non_blocking=True) for part in parts))
-        return Batch(moved, self.token_ids_BT.to(device), self.questions.to(device))
+        return self._each(lambda part: part.to(device, non_blocking=True))
+
+    def pin(self) -> "Batch":
+        """The same batch in pinned memory, from which a GPU copies by itself."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        return Batch(
+            States(*(change(getattr(self.states, part.name)) for part in fields(States))),
+            change(self.token_ids_BT),
+            PackedQuestions(
+                *(change(getattr(self.questions, part.name)) for part in fields(PackedQuestions))
+            ),
+        )
 
 
 def collate(

@@ -41,6 +41,10 @@ def train(
     live: Annotated[
         bool, typer.Option("--live", help="New documents in every step, no store (for a GPU).")
     ] = False,
+    resident: Annotated[
+        bool,
+        typer.Option("--resident", help="Keep the store's states on the device; they must fit."),
+    ] = False,
     skip_order: Annotated[
         bool,
         typer.Option(
@@ -79,6 +83,7 @@ def train(
         start=start,
         device=device,
         live=live,
+        resident=resident,
         skip_order=skip_order,
         restart=restart,
     )

@@ -3,8 +3,10 @@
 So there is nothing to save of the data when a run is interrupted, and nothing to replay.
 """
 
+import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
@@ -14,11 +16,25 @@ from ..errors import StoreError
 from ..models import TextSide
 from ..store.reader import FeatureStore
 from ..store.records import Document
+from .ahead import Ahead
 from .batches import Batch, Example, collate
 from .packing import EncodedQuestion, encode_questions
 
 WINDOW = 8
 """Batches that are sorted by length together, so that a batch holds documents of one length."""
+
+
+_READERS = min(4, max(1, (os.cpu_count() or 1) // 2))
+"""Threads that read the documents of a batch: copies and checksums run beside each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedBatch:
+    """A batch and where its documents are."""
+
+    batch: Batch
+    indices: tuple[int, ...]
+    """Of the documents in the store, in the order of the batch."""
 
 
 class Batches(Protocol):
@@ -72,6 +88,7 @@ class StoreBatches:
         self._store, self._layers = store, tuple(layers)
         self._per_step, self._positions, self._seed = per_step, positions, seed
         self._rank, self._world = rank, world
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
         self._questions = _questions(store, documents, reasoner)
         # A step whose questions all are too long would learn from the mean of nothing.
         self._usable = np.flatnonzero(
@@ -85,9 +102,14 @@ class StoreBatches:
 
     def at(self, step: int) -> Batch:
         """The batch of one step, on the CPU."""
+        return self.indexed(step).batch
+
+    def indexed(self, step: int) -> IndexedBatch:
+        """The same with the places of its documents in the store."""
         rng = Random(f"batch/{self._seed}/{step}/{self._rank}")
-        rows = [self._example(int(index)) for index in self._indices(step)]
-        return collate(rows, self._positions, rng)
+        indices = self._indices(step)
+        rows = list(self._readers.map(self._example, indices))
+        return IndexedBatch(collate(rows, self._positions, rng), tuple(indices))
 
     def describe(self) -> Mapping[str, object]:
         """Seed, sizes and the store's manifest."""
@@ -100,7 +122,8 @@ class StoreBatches:
         }
 
     def close(self) -> None:
-        """Nothing runs by itself here."""
+        """Stop the readers."""
+        self._readers.shutdown(wait=True, cancel_futures=True)
 
     def _example(self, index: int) -> Example:
         return Example(self._store.read(index, self._layers), self._questions[index])
@@ -115,7 +138,7 @@ class StoreBatches:
         drawn.sort(key=lambda index: (int(lengths[index]), index))
         order = Random(f"window/{self._seed}/{window}").sample(range(WINDOW), WINDOW)
         start = order[place] * self._per_step
-        return drawn[start : start + self._per_step]
+        return [int(index) for index in drawn[start : start + self._per_step]]
 
     def _drawn(self, number: int) -> int:
         epoch, place = divmod(number, len(self._usable))
@@ -138,27 +161,32 @@ def _questions(
     return [encode_questions(reasoner, by_id[name].questions) for name in store.document_ids]
 
 
-class Ahead:
-    """Makes the next batches of another source while the current one is trained on."""
+class Streamed:
+    """Batches of a store, each read while the one before is trained on."""
 
-    def __init__(self, source: StoreBatches, depth: int = 2) -> None:
-        """Prepare `depth` batches, the one that is asked for included."""
-        self._source, self._depth = source, depth
-        # One thread: the source keeps its place, and decoding leaves Python anyway.
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="batches")
-        self._waiting: dict[int, Future[Batch]] = {}
+    def __init__(self, source: StoreBatches, *, pinned: bool = False) -> None:
+        """Read ahead of the training loop.
+
+        Args:
+            source: the batches.
+            pinned: lay them into pinned memory, which a GPU copies from by itself.
+        """
+        self._source, self._pinned = source, pinned
+        self._ahead = Ahead(self._make)
+
+    def _make(self, step: int) -> Batch:
+        batch = self._source.at(step)
+        return batch.pin() if self._pinned else batch
 
     def at(self, step: int) -> Batch:
         """The batch of a step; steps are asked for in order."""
-        for ahead in range(step, step + self._depth):
-            if ahead not in self._waiting:
-                self._waiting[ahead] = self._pool.submit(self._source.at, ahead)
-        return self._waiting.pop(step).result()
+        return self._ahead.at(step)
 
     def describe(self) -> Mapping[str, object]:
         """Of the source."""
         return self._source.describe()
 
     def close(self) -> None:
-        """Stop the thread; batches not asked for are dropped."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """Stop reading."""
+        self._ahead.close()
+        self._source.close()

@@ -42,15 +42,6 @@ class PackedQuestions:
     answer_BS: Tensor
     """bool: token of an answer, end token included."""
 
-    def to(self, device: torch.device) -> "PackedQuestions":
-        """The same on a device."""
-        return PackedQuestions(
-            *(
-                part.to(device, non_blocking=True)
-                for part in (self.ids_BS, self.segment_BS, self.offset_BS, self.answer_BS)
-            )
-        )
-
 
 def encode_questions(lm: TextSide, questions: Sequence[Question]) -> tuple[EncodedQuestion, ...]:
     """Tokens of questions, as the reasoner will be asked them; all in one call, for speed."""

@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from latentcomp.errors import StoreError
 from latentcomp.extract.live import describe_document
 from latentcomp.store.reader import FeatureStore
-from latentcomp.train.data import WINDOW, Ahead, StoreBatches
+from latentcomp.store.resident import load_resident
+from latentcomp.train.ahead import Ahead
+from latentcomp.train.data import WINDOW, StoreBatches, Streamed
 from latentcomp.train.live import LiveBatches, LiveSettings
 from latentcomp.train.packing import encode_questions
+from latentcomp.train.resident import ResidentBatches
 
 from . import tiny
 
@@ -103,15 +106,36 @@ def test_batches_hold_documents_of_like_length(run_folder, lm, keys):
     assert widest < max(lengths) - min(lengths)
 
 
-def test_ahead_returns_the_same_batches(run_folder, lm):
-    plain, source = (tiny.store_batches(run_folder, lm) for _ in range(2))
-    ahead = Ahead(source, depth=3)
+def resident_batches(run_folder, lm):
+    store = FeatureStore(run_folder / "store")
+    return ResidentBatches(tiny.store_batches(run_folder, lm, layers=()), load_resident(store))
+
+
+@pytest.mark.parametrize(
+    "make", [lambda *run: Streamed(tiny.store_batches(*run)), resident_batches]
+)
+def test_read_ahead_or_resident_the_batches_are_the_same(run_folder, lm, make):
+    plain, prepared = tiny.store_batches(run_folder, lm), make(run_folder, lm)
     for step in range(5, 12):  # as after a resume
-        assert same(ahead.at(step), plain.at(step))
-    assert ahead.describe() == plain.describe()
-    ahead.close()
+        assert same(prepared.at(step), plain.at(step))
+    assert prepared.describe() == plain.describe()
+    prepared.close()
     with pytest.raises(RuntimeError):
-        ahead.at(20)
+        prepared.at(20)
+
+
+def test_ahead_makes_what_comes_next():
+    made: list[int] = []
+
+    def make(step: int) -> int:
+        made.append(step)
+        return -step
+
+    ahead = Ahead(make, depth=3)
+    assert [ahead.at(step) for step in (4, 5)] == [-4, -5]
+    ahead.close()
+    assert made == sorted(set(made)), "each once, in order"
+    assert {4, 5} <= set(made) <= {4, 5, 6, 7}
 
 
 def test_an_error_of_the_source_reaches_whoever_asks(run_folder, lm, monkeypatch):
@@ -122,7 +146,7 @@ def test_an_error_of_the_source_reaches_whoever_asks(run_folder, lm, monkeypatch
 
     monkeypatch.setattr(source._store, "read", damaged)
     with pytest.raises(StoreError, match="shard 3"):
-        Ahead(source).at(0)
+        Streamed(source).at(0)
 
 
 def batches_of(run_folder, lm, documents, positions=96):

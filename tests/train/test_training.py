@@ -287,3 +287,18 @@ def test_a_restart_that_cannot_begin_throws_nothing_away(request_of, run):
     (run / "store").rename(run / "elsewhere")
     error_of(request_of(restart=True), StoreError)
     assert checkpoint.open_checkpoint(run / "phases" / "1" / "checkpoint").state.step == 1
+
+
+def test_a_resident_store_trains_to_the_same_weights(request_of, run):
+    """Where the states lie decides nothing."""
+    folder = train_phase(request_of(resident=True))
+    weights = (folder / "checkpoint").glob("*/model.safetensors")
+    resident = [file.read_bytes() for file in weights]
+    train_phase(request_of(restart=True))
+    streamed = [file.read_bytes() for file in (folder / "checkpoint").glob("*/model.safetensors")]
+    assert resident and resident == streamed
+
+
+def test_live_and_resident_exclude_each_other(request_of):
+    with pytest.raises(StoreError, match="exclude each other"):
+        train_phase(request_of(live=True, resident=True))

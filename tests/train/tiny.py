@@ -27,7 +27,7 @@ from latentcomp.store.schema import LayerRecord, Manifest, TeacherIdentity
 from latentcomp.store.writer import StoreWriter
 from latentcomp.train.assemble import model_spec
 from latentcomp.train.batches import Batch, Example, collate
-from latentcomp.train.data import Ahead, StoreBatches
+from latentcomp.train.data import StoreBatches, Streamed
 from latentcomp.train.loop import Run
 from latentcomp.train.model import CompressionModel, ModelSpec
 from latentcomp.train.packing import encode_questions
@@ -150,10 +150,10 @@ def write_run(folder: Path, teacher: Path, given: tuple[Document, ...], stored) 
 
 def store_batches(run: Path, model: CausalLM, **changes: Any) -> StoreBatches:
     """Batches of a run folder."""
-    options: dict[str, Any] = {"per_step": 2, "positions": 96, "seed": 0}
     store = FeatureStore(run / "store")
+    options: dict[str, Any] = {"per_step": 2, "positions": 96, "seed": 0, "layers": store.layers}
     corpus = read_corpus(run / "corpus")
-    return StoreBatches(store, corpus.documents, model, store.layers, **(options | changes))
+    return StoreBatches(store, corpus.documents, model, **(options | changes))
 
 
 def plan(**changes: Any) -> TrainPlan:
@@ -176,7 +176,7 @@ def training_run(
     model = load_causal_lm(str(teacher))
     made = plan(**changes)
     reasoner = FrozenReasoner(model)
-    batches = Ahead(store_batches(run, model, per_step=made.documents, seed=made.seed))
+    batches = Streamed(store_batches(run, model, per_step=made.documents, seed=made.seed))
     stored = FeatureStore(run / "store").manifest.layers
     torch.manual_seed(made.seed)
     compressor = CompressionModel(model_spec(spec, model.identity, stored, reasoner))

@@ -1,0 +1,57 @@
+"""Batches whose states lie on the device already: no step waits for a disk or a bus.
+
+For a store that fits. What is left for the CPU is the choice of documents and questions, which
+is made ahead in a thread; the states are gathered on the device. The batches are equal to those
+that are read from the disk, so a run may change between the two.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..store.resident import ResidentStates
+from .ahead import Ahead
+from .batches import Batch
+from .data import StoreBatches
+
+
+class ResidentBatches:
+    """Batches of a store that is kept on the device."""
+
+    def __init__(self, source: StoreBatches, resident: ResidentStates) -> None:
+        """Join the two.
+
+        Args:
+            source: of the same store, made with no layers: it reads no states.
+            resident: the states, on the device.
+        """
+        self._source, self._resident = source, resident
+        self._ahead = Ahead(source.indexed)
+
+    def at(self, step: int) -> Batch:
+        """The batch of a step, on the device; steps are asked for in order."""
+        found = self._ahead.at(step)
+        batch = found.batch.to(self._resident.states.device)
+        states = batch.states
+        h_BTLD = gather(self._resident, found.indices, states.mask_BT)
+        return replace(batch, states=replace(states, h_BTLD=h_BTLD))
+
+    def describe(self) -> Mapping[str, object]:
+        """Of the source: where the states lie decides nothing."""
+        return self._source.describe()
+
+    def close(self) -> None:
+        """Stop the thread."""
+        self._ahead.close()
+        self._source.close()
+
+
+def gather(resident: ResidentStates, indices: tuple[int, ...], mask_BT: Tensor) -> Tensor:
+    """States [B, T, L, D] of documents, zero where `mask_BT` says padding."""
+    device = resident.states.device
+    start_B = torch.from_numpy(resident.starts[list(indices)]).to(device)
+    place_BT = start_B[:, None] + torch.arange(mask_BT.shape[1], device=device)
+    place_BT = place_BT.masked_fill_(~mask_BT, 0)
+    return resident.states[place_BT].masked_fill_(~mask_BT[..., None, None], 0)
