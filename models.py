@@ -229,7 +229,7 @@ def load_weights(
     from transformers.utils import logging as hf_logging
 
     hf_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    verbosity = hf_logging.get_verbosity()  # type: ignore[no-untyped-call]
+    verbosity = hf_logging.get_verbosity()
     if config is not None:  # what a cut model leaves unread would be listed tensor by tensor
         hf_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     load: Any = AutoModelForCausalLM.from_pretrained  # its type leaves out the loading info
@@ -254,7 +254,7 @@ def load_weights(
             "check that config.json and the weights belong together"
         ) from error
     finally:
-        hf_logging.set_verbosity(verbosity)  # type: ignore[no-untyped-call]
+        hf_logging.set_verbosity(verbosity)
     # Without this check transformers goes on with random numbers for what is missing.
     if missing := sorted(loading["missing_keys"]):
         raise TeacherError(

@@ -101,6 +101,13 @@ def extract(
         typer.Option(min=1.0, help="Plan with this rate instead of measuring one."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")] = False,
+    tokens: Annotated[
+        float | None,
+        typer.Option(min=1.0, help="With --dry-run: forecast so many tokens, of no corpus."),
+    ] = None,
+    within_hours: Annotated[
+        float, typer.Option(min=0.01, help="With --tokens: hours in which to be done.")
+    ] = 24.0,
 ) -> None:
     """Read documents with the teacher and keep its hidden states in the run's store.
 
@@ -109,11 +116,28 @@ def extract(
     processes share the work and one takes up what another lost. Example:
     `latentcomp extract --layers -6,-18,-30 --documents 1000 --seed 3`
     """
+    from ..errors import TeacherError
+    from .forecast import forecast, render_forecast
     from .layers import parse_layers
     from .ranks import rank_from
-    from .request import ExtractionRequest
+    from .request import LARGE_BATCH, ExtractionRequest
     from .runner import extract as run_extraction
     from .source import choose_corpus
+
+    if tokens is not None:
+        if not dry_run:
+            raise TeacherError(f"--tokens {tokens:,.0f} only forecasts; give --dry-run with it")
+        found = forecast(
+            teacher,
+            parse_layers(layers),
+            round(tokens),
+            dtype=dtype,
+            batch_tokens=batch_tokens or LARGE_BATCH,
+            within_hours=within_hours,
+            tokens_per_second=tokens_per_second,
+        )
+        stdout_console().print(render_forecast(found))
+        return
 
     request = ExtractionRequest(
         run=run,

@@ -138,7 +138,7 @@ def test_a_part_that_is_held_is_waited_for_and_taken_up(tmp_path, reference):
 
 
 def test_two_threads_share_the_work(tmp_path, reference):
-    written = {0: [], 1: []}
+    written: dict[int, list[int]] = {0: [], 1: []}
 
     def work(rank):
         def slowly(writer):

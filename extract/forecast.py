@@ -1,0 +1,161 @@
+"""What reading so many tokens will take: from a config and a measured rate, without weights."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import RenderableType
+from rich.table import Table
+
+from ..errors import TeacherError
+from ..store.schema import DtypeName, LayerRecord
+from .doctor.architecture import PRESETS, Architecture, load_architecture
+from .doctor.footprint import Plan, extraction
+from .layers import layer_name, resolve_layers
+from .plan import BYTES_PER_VALUE
+
+MEASURED: Final = Path(__file__).resolve().parents[1] / "docs" / "results" / "extract_30b.json"
+"""Written by benchmarks/extract_30b.py on a real GPU."""
+DOCUMENTS: Final = {"2k": "documents of 2k tokens", "mix": "documents of 2k to 32k tokens"}
+"""What was read in MEASURED; attention grows with the length of a document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Tokens a second of one card, with the store being written."""
+
+    tokens_per_second: float
+    source: str
+    """Where the number comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Size and time of an extraction that was not begun."""
+
+    architecture: Architecture
+    layers: tuple[LayerRecord, ...]
+    dtype: DtypeName
+    tokens: int
+    rates: tuple[Rate, ...]
+    within_hours: float
+    """In which it should be done."""
+    memory: Plan
+    """Of one card, counted."""
+
+    @property
+    def terabytes(self) -> float:
+        """10^12 bytes of the states before compression."""
+        values = len(self.layers) * self.architecture.hidden
+        return self.tokens * values * BYTES_PER_VALUE[self.dtype] / 1e12
+
+    def hours(self, rate: Rate) -> float:
+        """On one card."""
+        return self.tokens / rate.tokens_per_second / 3600
+
+    def cards(self, rate: Rate) -> int:
+        """To be done in time; documents are independent, so cards share the work evenly."""
+        return max(1, math.ceil(self.hours(rate) / self.within_hours))
+
+
+def forecast(
+    teacher: str,
+    layers: Sequence[int],
+    tokens: int,
+    *,
+    dtype: DtypeName = "bfloat16",
+    batch_tokens: int = 32_768,
+    within_hours: float = 24.0,
+    tokens_per_second: float | None = None,
+    measured: Path = MEASURED,
+) -> Forecast:
+    """Add up what an extraction of so many tokens will take.
+
+    Args:
+        teacher: preset of `doctor`, folder with a config.json, or hub id; for a preset's hub id
+            nothing has to be on this machine.
+        layers: negative numbers as on the command line.
+        tokens: to read.
+        dtype: in which the states are kept.
+        batch_tokens: read at once.
+        within_hours: in which it should be done.
+        tokens_per_second: of one card; None takes what was measured.
+        measured: record of the benchmark.
+
+    Raises:
+        TeacherError: the architecture is not known here, lacks a layer, or was not measured.
+    """
+    architecture = _architecture(teacher)
+    records = resolve_layers(layers, architecture.blocks)
+    if tokens_per_second is not None:
+        rates: tuple[Rate, ...] = (Rate(tokens_per_second, "given"),)
+    else:
+        rates = _measured_rates(architecture, records, measured)
+    memory = extraction(architecture, batch_tokens=batch_tokens, layers=len(records))
+    return Forecast(architecture, records, dtype, tokens, rates, within_hours, memory)
+
+
+def render_forecast(found: Forecast) -> RenderableType:
+    """The forecast as a table for the terminal."""
+    model = found.architecture
+    table = Table(title="extraction forecast", title_justify="left", show_header=False, box=None)
+    table.add_row("teacher", f"{model.name} ({model.blocks} blocks x {model.hidden})")
+    layers = ", ".join(layer_name(layer) for layer in found.layers)
+    table.add_row("layers", f"{layers}; kept as {found.dtype}")
+    table.add_row("tokens", f"{found.tokens:,}")
+    table.add_row("disk", f"{found.terabytes:.2f} TB before compression")
+    table.add_row("memory", f"{found.memory.bytes / 1e9:.1f} GB on each card, counted")
+    for rate in found.rates:
+        hours, speed = found.hours(rate), rate.tokens_per_second
+        table.add_row("time", f"{hours:.1f} hours on one card at {speed:,.0f} tokens/s")
+        table.add_row("", rate.source)
+        table.add_row("cards", f"{found.cards(rate)} to be done in {found.within_hours:g} hours")
+    return table
+
+
+def _architecture(teacher: str) -> Architecture:
+    preset = teacher.rpartition("/")[2].lower()
+    found = load_architecture(teacher) or (load_architecture(preset) if preset in PRESETS else None)
+    if found is None:
+        raise TeacherError(
+            f"the config of {teacher!r} is not on this machine; give --teacher "
+            f"{' or '.join(PRESETS)}, or a folder with a config.json"
+        )
+    return found
+
+
+def _measured_rates(
+    architecture: Architecture, layers: Sequence[LayerRecord], measured: Path
+) -> tuple[Rate, ...]:
+    """Of the record, if it is about this shape and blocks as deep."""
+    record = _record(measured)
+    shape = record.get("config", {})
+    deepest = max(layer.blocks_completed for layer in layers)
+    same = (shape.get("model_type"), shape.get("num_hidden_layers"), shape.get("hidden_size")) == (
+        architecture.family, architecture.blocks, architecture.hidden,
+    )  # fmt: skip
+    if not same or deepest > record.get("blocks_run", 0):
+        raise TeacherError(
+            f"no rate was measured for {deepest} blocks of {architecture.name!r}; give "
+            "--tokens-per-second"
+        )
+    card = (record["provenance"]["hardware"]["gpus"] or ["the CPU"])[0]
+    return tuple(
+        Rate(float(run["tokens_per_second"]["median"]), f"{text}, measured on {card}")
+        for kind, text in DOCUMENTS.items()
+        if "tokens_per_second" in (run := record.get("extraction", {}).get(kind, {}))
+    )
+
+
+def _record(measured: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(measured.read_bytes())
+    except (OSError, ValueError) as error:
+        raise TeacherError(
+            f"{measured.name}, the record of measured rates, cannot be read "
+            f"({type(error).__name__}); give --tokens-per-second"
+        ) from error
+    return dict(found)
