@@ -52,7 +52,8 @@ class Held:
 
 def most_held(lengths: Sequence[int], windows: Sequence[Window], shard_tokens: int) -> Held:
     """What an engine must be able to hold at least, or reader and writer wait for each other:
-    the window that is being read and what the writer has not seen committed yet.
+    the window that is being read, the batch that is computed ahead, and what the writer has not
+    seen committed yet.
 
     Args:
         lengths: tokens of every document of the corpus.
@@ -61,13 +62,15 @@ def most_held(lengths: Sequence[int], windows: Sequence[Window], shard_tokens: i
     """
     longest = max(lengths)
     window = max(sum(lengths[index] for index in window.indices) for window in windows)
-    tokens = min(sum(lengths), window + _not_seen(shard_tokens, longest))
+    ahead = max(batch.tokens for window in windows for batch in window.batches)
+    tokens = min(sum(lengths), window + ahead + _not_seen(shard_tokens, longest))
     return Held(tokens, len(list(_shortest_first(lengths, tokens))), longest)
 
 
 def most_held_anywhere(batch_tokens: int, longest: int, shard_tokens: int = 8192) -> int:
     """The same in tokens for any documents of at most `longest` tokens."""
-    return BATCHES_PER_WINDOW * batch_tokens + longest + _not_seen(shard_tokens, longest)
+    window = BATCHES_PER_WINDOW * batch_tokens + longest
+    return window + max(batch_tokens, longest) + _not_seen(shard_tokens, longest)
 
 
 def _not_seen(shard_tokens: int, longest: int) -> int:

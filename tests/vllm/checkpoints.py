@@ -1,6 +1,7 @@
 """Tiny random models that vLLM's CPU kernels take: heads of 32; saved like any checkpoint."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import (
@@ -16,7 +17,7 @@ from ..extract import tiny_models
 CONTEXT = 512
 """Longest document."""
 
-_SHAPE = {
+_SHAPE: dict[str, Any] = {
     "vocab_size": 320,
     "hidden_size": 64,
     "intermediate_size": 96,
@@ -39,16 +40,22 @@ def qwen3_moe(blocks: int = 4) -> PreTrainedModel:
         num_experts_per_tok=2,
         norm_topk_prob=True,
     )
-    return Qwen3MoeForCausalLM(config).eval()
+    return Qwen3MoeForCausalLM(config)
 
 
 def qwen3(blocks: int = 3, head_dim: int = 32) -> PreTrainedModel:
     """A dense model with tied embeddings."""
     torch.manual_seed(0)
     shape = _SHAPE | {"head_dim": head_dim, "tie_word_embeddings": True}
-    return Qwen3ForCausalLM(Qwen3Config(**shape, num_hidden_layers=blocks)).eval()
+    return Qwen3ForCausalLM(Qwen3Config(**shape, num_hidden_layers=blocks))
 
 
-def save(model: PreTrainedModel, folder: Path, shard_size: str = "5GB") -> Path:
+def save(
+    model: PreTrainedModel,
+    folder: Path,
+    shard_size: str = "5GB",
+    dtype: torch.dtype = torch.float32,
+) -> Path:
     """Write a model and a tokenizer as a checkpoint folder."""
-    return tiny_models.save(model, folder, shard_size)
+    cast: Any = model  # transformers wraps `to` in a way that loses its type
+    return tiny_models.save(cast.to(dtype), folder, shard_size)

@@ -18,6 +18,7 @@ from latentcomp.store.schema import LayerRecord
 from . import checkpoints
 
 CPU = torch.device("cpu")
+BF16 = torch.bfloat16
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +35,8 @@ def models(tmp_path_factory):
         "lab": "lab",
         "moe": str(checkpoints.save(checkpoints.qwen3_moe(), root / "moe", "200KB")),
         "dense": str(checkpoints.save(checkpoints.qwen3(), root / "dense")),
+        "moe-bf16": str(checkpoints.save(checkpoints.qwen3_moe(), root / "b", dtype=BF16)),
+        "dense-bf16": str(checkpoints.save(checkpoints.qwen3(), root / "c", dtype=BF16)),
     }
 
 

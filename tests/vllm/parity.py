@@ -26,6 +26,4 @@ def assert_equal_states(found, expected, bound=FLOAT32):
 def documents_of(*lengths, first=1):
     """Token ids below 300, different from document to document and never periodic."""
     generator = torch.Generator().manual_seed(first)
-    return [
-        torch.randint(1, 300, (length,), generator=generator).tolist() for length in lengths
-    ]
+    return [torch.randint(1, 300, (length,), generator=generator).tolist() for length in lengths]

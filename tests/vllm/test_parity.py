@@ -114,7 +114,7 @@ def test_prefix_caching_would_be_right_too(models):
     bench = Bench(models["moe"])
     (common, a, b) = documents_of(192, 70, 30)
     documents, layers = [common + a, common + b, common], bench.every_layer
-    cached = []
+    cached: list[int] = []
     with bench.vllm(documents, layers, prefix_caching=True) as teacher:
         step = teacher._engine._engine.step
 
@@ -168,8 +168,8 @@ def test_leaving_the_deeper_blocks_away_changes_nothing(models, kind):
     states = {}
     for cut in (True, False):
         with bench.vllm(documents, layers, cut=cut) as teacher:
-            ran = len(teacher._engine._engine.vllm_config.model_config.hf_config.layer_types)
-            assert ran == (bench.blocks - 2 if cut else bench.blocks)
+            config = teacher._engine._engine.vllm_config.model_config.hf_config
+            assert config.num_hidden_layers == (bench.blocks - 2 if cut else bench.blocks)
             states[cut] = teacher.states(documents, layers)
     assert all(torch.equal(a, b) for a, b in zip(states[True], states[False], strict=True))
 

@@ -23,8 +23,15 @@ class Arrival:
 
     states: torch.Tensor
     """[tokens, layers, hidden] on the CPU."""
-    wait: Callable[[], None]
+    wait: Callable[[], object]
     """Returns once the copy into `states` is complete; raises what made it fail."""
+    ready: Callable[[], bool]
+    """True if it is."""
+
+
+def arrived(states: torch.Tensor) -> Arrival:
+    """States that are there."""
+    return Arrival(states, lambda: None, lambda: True)
 
 
 class StateChannel:

@@ -20,7 +20,7 @@ from vllm.distributed.kv_transfer.kv_connector.v1.example_hidden_states_connecto
     extract_from_kv_cache,
 )
 
-from .channel import Arrival, channel_named
+from .channel import Arrival, arrived, channel_named
 
 CHANNEL = "latentcomp_channel"
 """Key of the channel's name in the connector's extra configuration."""
@@ -58,7 +58,7 @@ class StateConnector(ExampleHiddenStatesConnector):  # type: ignore[misc]
         name = self._kv_transfer_config.get_from_extra_config(CHANNEL, "")
         self._channel = channel_named(name)
         self._finished: list[Finished] = []
-        self._held: dict[str, int] = {}
+        self._held: dict[str, tuple[int, Arrival]] = {}
         self._stream: torch.cuda.Stream | None = None
 
     # --- in the scheduler ---
@@ -94,9 +94,14 @@ class StateConnector(ExampleHiddenStatesConnector):  # type: ignore[misc]
         del finished_req_ids
         if self.has_connector_metadata():
             for request in self._get_connector_metadata().requests:
-                self._channel.deliver(request.ticket, self._copy(request))
-                self._held[request.request_id] = request.ticket
-        done = {name for name, ticket in self._held.items() if self._channel.drop_released(ticket)}
+                arrival = self._copy(request)
+                self._channel.deliver(request.ticket, arrival)
+                self._held[request.request_id] = request.ticket, arrival
+        done = {
+            name
+            for name, (ticket, arrival) in self._held.items()
+            if arrival.ready() and self._channel.drop_released(ticket)
+        }
         for name in done:
             del self._held[name]
         return done or None, None
@@ -108,7 +113,7 @@ class StateConnector(ExampleHiddenStatesConnector):  # type: ignore[misc]
         slots = (blocks[:, None] * self._block_size + torch.arange(self._block_size)).flatten()
         slots = slots[: request.tokens]
         if cache.device.type != "cuda":
-            return Arrival(extract_from_kv_cache(cache, slots, request.tokens), _nothing)
+            return arrived(extract_from_kv_cache(cache, slots, request.tokens))
         return self._copy_beside(cache, slots, request.tokens)
 
     def _copy_beside(self, cache: torch.Tensor, slots: torch.Tensor, tokens: int) -> Arrival:
@@ -126,8 +131,4 @@ class StateConnector(ExampleHiddenStatesConnector):  # type: ignore[misc]
             host.copy_(found, non_blocking=True)
             copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
             copied.record(self._stream)
-        return Arrival(host, copied.synchronize)
-
-
-def _nothing() -> None:
-    """A copy on the CPU is complete when it returns."""
+        return Arrival(host, copied.synchronize, copied.query)

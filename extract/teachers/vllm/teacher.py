@@ -6,7 +6,7 @@ transformers, and a resumed run writes the same bytes.
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import torch
@@ -57,16 +57,29 @@ class VllmTeacher:
         Raises:
             TeacherError: vLLM failed, or the cache stays full because nothing is committed.
         """
-        if not layers or not documents or not all(documents):
-            raise ValueError("a batch needs layers, and documents of at least one token")
+        (read,) = self.stream([documents], layers)
+        return read
+
+    def stream(
+        self, batches: Iterable[Sequence[Sequence[int]]], layers: Sequence[LayerRecord]
+    ) -> Iterator[list[torch.Tensor]]:
+        """The same for one batch after another, in order: while the states of one are copied
+        to the host and used, the next is computed.
+
+        Raises:
+            TeacherError: as `states`.
+        """
         columns = [self._column(layer) for layer in layers]
-        self._wait_for_room(documents)
-        tickets = [next(self._tickets) for _ in documents]
-        self._engine.compute(documents, tickets)
-        states = [self._engine.channel.take(ticket) for ticket in tickets]
-        self._keep(documents, tickets)
-        ordered = columns == list(range(len(self._columns)))
-        return states if ordered else [state[:, columns] for state in states]
+        before: list[int] | None = None
+        for documents in batches:
+            if not columns or not documents or not all(documents):
+                raise ValueError("a batch needs layers, and documents of at least one token")
+            tickets = self._compute(documents)
+            if before is not None:
+                yield self._take(before, columns)
+            before = tickets
+        if before is not None:
+            yield self._take(before, columns)
 
     def hold(self) -> None:
         """From now on, keep what is read in the cache of the engine until it is released; what
@@ -88,12 +101,22 @@ class VllmTeacher:
             raise ValueError(f"the engine was not started for {layer}")
         return self._columns[layer.blocks_completed]
 
-    def _keep(self, documents: Sequence[Sequence[int]], tickets: Sequence[int]) -> None:
+    def _compute(self, documents: Sequence[Sequence[int]]) -> list[int]:
+        """Have a batch computed; on a GPU its states may still be on their way."""
+        self._wait_for_room(documents)
+        tickets = [next(self._tickets) for _ in documents]
+        self._engine.compute(documents, tickets)
+        if self._holding:
+            for document, ticket in zip(documents, tickets, strict=True):
+                self._held.setdefault(tuple(document), []).append(ticket)
+        return tickets
+
+    def _take(self, tickets: Sequence[int], columns: list[int]) -> list[torch.Tensor]:
+        states = [self._engine.channel.take(ticket) for ticket in tickets]
         if not self._holding:
             self._engine.channel.release(tickets)
-            return
-        for document, ticket in zip(documents, tickets, strict=True):
-            self._held.setdefault(tuple(document), []).append(ticket)
+        ordered = columns == list(range(len(self._columns)))
+        return states if ordered else [state[:, columns] for state in states]
 
     def _wait_for_room(self, documents: Sequence[Sequence[int]]) -> None:
         needed = self._engine.blocks(map(len, documents))

@@ -1,5 +1,6 @@
 """Loading no more of a checkpoint than the extraction needs, by vLLM's own loader."""
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -33,10 +34,28 @@ def cut_config(folder: Path, blocks: int) -> dict[str, Any]:
 
 @register_model_loader(LOAD_FORMAT)
 class CutLoader(DefaultModelLoader):  # type: ignore[misc]  # vLLM is not installed for mypy
-    """Safetensors without the blocks that the config was cut by; vLLM refuses surplus tensors."""
+    """Safetensors without the blocks that the config was cut by; vLLM refuses surplus tensors.
+    What is missing is found, too."""
 
     def __init__(self, load_config: Any) -> None:  # noqa: ANN401
         super().__init__(replace(load_config, load_format="safetensors"))
+
+    def load_weights(self, model: torch.nn.Module, model_config: Any) -> None:  # noqa: ANN401
+        """Load, and see that every value of the model was in the checkpoint.
+
+        vLLM keeps projections that belong together in one parameter and takes it for loaded
+        when one part of it was: what is missing would be computed with whatever lay there.
+
+        Raises:
+            ValueError: a part of a parameter is missing; names it.
+        """
+        weights = {name: w for name, w in model.named_parameters() if w.is_floating_point()}
+        for weight in weights.values():
+            weight.data.fill_(math.nan)
+        super().load_weights(model, model_config)
+        for name, weight in weights.items():
+            if weight.data.sum().isnan():
+                raise ValueError(f"the checkpoint lacks a part of {name}")
 
     def get_all_weights(
         self,
