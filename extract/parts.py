@@ -70,9 +70,10 @@ def fill_parts(
     """
     while _look_at_all(parts, writer_of, fill):
         wait(LOOK_AGAIN)
-    # Its last writer may have been killed before the seal.
-    with suppress(StoreBusyError), writer_of(WHOLE):
-        pass
+    whole = writer_of(WHOLE)
+    if whole.complete:  # its last writer may have been killed before the seal
+        with suppress(StoreBusyError), whole:
+            pass
 
 
 def _look_at_all(

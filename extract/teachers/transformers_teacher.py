@@ -140,7 +140,8 @@ class TransformersTeacher:
         except torch.OutOfMemoryError as error:
             raise TeacherError(
                 f"a batch of {len(lengths):,} documents, the longest of {max(lengths):,} tokens, "
-                f"does not fit into the memory of {self._device}; give a smaller --batch-tokens"
+                f"does not fit into the memory of {self._device}; free some and run again, or "
+                "begin another --run with a smaller --batch-tokens"
             ) from error
 
     def read_padded(
