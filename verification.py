@@ -30,7 +30,7 @@ _WHO: Final = ("weights_sha256", "tokenizer_sha256", "architecture", "blocks", "
 class RecomputeRequest:
     """What to compare with what."""
 
-    store: Path
+    store: Path | str
     documents: int
     """How many, drawn at random; all if the store has fewer."""
     seed: int = 0
@@ -38,6 +38,11 @@ class RecomputeRequest:
     teacher: str | None = None
     """Folder or hub id; None takes the name in the manifest."""
     device: str = "auto"
+
+    @property
+    def run(self) -> Path | None:
+        """The run folder that the store lies in; None for one at an address."""
+        return self.store.parent if isinstance(self.store, Path) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,7 @@ def recompute(
         )
         if progress:
             progress(done, len(indices))
-    texts = _retokenize(store, indices, text_side, request.store.parent / CORPUS)
+    texts = _retokenize(store, indices, text_side, request.run) if request.run else []
     return RecomputeReport(
         teacher=name,
         compute_dtype=dtype,
@@ -142,17 +147,17 @@ def _load(
     store: FeatureStore, request: RecomputeRequest, name: str, revision: str | None
 ) -> CausalLM:
     """The teacher in the precision that the run was extracted with, where that is known."""
-    run = request.store.parent
-    record = read_record(run)
-    asked = ExtractionRequest(run=run, teacher=name, device=request.device)
+    record = read_record(request.run) if request.run else None
+    asked = ExtractionRequest(run=request.run or Path(), teacher=name, device=request.device)
     dtype = record.settings.compute_dtype if record else asked.settings.compute_dtype
     return load_causal_lm(name, revision=revision, dtype=dtype, device=request.device)
 
 
 def _retokenize(
-    store: FeatureStore, indices: list[int], text_side: TextSide, folder: Path
+    store: FeatureStore, indices: list[int], text_side: TextSide, run: Path
 ) -> list[str | None]:
     """For every document whose text lies in the run: what is wrong with its tokens, if anything."""
+    folder = run / CORPUS
     if not (folder / "corpus.json").exists():
         return []
     texts = {document.document_id: document for document in read_corpus(folder).documents}

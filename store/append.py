@@ -9,18 +9,19 @@ import pyarrow.parquet as pq
 
 from ..errors import StoreError
 from .layout import DOCUMENTS
+from .place import Place, place_of
 from .reader import FeatureStore
 from .schema import DocumentEntry
 
 
-def stored_entries(path: Path | str) -> tuple[DocumentEntry, ...]:
+def stored_entries(path: Path | str | Place) -> tuple[DocumentEntry, ...]:
     """The documents of a finished store, as they were given to its writer.
 
     Raises:
         StoreError: no store, an unfinished or a damaged one.
     """
     store = FeatureStore(path)
-    asked = _question_ids(store.path)
+    asked = _question_ids(place_of(path))
     entries = []
     for index, question_ids in zip(range(len(store)), asked, strict=True):
         found = store.read(index, layers=())
@@ -37,7 +38,7 @@ def stored_entries(path: Path | str) -> tuple[DocumentEntry, ...]:
 
 
 def extended_entries(
-    path: Path | str, entries: Sequence[DocumentEntry]
+    path: Path | str | Place, entries: Sequence[DocumentEntry]
 ) -> tuple[DocumentEntry, ...]:
     """What to give to `StoreWriter(..., extend=True)`: the stored documents, then the new ones.
 
@@ -62,9 +63,9 @@ def extended_entries(
     return (*stored, *new)
 
 
-def _question_ids(store: Path) -> list[list[str]]:
+def _question_ids(store: Place) -> list[list[str]]:
     try:
-        table = pq.read_table(store / DOCUMENTS, columns=["question_ids"])
+        table = pq.read_table(store.arrow(DOCUMENTS), columns=["question_ids"])
     except (OSError, pa.ArrowException) as error:
-        raise StoreError(f"{store / DOCUMENTS}: cannot be read: run `store verify`") from error
+        raise StoreError(f"{store.at(DOCUMENTS)}: cannot be read: run `store verify`") from error
     return list(table["question_ids"].to_pylist())

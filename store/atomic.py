@@ -27,7 +27,7 @@ _IN_THE_WAY = {errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
 
 
 @contextlib.contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
+def disk_errors(path: Path | str) -> Iterator[None]:
     """Turn an OSError on `path` into one line that says what to do.
 
     Raises:
@@ -112,12 +112,17 @@ def write_parquet_groups(path: Path, groups: Sequence[pa.Table]) -> None:
     Raises:
         StoreError: the disk is full, the folder is read-only, and so on.
     """
+    write_parts(path, [parquet_bytes(groups)])
+
+
+def parquet_bytes(groups: Sequence[pa.Table]) -> memoryview:
+    """A Parquet file (zstd, page checksums) in memory, every table its own row group."""
     sink = pa.BufferOutputStream()
     schema = groups[0].schema
     with pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True) as writer:
         for group in groups:
             writer.write_table(group, row_group_size=max(1, len(group)))
-    write_parts(path, [memoryview(sink.getvalue())])
+    return memoryview(sink.getvalue())
 
 
 def sync_folder(folder: Path) -> None:

@@ -6,14 +6,19 @@ from typing import Annotated
 import typer
 
 from ..errors import StoreError
-from ..terminal import DEFAULT_RUN, RunOption, stdout_console
+from ..terminal import DEFAULT_RUN, stdout_console
+
+RunOption = Annotated[
+    str, typer.Option("--run", help="Run folder, or folder or address (s3://...) of a store.")
+]
+_DEFAULT = str(DEFAULT_RUN)
 
 store_app = typer.Typer(help="Look at a feature store.", rich_markup_mode="markdown")
 
 
 @store_app.command()
 def info(
-    run: RunOption = DEFAULT_RUN,
+    run: RunOption = _DEFAULT,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Show what the store of a run holds, finished or not."""
@@ -26,7 +31,7 @@ def info(
 
 @store_app.command()
 def verify(
-    run: RunOption = DEFAULT_RUN,
+    run: RunOption = _DEFAULT,
     recompute: Annotated[
         int, typer.Option(min=0, help="Then read so many random documents with the teacher again.")
     ] = 0,
@@ -65,7 +70,9 @@ def verify(
         _recompute(path, recompute, seed, teacher, device)
 
 
-def _recompute(path: Path, documents: int, seed: int, teacher: str | None, device: str) -> None:
+def _recompute(
+    path: Path | str, documents: int, seed: int, teacher: str | None, device: str
+) -> None:
     from rich.progress import Progress
 
     from ..verification import RecomputeRequest, recompute
@@ -94,7 +101,7 @@ def _recompute(path: Path, documents: int, seed: int, teacher: str | None, devic
 
 
 @store_app.command()
-def stats(run: RunOption = DEFAULT_RUN) -> None:
+def stats(run: RunOption = _DEFAULT) -> None:
     """Print the statistics of every layer as JSON: mean, RMS, outlier dimensions, what was lost."""
     from .atomic import json_text
     from .info import describe
@@ -106,8 +113,8 @@ def stats(run: RunOption = DEFAULT_RUN) -> None:
 
 @store_app.command()
 def merge(
-    sources: Annotated[list[Path], typer.Argument(help="Finished stores or their run folders.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder of the merged store.")],
+    sources: Annotated[list[str], typer.Argument(help="Finished stores or their run folders.")],
+    out: Annotated[str, typer.Option("--out", help="Folder or address of the merged store.")],
 ) -> None:
     """Join finished stores of one teacher into one; killed and started again, it goes on."""
     from rich.progress import Progress
@@ -128,7 +135,7 @@ def merge(
 @store_app.command()
 def export(
     out: Annotated[Path, typer.Option("--out", help="New folder for the safetensors files.")],
-    run: RunOption = DEFAULT_RUN,
+    run: RunOption = _DEFAULT,
     layers: Annotated[
         str, typer.Option("--layers", help="Blocks completed, such as 19,43; empty for all.")
     ] = "",
@@ -159,6 +166,10 @@ def _blocks(text: str) -> list[int] | None:
         ) from error
 
 
-def _store_of(run: Path) -> Path:
-    """The store of a run folder; a store's own folder is taken as it is."""
-    return run if (run / "manifest.json").exists() else run / "store"
+def _store_of(run: str) -> Path | str:
+    """The store of a run; a store itself is taken as it is."""
+    from .layout import is_store
+    from .place import place_of
+
+    place = place_of(run)
+    return place.path if is_store(place) else place_of(place.at("store")).path

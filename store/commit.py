@@ -2,27 +2,26 @@
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from . import ledger, statistics
-from .atomic import write_parts
 from .dtypes import Bits
 from .encoding import StoredRows
 from .identity import owner_sha256
 from .layout import TOKEN_SENTINEL, Layout
 from .ledger import FileRecord, ShardRecord
+from .place import Place
 from .schema import Integers
 from .shards import Grid, encode_shard
 from .statistics import Doubles
 
 
-def commit_shard(store: Path, layout: Layout, shard: int, buffer: Bits, ids: Integers) -> None:
+def commit_shard(store: Place, layout: Layout, shard: int, buffer: Bits, ids: Integers) -> None:
     """Write the three files of a shard and, once they are safe, its record.
 
     Args:
-        store: folder of the store.
+        store: where.
         layout: of the store.
         shard: which one.
         buffer: [layers, rows, hidden] bits, rows enough for all chunks of the shard; what lies
@@ -46,13 +45,13 @@ def commit_shard(store: Path, layout: Layout, shard: int, buffer: Bits, ids: Int
     tokens = column.view(np.uint8).reshape(rows, 4)
     names = layout.shard_files(shard)
     files = (
-        _write_shard(store / names[0], names[0], layout, grid, shard, columns),
-        _write_shard(store / names[1], names[1], layout, layout.token_ids, shard, [tokens]),
-        _write_statistics(store / names[2], names[2], sums),
+        _write_shard(store, names[0], layout, grid, shard, columns),
+        _write_shard(store, names[1], layout, layout.token_ids, shard, [tokens]),
+        _write_statistics(store, names[2], sums),
     )
     first = shard * grid.shard_tokens
     record = ShardRecord(shard=shard, first_token=first, tokens=length, files=files)
-    ledger.write_sealed(ledger.record_path(store, shard), record)
+    ledger.write_sealed(store, ledger.record_name(shard), record)
 
 
 def _sums(layout: Layout, bits: Bits, stored: StoredRows) -> Doubles:
@@ -66,15 +65,15 @@ def _sums(layout: Layout, bits: Bits, stored: StoredRows) -> Doubles:
 
 
 def _write_shard(
-    path: Path, name: str, layout: Layout, grid: Grid, shard: int, columns: Sequence[StoredRows]
+    store: Place, name: str, layout: Layout, grid: Grid, shard: int, columns: Sequence[StoredRows]
 ) -> FileRecord:
     digest = hashlib.sha256()
     owner = owner_sha256(layout.manifest)
-    size = write_parts(path, encode_shard(grid, owner, shard, columns, digest))
+    size = store.write(name, encode_shard(grid, owner, shard, columns, digest))
     return FileRecord(path=name, bytes=size, sha256=digest.hexdigest())
 
 
-def _write_statistics(path: Path, name: str, sums: Doubles) -> FileRecord:
+def _write_statistics(store: Place, name: str, sums: Doubles) -> FileRecord:
     data = statistics.encode(sums)
-    size = write_parts(path, [data])
+    size = store.write(name, [data])
     return FileRecord(path=name, bytes=size, sha256=hashlib.sha256(data).hexdigest())

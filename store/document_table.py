@@ -4,7 +4,6 @@ import functools
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 
 from ..errors import StoreError
 from .layout import CHUNKS, DOCUMENTS
+from .place import Place
 from .schema import Integers
 from .tables import GROUP_DOCUMENTS
 
@@ -85,7 +85,7 @@ class _Group:
 class DocumentTable:
     """Random access to the documents of a store; safe in threads, reads only what is asked."""
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Place) -> None:
         """Open the tables of `store`.
 
         Raises:
@@ -95,8 +95,8 @@ class DocumentTable:
         self._lock = threading.Lock()
         self._groups: OrderedDict[int, _Group] = OrderedDict()
         with _damage(store):
-            self._documents = pq.ParquetFile(store / DOCUMENTS, page_checksum_verification=True)
-            self._chunks = pq.ParquetFile(store / CHUNKS, page_checksum_verification=True)
+            self._documents = _open(store, DOCUMENTS)
+            self._chunks = _open(store, CHUNKS)
         self.documents = int(self._documents.metadata.num_rows)
         self.chunks = int(self._chunks.metadata.num_rows)
 
@@ -144,6 +144,10 @@ class DocumentTable:
             return _integers(self._documents.read([name])[name])
 
 
+def _open(store: Place, name: str) -> Any:  # noqa: ANN401  a pyarrow.parquet.ParquetFile
+    return pq.ParquetFile(store.arrow(name), page_checksum_verification=True)
+
+
 def _integers(column: Any) -> Integers:  # noqa: ANN401  a pyarrow.ChunkedArray
     return np.asarray(column.to_numpy()).astype(np.int64)
 
@@ -151,7 +155,7 @@ def _integers(column: Any) -> Integers:  # noqa: ANN401  a pyarrow.ChunkedArray
 class _damage:
     """Turns what Arrow raises on a damaged or missing table into a StoreError."""
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Place) -> None:
         self._store = store
 
     def __enter__(self) -> None:

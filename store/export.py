@@ -7,13 +7,14 @@ from safetensors.torch import save
 
 from ..errors import StoreError
 from .atomic import make_folder, write_bytes, write_json
+from .place import Place
 from .reader import FeatureStore
 
 INDEX = "index.json"
 
 
 def export(
-    path: Path | str,
+    path: Path | str | Place,
     folder: Path,
     *,
     layers: Sequence[int] | None = None,

@@ -1,13 +1,13 @@
 """Which store is which: a difference is an error, never a warning."""
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
 from . import ledger
-from .atomic import disk_errors, json_text
+from .atomic import json_text
 from .layout import MANIFEST, is_store
+from .place import Place
 from .schema import Manifest
 
 _GROWS = "corpus_sha256"
@@ -19,40 +19,36 @@ def owner_sha256(manifest: Manifest) -> str:
     return hashlib.sha256(json_text(content).encode()).hexdigest()
 
 
-def check_same(path: Path, manifest: Manifest, extend: bool) -> None:
-    """Make sure that a store at `path`, if there is one, is of this very manifest.
+def check_same(store: Place, manifest: Manifest, extend: bool) -> None:
+    """Make sure that the store there, if there is one, is of this very manifest.
 
     Args:
-        path: folder of the store.
+        store: where it lies.
         manifest: what was asked for.
         extend: allow another corpus.
 
     Raises:
-        StoreError: it differs (names the first field and both values), or `path` holds
+        StoreError: it differs (names the first field and both values), or the place holds
             something that is no store.
     """
-    if not is_store(path):
-        _check_empty(path)
+    if not is_store(store):
+        _check_empty(store)
         return
-    found = _flat(ledger.read_sealed(path / MANIFEST, Manifest).model_dump(mode="json"))
+    found = _flat(ledger.read_sealed(store, MANIFEST, Manifest).model_dump(mode="json"))
     asked = _flat(manifest.model_dump(mode="json"))
     for field, value in asked.items():
         if found.get(field) != value and not (extend and field == _GROWS):
             raise StoreError(
-                f"{path}: this store has {field} = {found.get(field)!r}, but {value!r} was asked "
+                f"{store}: this store has {field} = {found.get(field)!r}, but {value!r} was asked "
                 "for: choose another folder, or delete this one"
             )
 
 
-def _check_empty(path: Path) -> None:
-    if path.is_file():
-        raise StoreError(f"{path}: is a file, so it is no feature store: choose an empty folder")
-    with disk_errors(path):
-        strangers = [item.name for item in path.iterdir()] if path.is_dir() else []
-    strangers = sorted(name for name in strangers if not name.startswith("."))
-    if strangers:
+def _check_empty(store: Place) -> None:
+    stranger = store.stranger()
+    if stranger:
         raise StoreError(
-            f"{path}: holds {strangers[0]!r}, so it is no feature store: choose an empty folder"
+            f"{store}: holds {stranger!r}, so it is no feature store: choose an empty folder"
         )
 
 

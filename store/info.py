@@ -7,6 +7,7 @@ from . import ledger, seal
 from .document_table import DocumentTable
 from .layout import MANIFEST, SEAL, Layout, is_store
 from .ledger import ShardRecord
+from .place import Place, exists, place_of
 from .schema import Manifest, Record
 from .statistics import LayerStatistics
 
@@ -65,17 +66,17 @@ class StoreInfo(Record):
         return tuple(f"{name:<{width}}  {fact}" for name, fact in facts.items())
 
 
-def describe(path: Path | str) -> StoreInfo:
+def describe(path: Path | str | Place) -> StoreInfo:
     """Read what a store, finished or not, says about itself; no states are read.
 
     Raises:
         StoreError: there is no store, or what describes it is damaged.
     """
-    store = Path(path)
+    store = place_of(path)
     if not is_store(store):
         raise StoreError(f"{store}: no feature store here: write one with `extract`")
-    manifest = ledger.read_sealed(store / MANIFEST, Manifest)
-    sealed = seal.read_seal(store) if (store / SEAL).exists() else None
+    manifest = ledger.read_sealed(store, MANIFEST, Manifest)
+    sealed = seal.read_seal(store) if exists(store, SEAL) else None
     table = DocumentTable(store)
     layout = Layout(manifest, sealed.tokens if sealed else table.tokens)
     records = [] if sealed else list(ledger.committed(store).values())
@@ -100,6 +101,6 @@ def _bytes(records: list[ShardRecord]) -> int:
 
 
 def _statistics(
-    store: Path, layout: Layout, records: list[ShardRecord]
+    store: Place, layout: Layout, records: list[ShardRecord]
 ) -> tuple[LayerStatistics, ...]:
     return seal.combine(store, layout, records) if records else ()

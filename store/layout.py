@@ -2,13 +2,12 @@
 
 import functools
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ..errors import StoreError
 from .codecs import Codec
 from .dtypes import DTYPES, StoredDtype
 from .encoding import Encoding
+from .place import Place, exists, reading
 from .schema import CodecName, Manifest
 from .shards import Grid
 
@@ -144,15 +143,11 @@ def _array(
     }
 
 
-def is_store(path: Path) -> bool:
+def is_store(place: Place) -> bool:
     """True if a store was at least begun here.
 
     Raises:
-        StoreError: the folder may not be looked into.
+        StoreError: the place may not be looked into.
     """
-    try:
-        return (path / MANIFEST).is_file()
-    except OSError as error:
-        raise StoreError(
-            f"{path}: cannot be read ({error.strerror}): choose a folder that you may use"
-        ) from error
+    with reading(place):
+        return exists(place, MANIFEST)

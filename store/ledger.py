@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -10,15 +9,9 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from ..errors import StoreError
-from .atomic import (
-    disk_errors,
-    file_sha256,
-    json_text,
-    sync_folder,
-    write_parquet,
-    write_text,
-)
+from .atomic import json_text, parquet_bytes
 from .layout import LEDGER, LEDGER_FOLDER
+from .place import Place
 from .schema import Record
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
@@ -46,9 +39,9 @@ class ShardRecord(Record):
     """States, token ids and statistics of these tokens."""
 
 
-def write_sealed(path: Path, record: Record) -> None:
+def write_sealed(store: Place, name: str, record: Record) -> None:
     """Write a record as JSON with a checksum over itself. Raises: StoreError."""
-    write_text(path, sealed_text(record))
+    store.write(name, [sealed_text(record).encode()])
 
 
 def sealed_text(record: Record) -> str:
@@ -58,14 +51,15 @@ def sealed_text(record: Record) -> str:
     return json_text(content | {"checksum": digest})
 
 
-def read_sealed(path: Path, kind: type[AnyRecord]) -> AnyRecord:
+def read_sealed(store: Place, name: str, kind: type[AnyRecord]) -> AnyRecord:
     """Read what `write_sealed` wrote; any changed bit is noticed.
 
     Raises:
         StoreError: missing, damaged, or of a format that this version does not know.
     """
+    path = store.at(name)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = store.read(name).decode()
         content = json.loads(text)
         content.pop("checksum", None)
         version = content.get("format_version", 1)
@@ -84,38 +78,30 @@ def read_sealed(path: Path, kind: type[AnyRecord]) -> AnyRecord:
     return record
 
 
-def damaged(store: Path, where: str, reason: str) -> StoreError:
+def damaged(store: Place, where: str, reason: str) -> StoreError:
     """The error for data that is not what was written."""
     return StoreError(
         f"{store}: {where}: {' '.join(reason.split())}: run `latentcomp store verify` on it"
     )
 
 
-def record_path(store: Path, shard: int) -> Path:
+def record_name(shard: int) -> str:
     """Where the record of a shard lies while the store is being written."""
-    return store / LEDGER_FOLDER / f"{shard:06d}.json"
+    return f"{LEDGER_FOLDER}/{shard:06d}.json"
 
 
-def remove_record(store: Path, shard: int) -> None:
-    """Say durably that a shard is not committed. Raises: StoreError."""
-    path = record_path(store, shard)
-    with disk_errors(path):
-        path.unlink(missing_ok=True)
-        sync_folder(path.parent)
-
-
-def committed(store: Path) -> dict[int, ShardRecord]:
+def committed(store: Place) -> dict[int, ShardRecord]:
     """Every record written so far, by shard, ascending.
 
     Raises:
         StoreError: a record is damaged.
     """
-    paths = sorted((store / LEDGER_FOLDER).glob("*.json"))
-    records = [read_sealed(path, ShardRecord) for path in paths]
+    names = [name for name in store.names(LEDGER_FOLDER) if name.endswith(".json")]
+    records = [read_sealed(store, name, ShardRecord) for name in names]
     return {record.shard: record for record in sorted(records, key=lambda record: record.shard)}
 
 
-def write_table(store: Path, records: list[ShardRecord]) -> None:
+def write_table(store: Place, records: list[ShardRecord]) -> None:
     """Write all records as one Parquet table, three rows a shard. Raises: StoreError."""
     rows = [
         {
@@ -127,20 +113,19 @@ def write_table(store: Path, records: list[ShardRecord]) -> None:
         for record in records
         for file in record.files
     ]
-    write_parquet(store / LEDGER, pa.Table.from_pylist(rows, schema=_TABLE))
+    store.write(LEDGER, [parquet_bytes([pa.Table.from_pylist(rows, schema=_TABLE)])])
 
 
-def read_table(store: Path) -> dict[int, ShardRecord]:
+def read_table(store: Place) -> dict[int, ShardRecord]:
     """The records of a finished store, by shard.
 
     Raises:
         StoreError: the table is missing or damaged.
     """
-    path = store / LEDGER
     try:
-        rows = pq.read_table(path, schema=_TABLE).to_pylist()
+        rows = pq.read_table(store.arrow(LEDGER), schema=_TABLE).to_pylist()
     except (OSError, pa.ArrowException) as error:
-        raise StoreError(f"{path}: cannot be read: extract again") from error
+        raise StoreError(f"{store.at(LEDGER)}: cannot be read: extract again") from error
     records: dict[int, ShardRecord] = {}
     for row in rows:
         file = FileRecord(path=row["path"], bytes=row["bytes"], sha256=row["sha256"])
@@ -152,10 +137,10 @@ def read_table(store: Path) -> dict[int, ShardRecord]:
     return records
 
 
-def fingerprint(store: Path, relative: str) -> FileRecord:
-    """Fingerprint of a file as it lies on the disk. Raises: OSError."""
-    path = store / relative
-    return FileRecord(path=relative, bytes=path.stat().st_size, sha256=file_sha256(path))
+def fingerprint(store: Place, name: str) -> FileRecord:
+    """Fingerprint of a file as it lies there. Raises: OSError."""
+    data = store.read(name)
+    return FileRecord(path=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
 _TABLE = pa.schema(

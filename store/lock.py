@@ -9,18 +9,23 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from ..errors import StoreBusyError, StoreError
 from .atomic import disk_errors
 
 LOCK = ".lock"
+GATE = ".gate"
+"""Object that does what `gate` does, where folders cannot be locked."""
 _TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class _Owner:
+class Owner:
+    """Who writes."""
+
     name: str
+    """Such as `latentcomp extract`."""
     pid: int
     host: str
 
@@ -59,6 +64,16 @@ def gate(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+class Held(Protocol):
+    """A lock that is held."""
+
+    alone: bool
+    """True if no other process was writing to the store when this lock was taken."""
+
+    def release(self) -> None:
+        """Let go; harmless when done twice."""
+
+
 class Lock:
     """Exclusive lock on shards of a store, gone at the end; a dead owner's lock is taken over.
 
@@ -78,10 +93,8 @@ class Lock:
             StoreError: a live process holds some of the same shards; the message has its name
                 and pid.
         """
-        part = f"{LOCK}.{shards.start}-{shards.stop}" if shards is not None else LOCK
-        self.path = folder / part
+        self.path = folder / part_name(shards)
         self.alone = self._look_around(shards)
-        """True if no other process was writing to the store when this lock was taken."""
         with disk_errors(self.path):
             for _ in range(_TRIES):
                 descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -92,7 +105,7 @@ class Lock:
                 raise StoreError(f"{self.path}: could not be locked: run again")
             self._descriptor: int | None = descriptor
             try:
-                owner = _Owner(name, os.getpid(), socket.gethostname())
+                owner = Owner(name, os.getpid(), socket.gethostname())
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, json.dumps(asdict(owner)).encode(), 0)
             except OSError:
@@ -112,7 +125,7 @@ class Lock:
                 other.unlink(missing_ok=True)
             except BlockingIOError:
                 alone = False
-                if _overlap(shards, other.name):
+                if overlap(shards, other.name):
                     raise self._refusal(self._owner(descriptor)) from None
             finally:
                 os.close(descriptor)
@@ -134,18 +147,18 @@ class Lock:
         except FileNotFoundError:
             return False
 
-    def _refusal(self, owner: "_Owner") -> StoreError:
+    def _refusal(self, owner: "Owner") -> StoreError:
         return StoreBusyError(
             f"{self.path.parent}: {owner} is writing to this store: "
             "wait for it to end, or stop it, and run again"
         )
 
-    def _owner(self, descriptor: int) -> "_Owner":
+    def _owner(self, descriptor: int) -> "Owner":
         try:
             owner = json.loads(os.pread(descriptor, 4096, 0))
-            return _Owner(str(owner["name"]), int(owner["pid"]), str(owner["host"]))
+            return Owner(str(owner["name"]), int(owner["pid"]), str(owner["host"]))
         except (ValueError, KeyError, TypeError):
-            return _Owner("another process", 0, "an unknown host")
+            return Owner("another process", 0, "an unknown host")
 
     def release(self) -> None:
         """Remove the file and let go; harmless when done twice."""
@@ -166,7 +179,13 @@ class Lock:
         self.release()
 
 
-def _overlap(shards: range | None, name: str) -> bool:
+def part_name(shards: range | None) -> str:
+    """Name of the lock of some shards, or of all of them."""
+    return LOCK if shards is None else f"{LOCK}.{shards.start}-{shards.stop}"
+
+
+def overlap(shards: range | None, name: str) -> bool:
+    """True if the lock of this name excludes who wants these shards."""
     part = name.removeprefix(f"{LOCK}.")
     if shards is None or part == name:
         return True

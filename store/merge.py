@@ -11,6 +11,7 @@ from ..errors import StoreError
 from .append import stored_entries
 from .identity import owner_sha256
 from .layout import Layout
+from .place import Place
 from .reader import FeatureStore
 from .schema import DocumentEntry, Manifest
 from .writer import StoreWriter
@@ -26,8 +27,8 @@ class _Place:
 
 
 def merge(
-    sources: Sequence[Path | str],
-    target: Path,
+    sources: Sequence[Path | str | Place],
+    target: Path | str | Place,
     *,
     corpus_sha256: str | None = None,
     progress: Callable[[int, int], None] | None = None,

@@ -16,11 +16,12 @@ from ..errors import StoreError
 from . import ledger, seal
 from .document_table import DocumentRow, DocumentTable
 from .identity import owner_sha256
-from .layout import MANIFEST, SEAL, Layout, is_store
+from .layout import MANIFEST, SEAL, STATES, TOKENS, Layout, is_store
+from .place import Place, exists, place_of
 from .placement import Placement
 from .schema import Integers, Manifest
-from .shard_file import ShardFile, Verified
-from .shards import Bytes2D, Grid
+from .shard_file import ColumnError, ShardFile, Verified
+from .shards import Bytes3D, Grid
 from .statistics import LayerStatistics
 
 _MOST_OPEN = 4096
@@ -51,12 +52,12 @@ class FeatureStore:
     of the path alone."""
 
     def __init__(
-        self, path: Path | str, *, allow_partial: bool = False, check: str = "first"
+        self, path: Path | str | Place, *, allow_partial: bool = False, check: str = "first"
     ) -> None:
         """Open a store; the time this takes does not grow with its size.
 
         Args:
-            path: folder of the store.
+            path: folder or address of the store, such as `s3://bucket/run/store`.
             allow_partial: open a store that is still being written, too, with the documents
                 that were committed when it was opened.
             check: `first` checks a chunk's CRC32C when this process first reads it, `always`
@@ -67,13 +68,15 @@ class FeatureStore:
         """
         if check not in ("first", "always"):
             raise ValueError(f"check must be 'first' or 'always', not {check!r}")
-        self.path = Path(path)
+        self._place = place_of(path)
+        self.path: Path | str = self._place.path
+        """Its folder, or its address."""
         self._arguments = (self.path, allow_partial, check)
         self._always = check == "always"
-        if not is_store(self.path):
+        if not is_store(self._place):
             raise StoreError(f"{self.path}: no feature store here: write one with `extract`")
-        self.manifest: Manifest = ledger.read_sealed(self.path / MANIFEST, Manifest)
-        self.complete: bool = (self.path / SEAL).exists()
+        self.manifest: Manifest = ledger.read_sealed(self._place, MANIFEST, Manifest)
+        self.complete: bool = exists(self._place, SEAL)
         """True if the store is finished."""
         if not self.complete and not allow_partial:
             raise StoreError(
@@ -88,11 +91,11 @@ class FeatureStore:
         self._most_open = _MOST_OPEN if unlimited else min(_MOST_OPEN, allowed // 2)
         self._open: dict[tuple[str, int], ShardFile] = {}
         self._verified: dict[tuple[str, int], Verified] = {}
-        self._table = DocumentTable(self.path)
+        self._table = DocumentTable(self._place)
         self._columns = {layer.blocks_completed: i for i, layer in enumerate(self.manifest.layers)}
         self._open_complete() if self.complete else self._open_partial()
 
-    def __reduce__(self) -> tuple[Callable[..., FeatureStore], tuple[Path, bool, str]]:
+    def __reduce__(self) -> tuple[Callable[..., FeatureStore], tuple[Path | str, bool, str]]:
         return _reopen, self._arguments
 
     def __len__(self) -> int:
@@ -186,10 +189,9 @@ class FeatureStore:
 
     def _states(self, start: int, tokens: int, layers: tuple[int, ...], what: str) -> torch.Tensor:
         grid, form = self._layout.states, self._layout.encoding
-        out = np.empty((len(layers), tokens, grid.row_bytes), np.uint8)
-        for target, layer in zip(out, layers, strict=True):
-            where = f"{what}, layer after {layer} blocks"
-            self._fill("states", grid, self._column(layer), start, target, where)
+        columns = [self._column(layer) for layer in layers]
+        out = np.empty((len(columns), tokens, grid.row_bytes), np.uint8)
+        self._fill(STATES, grid, columns, start, out, what)
         return form.dtype.to_tensor(form.decode(out)).permute(1, 0, 2)
 
     def _column(self, layer: int) -> int:
@@ -202,24 +204,28 @@ class FeatureStore:
         return column
 
     def _token_ids(self, row: DocumentRow) -> torch.Tensor:
-        out = np.empty((row.tokens, 4), np.uint8)
-        where = f"document {row.document_id!r}, token ids"
-        self._fill("token_ids", self._layout.token_ids, 0, row.first_token, out, where)
+        out = np.empty((1, row.tokens, 4), np.uint8)
+        what = f"document {row.document_id!r}"
+        self._fill(TOKENS, self._layout.token_ids, [0], row.first_token, out, what)
         return torch.from_numpy(out.view("<u4").reshape(-1).astype(np.int64))
 
     def _fill(
-        self, array: str, grid: Grid, column: int, start: int, out: Bytes2D, where: str
+        self, array: str, grid: Grid, columns: list[int], start: int, out: Bytes3D, what: str
     ) -> None:
-        done = 0
-        while done < len(out):
+        """Fill `out` [columns, rows, row_bytes] with rows from `start` on, shard by shard."""
+        done, tokens = 0, out.shape[1] if columns else 0
+        while done < tokens:
             shard, within = divmod(start + done, grid.shard_tokens)
-            rows = min(len(out) - done, grid.shard_tokens - within)
+            rows = min(tokens - done, grid.shard_tokens - within)
             try:
                 file = self._shard(array, grid, shard)
-                file.read_rows(column, within, out[done : done + rows])
+                file.read_rows(columns, within, [part[done : done + rows] for part in out])
             except (OSError, ValueError) as error:
+                column = error.column if isinstance(error, ColumnError) else columns[0]
+                layer = f"layer after {self.layers[column]} blocks"
+                where = f"{what}, {layer if array == STATES else 'token ids'}, shard {shard}"
                 reason = getattr(error, "strerror", None) or str(error)
-                raise ledger.damaged(self.path, f"{where}, shard {shard}", reason) from error
+                raise ledger.damaged(self._place, where, reason) from error
             done += rows
 
     def _shard(self, array: str, grid: Grid, shard: int) -> ShardFile:
@@ -227,9 +233,10 @@ class FeatureStore:
         file = self._open.get(key)
         if file is not None:
             return file
-        name = self._layout.shard_files(shard)[array == "token_ids"]
+        name = self._layout.shard_files(shard)[array == TOKENS]
         with self._lock:
-            file = ShardFile(self.path / name, grid, self._owner, shard, self._bitmap(key, grid))
+            opened, known = self._place.open(name), self._bitmap(key, grid)
+            file = ShardFile(opened, grid, self._owner, shard, known)
             self._open[key] = file
             if len(self._open) > self._most_open:
                 del self._open[next(iter(self._open))]
@@ -243,22 +250,22 @@ class FeatureStore:
         return self._verified.setdefault(key, fresh)
 
     def _open_complete(self) -> None:
-        sealed = seal.read_seal(self.path)
+        sealed = seal.read_seal(self._place)
         self._layout = Layout(self.manifest, sealed.tokens)
         self._visible: Integers | None = None
         self.statistics: tuple[LayerStatistics, ...] = sealed.statistics
         if sealed.documents != self._table.documents:
-            raise ledger.damaged(self.path, "documents.parquet", "another number of documents")
+            raise ledger.damaged(self._place, "documents.parquet", "another number of documents")
 
     def _open_partial(self) -> None:
         self._layout = Layout(self.manifest, self._table.tokens)
         try:
-            records = list(ledger.committed(self.path).values())
+            records = list(ledger.committed(self._place).values())
         except StoreError:
-            if not (self.path / SEAL).exists():
+            if not exists(self._place, SEAL):
                 raise
             records = []
-        if (self.path / SEAL).exists():  # it was finished in between, and the records are gone
+        if exists(self._place, SEAL):  # it was finished in between, and the records are gone
             self.complete = True
             self._open_complete()
             return
@@ -270,8 +277,8 @@ class FeatureStore:
         everything = np.arange(len(starts))
         placement = Placement(starts, stops, everything, self.manifest.shard_tokens)
         self._visible = placement.covered(committed)
-        self.statistics = seal.combine(self.path, self._layout, records) if records else ()
+        self.statistics = seal.combine(self._place, self._layout, records) if records else ()
 
 
-def _reopen(path: Path, allow_partial: bool, check: str) -> FeatureStore:
+def _reopen(path: Path | str, allow_partial: bool, check: str) -> FeatureStore:
     return FeatureStore(path, allow_partial=allow_partial, check=check)

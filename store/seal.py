@@ -1,13 +1,12 @@
 """The last file of a store: counts, fingerprints and statistics. Its presence means complete."""
 
-import shutil
-from pathlib import Path
 from typing import Literal
 
 from . import ledger, statistics
-from .atomic import disk_errors, sync_folder
+from .atomic import disk_errors
 from .layout import CHUNKS, DOCUMENTS, LEDGER, LEDGER_FOLDER, MANIFEST, SEAL, Layout
 from .ledger import FileRecord, ShardRecord
+from .place import Place
 from .schema import FORMAT_VERSION, Record
 from .statistics import Doubles, LayerStatistics
 
@@ -28,7 +27,7 @@ class Seal(Record):
     """One per layer, in the order of the manifest."""
 
 
-def write_seal(store: Path, layout: Layout, documents: int, chunks: int) -> Seal:
+def write_seal(store: Place, layout: Layout, documents: int, chunks: int) -> Seal:
     """Finish a store of which every shard is committed.
 
     Raises:
@@ -37,7 +36,7 @@ def write_seal(store: Path, layout: Layout, documents: int, chunks: int) -> Seal
     records = list(ledger.committed(store).values())
     ledger.write_table(store, records)
     names = sorted([MANIFEST, DOCUMENTS, CHUNKS, LEDGER, *layout.metadata()])
-    with disk_errors(store):
+    with disk_errors(str(store)):
         files = tuple(ledger.fingerprint(store, name) for name in names)
     seal = Seal(
         documents=documents,
@@ -48,49 +47,47 @@ def write_seal(store: Path, layout: Layout, documents: int, chunks: int) -> Seal
         files=files,
         statistics=combine(store, layout, records),
     )
-    ledger.write_sealed(store / SEAL, seal)
+    ledger.write_sealed(store, SEAL, seal)
     remove_records(store)
     return seal
 
 
-def break_seal(store: Path) -> None:
+def break_seal(store: Place) -> None:
     """Turn a finished store into one that is being written, with all its shards committed.
 
     Raises:
         StoreError: the disk is full and so on; killed at any moment, the store is one or the other.
     """
     for record in ledger.read_table(store).values():
-        ledger.write_sealed(ledger.record_path(store, record.shard), record)
-    with disk_errors(store):
-        (store / SEAL).unlink()
-        (store / LEDGER).unlink()
-        sync_folder(store)
+        ledger.write_sealed(store, ledger.record_name(record.shard), record)
+    store.remove(SEAL)
+    store.remove(LEDGER)
 
 
-def read_seal(store: Path) -> Seal:
+def read_seal(store: Place) -> Seal:
     """Read the seal of a finished store. Raises: StoreError."""
-    return ledger.read_sealed(store / SEAL, Seal)
+    return ledger.read_sealed(store, SEAL, Seal)
 
 
-def remove_records(store: Path) -> None:
+def remove_records(store: Place) -> None:
     """Drop the per-shard records, which the ledger table of a sealed store replaces."""
-    with disk_errors(store):
-        if (store / LEDGER_FOLDER).exists():
-            shutil.rmtree(store / LEDGER_FOLDER)
+    store.remove_folder(LEDGER_FOLDER)
 
 
-def combine(store: Path, layout: Layout, records: list[ShardRecord]) -> tuple[LayerStatistics, ...]:
+def combine(
+    store: Place, layout: Layout, records: list[ShardRecord]
+) -> tuple[LayerStatistics, ...]:
     """Statistics over the tokens of the given shards. Raises: StoreError."""
     partials = [read_partial(store, layout, record.shard) for record in records]
     tokens = sum(record.tokens for record in records)
     return statistics.summarise(layout.manifest.layers, tokens, partials)
 
 
-def read_partial(store: Path, layout: Layout, shard: int) -> Doubles:
+def read_partial(store: Place, layout: Layout, shard: int) -> Doubles:
     """The partial sums of one shard: [layers, 3, hidden]. Raises: StoreError."""
-    path = store / layout.shard_files(shard)[2]
-    with disk_errors(path):
-        data = path.read_bytes()
+    name = layout.shard_files(shard)[2]
+    with disk_errors(store.at(name)):
+        data = store.read(name)
     try:
         rows = len(layout.statistics_rows)
         return statistics.decode(data, len(layout.manifest.layers), rows, layout.hidden)

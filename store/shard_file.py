@@ -1,11 +1,17 @@
-"""One open shard: rows of one column, checked on their first read, copied once."""
+"""One open shard: rows of some columns, checked on their first read, copied once."""
 
-import os
-from pathlib import Path
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+import google_crc32c
+import numpy as np
+
+from .place import PartReader, Span
 from .shards import (
     CRC_BYTES,
     HEADER_BYTES,
+    RESIDUE,
     Bytes2D,
     Grid,
     decode_chunk,
@@ -13,21 +19,43 @@ from .shards import (
     header,
 )
 
-_MAX_VECTORS = 512  # the kernel takes 1,024 per call; two for every chunk
-
 Verified = list[bytearray]
+
+_local = threading.local()
+
+
+class ColumnError(ValueError):
+    """Damage in one column."""
+
+    def __init__(self, column: int, reason: str) -> None:
+        """In column `column`, because of `reason`."""
+        super().__init__(reason)
+        self.column = column
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What to read of one column, and what to check then."""
+
+    column: int
+    span: Span
+    checks: list[tuple[Bytes2D, Bytes2D, Bytes2D]]
+    """Of every chunk that is read for the first time its bytes, checksum included."""
+    low: int
+    high: int
+    """Chunks [low, high) hold the rows."""
 
 
 class ShardFile:
     """A shard opened for reading. Threads may share it; it is closed when nobody holds it."""
 
     def __init__(
-        self, path: Path, grid: Grid, owner: str, shard: int, verified: Verified | None
+        self, file: PartReader, grid: Grid, owner: str, shard: int, verified: Verified | None
     ) -> None:
-        """Open a shard and check its header and index.
+        """Check the header and the index of a shard.
 
         Args:
-            path: the file.
+            file: the file.
             grid: geometry of its array.
             owner: SHA-256 in hex of the manifest it must belong to.
             shard: its number.
@@ -36,83 +64,124 @@ class ShardFile:
                 None checks every chunk on every read.
 
         Raises:
-            OSError: missing or unreadable.
+            OSError: unreadable.
             ValueError: damaged, truncated, or another shard in its place.
         """
         self._grid = grid
         self._verified = verified
-        self._descriptor = -1
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        size = os.fstat(self._descriptor).st_size
-        if size < HEADER_BYTES + grid.index_bytes:
-            raise ValueError(f"the file is cut off at {size} bytes")
-        data = self._read(size - grid.index_bytes, grid.index_bytes)
-        index = decode_index(grid, shard, data, size)
+        self._file = file
+        if file.size < HEADER_BYTES + grid.index_bytes:
+            raise ValueError(f"the file is cut off at {file.size} bytes")
+        first, last = bytearray(HEADER_BYTES), bytearray(grid.index_bytes)
+        at_end = Span(file.size - grid.index_bytes, [memoryview(last)])
+        file.read([Span(0, [memoryview(first)]), at_end])
+        index = decode_index(grid, shard, bytes(last), file.size)
         # Plain lists: a document takes a handful of look-ups, which numpy makes slow.
         self._offsets: list[list[int]] = index.offsets.T.tolist()
         self._lengths: list[list[int]] = index.lengths.T.tolist()
-        self._scratch = memoryview(bytearray(CRC_BYTES))
-        if self._read(0, HEADER_BYTES) != header(owner, shard):
+        if first != header(owner, shard):
             raise ValueError("the header is of another shard or another store")
 
-    def __del__(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-
-    def read_rows(self, column: int, first: int, out: Bytes2D) -> None:
-        """Fill `out` [rows, row_bytes], contiguous, with rows of a column from `first` on.
+    def read_rows(self, columns: Sequence[int], first: int, out: Sequence[Bytes2D]) -> None:
+        """Fill `out`, for every column [rows, row_bytes], contiguous, with rows from `first` on.
 
         Raises:
             OSError: the disk fails.
-            ValueError: damaged.
+            ColumnError: damaged.
         """
-        low = first // self._grid.chunk_tokens
-        high = -(-(first + len(out)) // self._grid.chunk_tokens)
-        if self._verified is None or self._verified[column].find(0, low, high) >= 0:
-            self._read_chunks(column, low, high, first, out)
-        elif self._grid.codec.plain:
-            self._read_straight(column, first, out)
+        if self._grid.codec.plain:
+            self._read_plain(columns, first, out)
         else:
-            self._read_chunks(column, low, high, first, out)
+            for column, rows in zip(columns, out, strict=True):
+                self._read_encoded(column, first, rows)
 
-    def _read_chunks(self, column: int, low: int, high: int, first: int, out: Bytes2D) -> None:
+    def _read_encoded(self, column: int, first: int, out: Bytes2D) -> None:
         size = self._grid.chunk_tokens
-        for chunk in range(low, high):
-            data = self._read(self._offsets[column][chunk], self._lengths[column][chunk])
-            rows = decode_chunk(self._grid, data)
+        low, high = self._chunks(first, len(out))
+        lengths = self._lengths[column][low:high]
+        data = np.empty(sum(lengths), np.uint8)
+        self._read([Span(self._offsets[column][low], [data.data])], column)
+        start = 0
+        for chunk, length in zip(range(low, high), lengths, strict=True):
+            try:
+                rows = decode_chunk(self._grid, data[start : start + length].tobytes())
+            except ValueError as error:
+                raise ColumnError(column, str(error)) from error
             begin, stop = max(first, chunk * size), min(first + len(out), (chunk + 1) * size)
             out[begin - first : stop - first] = rows[begin - chunk * size : stop - chunk * size]
+            start += length
+        self._mark(column, low, high)
+
+    def _read_plain(self, columns: Sequence[int], first: int, out: Sequence[Bytes2D]) -> None:
+        """Read right into `out`; what surrounds it in its chunks goes to memory that is reused."""
+        low, high = self._chunks(first, len(out[0]))
+        chunk = self._grid.chunk_bytes + CRC_BYTES
+        each = 2 * chunk + (high - low) * CRC_BYTES
+        scratch = _scratch(each * len(columns))
+        plans = [
+            self._plan(column, first, low, high, rows, scratch[i * each : (i + 1) * each])
+            for i, (column, rows) in enumerate(zip(columns, out, strict=True))
+        ]
+        self._read([plan.span for plan in plans], columns[0])
+        for plan in plans:
+            for pieces in plan.checks:
+                value = 0
+                for piece in pieces:
+                    value = google_crc32c.extend(value, piece)
+                if value != RESIDUE:
+                    raise ColumnError(plan.column, "the chunk fails its checksum")
+            if plan.checks:
+                self._mark(plan.column, low, high)
+
+    def _plan(
+        self, column: int, first: int, low: int, high: int, out: Bytes2D, scratch: Bytes2D
+    ) -> _Plan:
+        """Known chunks give only the rows that are wanted, the others all that is checked."""
+        size, width = self._grid.chunk_tokens, self._grid.row_bytes
+        known = self._verified[column] if self._verified is not None else bytes(high)
+        target = out.reshape(-1)
+        parts: list[memoryview] = []
+        checks = []
+        used = done = 0
+        start = first - low * size
+        offset = self._offsets[column][low] + (start * width if known[low] else 0)
+        for chunk in range(low, high):
+            begin = start if chunk == low else 0
+            stop = min(first + len(out) - chunk * size, size)
+            head = 0 if known[chunk] else begin * width
+            more = (size - stop) * width + CRC_BYTES
+            if known[chunk] and chunk == high - 1:
+                more = 0
+            end = done + (stop - begin) * width
+            pieces = (
+                scratch[used : used + head],
+                target[done:end],
+                scratch[used + head : used + head + more],
+            )
+            used, done = used + head + more, end
+            parts += [piece.data for piece in pieces if len(piece)]
+            if not known[chunk]:
+                checks.append(pieces)
+        return _Plan(column, Span(offset, parts), checks, low, high)
+
+    def _chunks(self, first: int, rows: int) -> tuple[int, int]:
+        size = self._grid.chunk_tokens
+        return first // size, -(-(first + rows) // size)
+
+    def _read(self, spans: Sequence[Span], column: int) -> None:
+        try:
+            self._file.read(spans)
+        except ValueError as error:
+            raise ColumnError(column, str(error)) from error
+
+    def _mark(self, column: int, low: int, high: int) -> None:
         if self._verified is not None:
             self._verified[column][low:high] = b"\1" * (high - low)
 
-    def _read_straight(self, column: int, first: int, out: Bytes2D) -> None:
-        """Read checked, uncompressed rows right into `out`, dropping the checksums between."""
-        width = self._grid.row_bytes
-        step = self._grid.chunk_tokens * width
-        target = out.reshape(-1).data
-        done, total = 0, len(target)
-        while done < total:
-            chunk, within = divmod(first * width + done, step)
-            offset = self._offsets[column][chunk] + within
-            end = min(done + step - within, total)
-            vectors, wanted = [target[done:end]], end - done
-            while end < total and len(vectors) < _MAX_VECTORS:
-                begin, end = end, min(end + step, total)
-                vectors += [self._scratch, target[begin:end]]
-                wanted += CRC_BYTES + end - begin
-            self._read_vectors(vectors, offset, wanted)
-            done = end
 
-    def _read_vectors(self, vectors: list[memoryview], offset: int, wanted: int) -> None:
-        got = os.preadv(self._descriptor, vectors, offset)
-        if got != wanted:
-            raise ValueError(f"{wanted - got} bytes are missing at byte {offset + got}")
-
-    def _read(self, offset: int, length: int) -> bytes:
-        data = os.pread(self._descriptor, length, offset)
-        while len(data) < length:
-            more = os.pread(self._descriptor, length - len(data), offset + len(data))
-            if not more:
-                raise ValueError(f"the file is cut off at {offset + len(data)} bytes")
-            data += more
-        return data
+def _scratch(size: int) -> Bytes2D:
+    """Memory of this thread: fresh memory costs as much as the reading."""
+    memory: Bytes2D | None = getattr(_local, "memory", None)
+    if memory is None or len(memory) < size:
+        memory = _local.memory = np.empty(size, np.uint8)
+    return memory

@@ -21,11 +21,12 @@ from .codecs import Codec
 CRC_BYTES = 4
 HEADER_BYTES = 64
 _MAGIC = b"LCSHARD1"
-_RESIDUE = 0x48674BC7
+RESIDUE = 0x48674BC7
 """CRC32C of anything that is followed by its own CRC32C."""
 _MISSING = np.uint64(2**64 - 1)
 
 Bytes2D = npt.NDArray[np.uint8]
+Bytes3D = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def encode_shard(
 
 def checks(data: bytes) -> bool:
     """True if `data` ends in the CRC32C of the rest of it."""
-    return len(data) > CRC_BYTES and int(google_crc32c.value(data)) == _RESIDUE
+    return len(data) > CRC_BYTES and int(google_crc32c.value(data)) == RESIDUE
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ import functools
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +11,7 @@ import pyarrow.parquet as pq
 
 from ..errors import StoreError
 from .layout import CHUNKS, DOCUMENTS, TOKEN_SENTINEL
+from .place import Place, exists
 from .records import BUCKETS, bucket_of
 from .schema import DocumentEntry, Integers
 
@@ -96,18 +96,18 @@ def check_entries(entries: Sequence[DocumentEntry | Entry]) -> tuple[Entry, ...]
 
 
 def plan_tables(
-    store: Path, entries: Sequence[Entry], starts: Integers, extend: bool
-) -> dict[Path, list[pa.Table]]:
+    store: Place, entries: Sequence[Entry], starts: Integers, extend: bool
+) -> dict[str, list[pa.Table]]:
     """The tables that are still to be written, after a look at those that are there.
 
     Args:
-        store: folder of the store.
+        store: where it lies.
         entries: every document.
         starts: [documents] first token of each.
         extend: allow tables that end earlier; they are to be written again.
 
     Returns:
-        path -> row groups.
+        file -> row groups.
 
     Raises:
         StoreError: the store is of other documents.
@@ -115,16 +115,16 @@ def plan_tables(
     groups = [_group(entries, starts, first) for first in range(0, len(entries), GROUP_DOCUMENTS)]
     plan = {}
     for name, tables in ((DOCUMENTS, [g[0] for g in groups]), (CHUNKS, [g[1] for g in groups])):
-        path, wanted = store / name, pa.concat_tables(tables)
-        found = _read(path) if path.exists() else wanted.slice(0, 0)
+        present, wanted = exists(store, name), pa.concat_tables(tables)
+        found = _read(store, name) if present else wanted.slice(0, 0)
         prefix = found.equals(wanted.slice(0, len(found)))
-        if not prefix or (path.exists() and len(found) < len(wanted) and not extend):
+        if not prefix or (present and len(found) < len(wanted) and not extend):
             raise StoreError(
-                f"{path}: this store is of other documents or another tokenization: "
+                f"{store.at(name)}: this store is of other documents or another tokenization: "
                 "choose another folder, or delete this one"
             )
-        if len(found) < len(wanted) or not path.exists():
-            plan[path] = tables
+        if len(found) < len(wanted) or not present:
+            plan[name] = tables
     return plan
 
 
@@ -159,8 +159,10 @@ def _group(entries: Sequence[Entry], starts: Integers, first: int) -> tuple[pa.T
     )
 
 
-def _read(path: Path) -> pa.Table:
+def _read(store: Place, name: str) -> pa.Table:
     try:
-        return pq.read_table(path)
+        return pq.read_table(store.arrow(name))
     except (OSError, pa.ArrowException) as error:
-        raise StoreError(f"{path}: cannot be read: run `latentcomp store verify`") from error
+        raise StoreError(
+            f"{store.at(name)}: cannot be read: run `latentcomp store verify`"
+        ) from error

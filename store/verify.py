@@ -1,7 +1,7 @@
 """Checking everything a store says about itself against the bytes on the disk."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +25,8 @@ from .layout import (
     is_store,
 )
 from .ledger import FileRecord, ShardRecord
-from .lock import LOCK
+from .lock import GATE, LOCK
+from .place import Place, exists, place_of
 from .schema import Manifest
 from .seal import Seal
 from .shards import Grid, decode_shard, shard_sha256
@@ -47,7 +48,7 @@ class Problem:
 class VerifyReport:
     """What was checked and what is wrong."""
 
-    path: Path
+    path: Path | str
     complete: bool
     """True if the store is sealed."""
     documents: int
@@ -65,23 +66,23 @@ class VerifyReport:
         return self.complete and not self.problems
 
 
-def verify(path: Path | str, progress: Progress | None = None) -> VerifyReport:
+def verify(path: Path | str | Place, progress: Progress | None = None) -> VerifyReport:
     """Read a whole store and check every fingerprint, checksum, count and value in it.
 
     Args:
-        path: folder of the store.
+        path: folder or address of the store.
         progress: called with (shards done, shards in all).
 
     Raises:
         StoreError: there is no store.
     """
-    store = Path(path)
+    store = place_of(path)
     if not is_store(store):
         raise StoreError(f"{store}: no feature store here: write one with `extract`")
     check = _Check(store)
     try:
-        manifest = ledger.read_sealed(store / MANIFEST, Manifest)
-        sealed = seal.read_seal(store) if (store / SEAL).exists() else None
+        manifest = ledger.read_sealed(store, MANIFEST, Manifest)
+        sealed = seal.read_seal(store) if exists(store, SEAL) else None
         if sealed:
             check.fixed_files(sealed)
         records = ledger.read_table(store) if sealed else ledger.committed(store)
@@ -97,7 +98,7 @@ def verify(path: Path | str, progress: Progress | None = None) -> VerifyReport:
 class _Check:
     """The state of one verification."""
 
-    store: Path
+    store: Place
     problems: list[Problem] = field(default_factory=list)
     complete: bool = False
     documents: int = 0
@@ -111,7 +112,7 @@ class _Check:
 
     def report(self) -> VerifyReport:
         return VerifyReport(
-            self.store,
+            self.store.path,
             self.complete,
             self.documents,
             self.tokens,
@@ -132,9 +133,9 @@ class _Check:
     def read(self, file: FileRecord, hashed: bool = True) -> bytes | None:
         """The bytes of a file if its size and, unless `hashed` is False, its hash are right."""
         try:
-            data = (self.store / file.path).read_bytes()
+            data = self.store.read(file.path)
         except OSError as error:
-            self.problem(file.path, f"cannot be read ({error.strerror})")
+            self.problem(file.path, f"cannot be read ({error.strerror or error})")
             return None
         self.files += 1
         self.bytes_read += len(data)
@@ -261,10 +262,10 @@ class _Check:
 
     def _strangers(self, sealed: Seal, records: dict[int, ShardRecord]) -> None:
         known = {file.path for record in records.values() for file in record.files}
-        known |= {file.path for file in sealed.files} | {SEAL, LOCK}
-        for name in _files(self.store):
+        known |= {file.path for file in sealed.files} | {SEAL}
+        for name in self.store.names():
             leftover = name.startswith(f"{LEDGER_FOLDER}/") or name.endswith(PARTIAL_SUFFIX)
-            if name not in known:
+            if name not in known and not name.startswith((LOCK, GATE)):
                 hint = "left by a killed run" if leftover else "it belongs to no store"
                 self.problem(name, f"not a file of this store ({hint}): remove it")
 
@@ -280,9 +281,3 @@ class _Check:
             part = ids[start : start + row.tokens].astype("<u4")
             if hashlib.sha256(part.tobytes()).hexdigest() != row.tokens_sha256:
                 self.problem(DOCUMENTS, f"{row.document_id!r}: token ids do not fit")
-
-
-def _files(store: Path) -> Iterator[str]:
-    for path in sorted(store.rglob("*")):
-        if path.is_file():
-            yield path.relative_to(store).as_posix()

@@ -13,19 +13,14 @@ import torch
 
 from ..errors import StoreError
 from . import ledger, seal, tables
-from .atomic import (
-    json_text,
-    make_folder,
-    remove_partials,
-    write_parquet_groups,
-    write_text,
-)
+from .atomic import json_text, parquet_bytes
 from .commit import commit_shard
 from .dtypes import Bits
 from .identity import check_same, owner_sha256
 from .layout import MANIFEST, SEAL, Layout
 from .ledger import ShardRecord
-from .lock import Lock, gate
+from .lock import Held
+from .place import Place, exists, place_of
 from .placement import Piece, part_of, place, tokens_between
 from .schema import DocumentEntry, Integers, Manifest
 from .shards import decode_shard
@@ -54,7 +49,7 @@ class StoreWriter:
 
     def __init__(
         self,
-        path: Path,
+        path: Path | str | Place,
         manifest: Manifest,
         entries: Sequence[DocumentEntry | tables.Entry],
         *,
@@ -67,7 +62,7 @@ class StoreWriter:
         """Check the request against what lies at `path`; nothing is written yet.
 
         Args:
-            path: folder of the store, new, empty, or begun by the same request.
+            path: folder or address of the store, new, empty, or begun by the same request.
             manifest: what the store holds.
             entries: every document, in the order of the store. One with the tokens of an
                 earlier one is stored once and never pending.
@@ -83,7 +78,7 @@ class StoreWriter:
             StoreError: no documents; `path` is something else, or a store of another teacher,
                 layers, dtype, corpus and so on (names the field and both values).
         """
-        self.path = Path(path)
+        self.place = place_of(path)
         self.manifest = manifest
         self._name, self._extend, self._at_once = name, extend, at_once
         self._entries = tables.check_entries(entries)
@@ -97,17 +92,18 @@ class StoreWriter:
         self._filling = -1
         self._commits: deque[_Commit] = deque()
         self._buffer: Bits = np.empty(0, self._layout.dtype.numpy)
-        check_same(self.path, manifest, extend)
+        check_same(self.place, manifest, extend)
         self._load()
 
     def __enter__(self) -> Self:
-        make_folder(self.path)
-        with gate(self.path):
-            self._lock = Lock(self.path, self._name, None if self._everything else self._shards)
+        self.place.prepare()
+        with self.place.gate():
+            shards = None if self._everything else self._shards
+            self._lock: Held = self.place.lock(self._name, shards)
             try:
-                check_same(self.path, self.manifest, self._extend)
+                check_same(self.place, self.manifest, self._extend)
                 if self._lock.alone:
-                    remove_partials(self.path)
+                    self.place.tidy()
                 self._load()
                 self._prepare()
                 self._buffer = self._allocate()
@@ -128,7 +124,7 @@ class StoreWriter:
             if kind is None:
                 while self._commits:
                     self._settle()
-                with gate(self.path):
+                with self.place.gate():
                     self._load()
                     if self.complete:
                         self._finish()
@@ -183,7 +179,7 @@ class StoreWriter:
         for column, layer in enumerate(self.manifest.layers):
             if not self._layout.dtype.all_finite(bits[:, column]):
                 raise StoreError(
-                    f"{self.path}: document {document_id!r}, layer after "
+                    f"{self.place}: document {document_id!r}, layer after "
                     f"{layer.blocks_completed} blocks: a state is NaN or infinite in "
                     f"{self.manifest.dtype}: check the teacher's dtype and weights"
                 )
@@ -208,12 +204,12 @@ class StoreWriter:
         known = int(self._committed[shard])
         if known:
             before = Layout(self.manifest, shard * self.manifest.shard_tokens + known)
-            file = self.path / before.shard_files(shard)[0]
+            name = before.shard_files(shard)[0]
             try:
                 owner = owner_sha256(self.manifest)
-                columns = decode_shard(before.states, owner, shard, file.read_bytes())
+                columns = decode_shard(before.states, owner, shard, self.place.read(name))
             except (OSError, ValueError) as error:
-                raise ledger.damaged(self.path, f"shard {shard}", str(error)) from error
+                raise ledger.damaged(self.place, f"shard {shard}", str(error)) from error
             self._buffer[:, :known] = columns.view(self._layout.dtype.numpy)[:, :known]
 
     def _settle(self) -> Bits:
@@ -231,9 +227,10 @@ class StoreWriter:
         start = shard * self.manifest.shard_tokens
         stop = start + self._layout.states.shard_length(shard)
         ids = tokens_between(self._entries, self._placement, start, stop)
-        if ledger.record_path(self.path, shard).exists():  # of a shorter version, which goes now
-            ledger.remove_record(self.path, shard)
-        commit_shard(self.path, self._layout, shard, buffer, ids)
+        record = ledger.record_name(shard)
+        if exists(self.place, record):  # of a shorter version, which goes now
+            self.place.remove(record)
+        commit_shard(self.place, self._layout, shard, buffer, ids)
 
     def _prepare(self) -> None:
         """Write everything that is known before the first state; the manifest first."""
@@ -241,22 +238,24 @@ class StoreWriter:
         texts |= {name: json_text(content) for name, content in self._layout.metadata().items()}
         stale = {name: text for name, text in texts.items() if not self._holds(name, text)}
         starts = self._placement.starts
-        plan = tables.plan_tables(self.path, self._entries, starts, self._extend)
-        if (stale or plan) and (self.path / SEAL).exists():
-            seal.break_seal(self.path)
+        plan = tables.plan_tables(self.place, self._entries, starts, self._extend)
+        if (stale or plan) and exists(self.place, SEAL):
+            seal.break_seal(self.place)
         for name, text in stale.items():
-            write_text(self.path / name, text)
-        for path, groups in plan.items():
-            write_parquet_groups(path, groups)
+            self.place.write(name, [text.encode()])
+        for name, groups in plan.items():
+            self.place.write(name, [parquet_bytes(groups)])
 
     def _holds(self, name: str, text: str) -> bool:
-        path = self.path / name
-        return path.exists() and path.read_bytes() == text.encode()
+        try:
+            return self.place.read(name) == text.encode()
+        except FileNotFoundError:
+            return False
 
     def _load(self) -> None:
         """Read the ledger, and start from what it says."""
-        sealed = (self.path / SEAL).exists()
-        records = ledger.read_table(self.path) if sealed else ledger.committed(self.path)
+        sealed = exists(self.place, SEAL)
+        records = ledger.read_table(self.place) if sealed else ledger.committed(self.place)
         self._committed[:] = 0
         for shard, record in records.items():
             self._check_files(record)
@@ -275,19 +274,18 @@ class StoreWriter:
 
     def _check_files(self, record: ShardRecord) -> None:
         for file in record.files:
-            path = self.path / file.path
-            size = path.stat().st_size if path.exists() else None
+            size = self.place.size(file.path)
             if size != file.bytes:
                 found = "is missing" if size is None else f"has {size} of {file.bytes} bytes"
                 raise StoreError(
-                    f"{path}: shard {record.shard} was committed but its file {found}: "
-                    "delete the store and extract again"
+                    f"{self.place.at(file.path)}: shard {record.shard} was committed but its file "
+                    f"{found}: delete the store and extract again"
                 )
 
     def _finish(self) -> None:
-        if (self.path / SEAL).exists():
-            seal.remove_records(self.path)
+        if exists(self.place, SEAL):
+            seal.remove_records(self.place)
             return
-        remove_partials(self.path)  # of writers that were killed; the living have nothing left
+        self.place.tidy()  # of writers that were killed; the living have nothing left
         chunks = sum(len(entry.days) for entry in self._entries)
-        seal.write_seal(self.path, self._layout, len(self._entries), chunks)
+        seal.write_seal(self.place, self._layout, len(self._entries), chunks)

@@ -74,7 +74,7 @@ LENGTHS = (5, 70, 64, 1, 33, 150, 7, 40)
 
 
 def write(
-    path: Path,
+    path: Path | str,
     lengths: Sequence[int] = LENGTHS,
     made: Manifest | None = None,
     stop_before: int | None = None,

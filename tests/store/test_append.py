@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from latentcomp.errors import StoreError
-from latentcomp.store import atomic
+from latentcomp.store import atomic, place
 from latentcomp.store.append import extended_entries, stored_entries
 from latentcomp.store.reader import FeatureStore
 from latentcomp.store.schema import DocumentEntry
@@ -74,7 +74,7 @@ def test_an_append_that_fails_at_any_write_goes_on(tmp_path, at_once, monkeypatc
         original(folder)
 
     with monkeypatch.context() as patch:
-        for module in (atomic, __import__("latentcomp.store.seal", fromlist=["seal"])):
+        for module in (atomic, place):
             patch.setattr(module, "sync_folder", failing)
         try:
             extend(path)

@@ -70,12 +70,12 @@ def path(tmp_path_factory):
 
 
 def test_layers_come_in_the_order_asked_for_and_no_others_are_read(path, tmp_path, monkeypatch):
-    read = []
+    read: list[tuple[int, int]] = []
     from latentcomp.store import shard_file
 
-    def spy(self, column, first, out, original=shard_file.ShardFile.read_rows):
-        read.append((self._grid.columns, column))
-        return original(self, column, first, out)
+    def spy(self, columns, first, out, original=shard_file.ShardFile.read_rows):
+        read.extend((self._grid.columns, column) for column in columns)
+        return original(self, columns, first, out)
 
     monkeypatch.setattr(shard_file.ShardFile, "read_rows", spy)
     found = FeatureStore(path).read(1, layers=[43, 19])

@@ -13,6 +13,7 @@ from latentcomp.store import ledger, statistics
 from latentcomp.store.identity import owner_sha256
 from latentcomp.store.info import describe
 from latentcomp.store.layout import Layout
+from latentcomp.store.place import LocalPlace
 from latentcomp.store.schema import Manifest
 from latentcomp.store.shards import encode_shard
 from latentcomp.store.verify import verify
@@ -113,23 +114,24 @@ def test_a_stray_file_is_found(store, name):
 
 def test_a_whole_store_put_together_again_with_a_bad_value_is_found(store):
     """Not a flipped bit but a writer that lies: all fingerprints fit, the values do not."""
-    manifest = ledger.read_sealed(store / "manifest.json", Manifest)
+    place = LocalPlace(store)
+    manifest = ledger.read_sealed(place, "manifest.json", Manifest)
     layout = Layout(manifest, sum(samples.LENGTHS))
     bits = np.full((3, 64, samples.HIDDEN), layout.dtype.sentinel, "<u2")
     columns = [column.view(np.uint8) for column in bits]
     digest = hashlib.sha256()
     data = b"".join(encode_shard(layout.states, owner_sha256(manifest), 0, columns, digest))
     (store / "states" / "c.0.0.0").write_bytes(data)
-    records = ledger.read_table(store)
+    records = ledger.read_table(place)
     made = ledger.FileRecord(path="states/c.0.0.0", bytes=len(data), sha256=digest.hexdigest())
     files = (made, *records[0].files[1:])
     records[0] = records[0].model_copy(update={"files": files})
-    ledger.write_table(store, list(records.values()))
+    ledger.write_table(place, list(records.values()))
     from latentcomp.store import seal
 
-    old = seal.read_seal(store)
-    fixed = tuple(ledger.fingerprint(store, file.path) for file in old.files)
-    ledger.write_sealed(store / "seal.json", old.model_copy(update={"files": fixed}))
+    old = seal.read_seal(place)
+    fixed = tuple(ledger.fingerprint(place, file.path) for file in old.files)
+    ledger.write_sealed(place, "seal.json", old.model_copy(update={"files": fixed}))
     assert [p.message for p in verify(store).problems] == [
         "shard 0, layer after 19 blocks: a state is NaN or infinite"
     ]
