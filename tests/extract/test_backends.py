@@ -1,6 +1,7 @@
 """Which engine is taken, and why; needs no vLLM."""
 
 from importlib import metadata
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,7 +10,6 @@ from latentcomp.errors import TeacherError
 from latentcomp.extract import backends
 from latentcomp.extract.backends import Need, cache_bytes_per_token, choose_backend
 from latentcomp.extract.layers import resolve_layers
-from latentcomp.extract.teachers.vllm import versions
 from latentcomp.extract.teachers.vllm.channel import StateChannel, arrived, channel_named
 from latentcomp.extract.teachers.vllm.versions import SUPPORTED, installed_vllm
 from latentcomp.model_files import locate_model, read_config
@@ -29,7 +29,7 @@ def installed(monkeypatch):
                 raise metadata.PackageNotFoundError(name)
             return found[name]
 
-        monkeypatch.setattr(versions.metadata, "version", version)
+        monkeypatch.setattr(metadata, "version", version)
 
     install()
     return install
@@ -133,7 +133,7 @@ def test_an_architecture_that_was_not_compared_must_be_asked_for(installed, monk
 
 def test_a_card_that_is_too_small(installed, monkeypatch):
     installed(vllm="0.32.0")
-    card = type("Card", (), {"total_memory": 1e9})
+    card = SimpleNamespace(total_memory=1e9)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: card)
     # Needed: 19 MB of weights in bfloat16 stay that; the cache is 21.8 kB a token of 75,776.
     asked = need(device="cuda", dtype="bfloat16")
