@@ -129,6 +129,7 @@ def start_vllm(need: Need, held: Held) -> VllmTeacher:
         held_tokens=held.tokens,
         held_documents=held.documents,
         bytes_per_token=cache_bytes_per_token(config, need.layers, need.compute_dtype),
+        memory_share=GPU_SHARE,
     )
     return VllmTeacher(identify_model(need.files), settings)
 

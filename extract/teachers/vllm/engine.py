@@ -53,6 +53,8 @@ class EngineSettings:
     """Number of these documents; each may leave a block of the cache partly empty."""
     bytes_per_token: int
     """Of the cache, for attention and hidden states together."""
+    memory_share: float = 0.9
+    """Of the memory of a GPU: weights, cache and everything else."""
     cut: bool = True
     """Leave away the blocks behind the deepest layer."""
     random_weights: bool = False
@@ -75,7 +77,8 @@ class VllmEngine:
         self._settings = settings
         try:
             with _reasons("vLLM cannot start", "give --backend transformers"):
-                self._engine = _start(settings, self.channel)
+                arguments = engine_arguments(settings, self.channel.name)
+                self._engine = start(arguments, settings.device)
                 self._core = self._engine.engine_core.engine_core
             self._check_cache()
         except BaseException:
@@ -155,25 +158,28 @@ class VllmEngine:
             )
 
 
-def _start(settings: EngineSettings, channel: StateChannel) -> Any:  # noqa: ANN401
-    os.environ.update(_ENVIRONMENT)
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of libraries that vLLM imports
-        from vllm import EngineArgs
-        from vllm.v1.engine.llm_engine import LLMEngine
+def start(arguments: dict[str, Any], device: torch.device) -> Any:  # noqa: ANN401
+    """An `LLMEngine` of these arguments, with its worker, in this process."""
+    from vllm import EngineArgs
+    from vllm.v1.engine.llm_engine import LLMEngine
 
-        config = EngineArgs(**engine_arguments(settings, channel.name)).create_engine_config()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        config = EngineArgs(**arguments).create_engine_config()
         # The number of a GPU has no place in the arguments; the executor reads it here.
-        config.device_config.device = settings.device
+        config.device_config.device = device
         return LLMEngine.from_vllm_config(config, disable_log_stats=True)
 
 
 def engine_arguments(settings: EngineSettings, channel: str) -> dict[str, Any]:
     """The arguments of vLLM's `EngineArgs`."""
-    from .connector import CHANNEL, StateConnector
-    from .weights import LOAD_FORMAT, cut_config
+    os.environ.update(_ENVIRONMENT)  # before anything of vLLM is imported
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of libraries that vLLM imports
+        from .connector import CHANNEL, StateConnector
+        from .weights import LOAD_FORMAT, cut_config
 
     cpu = settings.device.type == "cpu"
     deepest = max(1, settings.blocks_completed[-1])
@@ -210,6 +216,8 @@ def engine_arguments(settings: EngineSettings, channel: str) -> dict[str, Any]:
     if cpu:  # on a GPU vLLM measures what is left; here it would take a share of the machine
         arguments["block_size"] = _CPU_BLOCK
         arguments["kv_cache_memory_bytes"] = _cache_bytes(settings)
+    else:
+        arguments["gpu_memory_utilization"] = settings.memory_share
     return arguments
 
 
