@@ -161,7 +161,7 @@ for moment, after, arguments in json.loads(sys.argv[1]):
     codes.append(os.waitstatus_to_exitcode(status))
 print("\\n" + json.dumps(codes))
 """
-MOMENTS = (("batch", 0), ("batch", 6), ("sync", 38), ("rename", 16), ("rename", 21))
+MOMENTS = (("batch", 0), ("batch", 6), ("sync", 42), ("rename", 16), ("rename", 23))
 
 
 @pytest.fixture(scope="module")
