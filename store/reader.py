@@ -25,6 +25,8 @@ from .shards import Bytes3D, Grid
 from .statistics import LayerStatistics
 
 _MOST_OPEN = 4096
+_IDS_KEPT = 1024
+"""Shards whose token ids stay in memory: 64 KiB each."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -91,6 +93,7 @@ class FeatureStore:
         self._most_open = _MOST_OPEN if unlimited else min(_MOST_OPEN, allowed // 2)
         self._open: dict[tuple[str, int], ShardFile] = {}
         self._verified: dict[tuple[str, int], Verified] = {}
+        self._ids: dict[int, Integers] = {}
         self._table = DocumentTable(self._place)
         self._columns = {layer.blocks_completed: i for i, layer in enumerate(self.manifest.layers)}
         self._open_complete() if self.complete else self._open_partial()
@@ -154,15 +157,15 @@ class FeatureStore:
         row = self._row(index)
         wanted = self.layers if layers is None else tuple(layers)
         counts = row.spans[1:] - row.spans[:-1]
+        chunks = np.arange(len(counts)).repeat(counts)
+        what = f"document {row.document_id!r}"
         return DocumentFeatures(
             document_id=row.document_id,
-            states=self._states(
-                row.first_token, row.tokens, wanted, f"document {row.document_id!r}"
-            ),
+            states=self._states(row.first_token, row.tokens, wanted, what),
             token_ids=self._token_ids(row),
-            chunk_index=torch.from_numpy(np.repeat(np.arange(len(counts)), counts)),
-            day=torch.from_numpy(np.repeat(row.days, counts)),
-            bucket=torch.from_numpy(np.repeat(row.buckets, counts).astype(np.int64)),
+            chunk_index=torch.from_numpy(chunks),
+            day=torch.from_numpy(row.days[chunks]),
+            bucket=torch.from_numpy(row.buckets[chunks]),
             chunks=len(counts),
         )
 
@@ -204,10 +207,28 @@ class FeatureStore:
         return column
 
     def _token_ids(self, row: DocumentRow) -> torch.Tensor:
-        out = np.empty((1, row.tokens, 4), np.uint8)
-        what = f"document {row.document_id!r}"
-        self._fill(TOKENS, self._layout.token_ids, [0], row.first_token, out, what)
-        return torch.from_numpy(out.view("<u4").reshape(-1).astype(np.int64))
+        size, stop = self.manifest.shard_tokens, row.first_token + row.tokens
+        parts = []
+        for shard in range(row.first_token // size, (stop - 1) // size + 1):
+            first = shard * size
+            ids = self._shard_ids(shard, f"document {row.document_id!r}")
+            parts.append(ids[max(row.first_token - first, 0) : stop - first])
+        return torch.from_numpy(np.concatenate(parts))
+
+    def _shard_ids(self, shard: int, what: str) -> Integers:
+        """The token ids of a shard, kept: a document's few bytes cost as much to read as all."""
+        ids = self._ids.get(shard)
+        if ids is None:
+            grid = self._layout.token_ids
+            out = np.empty((1, grid.shard_length(shard), 4), np.uint8)
+            self._fill(TOKENS, grid, [0], shard * grid.shard_tokens, out, what)
+            ids = out.view("<u4").reshape(-1).astype(np.int64)
+            if not self._always:
+                with self._lock:
+                    self._ids[shard] = ids
+                    if len(self._ids) > _IDS_KEPT:
+                        del self._ids[next(iter(self._ids))]
+        return ids
 
     def _fill(
         self, array: str, grid: Grid, columns: list[int], start: int, out: Bytes3D, what: str
