@@ -1,8 +1,12 @@
 """`make bench-store`: the feature store beside its alternatives, in one run on the same data.
 
 Writes, sequential and random reads of 300-token documents, a shuffled epoch through a DataLoader,
-and bytes on disk; then how opening and reading scale with the number of documents. Everything
-measured goes, unrounded, to `docs/results/store.json`.
+and bytes on disk; then how opening and reading scale with the number of documents. Reads are
+`cold` (dropped from the page cache), `first` (in the page cache, the store newly opened, so that
+whoever checks on the first read checks here) and `warm` (read before by this process). Right
+before every pass in the page cache np.memmap makes the same pass, and ratios are made of such
+pairs, so that what else the machine does hits both. Everything measured goes, unrounded, to
+`docs/results/store.json`.
 """
 
 import argparse
@@ -94,7 +98,20 @@ def each(backend: Backend, indices: list[int]) -> Iterator[int]:
         yield 1
 
 
-def timed(reads: Iterator[int], limit: float) -> dict[str, float]:
+Pass = dict[str, float]
+READS: dict[str, Callable[[Backend], Iterator[int]]] = {
+    "sequential": lambda backend: each(backend, list(range(backend.shape.documents))),
+    "random": lambda backend: each(backend, shuffled(backend.shape.documents)),
+    "epoch": lambda backend: epoch(backend),
+}
+
+
+def shuffled(documents: int) -> list[int]:
+    order: list[int] = np.random.default_rng(2).permutation(documents).tolist()
+    return order
+
+
+def timed(reads: Iterator[int], limit: float) -> Pass:
     """Read on for at most so many seconds, or to the end."""
     start, done = time.perf_counter(), 0
     for count in reads:
@@ -104,80 +121,148 @@ def timed(reads: Iterator[int], limit: float) -> dict[str, float]:
     return {"seconds": time.perf_counter() - start, "documents": done}
 
 
+def rate(found: Pass) -> float:
+    """Documents a second."""
+    return found["documents"] / found["seconds"]
+
+
+def paired(backend: Backend, plain: Backend, kind: str, limit: float, *, fresh: bool) -> Pass:
+    """A pass in the page cache, right after the same pass of np.memmap."""
+    for one in (plain, backend) if fresh else ():
+        one.close()
+        one.open()
+    beside = timed(READS[kind](plain), limit)
+    found = timed(READS[kind](backend), limit)
+    return found | {"to_memmap": rate(found) / rate(beside)}
+
+
 def measure(
-    kind: type[Backend], folder: Path, shape: Shape, data: list[Bits], given: argparse.Namespace
+    kind: type[Backend],
+    folder: Path,
+    plain: Backend,
+    data: list[Bits],
+    given: argparse.Namespace,
 ) -> dict[str, Any]:
     """Every figure of one backend, in megabytes of states a second."""
-    backend = kind(folder / "data", shape)
-    order = np.random.default_rng(2).permutation(shape.documents).tolist()
+    backend = kind(folder / "data", plain.shape)
+    plain.open()
     wrote = seconds(lambda: backend.write(iter(data)))
-    took = {"write": [{"seconds": wrote, "documents": shape.documents}]}
+    took: dict[str, list[Pass]] = {"write": [{"seconds": wrote, "documents": len(data)}]}
     stored = disk_bytes(backend.path)
-    reads: dict[str, Callable[[], Iterator[int]]] = {
-        "sequential": lambda: each(backend, list(range(shape.documents))),
-        "random": lambda: each(backend, order),
-        "epoch": lambda: epoch(backend),
-    }
-    for name, action in reads.items():
+    for name, reads in READS.items():
         backend.close()  # what is mapped cannot be dropped from the page cache
         forget(backend.path)
         backend.open()
-        took[f"{name}_cold"] = [timed(action(), given.limit)]
-        took[f"{name}_warm"] = [timed(action(), given.limit) for _ in range(given.repeats)]
+        took[f"{name}_cold"] = [timed(reads(backend), given.limit)]
+        for one in (plain, backend):  # into the page cache, whole
+            timed(READS["sequential"](one), given.limit)
+        for when, fresh in (("first", True), ("warm", False)):
+            took[f"{name}_{when}"] = [
+                paired(backend, plain, name, given.limit, fresh=fresh) for _ in range(given.repeats)
+            ]
     backend.close()
-    shutil.rmtree(backend.path) if backend.path.is_dir() else backend.path.unlink()
-    each_bytes = shape.bytes / shape.documents
-    rates = {
-        name: statistics.median(p["documents"] * each_bytes / 1e6 / p["seconds"] for p in passes)
-        for name, passes in took.items()
-    }
+    remove(backend.path)
+    each_megabytes = plain.shape.bytes / plain.shape.documents / 1e6
     return {
         "checked": kind.checked,
         "disk_bytes": stored,
         "passes": took,
-        "megabytes_per_second": rates,
+        "megabytes_per_second": {
+            name: statistics.median(each_megabytes * rate(one) for one in passes)
+            for name, passes in took.items()
+        },
     }
 
 
+def remove(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def writes(folder: Path, shape: Shape, data: list[Bits], rounds: int) -> dict[str, list[float]]:
+    """Seconds to write the same data, ours and plain writing + fsync, one after the other."""
+    took: dict[str, list[float]] = {Latentcomp.name: [], Memmap.name: []}
+    for round_ in range(rounds):
+        for kind in (Latentcomp, Memmap) if round_ % 2 else (Memmap, Latentcomp):
+            backend = kind(folder / "written", shape)
+            took[kind.name].append(seconds(lambda backend=backend: backend.write(iter(data))))
+            remove(backend.path)
+            os.sync()
+    return took
+
+
 def scaling(folder: Path) -> dict[str, Any]:
-    """Seconds to open, to read a first and then random documents, by number of documents."""
+    """Seconds to open, to a first shuffled batch and to a random document, by documents."""
     found = {}
     for count in (1_000, 10_000, 100_000):
         shape = Shape(count, 60, 1, 8, 64, 8192)
         backend = Latentcomp(folder / "data", shape)
         backend.write(iter(documents(shape)))
         opened = [seconds(backend.open) for _ in range(5)]
-        first = seconds(lambda backend=backend, count=count: backend.read(count // 2))
+        first = [
+            seconds(lambda backend=backend: (backend.open(), next(epoch(backend))))
+            for _ in range(5)
+        ]
         some = np.random.default_rng(3).integers(0, count, 2_000).tolist()
         reads = seconds(lambda backend=backend, some=some: [backend.read(i) for i in some])
-        found[str(count)] = {"open": opened, "first_read": first, "random_read": reads / len(some)}
+        found[str(count)] = {
+            "open": opened,
+            "open_and_first_batch": first,
+            "random_read": reads / len(some),
+        }
         shutil.rmtree(backend.path)
     return found
 
 
-def ratios(results: dict[str, Any]) -> dict[str, float]:
-    """Ours against the best Zarr reader and np.memmap; writing against plain writing + fsync."""
-    rate = {name: found["megabytes_per_second"] for name, found in results.items()}
-    ours, plain = rate[Latentcomp.name], rate[Memmap.name]
-    readers = [rate[name] for name in ZARR_READERS if name in rate]
-    against = {"write_to_plain": ours["write"] / plain["write"]}
-    for kind in ("sequential_warm", "random_warm", "sequential_cold", "random_cold", "epoch_warm"):
-        against[f"{kind}_to_best_zarr"] = ours[kind] / max(reader[kind] for reader in readers)
-        against[f"{kind}_to_memmap"] = ours[kind] / plain[kind]
+def ratios(results: dict[str, Any], wrote: dict[str, list[float]]) -> dict[str, Any]:
+    """Ours against np.memmap and the best Zarr reader, from passes beside np.memmap; writing
+    against plain writing + fsync. Each with its median, lowest and highest."""
+    against = {
+        "write_to_plain": spread(
+            [plain / ours for ours, plain in zip(*wrote.values(), strict=True)]
+        )
+    }
+    ours = results[Latentcomp.name]["passes"]
+    for kind in (f"{name}_{when}" for name in READS for when in ("first", "warm")):
+        to_memmap = [one["to_memmap"] for one in ours[kind]]
+        best = max(
+            statistics.median(one["to_memmap"] for one in results[name]["passes"][kind])
+            for name in ZARR_READERS
+            if name in results
+        )
+        against[f"{kind}_to_memmap"] = spread(to_memmap)
+        against[f"{kind}_to_best_zarr"] = spread([one / best for one in to_memmap])
+    rates = {name: found["megabytes_per_second"] for name, found in results.items()}
+    for kind in (f"{name}_cold" for name in READS):
+        mine = rates[Latentcomp.name][kind]
+        best = max(rates[name][kind] for name in ZARR_READERS if name in rates)
+        against[f"{kind}_to_memmap"] = spread([mine / rates[Memmap.name][kind]])
+        against[f"{kind}_to_best_zarr"] = spread([mine / best])
     return against
 
 
-def show(results: dict[str, Any], against: dict[str, float]) -> None:
-    console = Console()
-    columns = ("write", "sequential_cold", "sequential_warm", "random_cold", "random_warm")
-    table = Table("MB/s", *columns, "epoch_warm", "GB on disk", "checked")
+def spread(values: list[float]) -> dict[str, float]:
+    return {
+        "median": statistics.median(values),
+        "lowest": min(values),
+        "highest": max(values),
+        "n": len(values),
+    }
+
+
+def show(results: dict[str, Any], against: dict[str, Any]) -> None:
+    console = Console(width=160)
+    columns = ["write", *(f"{name}_{when}" for name in READS for when in ("cold", "first", "warm"))]
+    table = Table("MB/s", *(column.replace("_", " ") for column in columns), "GB", "checked")
     for name, found in results.items():
         rates = found["megabytes_per_second"]
-        cells = [f"{rates[column]:,.0f}" for column in (*columns, "epoch_warm")]
+        cells = [f"{rates[column]:,.0f}" for column in columns]
         table.add_row(name, *cells, f"{found['disk_bytes'] / 1e9:.2f}", found["checked"])
     console.print(table)
     for name, value in against.items():
-        console.print(f"{name:32} {value:.2f}")
+        console.print(
+            f"{name:32} {value['median']:.2f} ({value['lowest']:.2f} to {value['highest']:.2f}, "
+            f"n {value['n']})"
+        )
 
 
 def main() -> None:
@@ -185,34 +270,39 @@ def main() -> None:
     parser.add_argument("--gigabytes", type=float, default=3.0, help="of states per backend")
     parser.add_argument("--folder", type=Path, default=Path("runs/bench-store"))
     parser.add_argument("--out", type=Path, default=Path("docs/results/store.json"))
-    parser.add_argument("--repeats", type=int, default=3, help="warm reads of each kind")
-    parser.add_argument("--limit", type=float, default=15.0, help="seconds of one pass of reads")
+    parser.add_argument("--repeats", type=int, default=5, help="passes of each kind")
+    parser.add_argument("--limit", type=float, default=4.0, help="seconds of one pass of reads")
     given = parser.parse_args()
     count = max(64, int(given.gigabytes * 1e9 / (LENGTH * LAYERS * HIDDEN * 2)))
     shape = Shape(count, LENGTH, LAYERS, HIDDEN, CHUNK, SHARD)
     shutil.rmtree(given.folder, ignore_errors=True)
     given.folder.mkdir(parents=True)
     console = Console()
-    results: dict[str, Any] = {}
+    installed = [kind for kind in BACKENDS if not kind.missing()]
+    for kind in set(BACKENDS) - set(installed):
+        console.print(f"{kind.name}: not installed (pip install {kind.needs})")
     data = documents(shape)
-    small = Shape(64, LENGTH, LAYERS, HIDDEN, CHUNK, SHARD)
-    for kind in BACKENDS:  # once for nothing, so that no figure has the time of imports in it
-        if not kind.missing():
-            measure(kind, given.folder, small, data[:64], given)
-    for kind in BACKENDS:
-        if kind.missing():
-            console.print(f"{kind.name}: not installed (pip install {kind.needs})")
-            continue
-        results[kind.name] = measure(kind, given.folder, shape, data, given)
+    small = Memmap(given.folder / "small", Shape(64, LENGTH, LAYERS, HIDDEN, CHUNK, SHARD))
+    small.write(iter(data[:64]))
+    for kind in installed:  # once for nothing, so that no figure has the time of imports in it
+        measure(kind, given.folder, small, data[:64], given)
+    wrote = writes(given.folder, shape, data, given.repeats)
+    plain = Memmap(given.folder / "plain", shape)
+    plain.write(iter(data))
+    results: dict[str, Any] = {}
+    for kind in installed:
+        results[kind.name] = measure(kind, given.folder, plain, data, given)
         console.print(f"{kind.name}: done")
-    against = ratios(results)
+    against = ratios(results, wrote)
     show(results, against)
     record = {
         "shape": {name: getattr(shape, name) for name in shape.__slots__} | {"bytes": shape.bytes},
         "results": results,
+        "write_seconds": wrote,
         "ratios": against,
         "scaling_seconds": scaling(given.folder),
         "threads": torch.get_num_threads(),
+        "load_average": os.getloadavg(),
         "provenance": collect({"data": 0, "order": 2}, {}).model_dump(mode="json"),
     }
     write_json(given.out, record)

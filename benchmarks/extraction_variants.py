@@ -75,6 +75,8 @@ CUDNN = Reading(packed=True, kernel="cudnn")
 EACH = Reading(packed=True, kernel="each")
 COMPILED = Reading(packed=True, kernel="flash", compiled="dynamic")
 STATIC = Reading(packed=True, kernel="flash", compiled="static")
+TIMED_STATIC = Reading(packed=True, kernel="flash", compiled="static", steady=False)
+TIMED = Reading(packed=True, kernel="flash", compiled="dynamic", steady=False)
 COMPILED_CUDNN = Reading(packed=True, kernel="cudnn", compiled="dynamic")
 
 VARIANTS = (
@@ -84,6 +86,7 @@ VARIANTS = (
     Variant("packed 32k, compiled", COMPILED, 32_768, early=True),
     Variant("packed 32k, compiled, own experts", COMPILED, 32_768, experts=OWN, early=True),
     Variant("packed 64k, compiled", COMPILED, 65_536, early=True),
+    Variant("packed 32k, compiled, kernels timed", TIMED, 32_768, early=True),
     Variant("packed 32k, compiled, cudnn", COMPILED_CUDNN, 32_768, early=True),
     Variant("packed 32k, compiled, mix", COMPILED, 32_768, lengths="mix"),
     Variant("packed 32k, compiled, cudnn, mix", COMPILED_CUDNN, 32_768, lengths="mix"),
@@ -95,7 +98,7 @@ VARIANTS = (
     Variant("packed 8k, batched_mm", FLASH, 8_192, experts="batched_mm"),
     Variant("packed 32k, eager experts", FLASH, 32_768, experts="eager"),
     Variant(
-        "packed 32k, static, autotuned", STATIC, 32_768,
+        "packed 32k, static, autotuned", TIMED_STATIC, 32_768,
         inductor={"max_autotune": True}, limit=90.0,
     ),
 )  # fmt: skip

@@ -28,6 +28,9 @@ class Reading:
     """Of `packed_attention.KERNELS`; unused where documents are padded."""
     compiled: Compiled = "no"
     """Blocks through torch.compile: `dynamic` for rows of any length, `static` for one length."""
+    steady: bool = True
+    """Compiled kernels of one form in every process and on every run; else the compiler times
+    several, and another choice sums in another order."""
     row_tokens: int | None = None
     """Length that rows are filled up to, for `static`."""
 
@@ -107,15 +110,18 @@ def can_pack(config: Any) -> bool:  # noqa: ANN401 - any transformers config
     )
 
 
-def compile_blocks(blocks: nn.ModuleList, compiled: Compiled) -> None:
+def compile_blocks(blocks: nn.ModuleList, reading: Reading) -> None:
     """Let the forward of every block go through torch.compile: one graph serves all of them.
 
     The forward alone, not the call: hooks stay outside of the graph.
     """
-    if compiled == "no":
+    if reading.compiled == "no":
         return
+    options: dict[str, Any] = {"deterministic": True} if reading.steady else {}
     for block in blocks:
-        forward = torch.compile(block.forward, dynamic=compiled == "dynamic")
+        forward = torch.compile(
+            block.forward, dynamic=reading.compiled == "dynamic", options=options
+        )
         block.forward = forward
 
 

@@ -79,7 +79,7 @@ class TransformersTeacher:
         self._device = lm.model.device
         self._copier = HostCopier(self._device)
         packed_attention.register()
-        compile_blocks(self._blocks, reading.compiled)
+        compile_blocks(self._blocks, reading)
 
     @property
     def identity(self) -> TeacherIdentity:
