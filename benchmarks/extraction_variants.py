@@ -82,7 +82,7 @@ COMPILED_CUDNN = Reading(packed=True, kernel="cudnn", compiled="dynamic")
 VARIANTS = (
     Variant("padded, plain", PADDED, 16_384, early=True),
     Variant("packed 32k, plain", FLASH, 32_768, early=True),
-    Variant("packed 16k, compiled", COMPILED, 16_384, early=True),
+    Variant("packed 16k, compiled", COMPILED, 16_384),
     Variant("packed 32k, compiled", COMPILED, 32_768, early=True),
     Variant("packed 32k, compiled, own experts", COMPILED, 32_768, experts=OWN, early=True),
     Variant("packed 64k, compiled", COMPILED, 65_536, early=True),

@@ -117,7 +117,10 @@ def compile_blocks(blocks: nn.ModuleList, reading: Reading) -> None:
     """
     if reading.compiled == "no":
         return
-    options: dict[str, Any] = {"deterministic": True} if reading.steady else {}
+    import torch._inductor.config as inductor
+
+    known = hasattr(inductor, "deterministic")  # not in every torch that we run with
+    options: dict[str, Any] = {"deterministic": True} if reading.steady and known else {}
     for block in blocks:
         forward = torch.compile(
             block.forward, dynamic=reading.compiled == "dynamic", options=options
