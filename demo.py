@@ -60,6 +60,7 @@ def demo(
         rate=1e-4,
         warm_up=4,
         seed=seed,
+        start="shipped",
         device=device,
         skip_order=True,
     )

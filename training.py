@@ -3,6 +3,7 @@
 The stages do not know each other; this module knows them, as `cli.py` does.
 """
 
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ from .train.plan import TrainPlan
 from .train.reasoner import FrozenReasoner
 from .train.resident import ResidentBatches
 
+RECORD: Final = "run.json"
 SHIPPED: Final = Path(__file__).parent / "train" / "shipped"
 REASONERS: Final = {"teacher": "lab", "student": "lab-student"}
 """Models of the lab for each kind of reasoner, where none is named."""
@@ -57,7 +59,7 @@ class TrainRequest:
     plan: TrainPlan
     reasoner: str | None = None
     """Model name or path; that of the phase's kind when None."""
-    start: str = "auto"
+    start: str = "fresh"
     """`fresh`, `shipped`, `auto` (shipped where it fits) or the path of a checkpoint."""
     device: str = "auto"
     skip_order: bool = False
@@ -95,12 +97,10 @@ def train_phase(request: TrainRequest, on_step: Progress = lambda figures: None)
     run = _assemble(request, spec, accelerator, folder, skipped)
     # Only now, when nothing is missing: the new run may even start from what goes.
     accelerator.wait_for_everyone()
-    if accelerator.is_main_process:
-        if request.restart:
-            shutil.rmtree(folder, ignore_errors=True)
-        _write_record(run, request)
+    if accelerator.is_main_process and request.restart:
+        shutil.rmtree(folder, ignore_errors=True)
     accelerator.wait_for_everyone()
-    train(run, on_step)
+    train(run, on_step, lambda step: _write_record(run, step))
     return folder
 
 
@@ -139,7 +139,8 @@ def _assemble(
         "plan": request.plan.model_dump(mode="json"),
         "data": dict(batches.describe()),
         "start": start,
-        "skipped": list(skipped),
+        # What the ancestor skipped was never shown to hold.
+        "skipped": sorted({*skipped, *start.get("history", {}).get("skipped", ())}),
     }
     return Run(spec, request.plan, model, reasoner, batches, folder, accelerator, record)
 
@@ -288,10 +289,15 @@ def _live(
     return LiveBatches(_LiveExamples(corpus, *sides), read_states, settings, first)
 
 
-def _write_record(run: Run, request: TrainRequest) -> None:
-    seen = provenance.collect({"train": run.plan.seed}, {})
-    content = {**run.record, "provenance": seen.model_dump(mode="json")}
-    atomic.write_json(run.folder / "run.json", content)
+def _write_record(run: Run, step: int) -> None:
+    """Record what this session runs, beside the sessions before it."""
+    if not run.accelerator.is_main_process:
+        return
+    file = run.folder / RECORD
+    seen = provenance.collect({"train": run.plan.seed}, {}).model_dump(mode="json")
+    earlier = json.loads(file.read_text())["sessions"] if step and file.is_file() else []
+    sessions = [*earlier, {"first_step": step + 1, "provenance": seen}]
+    atomic.write_json(file, {**run.record, "provenance": seen, "sessions": sessions})
 
 
 def ship_checkpoint(run: Path, number: int) -> Path:

@@ -40,6 +40,11 @@ class CheckpointState(BaseModel):
     """Phase, plan, source and history: whatever decides how the run goes on."""
     sha256: dict[str, str]
     """File -> hash, of the tensor files beside it."""
+    seconds: float = 0.0
+    """Spent of a budget of seconds, over all sessions of the run; 0 for a budget of steps, whose
+    checkpoints are the same bytes however long they took."""
+    finished: bool | None = None
+    """Whether the budget was used up; None in checkpoints from before this was kept."""
 
 
 class Checkpoint(BaseModel):
@@ -75,6 +80,9 @@ def save_checkpoint(
     model: CompressionModel,
     optimizer: torch.optim.Optimizer | None,
     run: dict[str, Any],
+    *,
+    seconds: float = 0.0,
+    finished: bool | None = None,
 ) -> Path:
     """Write a checkpoint, then make it the one that counts, then drop the older ones.
 
@@ -89,7 +97,10 @@ def save_checkpoint(
     for name, data in files.items():
         atomic.write_bytes(folder / name, data)
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    _commit(folder, CheckpointState(step=step, spec=model.spec, run=run, sha256=hashes))
+    state = CheckpointState(
+        step=step, spec=model.spec, run=run, sha256=hashes, seconds=seconds, finished=finished
+    )
+    _commit(folder, state)
     return folder
 
 

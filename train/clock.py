@@ -36,9 +36,11 @@ class StepClock:
 class WallClock:
     """Reads the clock of the first process and tells the others."""
 
-    def __init__(self, seconds: float, accelerator: Accelerator) -> None:
+    def __init__(self, seconds: float, accelerator: Accelerator, spent: float = 0.0) -> None:
+        """A budget of `seconds`, of which earlier sessions of the run have `spent` some."""
         self._seconds, self._accelerator = seconds, accelerator
-        self._started, self._progress = time.monotonic(), 0.0
+        self._started = time.monotonic() - spent
+        self._progress = spent / seconds
 
     def progress(self, step: int) -> float:
         """Seconds gone / seconds planned, as of the last look."""
@@ -49,9 +51,9 @@ class WallClock:
         return self._progress
 
 
-def clock_of(plan: TrainPlan, accelerator: Accelerator) -> Clock:
-    """The clock that a plan asks for."""
+def clock_of(plan: TrainPlan, accelerator: Accelerator, spent: float = 0.0) -> Clock:
+    """The clock that a plan asks for, after sessions that took `spent` seconds."""
     if plan.steps is not None:
         return StepClock(plan.steps)
     assert plan.seconds is not None
-    return WallClock(plan.seconds, accelerator)
+    return WallClock(plan.seconds, accelerator, spent)

@@ -25,15 +25,19 @@ def train(
     question_tokens: Annotated[
         int, typer.Option(min=16, help="Tokens of questions asked about each document.")
     ] = 256,
+    flat_until: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Share of the run after which the rate falls."),
+    ] = 0.5,
     save_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 25,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights, order and questions.")] = 0,
     start: Annotated[
         str,
         typer.Option(
             metavar="auto|fresh|shipped|PATH",
-            help="Weights to begin with; auto: the shipped ones where they fit.",
+            help="Weights to begin with; auto: the shipped ones where they fit, else fresh ones.",
         ),
-    ] = "auto",
+    ] = "fresh",
     reasoner: Annotated[
         str | None, typer.Option(help="`lab`, `lab-student`, a folder or a hub id.")
     ] = None,
@@ -72,6 +76,7 @@ def train(
         question_positions=question_tokens,
         rate=rate,
         warm_up=warm_up,
+        flat_until=flat_until,
         save_every=save_every,
         seed=seed,
     )

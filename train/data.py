@@ -112,13 +112,16 @@ class StoreBatches:
         return IndexedBatch(collate(rows, self._positions, rng), tuple(indices))
 
     def describe(self) -> Mapping[str, object]:
-        """Seed, sizes and the store's manifest."""
+        """Seed, sizes, processes, and what decides the bytes of the store."""
         return {
             "kind": "store",
             "seed": self._seed,
             "documents": len(self._usable),
             "per_step": self._per_step,
+            "world": self._world,
             "corpus_sha256": self._store.manifest.corpus_sha256,
+            "dtype": self._store.manifest.dtype,
+            "codec": self._store.manifest.codec,
         }
 
     def close(self) -> None:

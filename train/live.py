@@ -1,7 +1,8 @@
 """Batches without a disk: fresh documents in every step, the teacher in the loop.
 
-For training on a GPU, where a thin teacher reads faster than a disk delivers. The same documents
-would give the same batches through a store; the states are rounded as the store rounds them.
+For training on a GPU, where a thin teacher reads faster than a disk delivers. The states are
+rounded to bfloat16 as a store keeps them, but computed as the caller's teacher computes: on a GPU
+the training reads in bfloat16 throughout, where an extraction of the lab computes in float32.
 Where the documents and the states come from is passed in: this stage does not know the other.
 """
 

@@ -23,6 +23,8 @@ class CurveLog:
         self._file = folder / "log.jsonl"
         kept = [line for line in read_curve(folder) if line["step"] <= first_step]
         atomic.write_text(self._file, "".join(json.dumps(line) + "\n" for line in kept))
+        self.seconds = float(kept[-1].get("seconds", 0.0)) if kept else 0.0
+        """Of training behind the last line that was kept."""
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1)
 
     def write(self, figures: Mapping[str, float]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 import torch
 from accelerate import Accelerator
@@ -49,8 +49,18 @@ class Run:
     """Kept in every checkpoint: phase, plan, source, history."""
 
 
-def train(run: Run, on_step: Progress = lambda figures: None) -> None:
+def train(
+    run: Run,
+    on_step: Progress = lambda figures: None,
+    on_begin: Callable[[int], None] = lambda step: None,
+) -> None:
     """Train to the end of the plan, going on from the last checkpoint of this run if any.
+
+    Args:
+        run: what is trained, and how.
+        on_step: told the figures of every step.
+        on_begin: told the number of steps done, before the first one of this session; not called
+            if there is nothing left to do.
 
     Raises:
         CheckpointError: the checkpoint there belongs to another run.
@@ -58,14 +68,15 @@ def train(run: Run, on_step: Progress = lambda figures: None) -> None:
     """
     run.model.to(run.accelerator.device)
     optimizer = _optimizer(run)
-    step = _resume(run, optimizer)
-    clock = clock_of(run.plan, run.accelerator)
+    step, spent = _resume(run, optimizer)
+    clock = clock_of(run.plan, run.accelerator, spent)
     if clock.progress(step) >= 1:
         run.batches.close()
         return
+    on_begin(step)
     forward = run.accelerator.prepare(run.model)
     log = CurveLog(run.folder, step) if run.accelerator.is_main_process else None
-    started = time.monotonic()
+    started = time.monotonic() - (log.seconds if log is not None else spent)
     try:
         while (progress := clock.progress(step)) < 1:
             _set_rate(optimizer, run.plan.rate_at(step, progress))
@@ -78,10 +89,9 @@ def train(run: Run, on_step: Progress = lambda figures: None) -> None:
             if log is not None:
                 log.write(figures)
             on_step(figures)
-            if step % run.plan.save_every == 0:
-                _save(run, optimizer, step)
-        if step % run.plan.save_every:
-            _save(run, optimizer, step)
+            if step % run.plan.save_every == 0 and clock.progress(step) < 1:
+                _save(run, optimizer, step, figures["seconds"], finished=False)
+        _save(run, optimizer, step, time.monotonic() - started, finished=True)
     finally:
         run.batches.close()
         if log is not None:
@@ -168,30 +178,34 @@ def _optimizer(run: Run) -> torch.optim.Optimizer:
     )
 
 
-def _resume(run: Run, optimizer: torch.optim.Optimizer) -> int:
-    """Go on where the last checkpoint of this run stopped; the number of steps done."""
+def _resume(run: Run, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
+    """Go on where the last checkpoint of this run stopped; steps done and seconds spent."""
     root = run.folder / "checkpoint"
     if run.accelerator.is_main_process:
         atomic.remove_partials(run.folder)
     if not checkpoint.exists(root):
-        return 0
+        return 0, 0.0
     found = checkpoint.open_checkpoint(root)
     _check_same(found.state, run)
     found.restore(run.model, optimizer)
     if run.accelerator.is_main_process:
         checkpoint.drop_others(found.folder)
-    return found.state.step
+    return found.state.step, found.state.seconds
 
 
 def _check_same(state: checkpoint.CheckpointState, run: Run) -> None:
     theirs = {"model": state.spec.model_dump(mode="json"), **state.run}
     ours = {"model": run.model.spec.model_dump(mode="json"), **run.record}
-    for key in ours:
+    for key in (key for key in ours if key not in _MAY_DIFFER):
         if found := _difference(key, theirs.get(key), ours[key]):
             raise CheckpointError(
                 f"{run.folder / 'checkpoint'} belongs to another run: {found}; "
                 "give another --run, or --restart to begin again"
             )
+
+
+_MAY_DIFFER: Final = {"skipped"}
+"""Of the record: a verdict that came since does not make it another run."""
 
 
 def _difference(name: str, theirs: object, ours: object) -> str | None:
@@ -212,9 +226,17 @@ def _short(value: object) -> str:
     return text if len(text) <= 160 else f"{text[:157]}..."
 
 
-def _save(run: Run, optimizer: torch.optim.Optimizer, step: int) -> None:
+def _save(
+    run: Run, optimizer: torch.optim.Optimizer, step: int, seconds: float, *, finished: bool
+) -> None:
     if run.accelerator.is_main_process:
         checkpoint.save_checkpoint(
-            run.folder / "checkpoint", step, run.model, optimizer, run.record
+            run.folder / "checkpoint",
+            step,
+            run.model,
+            optimizer,
+            run.record,
+            seconds=0.0 if run.plan.seconds is None else seconds,
+            finished=finished,
         )
     run.accelerator.wait_for_everyone()

@@ -11,6 +11,7 @@ from latentcomp import training
 from latentcomp.errors import CheckpointError, LatentcompError, PhaseError, StoreError
 from latentcomp.evaluate.gates import Verdict
 from latentcomp.evaluate.order import write_verdict
+from latentcomp.models import load_causal_lm
 from latentcomp.store.reader import FeatureStore
 from latentcomp.train import checkpoint
 from latentcomp.train.phases import PHASES
@@ -199,7 +200,7 @@ def first_weights(monkeypatch):
     def begin(request):
         begun = []
         with monkeypatch.context() as patch:
-            patch.setattr(training, "train", lambda run, on_step: begun.append(run))
+            patch.setattr(training, "train", lambda run, *told: begun.append(run))
             train_phase(request)
         begun[0].batches.close()
         return begun[0].model.state_dict(), begun[0].record["start"]
@@ -302,3 +303,59 @@ def test_a_resident_store_trains_to_the_same_weights(request_of, run):
 def test_live_and_resident_exclude_each_other(request_of):
     with pytest.raises(StoreError, match="exclude each other"):
         train_phase(request_of(live=True, resident=True))
+
+
+def sessions(run, number=1):
+    return [session["first_step"] for session in record(run, number)["sessions"]]
+
+
+def test_a_refused_run_leaves_the_record_of_the_one_that_is_there(request_of, run):
+    train_phase(request_of())
+    before = (run / "phases" / "1" / "run.json").read_bytes()
+    error_of(request_of(plan={"seed": 5}), CheckpointError)
+    train_phase(request_of())  # nothing left to do
+    assert (run / "phases" / "1" / "run.json").read_bytes() == before
+    assert sessions(run) == [1]
+
+
+def test_every_session_that_trained_is_recorded(request_of, run):
+    class Stop(Exception):
+        pass
+
+    def stop(figures):
+        if figures["step"] == 2:
+            raise Stop
+
+    plan = {"steps": 3, "save_every": 1}
+    with pytest.raises(Stop):
+        train_phase(request_of(plan=plan), stop)
+    train_phase(request_of(plan=plan))
+    assert sessions(run) == [1, 2], "the second step was not saved, and was done again"
+    assert checkpoint.open_checkpoint(run / "phases" / "1" / "checkpoint").state.finished
+
+
+def test_what_the_ancestor_skipped_stays_skipped(request_of, run, judged, tmp_path):
+    folder = train_phase(request_of(4, skip_order=True))
+    kept = shutil.copytree(folder / "checkpoint", tmp_path / "kept")
+    judged(1, 2, 3)
+    train_phase(request_of(4, start=str(kept), restart=True))
+    assert record(run, 4)["skipped"] == [1, 2, 3]
+
+
+def test_a_budget_of_seconds_is_spent_once(request_of, run):
+    """The same command again finds it used up; a part of it that is left is all there is."""
+    plan = {"steps": None, "seconds": 1.5, "save_every": 1000}
+    told: list[float] = []
+    train_phase(request_of(plan=plan), lambda figures: told.append(figures["seconds"]))
+    train_phase(request_of(plan=plan), lambda figures: told.append(-1.0))
+    assert told and -1.0 not in told
+    state = checkpoint.open_checkpoint(run / "phases" / "1" / "checkpoint").state
+    assert state.finished and state.seconds >= told[-1] >= 1.0
+
+
+def test_another_number_of_processes_or_another_store_is_another_run(run, deep):
+    model = load_causal_lm(str(deep))
+    alone = tiny.store_batches(run, model).describe()
+    shared = tiny.store_batches(run, model, rank=0, world=2).describe()
+    assert {key for key in alone if alone[key] != shared[key]} == {"world"}
+    assert {"dtype", "codec", "corpus_sha256"} <= alone.keys()
