@@ -1,0 +1,135 @@
+"""One GPU and then all of them: the same command, the same bytes, how much faster.
+
+Makes a checkpoint with random weights, runs `latentcomp extract` on it alone and under torchrun,
+compares the stores byte for byte and takes the tokens a second from what the runs recorded.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import Qwen3Config, Qwen3ForCausalLM
+
+from latentcomp.model_files import LAB_FOLDERS
+from latentcomp.store.atomic import write_json
+from latentcomp.store.info import describe
+from latentcomp.store.provenance import collect
+
+
+def make_checkpoint(folder: Path, given: argparse.Namespace) -> None:
+    """A dense Qwen3 of random weights, with the tokenizer of the lab teacher."""
+    torch.manual_seed(0)
+    config = Qwen3Config(
+        vocab_size=json.loads((LAB_FOLDERS["lab"] / "config.json").read_text())["vocab_size"],
+        hidden_size=given.hidden,
+        intermediate_size=3 * given.hidden,
+        num_hidden_layers=given.blocks,
+        num_attention_heads=max(1, given.hidden // 128),
+        num_key_value_heads=max(1, given.hidden // 512),
+        head_dim=128,
+        max_position_embeddings=4096,
+    )
+    with torch.device(given.device):
+        model = Qwen3ForCausalLM(config).to(torch.bfloat16)
+    model.save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json", "latentcomp.json"):
+        if (LAB_FOLDERS["lab"] / name).exists():
+            shutil.copy(LAB_FOLDERS["lab"] / name, folder)
+
+
+def run(given: argparse.Namespace, model: Path, folder: Path, processes: int) -> dict[str, Any]:
+    """Extract with so many processes; tokens a second of the slowest session."""
+    launch = [sys.executable, "-m", "latentcomp"]
+    if processes > 1:
+        count = ["--standalone", "--nproc-per-node", str(processes)]
+        launch = [sys.executable, "-m", "torch.distributed.run", *count, "-m", "--", "latentcomp"]
+    command = [
+        *launch, "extract", "--backend", "transformers", "--teacher", str(model),
+        "--run", str(folder), "--layers", given.layers, "--documents", str(given.documents),
+        "--batch-tokens", str(given.batch_tokens), "--reading", given.reading,
+        "--compute-dtype", "bfloat16", "--device", given.device,
+    ]  # fmt: skip
+    start = time.perf_counter()
+    subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "4"})
+    wall = time.perf_counter() - start
+    store = describe(folder / "store")
+    sessions = json.loads((folder / "extract.json").read_text())["sessions"]
+    seconds = max(float(session["seconds"]) for session in sessions)
+    return {
+        "processes": processes,
+        "tokens": store.tokens,
+        "seconds": seconds,
+        "wall_seconds_with_loading": wall,
+        "tokens_per_second": store.tokens / seconds,
+        "sha256": fingerprint(folder / "store"),
+    }
+
+
+def fingerprint(folder: Path) -> str:
+    """Over the names and bytes of every file of a store."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"{path.relative_to(folder)} {content}\n".encode())
+    return digest.hexdigest()
+
+
+def main() -> None:
+    """Measure, compare, write the record."""
+    given = arguments()
+    root = Path(tempfile.mkdtemp(prefix="extract-gpus-", dir=given.folder))
+    runs: list[dict[str, Any]] = []
+    try:
+        make_checkpoint(root / "model", given)
+        for repeat in range(given.repeats):
+            for processes in (1, given.processes):
+                folder = root / f"run-{repeat}-{processes}"
+                runs.append(run(given, root / "model", folder, processes))
+                print(json.dumps(runs[-1]), flush=True)
+                shutil.rmtree(folder)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+    alone = [r["tokens_per_second"] for r in runs if r["processes"] == 1]
+    together = [r["tokens_per_second"] for r in runs if r["processes"] > 1]
+    speedups = [b / a for a, b in zip(alone, together, strict=True)]
+    write_json(
+        given.out,
+        {
+            "provenance": collect({"weights": 0}, {}).model_dump(mode="json"),
+            "settings": {k: str(v) for k, v in vars(given).items()},
+            "runs": runs,
+            "speedups": speedups,
+            "same_bytes": len({r["sha256"] for r in runs}) == 1,
+        },
+    )
+    print(f"speedup {speedups}, same bytes: {len({r['sha256'] for r in runs}) == 1}")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("docs/results/extract_gpus.json"))
+    parser.add_argument("--folder", type=Path, help="where runs go, such as /dev/shm")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--documents", type=int, default=6000)
+    parser.add_argument("--batch-tokens", type=int, default=16_384)
+    parser.add_argument("--reading", default="packed")
+    parser.add_argument("--layers", default="-6")
+    parser.add_argument("--hidden", type=int, default=2048)
+    parser.add_argument("--blocks", type=int, default=40)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
