@@ -11,170 +11,24 @@ import argparse
 import dataclasses
 import functools
 import gc
-import json
 import math
-import shutil
-import signal
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
 import torch
-from extraction_variants import LENGTHS, QWEN3_30B, VARIANTS, Variant, corpus_lengths
+from extraction_bench import Bench, forward, limit, middle, windows_of
+from extraction_runs import compare, disk_rate
+from extraction_variants import LENGTHS, VARIANTS, Variant
 from kernel_profile import profiled
 
-from latentcomp.extract.batches import Batch, Window, plan_windows
-from latentcomp.extract.fill import fill_store
-from latentcomp.extract.layers import resolve_layers
-from latentcomp.extract.teachers import experts
-from latentcomp.extract.teachers.loading import LoadedTeacher, load_teacher
 from latentcomp.extract.teachers.packing import pack
 from latentcomp.extract.teachers.reading import PADDED, restore_blocks
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
-from latentcomp.store.atomic import write_json
-from latentcomp.store.provenance import collect
-from latentcomp.store.schema import DocumentEntry, LayerRecord, Manifest
-from latentcomp.store.writer import StoreWriter
-
-CARD_BYTES = 96e9
-SPARE = 0.10
-TARGET, RATIO = 60_000.0, 0.95
-
-
-@contextmanager
-def limit(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in this thread after so many seconds."""
-
-    def ring(_signal: int, _frame: FrameType | None) -> None:
-        raise TimeoutError(f"not done after {seconds:.0f} s")
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-class Bench:
-    """One loaded model, the layers to read, and the record that grows."""
-
-    def __init__(self, given: argparse.Namespace) -> None:
-        self.given = given
-        self.start = time.perf_counter()
-        self.cuda = given.device.startswith("cuda")
-        if self.cuda:
-            total = torch.cuda.get_device_properties(given.device).total_memory
-            torch.cuda.set_per_process_memory_fraction(min(1.0, CARD_BYTES / total))
-        config = json.loads(given.config.read_text()) if given.config else QWEN3_30B
-        folder = Path(tempfile.mkdtemp(prefix="config-")) / "Qwen3-30B-A3B-shape"
-        folder.mkdir()
-        (folder / "config.json").write_text(json.dumps(config))
-        self.layers = resolve_layers(given.layers, config["num_hidden_layers"])
-        self.vocabulary, self.hidden = config["vocab_size"], config["hidden_size"]
-        began = time.perf_counter()
-        self.lm: LoadedTeacher = load_teacher(
-            str(folder), self.layers, dtype=given.dtype, device=given.device,
-            random_weights_seed=0,
-        )  # fmt: skip
-        self.sync()
-        self.record: dict[str, Any] = {
-            "provenance": collect({"weights": 0, "tokens": 0}, {}).model_dump(mode="json"),
-            "config": config,
-            "identity": self.lm.identity.model_dump(mode="json"),
-            "blocks_run": max(layer.blocks_completed for layer in self.layers),
-            "layers": [layer.model_dump() for layer in self.layers],
-            "card_bytes": CARD_BYTES,
-            "build_seconds": time.perf_counter() - began,
-            "weights_bytes": sum(p.nbytes for p in self.lm.model.parameters()),
-            "thresholds": {"tokens_per_second": TARGET, "ratio": RATIO, "spare": SPARE},
-        }
-
-    def sync(self) -> None:
-        if self.cuda:
-            torch.cuda.synchronize()
-
-    @property
-    def left(self) -> float:
-        """Seconds of the budget that are left."""
-        return float(self.given.seconds - (time.perf_counter() - self.start))
-
-    def save(self, **more: Any) -> None:
-        """Add to the record and write it."""
-        self.record |= more
-        self.record["seconds_used"] = time.perf_counter() - self.start
-        write_json(self.given.out, self.record)
-
-    def documents(self, kind: str, tokens: int, seed: int = 0) -> list[list[int]]:
-        """Documents of random token ids, at least so many tokens in all."""
-        scale = self.given.scale
-        lengths = [max(2, round(n * scale)) for n in corpus_lengths(kind, tokens / scale, seed)]
-        noise = np.random.default_rng(seed)
-        return [noise.integers(0, self.vocabulary, n).tolist() for n in lengths]
-
-    def teacher(self, variant: Variant, batch_tokens: int) -> TransformersTeacher:
-        """The model, reading in this way."""
-        static = variant.reading.compiled == "static"
-        reading = dataclasses.replace(variant.reading, row_tokens=batch_tokens if static else None)
-        experts.register()
-        self.lm.model.config._experts_implementation = variant.experts
-        return TransformersTeacher(self.lm, reading)
-
-    @property
-    def deepest(self) -> tuple[LayerRecord, ...]:
-        return self.layers[-1:]
-
-
-def windows_of(documents: list[list[int]], batch_tokens: int, packed: bool) -> tuple[Window, ...]:
-    lengths = [len(document) for document in documents]
-    return tuple(plan_windows(lengths, batch_tokens, packed=packed))
-
-
-def forward(bench: Bench, teacher: TransformersTeacher, documents: list[list[int]]) -> None:
-    """The forward pass alone: tokens up, blocks run, nothing kept."""
-    with torch.inference_mode():
-        if teacher.reading.packed:
-            row = teacher.reading.row_tokens
-            teacher.read_packed(pack(documents, teacher.device, row), bench.deepest)
-        else:
-            rows = [torch.tensor(document) for document in documents]
-            padded = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
-            teacher.read_padded(padded.to(teacher.device), bench.deepest)
-
-
-def middle(values: list[float]) -> dict[str, Any]:
-    """Median with a bootstrap interval of 95 %, and every value."""
-    draws = np.random.default_rng(0).choice(values, (2000, len(values)))
-    low, high = np.quantile(np.median(draws, axis=1), [0.025, 0.975])
-    return {
-        "median": statistics.median(values),
-        "low": float(low),
-        "high": float(high),
-        "n": len(values),
-        "values": values,
-    }
-
-
-def batch_rates(bench: Bench, teacher: TransformersTeacher, batches: list[list[list[int]]],
-                seconds: float) -> list[float]:  # fmt: skip
-    """Tokens a second of forward passes over the batches in turn, each awaited."""
-    rates: list[float] = []
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(rates) < 3:
-        documents = batches[len(rates) % len(batches)]
-        bench.sync()
-        start = time.perf_counter()
-        forward(bench, teacher, documents)
-        bench.sync()
-        rates.append(sum(map(len, documents)) / (time.perf_counter() - start))
-    return rates
 
 
 def try_variant(
@@ -214,6 +68,21 @@ def try_variant(
             result["peak_reserved_bytes"] = torch.cuda.max_memory_reserved()
         clear(bench)
     return result
+
+
+def batch_rates(bench: Bench, teacher: TransformersTeacher, batches: list[list[list[int]]],
+                seconds: float) -> list[float]:  # fmt: skip
+    """Tokens a second of forward passes over the batches in turn, each awaited."""
+    rates: list[float] = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(rates) < 3:
+        documents = batches[len(rates) % len(batches)]
+        bench.sync()
+        start = time.perf_counter()
+        forward(bench, teacher, documents)
+        bench.sync()
+        rates.append(sum(map(len, documents)) / (time.perf_counter() - start))
+    return rates
 
 
 @contextmanager
@@ -261,127 +130,6 @@ def difference(read: list[torch.Tensor], reference: list[torch.Tensor]) -> list[
     found, wanted = torch.cat(read).float(), torch.cat(reference).float()
     error = (found - wanted).norm(dim=(0, 2)) / wanted.norm(dim=(0, 2))
     return [float(value) for value in error]
-
-
-def extraction_rates(bench: Bench, teacher: TransformersTeacher, documents: list[list[int]],
-                     windows: tuple[Window, ...], folder: Path) -> dict[str, Any]:  # fmt: skip
-    """A real extraction: tokens a second between batches once the pipeline is full, and whole."""
-    documents = documents[: max(index for window in windows for index in window.indices) + 1]
-    entries = [
-        DocumentEntry(f"d{i}", np.array(ids), np.zeros(len(ids), np.int64), (None,))
-        for i, ids in enumerate(documents)
-    ]
-    manifest = Manifest(
-        teacher=bench.lm.identity, layers=bench.layers, dtype="bfloat16",
-        corpus_sha256="0" * 64, code_version="benchmark",
-    )  # fmt: skip
-    shutil.rmtree(folder, ignore_errors=True)
-    seen: list[tuple[float, int]] = []
-
-    def note(batch: Batch) -> None:
-        seen.append((time.perf_counter(), batch.tokens))
-
-    writer = StoreWriter(folder, manifest, entries, at_once=bench.given.at_once)
-    start = time.perf_counter()
-    with writer:
-        pending = frozenset(writer.pending())
-        fill_store(
-            writer.write, teacher, documents, windows, pending, bench.layers, torch.bfloat16, note
-        )
-        last = time.perf_counter()
-    whole = sum(map(len, documents)) / (time.perf_counter() - start)
-    return {"steady": steady(seen), "whole_with_drain_and_seal": whole,
-            "drain_and_seal_seconds": time.perf_counter() - last}  # fmt: skip
-
-
-def forward_rates(bench: Bench, teacher: TransformersTeacher, documents: list[list[int]],
-                  windows: tuple[Window, ...]) -> dict[str, Any]:  # fmt: skip
-    """The same batches through the same forward pass, and nothing else."""
-    seen: list[tuple[float, int]] = []
-    waiting: list[tuple[Any, int]] = []
-
-    def settle() -> None:
-        event, tokens = waiting.pop(0)
-        if event is not None:
-            event.synchronize()
-        seen.append((time.perf_counter(), tokens))
-
-    for batch in (batch for window in windows for batch in window.batches):
-        forward(bench, teacher, [documents[i] for i in batch.indices])
-        event = torch.cuda.Event() if bench.cuda else None
-        if event is not None:
-            event.record()
-        waiting.append((event, batch.tokens))
-        if len(waiting) > 1:
-            settle()
-    while waiting:
-        settle()
-    return {"steady": steady(seen)}
-
-
-def steady(seen: list[tuple[float, int]]) -> float:
-    """Tokens a second from the second batch on: by then the pipeline is full."""
-    (first, _), (last, _) = seen[0], seen[-1]
-    return sum(tokens for _, tokens in seen[1:]) / max(last - first, 1e-9)
-
-
-def compare(bench: Bench, variant: Variant, kind: str, folder: Path) -> dict[str, Any]:
-    """Extraction and forward alone on the same documents, taking turns."""
-    tokens = max(64, round(variant.batch_tokens * bench.given.scale))
-    per_run = tokens * bench.given.batches
-    documents = bench.documents(kind, per_run, seed=1)
-    windows = windows_of(documents, tokens, variant.reading.packed)
-    runs: list[dict[str, Any]] = []
-    if bench.cuda:
-        torch.cuda.reset_peak_memory_stats()
-    try:
-        teacher = bench.teacher(variant, tokens)
-        forward(bench, teacher, documents[:1])
-        few = windows[:1]  # compiles, and takes the pinned memory that all runs use
-        extraction_rates(bench, teacher, documents, few, folder)
-        bench.sync()
-        for _ in range(bench.given.repeats):
-            alone = forward_rates(bench, teacher, documents, windows)
-            stored = extraction_rates(bench, teacher, documents, windows, folder)
-            runs.append({"forward": alone, "extraction": stored,
-                         "ratio": stored["steady"] / alone["steady"]})  # fmt: skip
-            shutil.rmtree(folder, ignore_errors=True)
-            if bench.left < 30:
-                break
-    finally:
-        restore_blocks(bench.lm.model.layers)
-        shutil.rmtree(folder, ignore_errors=True)
-    peak = torch.cuda.max_memory_reserved() if bench.cuda else 0
-    return {
-        "variant": variant.name,
-        "lengths": kind,
-        "store_folder": "memory" if str(folder).startswith("/dev/shm") else "disk",
-        "documents": len(documents),
-        "tokens_per_run": sum(map(len, documents)),
-        "bytes_per_run": sum(map(len, documents)) * len(bench.layers) * bench.hidden * 2,
-        "tokens_per_second": middle([run["extraction"]["steady"] for run in runs]),
-        "forward_tokens_per_second": middle([run["forward"]["steady"] for run in runs]),
-        "ratio": middle([run["ratio"] for run in runs]),
-        "peak_reserved_bytes": peak,
-        "spare_of_card": 1 - peak / CARD_BYTES,
-        "runs": runs,
-    }
-
-
-def disk_rate(folder: Path, megabytes: int) -> float:
-    """Megabytes a second of plain durable writing where the store will be."""
-    import os
-
-    folder.mkdir(parents=True, exist_ok=True)
-    block = np.random.default_rng(0).bytes(2**20)
-    start = time.perf_counter()
-    with (folder / "plain").open("wb", buffering=0) as file:
-        for _ in range(megabytes):
-            file.write(block)
-        os.fsync(file.fileno())
-    rate = megabytes / (time.perf_counter() - start)
-    shutil.rmtree(folder)
-    return rate
 
 
 def profile_of(bench: Bench, variant: Variant, kind: str) -> dict[str, Any]:
