@@ -112,6 +112,26 @@ def stats(run: RunOption = _DEFAULT) -> None:
 
 
 @store_app.command()
+def append(
+    corpus: Annotated[Path, typer.Argument(help="Folder or JSONL file with the new documents.")],
+    run: Annotated[Path, typer.Option("--run", help="Run folder to add them to.")] = DEFAULT_RUN,
+    teacher: Annotated[
+        str | None, typer.Option(help="Where the teacher lies, if the manifest's name does not do.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Of the teacher: auto, cpu, cuda ...")] = "auto",
+) -> None:
+    """Add documents to a run: only what its store does not have yet is read by the teacher.
+
+    Killed and started again, it goes on. Example:
+    `latentcomp store append more.jsonl --run runs/lab`
+    """
+    from ..appending import AppendRequest
+    from ..appending import append as append_documents
+
+    append_documents(AppendRequest(run, corpus, teacher, device), stdout_console())
+
+
+@store_app.command()
 def merge(
     sources: Annotated[list[str], typer.Argument(help="Finished stores or their run folders.")],
     out: Annotated[str, typer.Option("--out", help="Folder or address of the merged store.")],

@@ -143,10 +143,7 @@ class ShardFile:
         """True if all these chunks were checked before."""
         if self._verified is None:
             return False
-        for column in columns:
-            if self._verified[column].find(0, low, high) >= 0:
-                return False
-        return True
+        return all(self._verified[column].find(0, low, high) < 0 for column in columns)
 
     def _known_span(self, column: int, first: int, low: int, high: int, out: Bytes2D) -> Span:
         """The rows alone, with the checksums that lie between them."""

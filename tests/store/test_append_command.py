@@ -1,0 +1,118 @@
+"""`latentcomp store append`: a run grows by documents, and only those are read."""
+
+import dataclasses
+import shutil
+
+import pytest
+
+from latentcomp import appending, cli
+from latentcomp.extract.corpus import generate
+from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
+from latentcomp.store.corpus_files import read_corpus, write_corpus
+from latentcomp.store.reader import FeatureStore
+from latentcomp.store.verify import verify
+from latentcomp.verification import RecomputeRequest, recompute
+
+from ..extract import tiny_models
+
+FIRST, ALL = 3, 7
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory):
+    return tiny_models.save(tiny_models.tiny_qwen3(5), tmp_path_factory.mktemp("tiny") / "teacher")
+
+
+@pytest.fixture(scope="module")
+def documents():
+    return tuple(generate("lab", "train", ALL, 5))
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory, teacher, documents):
+    """A finished run with the first documents."""
+    folder = tmp_path_factory.mktemp("begun")
+    write_corpus(folder / "first", documents[:FIRST], {})
+    command = ["extract", "--layers", "-2,-4", "--tokens-per-second", "1000"]
+    command += ["--teacher", str(teacher), "--corpus", str(folder / "first")]
+    assert cli.run([*command, "--run", str(folder / "run")]) == 0
+    return folder / "run"
+
+
+@pytest.fixture
+def run(begun, tmp_path):
+    shutil.copytree(begun, tmp_path / "run")
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def more(tmp_path, documents):
+    """Some of the old documents, and all of the new."""
+    write_corpus(tmp_path / "more", documents[FIRST - 1 :], {})
+    return tmp_path / "more"
+
+
+def append(run, more, teacher):
+    return cli.run(["store", "append", str(more), "--run", str(run), "--teacher", str(teacher)])
+
+
+def check(run, teacher, documents):
+    store = FeatureStore(run / "store")
+    assert store.document_ids == tuple(document.document_id for document in documents)
+    assert read_corpus(run / "corpus").documents == documents
+    assert read_corpus(run / "corpus").sha256 == store.manifest.corpus_sha256
+    assert verify(run / "store").ok
+    asked = RecomputeRequest(run / "store", len(store), teacher=str(teacher))
+    assert recompute(asked).problems == ()
+    assert {path.name for path in run.iterdir()} == {"corpus", "store", "extract.json"}
+
+
+def test_only_new_documents_are_read(run, more, teacher, documents, monkeypatch, capsys):
+    before = {i: FeatureStore(run / "store").read(i).states for i in range(FIRST)}
+    read = []
+
+    def spy(self, batch, layers, original=TransformersTeacher.states):
+        read.extend(batch)
+        return original(self, batch, layers)
+
+    monkeypatch.setattr(TransformersTeacher, "states", spy)
+    assert append(run, more, teacher) == 0
+    assert "4 documents" in capsys.readouterr().out
+    monkeypatch.undo()
+    check(run, teacher, documents)
+    store = FeatureStore(run / "store")
+    for index, states in before.items():
+        assert store.read(index).states.equal(states)
+    assert append(run, more, teacher) == 0
+    assert "nothing to do" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("step", ["write_corpus", "_grow", "_swap", "_finish_swap", "extract"])
+def test_killed_between_any_two_steps_it_goes_on(run, more, teacher, documents, monkeypatch, step):
+    def dying(*arguments, **named):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(appending, step, dying)
+    assert append(run, more, teacher) == cli.INTERRUPTED
+    monkeypatch.undo()
+    assert append(run, more, teacher) == 0
+    check(run, teacher, documents)
+
+
+def test_another_document_under_a_known_id_is_refused(run, tmp_path, teacher, documents, capsys):
+    changed = dataclasses.replace(documents[1], document_id=documents[0].document_id)
+    write_corpus(tmp_path / "more", [changed], {})
+    before = sorted(path.name for path in run.rglob("*"))
+    assert append(run, tmp_path / "more", teacher) == 2
+    assert "is in the run already, but not the same" in capsys.readouterr().err
+    assert sorted(path.name for path in run.rglob("*")) == before
+
+
+def test_another_teacher_or_no_store_is_one_line(run, more, tmp_path, capsys):
+    other = tiny_models.save(tiny_models.tiny_qwen3(5, seed=1), tmp_path / "teacher")
+    assert append(run, more, other) == 2
+    assert "weights_sha256" in capsys.readouterr().err
+    assert append(tmp_path / "nowhere", more, other) == 2
+    assert "no feature store here to append to" in capsys.readouterr().err
+    assert cli.run(["store", "append", str(more), "--run", str(run)]) == 2
+    assert "say where it lies with --teacher" in capsys.readouterr().err
