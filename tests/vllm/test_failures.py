@@ -10,13 +10,14 @@ from latentcomp.errors import TeacherError
 from latentcomp.extract.backends import choose_backend
 from latentcomp.extract.layers import resolve_layers
 from latentcomp.extract.teachers.vllm import teacher as teacher_module
+from latentcomp.extract.teachers.vllm.channel import StateChannel
 from latentcomp.store.commit import commit_shard
 
 from ..extract.command_line import run_command
 from . import checkpoints
 from .conftest import Bench, need
 from .parity import documents_of
-from .test_store import SmallStore, options
+from .test_store import PATIENT, SmallStore, options
 
 pytestmark = pytest.mark.vllm
 
@@ -106,14 +107,21 @@ def test_a_disk_that_no_longer_answers(models, tmp_path, monkeypatch):
     small = SmallStore(Bench(models["dense"]), tmp_path / "store")
     let_go = threading.Event()
 
+    wait = StateChannel.wait_for_release
+
     def stuck(*arguments, **named):
-        assert let_go.wait(60)
+        assert let_go.wait(PATIENT)
         return commit_shard(*arguments, **named)
 
+    def waited(self, seen, seconds):
+        came = wait(self, seen, seconds)
+        let_go.set()  # or the writer could not be left
+        return came
+
+    monkeypatch.setattr(StateChannel, "wait_for_release", waited)
     monkeypatch.setattr("latentcomp.store.writer.commit_shard", stuck)
     monkeypatch.setattr(teacher_module, "_PATIENCE", 0.5)
     with small.vllm() as teacher, pytest.raises(TeacherError, match="no shard was committed"):
-        threading.Timer(8, let_go.set).start()  # or the writer could not be left
         small.fill(teacher)
 
 

@@ -12,6 +12,7 @@ from latentcomp.extract.fill import fill_store
 from latentcomp.extract.layers import resolve_layers
 from latentcomp.extract.releasing import most_held, write_function
 from latentcomp.extract.teachers.vllm import teacher as teacher_module
+from latentcomp.extract.teachers.vllm.channel import StateChannel
 from latentcomp.extract.teachers.vllm.teacher import VllmTeacher
 from latentcomp.store.commit import commit_shard
 from latentcomp.store.reader import FeatureStore
@@ -27,6 +28,8 @@ pytestmark = pytest.mark.vllm
 
 DOCUMENTS = 12
 BATCH = 1500
+PATIENT = 300.0
+"""Seconds after which something that must happen has not."""
 
 
 def options(run, backend, **changes):
@@ -163,7 +166,7 @@ def small(models, tmp_path):
 
 
 def test_the_cache_that_is_asked_for_suffices(small, monkeypatch):
-    monkeypatch.setattr(teacher_module, "_PATIENCE", 20.0)
+    monkeypatch.setattr(teacher_module, "_PATIENCE", PATIENT / 5)
     with small.vllm() as teacher:
         small.fill(teacher)
     assert small.held.tokens < sum(map(len, small.documents))  # or nothing would be shown
@@ -174,12 +177,12 @@ def test_the_cache_that_is_asked_for_suffices(small, monkeypatch):
 
 def test_a_request_is_done_when_its_shard_is_committed_and_not_before(small, monkeypatch):
     """With the disk held up, the engine stops; nothing is reported as done before its commit."""
-    let_go, early, committed = threading.Event(), [], set()
-    release = VllmTeacher.release
+    let_go, waits, early, committed = threading.Event(), threading.Event(), [], set()
+    release, wait = VllmTeacher.release, StateChannel.wait_for_release
     ends = np.cumsum([len(document) for document in small.documents])
 
     def slow(*arguments, **named):
-        assert let_go.wait(60)
+        assert let_go.wait(PATIENT)
         commit_shard(*arguments, **named)
         committed.add(inspect.signature(commit_shard).bind(*arguments).arguments["shard"])
 
@@ -190,21 +193,24 @@ def test_a_request_is_done_when_its_shard_is_committed_and_not_before(small, mon
             early.append(not committed.issuperset(range(last_shard + 1)))
         release(self, documents)
 
+    def waited(self, seen, seconds):
+        waits.set()
+        return wait(self, seen, seconds)
+
     with small.vllm() as teacher:
-        engine = teacher._engine
         monkeypatch.setattr("latentcomp.store.writer.commit_shard", slow)
         monkeypatch.setattr(VllmTeacher, "release", watched)
+        monkeypatch.setattr(StateChannel, "wait_for_release", waited)
         filling = threading.Thread(target=small.fill, args=(teacher,))
         filling.start()
-        filling.join(8)
-        assert filling.is_alive()
+        assert waits.wait(PATIENT)
         stopped = teacher.held_documents
         assert 0 < stopped < len(small.documents)
-        assert engine.free_blocks < engine.blocks([small.batch_tokens])  # it is the cache
         filling.join(2)
+        assert filling.is_alive()
         assert teacher.held_documents == stopped  # it really waits
         let_go.set()
-        filling.join(60)
+        filling.join(PATIENT)
         assert not filling.is_alive()
     assert early
     assert not any(early)
