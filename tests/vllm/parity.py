@@ -4,7 +4,7 @@ import torch
 
 FLOAT32 = 1e-5
 """Relative error of a state that float32 allows: rounding of 6e-8 an operation, a few of them
-a block, different kernels. A neighbouring layer is further away than 0.1."""
+a block, different kernels. A neighbouring layer is more than a hundred times that away."""
 
 
 def errors(found, expected):
