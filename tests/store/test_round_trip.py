@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from latentcomp.errors import StoreError
 from latentcomp.store.dtypes import DTYPES
+from latentcomp.store.encoding import Encoding
 from latentcomp.store.reader import FeatureStore
 from latentcomp.store.schema import DocumentEntry, LayerRecord
 from latentcomp.store.verify import verify
@@ -60,6 +61,40 @@ def test_reader_and_plain_zarr_give_back_what_was_written(
     assert np.array_equal(plain(path, "states"), bits_of(lengths, made))
     ids = np.concatenate([entry.token_ids for entry in documents])
     assert np.array_equal(plain(path, "token_ids"), ids)
+
+
+@given(
+    reads=st.lists(
+        st.tuples(st.integers(0, 369), st.integers(1, 150), st.permutations((0, 1, 2))),
+        min_size=1,
+        max_size=8,
+    ),
+    count=st.integers(1, 3),
+    codec=st.sampled_from((*CODECS, "int8")),
+    check=st.sampled_from(["first", "always"]),
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_reads_in_any_order_equal_plain_zarr(stores, reads, count, codec, check):
+    """Chunks of which some were checked before and others not, of some layers and not of others."""
+    path = stores[codec]
+    store, whole = FeatureStore(path, check=check), plain(path, "states")
+    form = Encoding(DTYPES["bfloat16"], samples.HIDDEN, codec)
+    for start, length, columns in reads:
+        stop = min(start + length, sum(samples.LENGTHS))
+        wanted = list(columns[:count])
+        found = store.read_tokens(start, stop, [samples.BLOCKS[column] for column in wanted])
+        expected = np.ascontiguousarray(whole[start:stop, wanted])
+        bits = form.decode(expected.view(np.uint8))
+        assert found.equal(DTYPES["bfloat16"].to_tensor(bits))
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    """A store of every codec, small chunks and several shards."""
+    folder = tmp_path_factory.mktemp("stores")
+    for codec in (*CODECS, "int8"):
+        samples.write(folder / codec, made=samples.manifest(codec=codec))
+    return {codec: folder / codec for codec in (*CODECS, "int8")}
 
 
 @pytest.fixture(scope="module")
