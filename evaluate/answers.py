@@ -66,7 +66,8 @@ def greedy_answers(
     for start in range(0, len(prefixes), documents_at_once):
         here = slice(start, start + documents_at_once)
         prompts = [[lm.encode(lm.prompt.ask(text)) for text in texts] for texts in questions[here]]
-        answers += _Conversation(lm, prefixes[here], prompts).answers(most_tokens)
+        said = _Conversation(lm, prefixes[here], prompts).answers(most_tokens)
+        answers += [[text.split("\n")[0].strip() for text in row] for row in said]
     return answers
 
 
@@ -79,7 +80,10 @@ def greedy_texts(
     *,
     documents_at_once: int = 8,
 ) -> list[str]:
-    """What the model writes after each prefix and its prompt, such as a summary."""
+    """What the model writes after each prefix and its prompt, such as a summary.
+
+    Up to the end token, line breaks included.
+    """
     texts: list[str] = []
     for start in range(0, len(prefixes), documents_at_once):
         here = slice(start, start + documents_at_once)
@@ -126,7 +130,7 @@ class _Conversation:
         )
 
     def answers(self, most_tokens: int) -> list[list[str]]:
-        """Every document's answers, each the likeliest token again and again."""
+        """Every document's answers, each the likeliest token again and again, to its end token."""
         if self._last_BQ.shape[1] == 0:
             return [[] for _ in self._prompts]
         ids_BQ = self._first()
@@ -188,4 +192,4 @@ class _Conversation:
 def _text(lm: CausalLM, tokens: list[int]) -> str:
     if lm.eos_token_id in tokens:
         tokens = tokens[: tokens.index(lm.eos_token_id)]
-    return lm.decode(tokens).strip().split("\n")[0].strip()
+    return lm.decode(tokens).strip()

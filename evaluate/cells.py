@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .gates import SHUFFLED_MARGIN, Measure, shuffled_at_floor
+from .gates import SHUFFLED_MARGIN, shuffled_at_floor
 from .records import Record
 from .scores import Arm, ScoredAnswer
 from .stats import Bootstrap, Interval, difference, retained, share
 from .tally import QUESTIONS, STALE_QUESTIONS, Answers, Tally, stale_column
+from .verdict import Measure
 
 REFERENCE_ARMS: tuple[Arm, ...] = ("ceiling", "floor")
 """They define retention, so they have none."""
@@ -30,13 +31,17 @@ class Check(Record):
     """The instrument looking at itself."""
 
     passed: bool | None
-    """None where it could not be made (an arm is missing, or there is a single document)."""
+    """False where the pre-registered rule fails. None where the check could not be made (an arm
+    is missing, or there is a single document), or where the rule holds for want of evidence: the
+    interval reaches the margin."""
     interval: Interval | None
     """Of the paired difference of accuracies that was looked at."""
     margin: float
     """Pre-registered margin, in accuracy."""
     message: str
     """One line in words."""
+    sibling: str = ""
+    """One line on what the check does not ask: whether shuffled latents lie below the floor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +83,46 @@ def break_down(rows: Sequence[ScoredAnswer], *, seed: int, resamples: int) -> Br
 
 def self_check(interval: Interval | None) -> Check:
     """Whether shuffled latents are at the floor, from the interval of their difference."""
-    if interval is None or not interval.defined:
-        passed, message = None, "self-check not made: it needs the arms shuffled and floor"
-        if interval is not None:
-            message = "self-check not made: one document says nothing of an interval"
-    else:
-        passed = shuffled_at_floor(interval)
-        span = (
-            f"shuffled - floor = {interval.point:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
-        )
+    if interval is None:
+        return _unmade("it needs the arms shuffled and floor")
+    if not interval.defined:
+        return _unmade("one document says nothing of an interval", interval)
+    span = f"shuffled - floor = {interval.point:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
+    passed: bool | None = shuffled_at_floor(interval)
+    message = f"self-check holds: shuffled latents are at the floor ({span})"
+    if not passed:
         message = (
-            f"self-check holds: shuffled latents are at the floor ({span})"
-            if passed
-            else f"SELF-CHECK FAILED: shuffled latents beat the floor ({span}); "
+            f"SELF-CHECK FAILED: shuffled latents beat the floor ({span}); "
             "what these latents gain is not all read from the document"
         )
-    return Check(passed=passed, interval=interval, margin=SHUFFLED_MARGIN, message=message)
+    elif interval.high >= SHUFFLED_MARGIN:
+        # The rule of the plan asks only that the interval reach 0, which a wide one always does.
+        passed = None
+        message = (
+            f"self-check open: that shuffled latents beat the floor is not excluded: up to "
+            f"{interval.high:+.2f} ({span}); more documents would tell"
+        )
+    return Check(
+        passed=passed,
+        interval=interval,
+        margin=SHUFFLED_MARGIN,
+        message=message,
+        sibling=_below(interval),
+    )
+
+
+def _unmade(why: str, interval: Interval | None = None) -> Check:
+    message = f"self-check not made: {why}"
+    return Check(passed=None, interval=interval, margin=SHUFFLED_MARGIN, message=message)
+
+
+def _below(interval: Interval) -> str:
+    if interval.high >= 0:
+        return ""
+    return (
+        f"shuffled latents lie below the floor, by {-interval.high:.3f} at least: another "
+        "document's latents mislead, so compressed - shuffled says more than compressed - floor"
+    )
 
 
 def _cell(tally: Tally, arms: Sequence[Arm], bootstrap: Bootstrap) -> Cell:

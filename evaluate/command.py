@@ -15,7 +15,8 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the held-out documents.")] = 1,
     preset: Annotated[str, typer.Option(help="lab or qwen3-30b.")] = "lab",
     corpus: Annotated[
-        Path | None, typer.Option(help="Measure on these documents: a folder or a JSONL file.")
+        Path | None,
+        typer.Option(help="Measure on these documents, a folder or a JSONL file; no verdict."),
     ] = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="Another checkpoint; no verdict is recorded then.")
@@ -45,8 +46,9 @@ def evaluate(
 ) -> None:
     """Measure what survived: greedy answers on held-out documents, with every control.
 
-    Writes `phases/N/evaluation.json`, `answers.parquet` and `verdict.json`, unless another
-    checkpoint is given. Example: `latentcomp evaluate --phase 4 --documents 200 --seed 7`
+    Writes `phases/N/evaluation.json` and `answers.parquet`, unless another checkpoint is given;
+    and a verdict where the run's own checkpoint meets generated documents.
+    Example: `latentcomp evaluate --phase 4 --documents 200 --seed 7`
     """
     from ..evaluation import EvaluateRequest, evaluate_phase, evaluate_teacher
     from .progress import arm_progress

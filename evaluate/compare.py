@@ -1,10 +1,12 @@
 """One recipe against another: the same documents, the same questions, several training seeds."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from ..errors import LatentcompError
-from .gates import TIME_FAMILIES, Evidence, Measure, Measurement
-from .scores import ScoredAnswer
+from .cells import REFERENCE_ARMS
+from .gates import TIME_FAMILIES, Evidence, Measurement
+from .scores import Arm, ScoredAnswer, read_answers, read_source
 from .stats import (
     CONFIDENCE,
     RESAMPLES,
@@ -20,9 +22,12 @@ from .stats import (
     share,
 )
 from .tally import QUESTIONS, STALE_QUESTIONS, Answers, Tally, pooled, stale_column
+from .verdict import Measure
 
 Runs = Mapping[int, Sequence[ScoredAnswer]]
 """Scored answers by training seed."""
+Files = Mapping[int, Path]
+"""Files of answers by training seed."""
 
 _STALE = stale_column("compressed")
 
@@ -55,15 +60,47 @@ class Comparison:
             len(self._runs[0].documents), seed=seed, resamples=resamples
         )
 
+    @classmethod
+    def of_files(
+        cls, runs: Files, reference: Files, *, seed: int, resamples: int = RESAMPLES
+    ) -> "Comparison":
+        """The same from files of answers, which say what they are of.
+
+        Raises:
+            LatentcompError: a file cannot be read or does not say, or they are of other documents,
+                another reasoner or another ratio.
+        """
+        paths = [*runs.values(), *reference.values()]
+        for first, other in zip(paths, paths[1:], strict=False):
+            ours, theirs = read_source(first), read_source(other)
+            for field in ("corpus", "reasoner", "ratio"):
+                if getattr(ours, field) != getattr(theirs, field):
+                    raise LatentcompError(
+                        f"{other}: its {field} is {getattr(theirs, field)}, and that of {first} "
+                        f"{getattr(ours, field)}; evaluate both with the same options"
+                    )
+        return cls(
+            {key: read_answers(path) for key, path in runs.items()},
+            {key: read_answers(path) for key, path in reference.items()},
+            seed=seed,
+            resamples=resamples,
+        )
+
     def _check_paired(self, runs: Runs, reference: Runs) -> None:
-        first, *others = [_asked(rows) for rows in (*runs.values(), *reference.values())]
-        for other in others:
-            if odd := first ^ other:
-                document, question = min(odd)
-                raise LatentcompError(
-                    f"question {question} of document {document} was asked on one side only; "
-                    "evaluate both sides with the same --documents and --seed"
-                )
+        sides = [*runs.values(), *reference.values()]
+        _check_same(
+            [_asked(rows) for rows in sides],
+            "was asked on one side only, or with another answer or family; evaluate both sides "
+            "with the same --documents and --seed",
+        )
+        # What does not depend on the recipe must not differ: else it is another reasoner, or
+        # another device, and the difference is not that of the recipes alone.
+        for arm in REFERENCE_ARMS:
+            _check_same(
+                [_said(rows, arm) for rows in sides],
+                f"got another answer of the arm {arm} on one side; evaluate both sides with one "
+                "reasoner, on one kind of device",
+            )
 
     def measures(self) -> dict[Measure, Measurement]:
         """Everything that a gate of a comparison may look at, all seeds pooled."""
@@ -93,6 +130,7 @@ class Comparison:
             seeds=self.seeds,
             tokens_per_latent=tokens_per_latent,
             measures=self.measures(),
+            arms=self._runs[0].arms,
         )
 
     def _over(
@@ -153,8 +191,19 @@ def ablation_drop(
     return Measurement(largest([drop.interval for drop in drops]), lead.by_seed)
 
 
-def _asked(rows: Sequence[ScoredAnswer]) -> set[tuple[str, str]]:
-    return {(row.document_id, row.question_id) for row in rows}
+def _asked(rows: Sequence[ScoredAnswer]) -> set[tuple[str, ...]]:
+    return {(row.document_id, row.question_id, row.family, row.answer) for row in rows}
+
+
+def _said(rows: Sequence[ScoredAnswer], arm: Arm) -> set[tuple[str, ...]]:
+    return {(row.document_id, row.question_id, row.prediction) for row in rows if row.arm == arm}
+
+
+def _check_same(sides: Sequence[set[tuple[str, ...]]], fault: str) -> None:
+    for other in sides[1:]:
+        if odd := sides[0] ^ other:
+            document, question, *_ = min(odd)
+            raise LatentcompError(f"question {question} of document {document} {fault}")
 
 
 def _choose(answers: Answers, families: Sequence[str] | None) -> Tally:

@@ -8,22 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from .records import Record
+from .scores import REQUIRED_ARMS, Arm
 from .stats import Interval
-
-Status = Literal["passed", "failed", "inconclusive"]
-Measure = Literal[
-    "retention",
-    "compressed_minus_shuffled",
-    "shuffled_minus_floor",
-    "ceiling_minus_floor",
-    "retention_gain",
-    "time_gain",
-    "stale_rate",
-    "stale_rise",
-    "largest_ablation_drop",
-]
-"""What a gate may look at; defined in section 3 of the plan."""
+from .verdict import CriterionOutcome
+from .verdict import Measure as Measure
+from .verdict import Status as Status
+from .verdict import Verdict as Verdict
 
 SHUFFLED_MARGIN = 0.02
 """The self-check holds when shuffled - floor has low <= 0, or high below this."""
@@ -161,46 +151,22 @@ class Evidence:
     """Measured ratio of the gated arm."""
     measures: Mapping[Measure, Measurement]
     """What was taken; a missing measure makes its criterion inconclusive."""
-
-
-class CriterionOutcome(Record):
-    """How one criterion came out."""
-
-    measure: Measure
-    """What was compared."""
-    bound: Literal["low", "high"]
-    """Which end of the interval."""
-    threshold: float
-    """Against what."""
-    interval: Interval | None
-    """None where the measure was not taken."""
-    status: Status
-    """Of this criterion alone, whatever the minima say."""
-
-
-class Verdict(Record):
-    """What a phase has shown, with the numbers it rests on."""
-
-    phase: int
-    """1 .. 8."""
-    status: Status
-    """The verdict."""
-    n: int
-    """Questions."""
-    documents: int
-    """Documents: the independent units."""
-    seeds: tuple[int, ...]
-    """Training seeds."""
-    interval: Interval | None
-    """Of the criterion that decided, else of the headline."""
-    threshold: float
-    """Of the same criterion."""
-    reason: str
-    """One sentence in words."""
-    criteria: tuple[CriterionOutcome, ...]
-    """Every criterion of the phase."""
-    skipped: tuple[int, ...] = ()
-    """Phases that were skipped by flag before this one."""
+    arms: tuple[Arm, ...]
+    """What the reasoner was given; every verdict rests on `REQUIRED_ARMS`."""
+    seed: int | None = None
+    """Seed of the held-out documents."""
+    corpus_sha256: str | None = None
+    """Of the held-out documents."""
+    ratio: float | None = None
+    """Nominal tokens per latent."""
+    phase_ratio: float | None = None
+    """The phase's own; None where it is not known."""
+    checkpoint_sha256: str | None = None
+    """Of the weights."""
+    steps: int | None = None
+    """Optimiser steps behind them."""
+    finished: bool = True
+    """Whether the budget of the training was used up."""
 
 
 def judge(phase: int, evidence: Evidence, *, skipped: Sequence[int] = ()) -> Verdict:
@@ -211,7 +177,8 @@ def judge(phase: int, evidence: Evidence, *, skipped: Sequence[int] = ()) -> Ver
     """
     gate = gate_of(phase)
     outcomes = tuple(_outcome(criterion, evidence) for criterion in gate.criteria)
-    obstacle = _obstacle(gate, evidence)
+    shortfall = _shortfall(gate, evidence)
+    obstacle = shortfall or _instrument_fault(evidence)
     status, index = _combine(outcomes)
     if obstacle:
         status = "inconclusive"
@@ -227,6 +194,14 @@ def judge(phase: int, evidence: Evidence, *, skipped: Sequence[int] = ()) -> Ver
         reason=obstacle or _reason(gate.criteria[index], deciding),
         criteria=outcomes,
         skipped=tuple(skipped),
+        seed=evidence.seed,
+        corpus_sha256=evidence.corpus_sha256,
+        ratio=evidence.ratio,
+        checkpoint_sha256=evidence.checkpoint_sha256,
+        steps=evidence.steps,
+        finished=evidence.finished,
+        counts=not shortfall,
+        thin=_thin(gate, evidence),
     )
 
 
@@ -253,8 +228,18 @@ def _combine(outcomes: Sequence[CriterionOutcome]) -> tuple[Status, int]:
     return "passed", 0
 
 
-def _obstacle(gate: Gate, evidence: Evidence) -> str:
-    """Why no verdict may be read at all; empty if it may."""
+def _thin(gate: Gate, evidence: Evidence) -> bool:
+    """Whether so little was looked at that the phase was rather passed by than judged."""
+    few = evidence.documents < gate.minimum.documents
+    return few or _at_another_ratio(evidence) or not evidence.finished
+
+
+def _at_another_ratio(evidence: Evidence) -> bool:
+    return evidence.phase_ratio is not None and evidence.ratio != evidence.phase_ratio
+
+
+def _shortfall(gate: Gate, evidence: Evidence) -> str:
+    """What the plan asks for and the evidence lacks, whatever was measured; empty if nothing."""
     least = gate.minimum
     for name, found, wanted in (
         ("documents", evidence.documents, least.documents),
@@ -268,10 +253,20 @@ def _obstacle(gate: Gate, evidence: Evidence) -> str:
             f"{evidence.tokens_per_latent:.2f} tokens per latent, "
             f"the plan asks for at least {MIN_RATIO}"
         )
-    return _instrument_fault(evidence)
+    if _at_another_ratio(evidence):
+        return (
+            f"measured at {evidence.ratio:g}x, which is reported and never gated; the phase is "
+            f"judged at {evidence.phase_ratio:g}x"
+        )
+    if absent := [arm for arm in REQUIRED_ARMS if arm not in evidence.arms]:
+        return f"not measured: {', '.join(absent)}; every verdict rests on these arms"
+    if not evidence.finished:
+        return f"the training of this checkpoint had not reached its end at step {evidence.steps}"
+    return ""
 
 
 def _instrument_fault(evidence: Evidence) -> str:
+    """Why no figure may be read; empty if they may."""
     shuffled = evidence.measures.get("shuffled_minus_floor")
     if shuffled is None or not shuffled_at_floor(shuffled.interval):
         return (

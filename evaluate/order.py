@@ -1,13 +1,16 @@
 """The order of the phases is binding: what has to be known before one may start."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import PhaseError
+from ..errors import CheckpointError, PhaseError
 from ..store import atomic
-from .gates import GATES, Status, Verdict
+from ..terminal import stderr_console
+from ..train import checkpoint
+from .gates import GATES
 from .records import read_record
+from .verdict import Status, Verdict
 
 Verdicts = Mapping[int, Verdict]
 """Recorded verdicts by phase."""
@@ -54,7 +57,8 @@ def require(phase: int, verdicts: Verdicts, *, skip: bool = False) -> tuple[int,
 
     Returns:
         The phases that were skipped on the way here, for every artifact that follows: earlier ones
-        without a verdict, one that had to pass and did not, and what earlier verdicts inherited.
+        without a verdict or with one that rests on less than the plan asks for, one that had to
+        pass and did not, and what earlier verdicts inherited.
 
     Raises:
         PhaseError: a prerequisite is not met, and `skip` is not set.
@@ -64,6 +68,7 @@ def require(phase: int, verdicts: Verdicts, *, skip: bool = False) -> tuple[int,
         raise PhaseError(_first_step(phase, unmet[0], verdicts))
     earlier = [gate.phase for gate in GATES if gate.phase < phase]
     left_out = {number for number in earlier if number not in verdicts}
+    left_out |= {number for number in earlier if number in verdicts and verdicts[number].thin}
     left_out |= {needed.phase for needed in unmet}
     for number in earlier:
         left_out |= set(verdicts[number].skipped) if number in verdicts else set()
@@ -93,15 +98,56 @@ def write_verdict(run: Path, verdict: Verdict) -> Path:
     return path
 
 
-def read_verdicts(run: Path) -> dict[int, Verdict]:
-    """Every verdict that a run folder holds.
+def tell_user(line: str) -> None:
+    """One line on stderr."""
+    stderr_console().print(line, style="yellow")
+
+
+def read_verdicts(run: Path, tell: Callable[[str], None] = tell_user) -> dict[int, Verdict]:
+    """Every verdict of a run folder that is on the weights which lie there now.
+
+    Args:
+        run: the run folder.
+        tell: is told each verdict that is left out, and why.
 
     Raises:
         LatentcompError: one of them is damaged; names the file.
     """
-    paths = {gate.phase: _verdict_path(run, gate.phase) for gate in GATES}
-    return {phase: read_record(Verdict, path) for phase, path in paths.items() if path.exists()}
+    found: dict[int, Verdict] = {}
+    for gate in GATES:
+        path = _verdict_path(run, gate.phase)
+        if not path.exists():
+            continue
+        verdict = read_record(Verdict, path)
+        if fault := outlived(run, verdict):
+            tell(f"{path}: left out, {fault}")
+        else:
+            found[gate.phase] = verdict
+    return found
+
+
+def outlived(run: Path, verdict: Verdict) -> str:
+    """Why a recorded verdict says nothing of the run's checkpoint; empty if it does."""
+    again = f"run `latentcomp evaluate --phase {verdict.phase}` again"
+    root = phase_folder(run, verdict.phase) / "checkpoint"
+    try:
+        now = checkpoint.open_checkpoint(root).state.sha256[checkpoint.MODEL]
+    except CheckpointError as error:
+        return f"its checkpoint cannot be opened ({error})"
+    if verdict.checkpoint_sha256 is None:
+        return f"it does not say which weights were judged; {again}"
+    if verdict.checkpoint_sha256 != now:
+        return (
+            f"it is on weights {verdict.checkpoint_sha256[:12]}..., and {root} now holds "
+            f"{now[:12]}...; {again}"
+        )
+    return ""
+
+
+def phase_folder(run: Path, phase: int) -> Path:
+    """Where a run keeps what belongs to a phase."""
+    return run / "phases" / str(phase)
 
 
 def _verdict_path(run: Path, phase: int) -> Path:
-    return run / "phases" / str(phase) / "verdict.json"
+    return phase_folder(run, phase) / "verdict.json"

@@ -10,11 +10,13 @@ from pydantic import BaseModel, Field
 from ..errors import LatentcompError
 from ..store import atomic
 from .cells import Cell, Check, break_down, self_check
-from .gates import Evidence, Measure, Measurement
+from .documents import Source
+from .gates import Evidence, Measurement
 from .records import Record, read_record
 from .samples import Sample
 from .scores import Arm, ScoredAnswer
 from .stats import RESAMPLES, Figure, Interval
+from .verdict import Measure
 
 
 class Sizes(Record):
@@ -104,6 +106,18 @@ class EvaluationResult(Record):
     """Phases that were skipped by flag before this one."""
     provenance: dict[str, Any] = Field(default_factory=dict)
     """Code, versions, hardware, inputs."""
+    corpus: Source | None = None
+    """Which documents these are; None in results from before this was kept."""
+    checkpoint_sha256: str | None = None
+    """Of the weights that were measured; None for the teacher alone."""
+    steps: int | None = None
+    """Optimiser steps behind them."""
+    finished: bool | None = None
+    """Whether the budget of their training was used up."""
+    unjudged: str = ""
+    """Why there is no verdict on these figures; empty where there is one, or none is due."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the figures has to know, a line each."""
 
     @classmethod
     def from_scores(
@@ -179,8 +193,19 @@ class EvaluationResult(Record):
             provenance=_plain(provenance),
         )
 
-    def evidence(self) -> Evidence:
-        """What the gates of a single checkpoint look at."""
+    @property
+    def documents_line(self) -> str:
+        """What was read: `200 held-out documents, seed 7` or `12 documents of mine.jsonl`."""
+        if self.corpus is not None and self.corpus.path is not None:
+            return f"{self.documents} documents of {self.corpus.path}"
+        return f"{self.documents} held-out documents, seed {self.seed}"
+
+    def evidence(self, phase_ratio: float | None = None) -> Evidence:
+        """What the gates of a single checkpoint look at.
+
+        Args:
+            phase_ratio: nominal tokens per latent of the phase; None where it does not matter.
+        """
         measures: dict[Measure, Interval] = dict(self.contrasts)
         if kept := self.overall.retention.get("compressed"):
             measures["retention"] = kept
@@ -192,6 +217,14 @@ class EvaluationResult(Record):
             seeds=self.training_seeds,
             tokens_per_latent=self.tokens_per_latent,
             measures={name: Measurement(interval) for name, interval in measures.items()},
+            arms=tuple(self.arms),
+            seed=self.seed,
+            corpus_sha256=self.corpus.sha256 if self.corpus else None,
+            ratio=None if isnan(self.ratio) else self.ratio,
+            phase_ratio=phase_ratio,
+            checkpoint_sha256=self.checkpoint_sha256,
+            steps=self.steps,
+            finished=self.finished is not False,
         )
 
     def to_json(self) -> str:

@@ -1,5 +1,6 @@
 """One scored answer: greedy exact match, and whether it is a value that had been replaced."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,7 +26,8 @@ Arm = Literal[
     "pooling",
 ]
 ARMS: tuple[Arm, ...] = get_args(Arm)
-"""What the reasoner was given."""
+"""What the reasoner was given. `identity`, `rag` and `pooling` are named in the experiment plan
+(sections 2 and 3) and not produced by any command yet."""
 
 SHOWN: tuple[Arm, ...] = (
     "ceiling",
@@ -126,10 +128,47 @@ _SCHEMA = pa.schema(
 )
 
 
-def write_answers(path: Path, rows: Sequence[ScoredAnswer]) -> None:
+@dataclass(frozen=True, slots=True)
+class AnswersSource:
+    """What a file of answers is of; answers are compared where these agree."""
+
+    checkpoint: str
+    """SHA-256 of the weights."""
+    reasoner: str
+    """SHA-256 of the weights of the model that answered."""
+    ratio: float
+    """Nominal tokens per latent."""
+    corpus: str
+    """SHA-256 of the documents."""
+
+
+_SOURCE = b"latentcomp"
+"""Key of the metadata of the Parquet file."""
+
+
+def write_answers(
+    path: Path, rows: Sequence[ScoredAnswer], source: AnswersSource | None = None
+) -> None:
     """Writes every single answer as Parquet, so that later phases can be paired with this one."""
     records: list[dict[str, Any]] = [asdict(row) for row in rows]
-    atomic.write_parquet(path, pa.Table.from_pylist(records, schema=_SCHEMA))
+    schema = _SCHEMA
+    if source is not None:
+        schema = schema.with_metadata({_SOURCE: json.dumps(asdict(source)).encode()})
+    atomic.write_parquet(path, pa.Table.from_pylist(records, schema=schema))
+
+
+def read_source(path: Path) -> AnswersSource:
+    """What a file of answers says it is of.
+
+    Raises:
+        LatentcompError: it is unreadable, or of a version that did not say.
+    """
+    try:
+        return AnswersSource(**json.loads((pq.read_schema(path).metadata or {})[_SOURCE]))
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        raise LatentcompError(
+            f"{path}: it does not say what its answers are of; run `latentcomp evaluate` again"
+        ) from error
 
 
 def read_answers(path: Path) -> tuple[ScoredAnswer, ...]:

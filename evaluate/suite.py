@@ -4,7 +4,7 @@ Shapes: B = documents, K = latents, R = width of the reasoner.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 
@@ -17,7 +17,7 @@ from ..models import CausalLM
 from ..store.records import Document
 from ..train.batches import Batch, Example, collate
 from ..train.loop import compress
-from ..train.model import CompressionModel
+from ..train.model import Compressed, CompressionModel
 from ..train.reasoner import FrozenReasoner
 from . import controls
 from .answers import Prefix
@@ -119,7 +119,7 @@ def _latents(
     prefixes: list[Prefix] = []
     latents = tokens = 0
     for batch in _batches(bench, documents):
-        compressed = compress(model, batch.to(bench.device).states, bench.ratio)
+        compressed = _stored(model, compress(model, batch.to(bench.device).states, bench.ratio))
         context = reasoner.latent_context(compressed)
         for x_CR, mask_C, position_C, after in zip(
             context.x_BCR, context.mask_BC, context.position_BC, context.after_B, strict=True
@@ -133,11 +133,17 @@ def _latents(
     sizes = Sizes(
         tokens=tokens,
         latents=latents,
-        latent_bytes=latents * spec.latent_width * 2,  # bfloat16
+        latent_bytes=latents * spec.latent_width * 2,  # bfloat16, as `_stored`
         state_bytes=tokens * len(spec.layers) * width * 2,
         text_bytes=sum(len(document.text.encode()) for document in documents),
     )
     return prefixes, sizes
+
+
+def _stored(model: CompressionModel, compressed: Compressed) -> Compressed:
+    """The same from latents that were rounded to bfloat16: what is counted is what is measured."""
+    z_BKE = compressed.z_BKE.to(torch.bfloat16).to(compressed.z_BKE.dtype)
+    return replace(compressed, z_BKE=z_BKE, x_BKR=model.projection(z_BKE))
 
 
 def _batches(bench: Bench, documents: Sequence[Document]) -> Iterator[Batch]:

@@ -9,10 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from .cells import Cell
-from .gates import Verdict
 from .result import Bytes, EvaluationResult
 from .scores import SHOWN, Arm
 from .stats import Interval
+from .verdict import Verdict
 
 UNMEASURED = "–"
 
@@ -27,11 +27,12 @@ def render(result: EvaluationResult) -> RenderableType:
     if result.bytes.latents is not None:
         parts.append(Text(sizes_line(result)))
     parts.append(_self_check(result))
-    if ceiling_note(result):
-        parts.append(Text(ceiling_note(result), style="bold yellow"))
+    parts += [Text(note, style="bold yellow") for note in remarks(result)]
     if result.skipped:
         phases = ", ".join(map(str, result.skipped))
         parts.append(Text(f"phases skipped by flag: {phases}", style="yellow"))
+    if result.unjudged:
+        parts.append(Text(f"no verdict: {result.unjudged}", style="yellow"))
     return Group(*parts)
 
 
@@ -75,7 +76,7 @@ def _table(result: EvaluationResult) -> Table:
 
 def _title(result: EvaluationResult) -> str:
     what = "teacher alone" if result.phase is None else f"phase {result.phase}"
-    return f"{what}: {result.documents} held-out documents, seed {result.seed}"
+    return f"{what}: {result.documents_line}"
 
 
 def _row(name: str, cell: Cell, arms: Sequence[Arm], result: EvaluationResult) -> list[str]:
@@ -95,6 +96,27 @@ def _self_check(result: EvaluationResult) -> Text:
     check = result.checks["shuffled_at_floor"]
     style = {True: "green", False: "bold red", None: "yellow"}[check.passed]
     return Text(check.message, style=style)
+
+
+def remarks(result: EvaluationResult) -> tuple[str, ...]:
+    """What a reader of the figures has to know, a line each."""
+    siblings = (check.sibling for check in result.checks.values())
+    lines = (*siblings, ceiling_note(result), small_sample_note(result), *result.notes)
+    return tuple(line for line in lines if line)
+
+
+FEW_DOCUMENTS = 100
+"""Below this, intervals are too narrow by more than a rounding: benchmarks/interval_coverage.py."""
+
+
+def small_sample_note(result: EvaluationResult) -> str:
+    """What a percentile bootstrap over few documents is worth."""
+    if result.documents >= FEW_DOCUMENTS:
+        return ""
+    return (
+        f"{result.documents} documents: a percentile interval over fewer than about "
+        f"{FEW_DOCUMENTS} covers less than 95 %"
+    )
 
 
 LOW_CEILING = 0.90

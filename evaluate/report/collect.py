@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import LatentcompError
-from ..gates import Verdict
+from ..history import FILE, read_history
+from ..order import outlived
 from ..records import read_record
 from ..result import EvaluationResult
+from ..verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,11 @@ class PhaseStory:
     evaluation: EvaluationResult | None
     """None where the phase was trained and not evaluated yet."""
     verdict: Verdict | None
-    """None where no verdict is recorded."""
+    """On these figures; None where none is recorded."""
+    remark: str
+    """What there is to know of a verdict that is on other figures or on other weights."""
+    earlier: tuple[Verdict, ...]
+    """Every verdict that was ever made on this phase here, the oldest first."""
     config: Mapping[str, Any]
     """`run.json`: resolved configuration and provenance; empty where absent."""
     log: tuple[LogPoint, ...]
@@ -49,7 +55,7 @@ def collect(run: Path) -> tuple[PhaseStory, ...]:
         LatentcompError: the folder has no phase, or one of its files is damaged.
     """
     folders = [path for path in (run / "phases").glob("*") if path.name.isdecimal()]
-    stories = [_story(path) for path in sorted(folders, key=lambda path: -int(path.name))]
+    stories = [_story(run, path) for path in sorted(folders, key=lambda path: -int(path.name))]
     told = tuple(story for story in stories if story.evaluation or story.log)
     if not told:
         raise LatentcompError(
@@ -59,15 +65,36 @@ def collect(run: Path) -> tuple[PhaseStory, ...]:
     return told
 
 
-def _story(folder: Path) -> PhaseStory:
+def _story(run: Path, folder: Path) -> PhaseStory:
     evaluation, verdict = folder / "evaluation.json", folder / "verdict.json"
+    found = EvaluationResult.read(evaluation) if evaluation.exists() else None
+    recorded = read_record(Verdict, verdict) if verdict.exists() else None
+    same = found is None or recorded is None or _is_on(recorded, found)
     return PhaseStory(
         number=int(folder.name),
-        evaluation=EvaluationResult.read(evaluation) if evaluation.exists() else None,
-        verdict=read_record(Verdict, verdict) if verdict.exists() else None,
+        evaluation=found,
+        verdict=recorded if same else None,
+        remark="" if recorded is None else _remark(run, recorded, same=same),
+        earlier=read_history(folder / FILE),
         config=_read_config(folder / "run.json"),
         log=read_log(folder / "log.jsonl"),
     )
+
+
+def _is_on(verdict: Verdict, found: EvaluationResult) -> bool:
+    """Whether a verdict rests on these very figures; what earlier versions did not keep agrees."""
+    corpus = found.corpus.sha256 if found.corpus else None
+    return (verdict.checkpoint_sha256, verdict.corpus_sha256) == (found.checkpoint_sha256, corpus)
+
+
+def _remark(run: Path, verdict: Verdict, *, same: bool) -> str:
+    if not same:
+        return (
+            f"The verdict of this phase is on other figures than these: {verdict.status}, "
+            f"{verdict.reason}."
+        )
+    fault = outlived(run, verdict) if verdict.checkpoint_sha256 is not None else ""
+    return f"This verdict unlocks nothing any more: {fault}." if fault else ""
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..gates import Verdict, gate_of
+from ..gates import gate_of
 from ..result import EvaluationResult
 from ..scores import ARMS, Arm
 from ..stats import Interval
 from ..table import figure as number
 from ..table import human
+from ..verdict import Verdict
 from .collect import LogPoint
 from .svg import ACCENT, GRID, INK, MUTED, SOFT, WARN, blank, inline, style
 

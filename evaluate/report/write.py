@@ -11,11 +11,12 @@ import jinja2
 from markupsafe import Markup
 
 from ...store import atomic
-from ..gates import Verdict, gate_of
+from ..gates import gate_of
 from ..result import EvaluationResult
 from ..scores import SHOWN
 from ..stats import Interval
-from ..table import bytes_line, ceiling_note, figure, human, span
+from ..table import bytes_line, figure, human, remarks, span
+from ..verdict import Verdict
 from . import figures
 from .collect import PhaseStory, collect
 
@@ -75,7 +76,7 @@ def _render(template: str, phases: tuple[PhaseStory, ...], *, escape: bool) -> s
         plates=plates,
         flat=_flat,
         bytes_line=bytes_line,
-        ceiling_note=ceiling_note,
+        remarks=remarks,
         arm_order=SHOWN,
         gate_of=gate_of,
         pretty=lambda config: json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False),

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from math import isnan
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from latentcomp.errors import LatentcompError
 from latentcomp.evaluate.compare import Comparison, ablation_drop
 from latentcomp.evaluate.gates import judge
+from latentcomp.evaluate.scores import AnswersSource, write_answers
 
 from .rows import row, simulated, table
 
@@ -61,13 +63,59 @@ def test_what_cannot_be_compared_is_one_line(runs, reference, words):
     assert "\n" not in str(caught.value)
 
 
+def otherwise(rows, arms, **changes):
+    return [replace(one, **changes) if one.arm in arms else one for one in rows]
+
+
+@pytest.mark.parametrize(
+    ("arms", "changes", "words"),
+    [
+        (("compressed", "ceiling"), {"family": "other"}, "with another answer or family"),
+        (("compressed", "ceiling"), {"answer": "z"}, "with another answer or family"),
+        (("ceiling",), {"prediction": "z"}, "another answer of the arm ceiling"),
+        (("floor",), {"prediction": "z"}, "another answer of the arm floor"),
+    ],
+)
+def test_pairs_are_of_the_same_questions_and_the_same_reasoner(arms, changes, words):
+    same, other = table(BETTER), otherwise(table(BETTER), arms, **changes)
+    with pytest.raises(LatentcompError, match=words) as caught:
+        Comparison({1: same}, {1: other}, seed=0, resamples=50)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(LatentcompError, match=words):
+        Comparison({1: same, 2: other}, {1: same, 2: same}, seed=0, resamples=50)
+
+
+def test_files_are_compared_where_they_are_of_the_same(tmp_path):
+    source = AnswersSource(checkpoint="a", reasoner="r", ratio=4.0, corpus="c")
+    mine, theirs = tmp_path / "mine.parquet", tmp_path / "theirs.parquet"
+    write_answers(mine, table(BETTER), source)
+    write_answers(theirs, table(WORSE), replace(source, checkpoint="b"))
+    found = Comparison.of_files({1: mine}, {1: theirs}, seed=0, resamples=50)
+    assert found.measures()["retention_gain"].interval.point == 0.5
+    for change in ({"reasoner": "s"}, {"ratio": 8.0}, {"corpus": "d"}):
+        write_answers(theirs, table(WORSE), replace(source, **change))
+        with pytest.raises(LatentcompError, match=f"its {next(iter(change))} is"):
+            Comparison.of_files({1: mine}, {1: theirs}, seed=0, resamples=50)
+    write_answers(theirs, table(WORSE))
+    with pytest.raises(LatentcompError, match="does not say what its answers are of"):
+        Comparison.of_files({1: mine}, {1: theirs}, seed=0, resamples=50)
+
+
+def same_reasoner(rows, reference):
+    """The same rows with the ceiling and the floor of others."""
+    fixed = [one for one in reference if one.arm in ("ceiling", "floor")]
+    return [one for one in rows if one.arm not in ("ceiling", "floor")] + fixed
+
+
 def test_a_comparison_can_pass_and_fail_a_gate():
-    def runs(chance, documents=400):
+    reference = simulated(documents=400)
+
+    def runs(chance):
         return {
-            seed: simulated(documents=documents, seed=seed, compressed=chance) for seed in range(3)
+            seed: same_reasoner(simulated(documents=400, seed=seed, compressed=chance), reference)
+            for seed in range(3)
         }
 
-    # One draw of the reference arms per seed: ceiling and floor are the same on both sides.
     strong, weak = runs(0.7), runs(0.5)
     up = Comparison(strong, weak, seed=0, resamples=300).evidence(tokens_per_latent=3.98)
     down = Comparison(weak, strong, seed=0, resamples=300).evidence(tokens_per_latent=3.98)
@@ -78,7 +126,8 @@ def test_a_comparison_can_pass_and_fail_a_gate():
 
 def test_ablations_widen_with_their_number():
     full = {1: simulated(documents=40, compressed=0.8, seed=1)}
-    same = {1: simulated(documents=40, compressed=0.7, seed=1)}
+    less = simulated(documents=40, compressed=0.7, seed=1)
+    same = {1: same_reasoner(less, full[1])}
     one = ablation_drop(full, {"mix": same}, seed=0, resamples=500).interval
     many = ablation_drop(full, {f"part {i}": same for i in range(8)}, seed=0, resamples=500)
     assert many.interval.point == one.point

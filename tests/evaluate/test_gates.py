@@ -18,6 +18,7 @@ from latentcomp.evaluate.gates import (
     judge,
     shuffled_at_floor,
 )
+from latentcomp.evaluate.scores import REQUIRED_ARMS
 from latentcomp.evaluate.stats import Interval
 
 PLAN = (Path(__file__).parents[2] / "docs" / "experiment_plan.md").read_text(encoding="utf-8")
@@ -46,6 +47,7 @@ def evidence(phase, **changes):
         "questions": gate.minimum.questions,
         "seeds": (1, 2, 3),
         "tokens_per_latent": 3.98,
+        "arms": REQUIRED_ARMS,
         "measures": {name: found for name, found in measures.items() if found is not None},
     }
     return Evidence(**{**fields, **changes})
@@ -126,6 +128,9 @@ def test_every_criterion_can_fail_its_phase(gate):
         ({"seeds": ()}, "0 training seeds"),
         ({"tokens_per_latent": 3.8}, "3.80 tokens per latent"),
         ({"tokens_per_latent": nan}, "nan tokens per latent"),
+        ({"arms": ("compressed", "ceiling", "floor")}, "not measured: shuffled, zero"),
+        ({"ratio": 8.0, "phase_ratio": 4.0}, "measured at 8x, which is reported and never gated"),
+        ({"finished": False, "steps": 7}, "had not reached its end at step 7"),
         ({"measures": {"shuffled_minus_floor": None}}, "self-check"),
         ({"measures": {"shuffled_minus_floor": Measurement(interval(0.01, 0.05))}}, "self-check"),
         ({"measures": {"ceiling_minus_floor": Measurement(interval(0.2, 0.4))}}, "headroom"),
@@ -192,6 +197,38 @@ def test_the_must_of_phase_4_is_0_40_at_4x():
     above = {"retention": Measurement(interval(0.401, 0.50))}
     assert judge(4, evidence(4, measures=at)).status == "inconclusive"
     assert judge(4, evidence(4, measures=above)).status == "passed"
+
+
+@pytest.mark.parametrize(
+    ("changes", "counts", "thin"),
+    [
+        ({}, True, False),
+        ({"ratio": 4.0, "phase_ratio": 4.0}, True, False),
+        ({"ratio": 8.0, "phase_ratio": 4.0}, False, True),
+        ({"documents": 199}, False, True),
+        ({"finished": False}, False, True),
+        ({"questions": 1499}, False, False),
+        ({"tokens_per_latent": 3.8}, False, False),
+        ({"arms": ("compressed",)}, False, False),
+        ({"measures": {"retention": None}}, True, False),
+        ({"measures": {"shuffled_minus_floor": Measurement(interval(0.01, 0.05))}}, True, False),
+    ],
+)
+def test_what_uses_up_an_attempt_and_what_passes_a_phase_by(changes, counts, thin):
+    found = judge(4, evidence(4, **changes))
+    assert (found.counts, found.thin) == (counts, thin)
+
+
+def test_a_verdict_names_what_it_is_on():
+    named = {
+        "seed": 7,
+        "corpus_sha256": "c" * 64,
+        "ratio": 4.0,
+        "checkpoint_sha256": "a" * 64,
+        "steps": 300,
+    }
+    found = judge(4, evidence(4, **named)).model_dump()
+    assert found.items() >= (named | {"finished": True}).items()
 
 
 def test_skipped_phases_stay_in_the_verdict():

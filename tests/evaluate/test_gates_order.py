@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from latentcomp.errors import LatentcompError, PhaseError
@@ -11,8 +13,10 @@ from latentcomp.evaluate.order import (
     write_verdict,
 )
 
+from .checkpoints import save_checkpoint
 
-def verdict(phase, status="passed", skipped=()):
+
+def verdict(phase, status="passed", skipped=(), **changes):
     return Verdict(
         phase=phase,
         status=status,
@@ -24,6 +28,7 @@ def verdict(phase, status="passed", skipped=()):
         reason="because",
         criteria=(),
         skipped=skipped,
+        **changes,
     )
 
 
@@ -85,11 +90,51 @@ def test_a_skip_is_inherited_without_the_flag():
     assert require(6, made_up) == (1, 2, 3)
 
 
-def test_verdicts_are_recorded_in_the_run(tmp_path):
+def test_a_phase_that_was_hardly_looked_at_is_named_as_skipped():
+    """It may go on, as the plan says, but not without a trace."""
+    recorded = {1: verdict(1), 2: verdict(2, "inconclusive", thin=True), 3: verdict(3)}
+    assert require(4, recorded) == (2,)
+
+
+@pytest.fixture
+def told():
+    return list[str]()
+
+
+def test_verdicts_are_recorded_in_the_run(tmp_path, told):
     assert read_verdicts(tmp_path) == {}
-    path = write_verdict(tmp_path, verdict(4, skipped=(1, 2, 3)))
+    sha = save_checkpoint(tmp_path / "phases" / "4" / "checkpoint")
+    made = verdict(4, skipped=(1, 2, 3), checkpoint_sha256=sha)
+    path = write_verdict(tmp_path, made)
     assert path == tmp_path / "phases" / "4" / "verdict.json"
-    assert read_verdicts(tmp_path) == {4: verdict(4, skipped=(1, 2, 3))}
+    assert read_verdicts(tmp_path, told.append) == {4: made}
+    assert told == []
     path.write_text("{}")
     with pytest.raises(LatentcompError, match="verdict.json"):
         read_verdicts(tmp_path)
+
+
+@pytest.mark.parametrize("now", [b"other weights", None])
+def test_a_verdict_does_not_outlive_its_weights(tmp_path, told, now):
+    root = tmp_path / "phases" / "1" / "checkpoint"
+    write_verdict(tmp_path, verdict(1, checkpoint_sha256=save_checkpoint(root)))
+    shutil.rmtree(root)
+    if now is not None:
+        save_checkpoint(root, now)
+    assert read_verdicts(tmp_path, told.append) == {}
+    (line,) = told
+    assert "verdict.json: left out" in line and "\n" not in line
+
+
+def test_a_verdict_that_names_no_weights_is_on_none(tmp_path, told):
+    save_checkpoint(tmp_path / "phases" / "1" / "checkpoint")
+    write_verdict(tmp_path, verdict(1))
+    assert read_verdicts(tmp_path, told.append) == {}
+    assert "`latentcomp evaluate --phase 1` again" in told[0]
+
+
+def test_what_is_left_out_is_said_on_stderr(tmp_path, capsys):
+    write_verdict(tmp_path, verdict(1))
+    read_verdicts(tmp_path)
+    said = capsys.readouterr()
+    assert "left out" in said.err and not said.out

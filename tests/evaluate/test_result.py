@@ -1,14 +1,18 @@
 import json
 from math import isnan, nan
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
 
 from latentcomp.errors import LatentcompError
-from latentcomp.evaluate.gates import judge
+from latentcomp.evaluate.cells import self_check
+from latentcomp.evaluate.documents import Source
+from latentcomp.evaluate.gates import judge, shuffled_at_floor
 from latentcomp.evaluate.result import EvaluationResult, Sizes
 from latentcomp.evaluate.samples import choose_samples
 from latentcomp.evaluate.scores import score_answer
+from latentcomp.evaluate.stats import Interval
 from latentcomp.store.records import Chunk, Document, Question
 
 from .rows import row, simulated, table
@@ -101,9 +105,40 @@ def test_retention_carries_its_interval():
     [(0.1, True, "self-check holds"), (0.4, False, "SELF-CHECK FAILED")],
 )
 def test_self_check(shuffled, passed, words):
-    check = result(simulated(documents=150, shuffled=shuffled)).checks["shuffled_at_floor"]
+    check = result(simulated(documents=600, shuffled=shuffled)).checks["shuffled_at_floor"]
     assert check.passed is passed
     assert words in check.message
+    assert check.sibling == ""
+
+
+def check_of(low, high):
+    middle = (low + high) / 2
+    return self_check(Interval(point=middle, low=low, high=high, n=480, clusters=24))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "passed", "words"),
+    [
+        (-0.30, 0.41, None, "not excluded: up to +0.41"),
+        (-0.01, 0.02, None, "not excluded: up to +0.02"),
+        (-0.01, 0.019, True, "self-check holds"),
+        (0.001, 0.019, True, "self-check holds"),
+        (0.001, 0.02, False, "SELF-CHECK FAILED"),
+    ],
+)
+def test_want_of_evidence_is_not_said_to_hold(low, high, passed, words):
+    check = check_of(low, high)
+    assert check.passed is passed
+    assert words in check.message and "\n" not in check.message
+    # The rule of the plan is as it was: what is open here is no obstacle there.
+    assert shuffled_at_floor(check_of(low, high).interval) is (passed is not False)
+
+
+def test_shuffled_below_the_floor_has_its_own_line():
+    assert check_of(-0.09, 0.0).sibling == ""
+    below = check_of(-0.09, -0.04)
+    assert below.passed is True
+    assert below.sibling.startswith("shuffled latents lie below the floor, by 0.040 at least")
 
 
 def test_self_check_is_open_where_it_cannot_be_made():
@@ -160,6 +195,29 @@ def test_evidence_feeds_the_gate():
     assert weak.status == "failed"
     leaky = judge(4, result(simulated(documents=250, compressed=0.75, shuffled=0.3)).evidence())
     assert leaky.status == "inconclusive"
+
+
+def test_what_was_measured_on_what_is_in_the_record():
+    named = {
+        "corpus": Source(sha256="c" * 64, preset="lab", split="test", seed=5, generator=3),
+        "checkpoint_sha256": "a" * 64,
+        "steps": 20,
+        "finished": False,
+    }
+    found = result().model_copy(update=named)
+    taken = found.evidence(phase_ratio=4.0)
+    assert (taken.seed, taken.corpus_sha256, taken.ratio) == (5, "c" * 64, 4.0)
+    assert (taken.checkpoint_sha256, taken.steps, taken.finished) == ("a" * 64, 20, False)
+    assert taken.arms == tuple(found.arms)
+    assert json.loads(found.to_json()).keys() >= {*CONTRACT, *named}
+
+
+@pytest.mark.parametrize("name", ["phase4.json", "lab_teacher.json"])
+def test_results_that_are_committed_still_read(name):
+    path = Path(__file__).parents[2] / "docs" / "results" / name
+    found, plain = EvaluationResult.read(path), json.loads(path.read_text())
+    assert found.accuracy == plain["accuracy"]
+    assert found.documents_line == f"{plain['documents']} held-out documents, seed {plain['seed']}"
 
 
 def documents():

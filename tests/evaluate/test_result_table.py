@@ -3,9 +3,17 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from latentcomp.evaluate.documents import Source
 from latentcomp.evaluate.gates import judge
 from latentcomp.evaluate.result import EvaluationResult, Sizes
-from latentcomp.evaluate.table import bytes_line, ceiling_note, human, print_result, render_verdict
+from latentcomp.evaluate.table import (
+    bytes_line,
+    ceiling_note,
+    human,
+    print_result,
+    render_verdict,
+    small_sample_note,
+)
 
 from .rows import simulated
 
@@ -13,8 +21,8 @@ FAMILIES = ("structure", "original", "latest", "two_hop")
 SIZES = Sizes(tokens=1320, latents=332, latent_bytes=84992, state_bytes=1013760, text_bytes=4000)
 
 
-def result(**changes):
-    rows = simulated(documents=80, families=FAMILIES, **changes)
+def result(documents=80, **changes):
+    rows = simulated(documents=documents, families=FAMILIES, **changes)
     return EvaluationResult.from_scores(
         rows, seed=5, phase=4, ratio=4, sizes=SIZES, training_seeds=(1,), resamples=300
     )
@@ -51,10 +59,33 @@ def test_sizes_are_in_tokens_and_in_bytes():
 
 @pytest.mark.parametrize(
     ("shuffled", "style", "words"),
-    [(0.1, "\x1b[32m", "self-check holds"), (0.5, "\x1b[1;31m", "SELF-CHECK FAILED")],
+    [
+        (0.08, "\x1b[32m", "self-check holds"),
+        (0.5, "\x1b[1;31m", "SELF-CHECK FAILED"),
+        (0.11, "\x1b[33m", "self-check open"),
+    ],
 )
-def test_self_check_is_green_or_red_and_says_so(shuffled, style, words):
-    assert style + words in printed(result(shuffled=shuffled), color="standard")
+def test_self_check_is_green_or_red_or_open_and_says_so(shuffled, style, words):
+    found = result(documents=24 if "open" in words else 600, shuffled=shuffled)
+    assert style + words in printed(found, color="standard")
+
+
+def test_what_a_reader_has_to_know_stands_below_the_table():
+    found = result().model_copy(
+        update={
+            "corpus": Source(sha256="c" * 64, path="mine.jsonl"),
+            "unjudged": "the documents were given",
+            "notes": ("some days are not told",),
+        }
+    )
+    text = " ".join(printed(found).split())
+    assert "phase 4: 80 documents of mine.jsonl" in text and "held-out" not in text
+    assert "80 documents: a percentile interval over fewer than about 100" in text
+    assert "some days are not told" in text
+    assert "no verdict: the documents were given" in text
+    assert small_sample_note(result(documents=100)) == ""
+    below = result(documents=200, shuffled=0.0, floor=0.3)
+    assert "shuffled latents lie below the floor" in " ".join(printed(below).split())
 
 
 def test_what_was_not_measured_is_a_dash_and_not_zero():

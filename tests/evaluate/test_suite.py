@@ -1,5 +1,6 @@
 """All arms answer the same questions, and each reads what it says it reads."""
 
+import math
 from collections import Counter
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ import torch
 
 from latentcomp.evaluate import controls, suite, teacher
 from latentcomp.evaluate.scores import REQUIRED_ARMS
-from latentcomp.train.compressor import latent_count
+from latentcomp.train.reasoner import FrozenReasoner
 
 from ..train import tiny
 from .tiny_suite import bench
@@ -77,7 +78,7 @@ def test_sizes_add_up(made, documents, outcome):
     sizes = outcome.sizes
     lm = made.reasoner
     tokens = [len(lm.encode(lm.prompt.head + document.text)) for document in documents]
-    latents = sum(latent_count(count, made.ratio) for count in tokens)
+    latents = sum(math.ceil(count / made.ratio) for count in tokens)
     assert sizes.tokens == sum(tokens)
     assert sizes.latents == latents
     assert sizes.latent_bytes == latents * tiny.HIDDEN * 2
@@ -124,6 +125,23 @@ def test_latents_do_not_depend_on_the_batch(documents, number):
         assert torch.equal(alone.position_P, among.position_P)
         assert alone.after == among.after
         torch.testing.assert_close(alone.x_PD, among.x_PD, rtol=2e-2, atol=2e-2)
+
+
+def test_what_is_measured_is_what_is_counted(made, documents, monkeypatch):
+    """The reasoner reads latents of two bytes a number, and not finer ones."""
+    read = []
+    context = FrozenReasoner.latent_context
+
+    def watch(reasoner, compressed):
+        read.append(compressed)
+        return context(reasoner, compressed)
+
+    monkeypatch.setattr(FrozenReasoner, "latent_context", watch)
+    suite._latents(made, documents, lambda *done: None)
+    assert read
+    for one in read:
+        assert torch.equal(one.z_BKE.bfloat16().to(one.z_BKE), one.z_BKE)
+        assert torch.equal(made.model.projection(one.z_BKE), one.x_BKR)
 
 
 def test_the_same_again(made, documents, outcome):
