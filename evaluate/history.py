@@ -6,6 +6,7 @@ the phase is closed. `phases/N/verdicts.jsonl` remembers, one verdict a line; wh
 folder holds is not seen from here.
 """
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -62,6 +63,20 @@ def read_history(path: Path) -> tuple[Verdict, ...]:
                 "copy, or train and evaluate in another --run"
             ) from error
     return tuple(found)
+
+
+def clear_phase(folder: Path) -> None:
+    """Remove what a run holds of a phase, but not that it was judged before.
+
+    Raises:
+        LatentcompError: the folder cannot be written.
+    """
+    with atomic.disk_errors(folder):
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != FILE:
+                path.unlink()
 
 
 def rule(measured: Verdict, earlier: Sequence[Verdict]) -> Verdict:

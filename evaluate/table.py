@@ -106,7 +106,8 @@ def remarks(result: EvaluationResult) -> tuple[str, ...]:
 
 
 FEW_DOCUMENTS = 100
-"""Below this, intervals are too narrow by more than a rounding: benchmarks/interval_coverage.py."""
+"""Below this, intervals are too narrow by more than a rounding: by how much was simulated
+(benchmarks/interval_coverage.py, docs/results/interval_coverage.json)."""
 
 
 def small_sample_note(result: EvaluationResult) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from latentcomp.errors import LatentcompError
 from latentcomp.evaluate.gates import ATTEMPTS, EXTENSION
-from latentcomp.evaluate.history import FILE, read_history, record_verdict, rule
+from latentcomp.evaluate.history import FILE, clear_phase, read_history, record_verdict, rule
 from latentcomp.evaluate.records import read_record
 from latentcomp.evaluate.verdict import Verdict
 
@@ -141,6 +141,18 @@ def test_the_file_holds_one_verdict_a_line(tmp_path):
     ]
     held = read_record(Verdict, path.with_name("verdict.json"))
     assert (held.seed, held.number) == (1, 2), "the one on too little displaces none"
+
+
+def test_a_new_start_does_not_forget(tmp_path):
+    record_verdict(tmp_path, look(status="failed"))
+    folder = tmp_path / "phases" / "4"
+    (folder / "checkpoint").mkdir()
+    (folder / "checkpoint" / "latest.json").write_text("{}")
+    clear_phase(folder)
+    assert [path.name for path in folder.iterdir()] == [FILE]
+    clear_phase(tmp_path / "phases" / "5")
+    again = record_verdict(tmp_path, look(checkpoint="b", status="passed"))
+    assert again.number == 2 and again.status == OPEN
 
 
 def test_a_damaged_line_is_named(tmp_path):

@@ -5,9 +5,13 @@ from html.parser import HTMLParser
 import pytest
 
 from latentcomp.errors import LatentcompError
+from latentcomp.evaluate.documents import Source
+from latentcomp.evaluate.history import FILE
+from latentcomp.evaluate.records import read_record
 from latentcomp.evaluate.report import write_report
 from latentcomp.evaluate.report.collect import collect, read_log
 from latentcomp.evaluate.result import EvaluationResult
+from latentcomp.evaluate.verdict import Verdict
 from latentcomp.store import atomic
 
 from .rows import simulated
@@ -163,6 +167,32 @@ def test_several_phases_are_listed_latest_first(tmp_path):
     text = Page(write_report(tmp_path).read_text()).text
     assert text.index("phase 4 ·") < text.index("phase 1 ·")
     assert [story.number for story in collect(tmp_path)] == [4, 1]
+
+
+def test_every_verdict_of_a_phase_is_listed(tmp_path):
+    write_run(tmp_path)
+    folder = tmp_path / "phases" / "4"
+    held = read_record(Verdict, folder / "verdict.json")
+    earlier = held.model_copy(update={"status": "failed", "seed": 6, "reason": "a | b"})
+    lines = [one.model_dump_json() for one in (earlier, held)]
+    (folder / FILE).write_text("\n".join(lines) + "\n")
+    path = write_report(tmp_path)
+    for text in (Page(path.read_text()).text, path.with_name("report.md").read_text()):
+        assert "Every verdict on this phase here" in text
+    (row,) = [
+        line for line in path.with_name("report.md").read_text().splitlines() if "a \\|" in line
+    ]
+    assert row == "| – | 6 | 240 | 4.0 | failed | a \\| b |"
+
+
+def test_a_verdict_on_other_figures_is_not_shown_as_theirs(tmp_path):
+    result = write_run(tmp_path)
+    other = result.model_copy(update={"corpus": Source(sha256="c" * 64, path="mine.jsonl")})
+    other.write(tmp_path / "phases" / "4" / "evaluation.json")
+    text = Page(write_report(tmp_path).read_text()).text
+    assert "240 documents of mine.jsonl, 2400 questions" in text
+    assert "The verdict of this phase is on other figures than these: passed" in text
+    assert "The gate" not in text and "no verdict" in text
 
 
 def test_what_is_missing_is_left_out(tmp_path):

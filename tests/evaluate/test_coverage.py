@@ -1,0 +1,40 @@
+"""What is said of small samples, from the committed simulation and from a short run of it."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+from latentcomp.evaluate.table import FEW_DOCUMENTS
+
+ROOT = Path(__file__).parents[2]
+
+
+def simulation():
+    path = ROOT / "benchmarks" / "interval_coverage.py"
+    spec = importlib.util.spec_from_file_location("interval_coverage", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def recorded():
+    found = json.loads((ROOT / "docs" / "results" / "interval_coverage.json").read_text())
+    return found["nominal"], {int(n): share for n, share in found["by_documents"].items()}
+
+
+def test_few_documents_cover_less_and_many_what_they_say():
+    nominal, shares = recorded()
+    assert min(shares) < FEW_DOCUMENTS <= max(shares)
+    for documents, share in shares.items():
+        short = (nominal - share["covered"]) / share["standard_error"]
+        assert short > 2 if documents < FEW_DOCUMENTS else short < 3
+
+
+def test_the_simulation_gives_what_was_recorded():
+    """Fewer repeats, another seed: within four standard errors of so few."""
+    _, shares = recorded()
+    repeats = 200
+    share = simulation().covered(8, repeats, seed=1)
+    expected = shares[8]["covered"]
+    assert abs(share - expected) < 4 * (expected * (1 - expected) / repeats) ** 0.5
