@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from .errors import CheckpointError, CorpusError
-from .evaluate.documents import Held, Training, held_out, untold_days
+from .evaluate.documents import Held, Training, held_out, known_names, untold_days
 from .evaluate.gates import judge
 from .evaluate.history import record_verdict
 from .evaluate.lab_models import measure
@@ -268,8 +268,8 @@ def _notes(
     request: EvaluateRequest, held: Held, state: checkpoint.CheckpointState
 ) -> tuple[str, ...]:
     told = request.corpus is not None and state.spec.time
-    note = untold_days(held.documents) if told else ""
-    return (note,) if note else ()
+    notes = (known_names(held.source), untold_days(held.documents) if told else "")
+    return tuple(note for note in notes if note)
 
 
 def _given_summaries(

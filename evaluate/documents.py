@@ -162,6 +162,15 @@ def _lineage(record: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         current = start.get("history") if isinstance(start, Mapping) else None
 
 
+def known_names(source: Source) -> str:
+    """One line where documents share names and values with what is trained on; empty if not."""
+    if source.split != TRAINED:
+        return ""
+    return (
+        f"these documents are of the split {TRAINED!r}: a training has met their names and values"
+    )
+
+
 def untold_days(documents: Iterable[Document]) -> str:
     """One line where chunks carry a day that their text does not name; empty if none do.
 

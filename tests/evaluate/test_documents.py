@@ -6,7 +6,14 @@ from dataclasses import replace
 import pytest
 
 from latentcomp.errors import CorpusError
-from latentcomp.evaluate.documents import Held, Source, Training, held_out, untold_days
+from latentcomp.evaluate.documents import (
+    Held,
+    Source,
+    Training,
+    held_out,
+    known_names,
+    untold_days,
+)
 from latentcomp.extract.corpus import generate
 from latentcomp.extract.corpus.chronicle import GENERATOR_VERSION
 from latentcomp.store.corpus_files import corpus_sha256, write_corpus
@@ -137,6 +144,11 @@ def test_days_that_the_text_does_not_name_are_counted():
     assert untold_days([told, undated]) == ""
     assert untold_days([told, wrong, undated]).startswith("1 of 2 dated chunks do not name")
     assert untold_days([replace(told, chunks=(*told.chunks, *wrong.chunks))]).startswith("1 of 2")
+
+
+@pytest.mark.parametrize(("split", "said"), [("train", True), ("test", False), (None, False)])
+def test_documents_of_the_training_split_are_called_so(split, said):
+    assert bool(known_names(Source(sha256="e" * 64, split=split))) is said
 
 
 def test_every_generated_chunk_names_its_day():

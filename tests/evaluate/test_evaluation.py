@@ -278,7 +278,11 @@ def test_a_compressor_that_is_told_days_is_noted(request_of, run, deep, mine):
         for one in dated
     ]
     write_corpus(mine, silent, {})
-    assert evaluate_phase(request_of(corpus=mine)).result.notes == ()
+    assert evaluate_phase(request_of(corpus=mine)).result.notes == (), "phase 1 is told no days"
+    write_corpus(mine, silent, {"split": "train"})
+    (note,) = evaluate_phase(request_of(corpus=mine)).result.notes
+    assert "of the split 'train'" in note
+    write_corpus(mine, silent, {})
     train(run, deep, number=3, skip_order=True)
     (note,) = evaluate_phase(request_of(3, corpus=mine)).result.notes
     assert "chunks do not name their day" in note
