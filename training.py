@@ -4,7 +4,6 @@ The stages do not know each other; this module knows them, as `cli.py` does.
 """
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +13,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from .errors import CheckpointError, StoreError
+from .evaluate.history import clear_phase
 from .evaluate.order import read_verdicts, require
 from .extract.corpus.presets import preset
 from .extract.layers import parse_layers, resolve_layers
@@ -98,7 +98,7 @@ def train_phase(request: TrainRequest, on_step: Progress = lambda figures: None)
     # Only now, when nothing is missing: the new run may even start from what goes.
     accelerator.wait_for_everyone()
     if accelerator.is_main_process and request.restart:
-        shutil.rmtree(folder, ignore_errors=True)
+        clear_phase(folder)
     accelerator.wait_for_everyone()
     train(run, on_step, lambda step: _write_record(run, step))
     return folder
@@ -229,6 +229,7 @@ def _stored(
         seed=request.plan.seed,
         rank=accelerator.process_index,
         world=accelerator.num_processes,
+        split=corpus.meta.get("split"),
     )
     if request.resident:
         return ResidentBatches(source, load_resident(store, wanted, accelerator.device))

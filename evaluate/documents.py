@@ -141,7 +141,7 @@ class Training:
         return "" if self.data else "what the checkpoint was trained on is not recorded"
 
     def _split(self, data: Mapping[str, Any]) -> str | None:
-        if "split" in data:
+        if data.get("split") is not None:
             return str(data["split"])
         if data.get("kind") == "live":  # generated on the fly, from this split only
             return TRAINED

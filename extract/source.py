@@ -9,6 +9,7 @@ from ..errors import CorpusError
 from ..store.corpus_files import Corpus, corpus_sha256, read_corpus, write_corpus
 from ..store.records import Document
 from .corpus import generate
+from .corpus.chronicle import GENERATOR_VERSION
 
 DEFAULT_PRESET = "lab"
 DEFAULT_SPLIT = "train"
@@ -81,6 +82,7 @@ def generate_corpus(wanted: GeneratedCorpus) -> Corpus:
         generate(meta["preset"], meta["split"], meta["documents"], meta["seed"])
     )
     meta["latentcomp"] = __version__
+    meta["generator"] = GENERATOR_VERSION
     return Corpus(documents=documents, meta=meta, sha256=corpus_sha256(documents))
 
 

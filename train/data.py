@@ -68,6 +68,7 @@ class StoreBatches:
         seed: int,
         rank: int = 0,
         world: int = 1,
+        split: str | None = None,
     ) -> None:
         """Join a store with the questions of its corpus.
 
@@ -81,13 +82,14 @@ class StoreBatches:
             seed: of the order of documents and of the choice of questions.
             rank: of this process among `world`.
             world: processes that train together.
+            split: of the corpus, for the record; None where it does not say.
 
         Raises:
             StoreError: a document of the store is not in the corpus, or none has questions.
         """
         self._store, self._layers = store, tuple(layers)
         self._per_step, self._positions, self._seed = per_step, positions, seed
-        self._rank, self._world = rank, world
+        self._rank, self._world, self._split = rank, world, split
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
         self._questions = _questions(store, documents, reasoner)
         # A step whose questions all are too long would learn from the mean of nothing.
@@ -120,6 +122,7 @@ class StoreBatches:
             "per_step": self._per_step,
             "world": self._world,
             "corpus_sha256": self._store.manifest.corpus_sha256,
+            "split": self._split,
             "dtype": self._store.manifest.dtype,
             "codec": self._store.manifest.codec,
         }

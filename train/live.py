@@ -34,6 +34,8 @@ class LiveSettings:
     seed: int
     lengths: tuple[int, ...]
     """Padded lengths that may occur, ascending: each is compiled once."""
+    split: str = "train"
+    """Of the documents, for the record."""
     rank: int = 0
     world: int = 1
     workers: int = 8
@@ -73,6 +75,7 @@ class LiveBatches:
         settings = self._settings
         return {
             "kind": "live",
+            "split": settings.split,
             "seed": settings.seed,
             "per_step": settings.per_step,
             "world": settings.world,

@@ -167,9 +167,15 @@ def test_the_documents_of_the_training_are_refused(request_of, run, mine):
 
 @pytest.mark.parametrize("meta", [{"split": "test"}, {"source": "somebody"}])
 def test_no_verdict_after_a_training_on_another_split(request_of, run, meta):
+    """As its checkpoint recorded it, or where that says nothing, as the run's corpus does."""
     write_corpus(run / "corpus", read_corpus(run / "corpus").documents, meta)
-    found = evaluate_phase(request_of())
-    assert found.verdict is None and "split" in found.result.unjudged
+    (file,) = (run / "phases" / "1" / "checkpoint").glob("step-*/state.json")
+    state = json.loads(file.read_text())
+    for recorded in (meta.get("split"), None):
+        state["run"]["data"]["split"] = recorded
+        file.write_text(json.dumps(state))
+        found = evaluate_phase(request_of())
+        assert found.verdict is None and "split" in found.result.unjudged
 
 
 def test_no_verdict_on_a_checkpoint_that_is_not_the_runs_own(request_of, run, mine, monkeypatch):

@@ -118,7 +118,9 @@ def test_a_phase_that_lacks_something_says_so_once_its_turn_has_come(request_of,
 def test_a_verdict_on_disk_lets_the_next_one_begin(request_of, run, monkeypatch):
     from ..evaluate.test_gates_order import verdict as measured
 
-    write_verdict(run, measured(1))
+    folder = train_phase(request_of(1))
+    weights = checkpoint.open_checkpoint(folder / "checkpoint").state.sha256[checkpoint.MODEL]
+    write_verdict(run, measured(1, checkpoint_sha256=weights))
     train_phase(request_of(2))
     assert record(run, 2)["skipped"] == []
 

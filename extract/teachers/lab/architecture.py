@@ -78,7 +78,7 @@ def _resize(model: Qwen3ForCausalLM, start: Start, blocks: int) -> None:
     is the same for all tokens; such a teacher never learned to copy a syllable (docs/LOG.md).
     """
     residual = WEIGHT / math.sqrt(2 * blocks) if start.residual is None else start.residual
-    torch.nn.init.normal_(model.get_input_embeddings().weight, std=start.embedding)
+    torch.nn.init.normal_(model.model.embed_tokens.weight, std=start.embedding)
     for block in model.model.layers:
         torch.nn.init.normal_(block.self_attn.o_proj.weight, std=residual)
         torch.nn.init.normal_(block.mlp.down_proj.weight, std=residual)
