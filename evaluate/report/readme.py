@@ -1,9 +1,13 @@
-"""The results in README.md, written from the committed result files and from nothing else.
+"""What README.md quotes, written from the committed result files and from nothing else.
 
-`python -m latentcomp.evaluate.report.readme` rewrites the block between the two marks; a test
-compares the block with the files, so that no figure in the README is typed by hand.
+`python -m latentcomp.evaluate.report.readme` rewrites the blocks between the marks; a test
+compares them with the files, so that no figure in the README is typed by hand. What a terminal
+showed is kept as it was printed: `make demo 2>&1 | tee docs/results/terminal/demo.txt`.
 """
 
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,8 +16,6 @@ from ...store import atomic
 from ..result import EvaluationResult
 from ..scores import Arm
 
-BEGIN: Final = "<!-- results:begin -->"
-END: Final = "<!-- results:end -->"
 TEACHER: Final = "lab_teacher.json"
 PHASE_4: Final = "phase4.json"
 ARMS: Final[tuple[Arm, ...]] = ("ceiling", "floor", "compressed", "shuffled", "zero")
@@ -66,25 +68,80 @@ def _bytes(result: EvaluationResult) -> str:
     )
 
 
-def replace_block(readme: str, block: str) -> str:
-    """The README with the block between the marks replaced.
+_COLOURS: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_DRAWN_OVER: Final = re.compile(r"[^\n]*\r(?!\n)")
+
+
+def terminal_block(file: Path) -> str:
+    """What a command printed, as Markdown: no colours, and of a progress bar its last state.
 
     Raises:
-        LatentcompError: a mark is missing.
+        LatentcompError: there is no such file.
     """
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise LatentcompError(f"README.md: the marks {BEGIN} and {END} are missing; put them back")
-    return f"{before}{BEGIN}\n{block}\n{END}{after}"
+    if not file.is_file():
+        raise LatentcompError(f"{file} is missing; record it with `2>&1 | tee {file}`")
+    text = _COLOURS.sub("", file.read_bytes().decode()).replace("\r\n", "\n")
+    lines = [line.rstrip() for line in _DRAWN_OVER.sub("", text).splitlines()]
+    return "\n".join(["```", *lines, "```"])
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of the README that is written from files."""
+
+    name: str
+    """In its marks."""
+    make: Callable[[Path], str]
+    """Folder of the results -> Markdown."""
+
+    @property
+    def begin(self) -> str:
+        """The mark before it."""
+        return f"<!-- {self.name}:begin -->"
+
+    @property
+    def end(self) -> str:
+        """The mark after it."""
+        return f"<!-- {self.name}:end -->"
+
+    def replace(self, readme: str, content: str) -> str:
+        """The README with `content` between the marks.
+
+        Raises:
+            LatentcompError: a mark is missing.
+        """
+        before, begin, rest = readme.partition(self.begin)
+        _, end, after = rest.partition(self.end)
+        if not begin or not end:
+            raise LatentcompError(
+                f"README.md: the marks {self.begin} and {self.end} are missing; put them back"
+            )
+        return f"{before}{self.begin}\n{content}\n{self.end}{after}"
+
+
+BLOCKS: Final = (
+    Block("demo", lambda results: terminal_block(results / "terminal" / "demo.txt")),
+    Block("test", lambda results: terminal_block(results / "terminal" / "test.txt")),
+    Block("results", results_block),
+)
+
+
+def written(readme: str, results: Path) -> str:
+    """The README with every block as the files say.
+
+    Raises:
+        LatentcompError: a mark or a file is missing, or a file is damaged.
+    """
+    for block in BLOCKS:
+        readme = block.replace(readme, block.make(results))
+    return readme
 
 
 def main() -> None:
     """Rewrite the README of this checkout."""
     root = Path(__file__).resolve().parents[2]
     readme = root / "README.md"
-    block = results_block(root / "docs" / "results")
-    atomic.write_text(readme, replace_block(readme.read_text(), block))
+    atomic.write_text(readme, written(readme.read_text(), root / "docs" / "results"))
 
 
 if __name__ == "__main__":

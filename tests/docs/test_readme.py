@@ -6,30 +6,38 @@ from pathlib import Path
 import pytest
 
 from latentcomp.errors import LatentcompError
-from latentcomp.evaluate.report.readme import BEGIN, END, replace_block, results_block
+from latentcomp.evaluate.report.readme import BLOCKS, Block, terminal_block, written
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 
 
-def test_results_are_those_of_the_committed_files():
-    block = results_block(ROOT / "docs" / "results")
-    assert replace_block(README, block) == README
+def test_what_is_quoted_is_what_the_committed_files_say():
+    assert written(README, ROOT / "docs" / "results") == README
 
 
-def test_a_changed_figure_is_noticed():
-    assert replace_block(README, "another figure") != README
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.name)
+def test_a_changed_figure_is_noticed(block):
+    assert block.replace(README, "another figure") != README
 
 
 def test_marks_are_needed():
     with pytest.raises(LatentcompError, match="marks"):
-        replace_block("no marks here", "figure")
+        Block("some", str).replace("no marks here", "figure")
+
+
+def test_a_terminal_is_quoted_as_it_ended(tmp_path):
+    """Of what a progress bar drew over, the last; colours and trailing blanks go."""
+    shown = tmp_path / "shown.txt"
+    shown.write_bytes(b"\x1b[1mbold\x1b[0m  \r\n 10 %\r 50 %\r100 %\nend\n")
+    assert terminal_block(shown) == "```\nbold\n100 %\nend\n```"
+    with pytest.raises(LatentcompError, match="missing"):
+        terminal_block(tmp_path / "nothing.txt")
 
 
 def test_files_that_are_named_exist():
-    body = README.replace(BEGIN, "").replace(END, "")
-    named = re.findall(r"`([\w./-]+/[\w.-]+\.(?:md|json|py|toml))`", body)
-    named += re.findall(r"\]\(([\w./-]+)\)", body)
+    named = re.findall(r"`([\w./-]+/[\w.-]+\.(?:md|json|py|toml))`", README)
+    named += re.findall(r"\]\(([\w./-]+)\)", README)
     assert named
     missing = [name for name in named if not (ROOT / name).exists()]
     assert not missing
