@@ -63,6 +63,7 @@ check: install ## linter, format, types
 	$(BIN)/mypy
 
 bench-store: install ## the store beside Zarr, zarrs, tensorstore, safetensors, memmap and Lance
+	$(MAKE) install EXTRAS=test,bench
 	$(BIN)/python benchmarks/bench_store.py
 
 lab-models: install ## retrain the shipped lab models from nothing but this repository (needs a GPU)
