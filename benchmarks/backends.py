@@ -2,6 +2,7 @@
 
 import gc
 import importlib.util
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,7 @@ class Shape:
         return self.tokens * self.layers * self.hidden * 2
 
 
-class Backend:
+class Backend(ABC):
     """One way; `read` gives one document as [length, layers, hidden]."""
 
     name: ClassVar[str]
@@ -59,19 +60,19 @@ class Backend:
     def missing(cls) -> bool:
         return bool(cls.needs) and importlib.util.find_spec(cls.needs) is None
 
-    def write(self, documents: Iterator[Bits]) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def write(self, documents: Iterator[Bits]) -> None: ...
 
-    def open(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def open(self) -> None: ...
 
     def close(self) -> None:
         for name in ("store", "array", "files", "dataset"):
             self.__dict__.pop(name, None)
         gc.collect()
 
-    def read(self, index: int) -> torch.Tensor:
-        raise NotImplementedError
+    @abstractmethod
+    def read(self, index: int) -> torch.Tensor: ...
 
     def _slice(self, index: int) -> slice:
         return slice(index * self.shape.length, (index + 1) * self.shape.length)

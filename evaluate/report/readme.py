@@ -1,11 +1,9 @@
 """What README.md quotes, written from the committed result files and from nothing else.
 
 `python -m latentcomp.evaluate.report.readme` rewrites the blocks between the marks; a test
-compares them with the files, so that no figure in the README is typed by hand. What a terminal
-showed is kept as it was printed: `make demo 2>&1 | tee docs/results/terminal/demo.txt`.
+compares them with the files, so that no figure in the README is typed by hand.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from ...errors import LatentcompError
 from ...store import atomic
 from ..result import EvaluationResult
 from ..scores import Arm
+from .terminal import terminal_block
 
 TEACHER: Final = "lab_teacher.json"
 PHASE_4: Final = "phase4.json"
@@ -66,23 +65,6 @@ def _bytes(result: EvaluationResult) -> str:
         f"In bytes the latents are {sizes.latents / sizes.states:.3f} of the stored states, and "
         f"{sizes.latents / sizes.text:.1f} times the text itself."
     )
-
-
-_COLOURS: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_DRAWN_OVER: Final = re.compile(r"[^\n]*\r(?!\n)")
-
-
-def terminal_block(file: Path) -> str:
-    """What a command printed, as Markdown: no colours, and of a progress bar its last state.
-
-    Raises:
-        LatentcompError: there is no such file.
-    """
-    if not file.is_file():
-        raise LatentcompError(f"{file} is missing; record it with `2>&1 | tee {file}`")
-    text = _COLOURS.sub("", file.read_bytes().decode()).replace("\r\n", "\n")
-    lines = [line.rstrip() for line in _DRAWN_OVER.sub("", text).splitlines()]
-    return "\n".join(["```", *lines, "```"])
 
 
 @dataclass(frozen=True, slots=True)

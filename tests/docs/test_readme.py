@@ -1,12 +1,14 @@
 """What the README says is what the committed files say."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from latentcomp.errors import LatentcompError
-from latentcomp.evaluate.report.readme import BLOCKS, Block, terminal_block, written
+from latentcomp.evaluate.report.readme import BLOCKS, Block, written
+from latentcomp.evaluate.report.terminal import record, terminal_block
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -33,6 +35,30 @@ def test_a_terminal_is_quoted_as_it_ended(tmp_path):
     assert terminal_block(shown) == "```\nbold\n100 %\nend\n```"
     with pytest.raises(LatentcompError, match="missing"):
         terminal_block(tmp_path / "nothing.txt")
+
+
+def test_a_terminal_is_kept_with_where_it_was_run(tmp_path):
+    told = ["sh", "-c", "echo one; echo two >&2; echo three"]
+    assert record(tmp_path / "all", told) == 0
+    assert (tmp_path / "all.txt").read_text() == "one\ntwo\nthree\n"
+    assert record(tmp_path / "end", told, last=1) == 0
+    assert (tmp_path / "end.txt").read_text() == "three\n"
+    kept = json.loads((tmp_path / "end.json").read_text())
+    assert kept["command"] == told and kept["provenance"]["hardware"]["cores"] >= 1
+
+
+def test_a_command_that_fails_is_not_kept(tmp_path):
+    assert record(tmp_path / "failed", ["sh", "-c", "exit 3"]) == 3
+    with pytest.raises(LatentcompError, match="cannot be run"):
+        record(tmp_path / "failed", ["no-such-program"])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["demo", "test"])
+def test_every_terminal_that_is_quoted_says_where_it_was_run(name):
+    kept = json.loads((ROOT / "docs" / "results" / "terminal" / f"{name}.json").read_text())
+    assert kept["command"] == ["make", name]
+    assert kept["provenance"]["git_commit"] and not kept["provenance"]["git_dirty"]
 
 
 def test_files_that_are_named_exist():
