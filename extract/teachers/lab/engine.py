@@ -6,14 +6,15 @@ replayed, which halved the time of a step (docs/LOG.md).
 """
 
 import math
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ....segments import attention_mask
-from .sequences import Batch
+from .sequences import NO_HINT, Batch
 
 WARM_UP: Final = 3
 """Plain steps before the capture: kernels are compiled and workspaces allocated in them."""
@@ -23,7 +24,14 @@ class Engine:
     """Holds a model, its optimiser and one flat buffer of all gradients."""
 
     def __init__(
-        self, model: nn.Module, rate: float, *, compiled: bool, captured: bool, world: int
+        self,
+        model: nn.Module,
+        rate: float,
+        *,
+        compiled: bool,
+        captured: bool,
+        world: int,
+        hints_at: Sequence[float] = (),
     ) -> None:
         """Prepare a model that is already on its device.
 
@@ -33,8 +41,11 @@ class Engine:
             compiled: whether the blocks go through torch.compile.
             captured: whether a GPU replays a CUDA graph; without, every kernel is launched anew.
             world: processes whose gradients are averaged.
+            hints_at: depths at which hints are to be known, as shares of the blocks.
         """
         self._model, self._world, self._captured = model, world, captured
+        blocks = len(model.model.layers)  # type: ignore[union-attr, arg-type]
+        self._hint_depths = {round(share * blocks) for share in hints_at}
         named = [(n, w) for n, w in model.named_parameters() if w.requires_grad]
         weights = [weight for _, weight in named]
         self._gradients = torch.zeros(sum(w.numel() for w in weights), device=weights[0].device)
@@ -102,16 +113,28 @@ class Engine:
         fast = batch.ids.is_cuda
         with torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=fast):
             mask = attention_mask(batch.segment, torch.bfloat16 if fast else torch.float32)
-            hidden = self._model.model(  # type: ignore[operator]
-                input_ids=batch.ids,
-                attention_mask=mask,
-                position_ids=batch.position,
-                use_cache=False,
-            ).last_hidden_state
-            logits = hidden @ self._model.get_input_embeddings().weight.T  # type: ignore[operator]
+            *early, last = self._states(batch, mask)
+            embedding = self._model.get_input_embeddings().weight  # type: ignore[operator]
+            logits = last @ embedding.T
+            guesses = [state @ embedding.T for state in early]
         loss, right = next_token_loss(logits, batch)
+        if guesses:
+            loss = loss + sum(hint_loss(guess, batch) for guess in guesses) / len(guesses)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach(), right
+
+
+    def _states(self, batch: Batch, mask: Tensor) -> list[Tensor]:
+        """[B, T, D] after each depth that gets hints, and at last after all blocks; normalised."""
+        body: Any = self._model.model
+        hidden = body.embed_tokens(batch.ids)
+        rotary = body.rotary_emb(hidden, batch.position)
+        states: list[Tensor] = []
+        for done, block in enumerate(body.layers, start=1):
+            hidden = block(hidden, attention_mask=mask, position_embeddings=rotary)
+            if done in self._hint_depths:
+                states.append(body.norm(hidden))
+        return [*states, body.norm(hidden)]
 
 
 def _adamw(named: list[tuple[str, nn.Parameter]], rate: float) -> torch.optim.AdamW:
@@ -134,9 +157,23 @@ def next_token_loss(logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         logits: [B, T, V].
         batch: the sequences they belong to.
     """
-    target, weight = batch.target[:, 1:], batch.weight[:, 1:]
+    target, weight = batch.ids[:, 1:], batch.weight[:, 1:]
     losses = functional.cross_entropy(
         logits[:, :-1].float().flatten(0, 1), target.flatten(), reduction="none"
     )
     loss = (losses * weight.flatten()).sum() / weight.sum()
     return loss, logits[:, :-1].argmax(-1) == target
+
+
+def hint_loss(logits: Tensor, batch: Batch) -> Tensor:
+    """Mean cross-entropy of the hints, each at its own token; zero where a batch has none.
+
+    Args:
+        logits: [B, T, V], of half-way blocks through the model's own norm and embeddings.
+        batch: the sequences they belong to.
+    """
+    hint = batch.hint.flatten()
+    total = functional.cross_entropy(
+        logits.float().flatten(0, 1), hint, ignore_index=NO_HINT, reduction="sum"
+    )
+    return total / (hint != NO_HINT).sum().clamp(min=1)

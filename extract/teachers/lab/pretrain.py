@@ -42,7 +42,8 @@ TRAINING_FILE: Final = "training.json"
 SYLLABI: Final[dict[str, Syllabus]] = {
     "broad": BROAD,
     "two-hop": TWO_HOP,
-    "two-hop-unaided": replace(TWO_HOP, hints=False),
+    "two-hop-late": replace(TWO_HOP, hints_at=(1 / 2, 2 / 3)),
+    "two-hop-unaided": replace(TWO_HOP, hints_at=()),
 }
 RATE: Final = 1e-3
 WARM_UP_STEPS: Final = 300
@@ -104,7 +105,14 @@ def pretrain(plan: Pretraining, folder: Path) -> Outcome:
     if plan.after is not None:
         _take_weights(model, Path(plan.after))
     model.to(device)  # type: ignore[arg-type]
-    engine = Engine(model, plan.rate, compiled=plan.compile, captured=plan.capture, world=world)
+    engine = Engine(
+        model,
+        plan.rate,
+        compiled=plan.compile,
+        captured=plan.capture,
+        world=world,
+        hints_at=SYLLABI[plan.syllabus].hints_at,
+    )
     log = _Log(folder / "log.jsonl" if rank == 0 else None)
     started = time.monotonic()
     progress, step, accuracy = 0.0, 0, dict[str, float]()

@@ -8,7 +8,7 @@ right after the document.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -35,7 +35,8 @@ NOTES: Final = "Notes: {summary}"
 
 TEXT_WEIGHT, SUMMARY_WEIGHT, ANSWER_WEIGHT = 0.5, 1.0, 4.0
 MOST_QUESTIONS = 24
-HINT_WEIGHT = 4.0
+NO_HINT: Final = -100
+"""Stands in `Batch.hint` where there is none; what torch's cross-entropy leaves out."""
 NOTES_SHARE = 0.15
 SUMMARY_SHARE = 0.35
 SUMMARY_RATIOS = (4, 4, 8, 16)
@@ -50,8 +51,6 @@ class Batch:
 
     ids: Tensor
     """int64 [B, T] token ids."""
-    target: Tensor
-    """int64 [B, T]: what is to be predicted here from the tokens before; `ids` but for hints."""
     segment: Tensor
     """int64 [B, T]: 0 the context, 1.. the questions, -1 padding."""
     position: Tensor
@@ -60,10 +59,12 @@ class Batch:
     """float32 [B, T]: weight of predicting this token from the ones before it."""
     family: Tensor
     """int64 [B, T]: id of the question family on answer tokens, else -1."""
+    hint: Tensor
+    """int64 [B, T]: what half-way blocks are to know at this token, else `NO_HINT`."""
 
     def tensors(self) -> tuple[Tensor, ...]:
         """All of them, in the order of the fields."""
-        return self.ids, self.target, self.segment, self.position, self.weight, self.family
+        return self.ids, self.segment, self.position, self.weight, self.family, self.hint
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
@@ -85,8 +86,8 @@ class Syllabus:
     """How much more often than the others a family is asked; the rest count 1."""
     stress: Mapping[str, float] = field(default_factory=dict)
     """Factor on the weight of a family's answers; the rest count 1."""
-    hints: bool = False
-    """Whether the question mark of a two-hop question predicts who is meant (`_hint`)."""
+    hints_at: tuple[float, ...] = ()
+    """Depths, as shares of the blocks, at which a question knows who is meant (`_hint`)."""
 
 
 BROAD: Final = Syllabus(
@@ -97,7 +98,7 @@ TWO_HOP: Final = Syllabus(
     per_family=12,
     shares={"two_hop": 8.0, "structure": 2.0, "as_of": 2.0, "original": 1.5, "latest": 1.5},
     stress={"two_hop": 4.0},
-    hints=True,
+    hints_at=(1 / 3, 1 / 2),
 )
 
 
@@ -120,14 +121,14 @@ class _Piece:
     ids: list[int]
     weights: list[float]
     family: int = -1
-    hint: int | None = None
-    """Token that the last but `_BEHIND_MARK` of the prompt predicts, on its way to the answer."""
+    hint: Sequence[int] = ()
+    """Tokens to be known half-way, one at each token of the prompt from its question mark on."""
     prompt: int = 0
     """Tokens before the answer."""
 
 
-_BEHIND_MARK: Final = 3
-"""Tokens of a prompt behind its question mark: a line break, `Answer`, a colon."""
+_FROM_MARK: Final = 4
+"""Last tokens of a prompt: question mark, line break, `Answer`, colon."""
 
 
 class SequenceWriter:
@@ -160,7 +161,7 @@ class SequenceWriter:
                 ids=[*prompt, *answer, END_ID],
                 weights=[0.0] * len(prompt) + [self._stress(family)] * (len(answer) + 1),
                 family=FAMILY_IDS[family],
-                hint=self._hint(draft) if self._syllabus.hints else None,
+                hint=self._hint(draft) if self._syllabus.hints_at else (),
                 prompt=len(prompt),
             )
             for (family, draft), prompt, answer in zip(asked, prompts, answers, strict=True)
@@ -169,17 +170,18 @@ class SequenceWriter:
     def _stress(self, family: str) -> float:
         return ANSWER_WEIGHT * self._syllabus.stress.get(family, 1.0)
 
-    def _hint(self, draft: Draft) -> int | None:
-        """First token of the name that a two-hop question leaves out.
+    def _hint(self, draft: Draft) -> Sequence[int]:
+        """The name of the person whom a question names by a relation only.
 
-        The answer alone teaches two hops slowly: neither hop pays before the other is there,
-        and picking any value of the right kind pays at once (docs/LOG.md). The hint pays for
-        the first hop. It is a target only: no input shows it, and no answer is read there.
+        Answers alone teach two hops slowly. Neither hop pays before the other is there, and a
+        teacher that answers `relation` in its last blocks has none left for the second hop
+        (docs/LOG.md). The hint asks for the first hop early. It is a target for half-way blocks
+        only: no input shows it, and no answer is read there.
         """
-        first, *more = draft.evidence
-        if not (isinstance(first, Relation) and more):
-            return None
-        return self._encode([f" {first.agent}"])[0][0]
+        first = draft.evidence[0]
+        if not isinstance(first, Relation):
+            return ()
+        return self._encode([f" {first.agent}"])[0][:_FROM_MARK]
 
     def _notes(self, story: Chronicle, rng: random.Random) -> tuple[str, list[tuple[str, Draft]]]:
         kept = list(story.notes[: rng.randint(4, len(story.notes))])
@@ -219,7 +221,7 @@ class SequenceWriter:
 
 def _pack(pieces: list[_Piece], length: int) -> Arrays:
     ids = np.full(length, END_ID, np.int64)
-    target = ids.copy()
+    hint = np.full(length, NO_HINT, np.int64)
     segment = np.full(length, PADDING, np.int64)
     position = np.zeros(length, np.int64)
     weight = np.zeros(length, np.float32)
@@ -231,22 +233,21 @@ def _pack(pieces: list[_Piece], length: int) -> Arrays:
             continue
         end = min(at + len(piece.ids), length)
         here = slice(at, end)
-        ids[here] = target[here] = piece.ids[: end - at]
+        ids[here] = piece.ids[: end - at]
         weight[here] = piece.weights[: end - at]
         segment[here] = number or CONTEXT
         position[here] = np.arange(end - at) + (context if number else 0)
         family[here] = np.where(weight[here] > 0, piece.family, -1)
-        if piece.hint is not None:  # told by the question mark, so in the place of the next token
-            place = at + piece.prompt - _BEHIND_MARK
-            target[place], weight[place] = piece.hint, HINT_WEIGHT
+        mark = at + piece.prompt - _FROM_MARK
+        hint[mark : mark + len(piece.hint)] = piece.hint
         at = end
     return {
         "ids": ids,
-        "target": target,
         "segment": segment,
         "position": position,
         "weight": weight,
         "family": family,
+        "hint": hint,
     }
 
 
