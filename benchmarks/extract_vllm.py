@@ -1,23 +1,27 @@
 """Extraction with vLLM at the shape of Qwen3-30B-A3B: what it costs beside vLLM's own prefill.
 
-One engine after another in this process, all with random weights made by vLLM itself
-(`load_format=dummy`), all reading the same documents of random token ids:
+One engine after another, each in a process of its own because vLLM does not give all of a
+card's memory back, all with random weights made by vLLM itself (`load_format=dummy`), all
+reading the same documents of random token ids:
 
-- prefill, whole: the model as it is, no states, one sampled token a document;
-- prefill, cut: the same without the blocks behind the deepest layer;
+- prefill: the blocks up to the deepest layer, no states, one sampled token a document, in the
+  same batches as the extraction;
+- prefill, whole: the model as it is, every document given at once, scheduled as vLLM likes;
 - extraction: three layers through the connector to the host;
 - extraction and store: the same, written to a real store.
 
-Everything goes, unrounded, to one JSON file, written again after every part.
+Everything goes, unrounded, to one JSON file, written again after every part. A part that fails
+is named there and does not stop the others.
 """
 
 import argparse
-import gc
 import json
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,10 +46,12 @@ from latentcomp.store.schema import DocumentEntry, Manifest
 from latentcomp.store.writer import StoreWriter
 
 SHARD_TOKENS = 8192
+SPARE = 0.9
+"""Part of the memory that may be used: a tenth stays free."""
 
 
 class Bench:
-    """The documents, the settings and the record that grows."""
+    """The documents and the settings of a part, and the record that it adds to."""
 
     def __init__(self, given: argparse.Namespace) -> None:
         self.given = given
@@ -78,21 +84,38 @@ class Bench:
             bytes_per_token=cache_bytes_per_token(
                 read_config(self.files), self.layers, given.dtype
             ),
-            memory_share=given.memory_share,
+            memory_share=self._memory_share(),
             random_weights=True,
+            eager=given.eager,
         )
+        self.config = config
+
+    def begin(self) -> None:
+        """Write a record without parts."""
         found = installed_vllm()
-        self.record: dict[str, Any] = {
+        record: dict[str, Any] = {
             "provenance": collect({"tokens": 0}, {}).model_dump(mode="json"),
             "vllm": str(found.version) if found else None,
-            "config": config,
+            "config": self.config,
             "layers": [layer.model_dump() for layer in self.layers],
-            "documents": len(lengths),
+            "documents": len(self.documents),
             "tokens": self.tokens,
-            "batch_tokens": given.batch_tokens,
-            "memory_share": given.memory_share,
+            "batch_tokens": self.given.batch_tokens,
+            "eager": self.given.eager,
+            "memory_bytes": self.given.memory_gb * 1e9,
+            "memory_share": self.settings.memory_share,
             "parts": {},
+            "failed": [],
         }
+        write_json(self.given.out, record)
+
+    def _memory_share(self) -> float:
+        """What vLLM may take of this card, as if it had `--memory-gb`."""
+        device = torch.device(self.given.device)
+        if device.type != "cuda":
+            return SPARE
+        total = torch.cuda.get_device_properties(device).total_memory
+        return SPARE * min(1.0, self.given.memory_gb * 1e9 / total)
 
     def _lengths(self) -> list[int]:
         return corpus_lengths(self.given.lengths, self.given.tokens / self.given.scale, 0)
@@ -111,23 +134,55 @@ class Bench:
             read()
             self.sync()
             seconds.append(time.perf_counter() - begin)
-        memory = 0
-        if self.settings.device.type == "cuda":
-            memory = torch.cuda.max_memory_allocated(self.settings.device)
-        self.record["parts"][name] = {
+        record = json.loads(self.given.out.read_text())
+        record["parts"][name] = {
             "seconds": seconds,
             "tokens_per_second": self.tokens / min(seconds),
             "start_seconds": start_seconds,
-            "max_memory_allocated": memory,
+            "memory_in_use": self._memory_in_use(),
         }
-        write_json(self.given.out, self.record)
+        write_json(self.given.out, record | {"of_prefill": of_prefill(record["parts"])})
         print(f"{name}: {self.tokens / min(seconds):,.0f} tokens/s", flush=True)
 
+    def _memory_in_use(self) -> int:
+        """Bytes of the card that are taken, by whatever; 0 on a CPU."""
+        if self.settings.device.type != "cuda":
+            return 0
+        free, total = torch.cuda.mem_get_info(self.settings.device)
+        return int(total - free)
 
-def prefill(bench: Bench, name: str, *, cut: bool) -> None:
-    """vLLM as it is: one token a document."""
+
+def of_prefill(parts: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """How fast each extraction is beside each prefill, 1 for as fast."""
+    speed = {name: part["tokens_per_second"] for name, part in parts.items()}
+    return {
+        name: {other: speed[name] / speed[other] for other in speed if "prefill" in other}
+        for name in speed
+        if "extraction" in name
+    }
+
+
+def prefill(bench: Bench) -> None:
+    """No states: the batches of the extraction, one after the other."""
+    run_prefill(bench, "prefill", bench.batches, cut=True)
+
+
+def whole(bench: Bench) -> None:
+    """The whole model; every document at once, so that vLLM makes the batches."""
+    run_prefill(bench, "prefill, whole", [bench.documents], cut=False, async_scheduling=True)
+
+
+def run_prefill(
+    bench: Bench,
+    name: str,
+    batches: Sequence[Sequence[list[int]]],
+    *,
+    cut: bool,
+    **more: Any,  # noqa: ANN401
+) -> None:
+    """vLLM without our connector: one token a document."""
     begin = time.perf_counter()
-    arguments = engine_arguments(replace(bench.settings, cut=cut), "")
+    arguments = engine_arguments(replace(bench.settings, cut=cut), "") | more
     for extraction in ("speculative_config", "kv_transfer_config"):
         del arguments[extraction]
     engine = start(arguments, bench.settings.device)
@@ -137,7 +192,7 @@ def prefill(bench: Bench, name: str, *, cut: bool) -> None:
     numbers = iter(range(10**9))
 
     def read() -> None:
-        for batch in bench.batches:
+        for batch in batches:
             for document in batch:
                 engine.add_request(str(next(numbers)), {"prompt_token_ids": document}, params)
             while engine.has_unfinished_requests():
@@ -193,6 +248,13 @@ def fill(bench: Bench, teacher: VllmTeacher) -> None:
         shutil.rmtree(folder)
 
 
+PARTS: dict[str, Callable[[Bench], None]] = {
+    "prefill": prefill,
+    "extraction": extraction,
+    "whole": whole,
+}
+
+
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--config", type=Path, help="config.json; else that of Qwen3-30B-A3B")
@@ -204,20 +266,33 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--batch-tokens", type=int, default=16_384)
     parser.add_argument("--dtype", default="bfloat16")
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--memory-share", type=float, default=0.9, help="of the card, for vLLM")
+    parser.add_argument("--memory-gb", type=float, default=96.0, help="as if the card had no more")
+    parser.add_argument("--eager", action="store_true", help="do not compile")
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--store", type=Path, help="folder for the store; default: a temporary one")
     parser.add_argument("--out", type=Path, default=Path("extract_vllm.json"))
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args(given)
 
 
 def main() -> None:
-    bench = Bench(arguments())
-    prefill(bench, "prefill, cut", cut=True)
-    gc.collect()
-    prefill(bench, "prefill, whole", cut=False)
-    gc.collect()
-    extraction(bench)
+    given = arguments()
+    bench = Bench(given)
+    if given.here:
+        PARTS[given.parts[0]](bench)
+        return
+    bench.begin()
+    failed = [part for part in given.parts if run_apart(part)]
+    record = json.loads(given.out.read_text())
+    write_json(given.out, record | {"failed": failed})
+    sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
+
+
+def run_apart(part: str) -> int:
+    """Run one part in a process of its own; its exit status."""
+    command = [sys.executable, *sys.argv, "--here", "--parts", part]
+    return subprocess.run(command, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -29,18 +29,28 @@ _SHAPE: dict[str, Any] = {
 }
 
 
-def qwen3_moe(blocks: int = 4) -> PreTrainedModel:
+def qwen3_moe(blocks: int = 4, **shape: Any) -> PreTrainedModel:  # noqa: ANN401
     """A mixture of experts with the parts of Qwen3-30B-A3B."""
     torch.manual_seed(0)
+    experts = {"moe_intermediate_size": 32, "num_experts": 8, "num_experts_per_tok": 2}
     config = Qwen3MoeConfig(
-        **_SHAPE,
-        num_hidden_layers=blocks,
-        moe_intermediate_size=32,
-        num_experts=8,
-        num_experts_per_tok=2,
-        norm_topk_prob=True,
+        **_SHAPE | experts | shape, num_hidden_layers=blocks, norm_topk_prob=True
     )
     return Qwen3MoeForCausalLM(config)
+
+
+def wide_moe() -> PreTrainedModel:
+    """The same with the heads, the ratio of heads and the choice of experts of the 30B."""
+    return qwen3_moe(
+        hidden_size=256,
+        moe_intermediate_size=128,
+        num_attention_heads=16,
+        num_key_value_heads=2,
+        head_dim=128,
+        num_experts=64,
+        num_experts_per_tok=8,
+        initializer_range=0.1,
+    )
 
 
 def qwen3(blocks: int = 3, head_dim: int = 32) -> PreTrainedModel:

@@ -22,9 +22,13 @@ BF16 = torch.bfloat16
 
 
 @pytest.fixture(autouse=True)
-def _installed():
-    if installed_vllm() is None:
+def _installed(request):
+    found = installed_vllm()
+    if found is None:
         pytest.skip("vLLM is not installed; run make test-vllm")
+    wanted = "cuda" if request.node.get_closest_marker("gpu") else "cpu"
+    if found.device != wanted:
+        pytest.skip(f"the installed vLLM is built for {found.device}")
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +40,7 @@ def models(tmp_path_factory):
         "moe": str(checkpoints.save(checkpoints.qwen3_moe(), root / "moe", "200KB")),
         "dense": str(checkpoints.save(checkpoints.qwen3(), root / "dense")),
         "moe-bf16": str(checkpoints.save(checkpoints.qwen3_moe(), root / "b", dtype=BF16)),
+        "wide-bf16": str(checkpoints.save(checkpoints.wide_moe(), root / "d", dtype=BF16)),
         "dense-bf16": str(checkpoints.save(checkpoints.qwen3(), root / "c", dtype=BF16)),
     }
 
@@ -46,6 +51,7 @@ class Bench:
 
     name: str
     dtype: str = "float32"
+    device: str = "cpu"
 
     @property
     def blocks(self):
@@ -63,7 +69,7 @@ class Bench:
 
     def expected(self, documents, layers, dtype=None):
         """What transformers computes, one document at a time."""
-        lm = load_causal_lm(self.name, dtype=dtype or self.dtype)
+        lm = load_causal_lm(self.name, dtype=dtype or self.dtype, device=self.device)
         teacher = TransformersTeacher(lm)
         return [teacher.states([document], layers)[0] for document in documents]
 
@@ -75,12 +81,13 @@ class Bench:
             folder=files.folder,
             blocks_completed=tuple(layer.blocks_completed for layer in layers),
             dtype=self.dtype,
-            device=CPU,
+            device=torch.device(self.device),
             step_tokens=256,
             longest=max(lengths),
             held_tokens=2 * sum(lengths),
             held_documents=2 * len(lengths),
             bytes_per_token=cache_bytes_per_token(read_config(files), computed, self.dtype),
+            memory_share=0.1,  # of a GPU
         )
         return replace(settings, **changes)
 

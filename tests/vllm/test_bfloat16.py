@@ -13,6 +13,8 @@ is float32 with the same weights, and the yardstick is how far transformers in b
   almost equal weight. Such tokens are another matter than rounding, so there the median counts.
 """
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -22,6 +24,7 @@ from .parity import documents_of, errors
 pytestmark = pytest.mark.vllm
 
 TIMES = 2.0
+GPU = pytest.mark.gpu
 
 
 def layer_errors(found, expected):
@@ -30,15 +33,24 @@ def layer_errors(found, expected):
     return torch.cat([errors(mine, theirs) for mine, theirs in pairs]).median(dim=0).values
 
 
-@pytest.mark.parametrize("kind", ["lab", "moe-bf16", "dense-bf16"])
-def test_rounding_is_of_the_size_of_that_of_transformers(models, kind):
-    bench = Bench(models[kind], dtype="bfloat16")
+@pytest.mark.parametrize(
+    ("kind", "device"),
+    [
+        ("lab", "cpu"),
+        ("moe-bf16", "cpu"),
+        ("dense-bf16", "cpu"),
+        pytest.param("wide-bf16", "cuda", marks=GPU),
+        pytest.param("dense-bf16", "cuda", marks=GPU),
+    ],
+)
+def test_rounding_is_of_the_size_of_that_of_transformers(models, kind, device):
+    bench = Bench(models[kind], dtype="bfloat16", device=device)
     documents = documents_of(1, 40, 200)
     layers = bench.every_layer
     with bench.vllm(documents, layers) as teacher:
         found = teacher.states(documents, layers)
     assert all(state.dtype == torch.bfloat16 for state in found)
-    truth = bench.expected(documents, layers, dtype="float32")
+    truth = replace(bench, device="cpu").expected(documents, layers, dtype="float32")
     own = layer_errors(bench.expected(documents, layers), truth)
     mine = layer_errors(found, truth)
     assert torch.equal(found[1][:, 0].float(), truth[1][:, 0])  # the embeddings are exact

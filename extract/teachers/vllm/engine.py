@@ -57,6 +57,8 @@ class EngineSettings:
     """Of the memory of a GPU: weights, cache and everything else."""
     cut: bool = True
     """Leave away the blocks behind the deepest layer."""
+    eager: bool = False
+    """Do not compile: starts sooner, computes a little slower. On a CPU always."""
     random_weights: bool = False
     """Make weights up, to measure an architecture of which only config.json is there."""
     prefix_caching: bool = False
@@ -197,7 +199,7 @@ def engine_arguments(settings: EngineSettings, channel: str) -> dict[str, Any]:
         "enable_chunked_prefill": True,
         "enable_prefix_caching": settings.prefix_caching,
         "async_scheduling": False,  # a batch is one step: there is nothing to schedule ahead
-        "enforce_eager": cpu,  # there, compiling takes longer than most extractions
+        "enforce_eager": cpu or settings.eager,  # compiling on a CPU takes longer than reading
         "disable_log_stats": True,
         "speculative_config": {
             "method": "extract_hidden_states",
@@ -218,6 +220,8 @@ def engine_arguments(settings: EngineSettings, channel: str) -> dict[str, Any]:
         arguments["kv_cache_memory_bytes"] = _cache_bytes(settings)
     else:
         arguments["gpu_memory_utilization"] = settings.memory_share
+        # Graphs are for steps of few tokens, one a sequence; those here are as large as can be.
+        arguments["compilation_config"] = {"cudagraph_mode": "NONE"}
     return arguments
 
 
