@@ -9,6 +9,7 @@ Axis letters: T tokens of the row, H query heads, K key and value heads, C width
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -20,80 +21,71 @@ PREFIX = "latentcomp_"
 _UNKNOWN = ("softcap", "s_aux", "position_bias", "sliding_window")
 """Arguments of other kinds of attention, which the kernels here would silently leave out."""
 
-Kernel = Callable[
-    [torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, float], torch.Tensor
-]
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of documents, as a kernel gets it."""
+
+    query: torch.Tensor
+    """[T, H, C]"""
+    key: torch.Tensor
+    """[T, K, C]"""
+    value: torch.Tensor
+    """[T, K, C]"""
+    starts: torch.Tensor
+    """Where each document begins and the last one ends, on the device; see `Packing`."""
+    bounds: torch.Tensor
+    """The same on the CPU."""
+    scale: float
+    """Factor of the products of queries and keys."""
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest document."""
+        return int(self.bounds.diff().max())
 
 
-def _each(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    starts: torch.Tensor,
-    bounds: torch.Tensor,
-    scale: float,
-) -> torch.Tensor:
+Kernel = Callable[[Row], torch.Tensor]
+"""From a row to what it attends to, [T, H, C]."""
+
+
+def _each(row: Row) -> torch.Tensor:
     """Document by document, exactly as each alone: any device, any precision."""
-    out = torch.empty_like(query)
-    edges = bounds.tolist()
+    out = torch.empty_like(row.query)
+    edges = row.bounds.tolist()
+    gqa = row.query.shape[1] != row.key.shape[1]
     for start, stop in zip(edges, edges[1:], strict=False):
         if start == stop:
             continue
-        part = [x[start:stop].transpose(0, 1)[None] for x in (query, key, value)]
-        gqa = query.shape[1] != key.shape[1]
+        part = [x[start:stop].transpose(0, 1)[None] for x in (row.query, row.key, row.value)]
         read = functional.scaled_dot_product_attention(
-            part[0], part[1], part[2], is_causal=True, scale=scale, enable_gqa=gqa
+            part[0], part[1], part[2], is_causal=True, scale=row.scale, enable_gqa=gqa
         )
         out[start:stop] = read[0].transpose(0, 1)
     return out
 
 
-def _flash(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    starts: torch.Tensor,
-    bounds: torch.Tensor,
-    scale: float,
-) -> torch.Tensor:
+def _flash(row: Row) -> torch.Tensor:
     """All documents in one FlashAttention kernel; CUDA, half precision, heads up to 256 wide.
 
     The operator below torch.nn.attention.varlen: its own Python signature is another one in
     each of torch 2.10 to 2.13, and some of them refuse fewer key heads than query heads.
     """
-    longest = int(bounds.diff().max())
+    places = (row.starts, row.starts, *[row.longest] * 2)
     out = torch.ops.aten._flash_attention_forward(
-        query, key, value, starts, starts, longest, longest, 0.0, True, False, scale=scale
+        row.query, row.key, row.value, *places, 0.0, True, False, scale=row.scale
     )
     return cast(torch.Tensor, out[0])
 
 
-def _cudnn(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    starts: torch.Tensor,
-    bounds: torch.Tensor,
-    scale: float,
-) -> torch.Tensor:
+def _cudnn(row: Row) -> torch.Tensor:
     """All documents in one cuDNN kernel; a plan is made for each length, rounded up here."""
-    longest = int(bounds.diff().max())
-    rounded = 1 << max(0, longest - 1).bit_length()
-    groups = query.shape[1] // key.shape[1]
+    rounded = 1 << max(0, row.longest - 1).bit_length()
+    groups = row.query.shape[1] // row.key.shape[1]
+    keys, values = (x.repeat_interleave(groups, dim=1) for x in (row.key, row.value))
+    places = (row.starts, row.starts, *[rounded] * 2)
     out = torch.ops.aten._cudnn_attention_forward(
-        query,
-        key.repeat_interleave(groups, dim=1),
-        value.repeat_interleave(groups, dim=1),
-        None,
-        starts,
-        starts,
-        rounded,
-        rounded,
-        True,
-        0.0,
-        True,
-        False,
-        scale=scale,
+        row.query, keys, values, None, *places, True, 0.0, True, False, scale=row.scale
     )
     return cast(torch.Tensor, out[0]).contiguous()
 
@@ -112,19 +104,11 @@ def attend_within(
     kernel: str,
 ) -> torch.Tensor:
     """[T, H, C] from queries [T, H, C], keys and values [T, K, C]; opaque to a compiler."""
-    return KERNELS[kernel](query, key, value, starts, bounds, scale)
+    return KERNELS[kernel](Row(query, key, value, starts, bounds, scale))
 
 
 @attend_within.register_fake
-def _shape(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    starts: torch.Tensor,
-    bounds: torch.Tensor,
-    scale: float,
-    kernel: str,
-) -> torch.Tensor:
+def _shape(query: torch.Tensor, *_: object) -> torch.Tensor:
     return torch.empty_like(query)
 
 
