@@ -3,11 +3,9 @@
 Whatever the preset, a CRC32C follows every inner chunk (`store.shards` appends it).
 """
 
-import functools
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +14,7 @@ import numpy.typing as npt
 from numcodecs import blosc, zstd
 
 from .schema import CodecName
+from .threads import cores, pool
 
 _LEVEL = 1
 _PLAIN = ("raw", "int8")  # the quantised rows of store.encoding are left as they are
@@ -77,8 +76,8 @@ class Codec:
             return
         running: deque[Future[bytes]] = deque()
         for chunk in chunks:
-            running.append(_pool().submit(self.encode, chunk.tobytes()))
-            if len(running) > _cores():
+            running.append(pool().submit(self.encode, chunk.tobytes()))
+            if len(running) > cores():
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()
@@ -94,17 +93,3 @@ class Codec:
         if self.name == "zstd":
             return bytes(zstd.decompress(data))
         return bytes(blosc.decompress(data))
-
-
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)  # absent on macOS
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
-@functools.cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_cores(), thread_name_prefix="store-codec")
-
-
-# A forked child has the pool but not its threads, and would wait for them forever.
-os.register_at_fork(after_in_child=_pool.cache_clear)

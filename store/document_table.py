@@ -2,7 +2,6 @@
 
 import functools
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,8 @@ from .schema import Integers
 from .tables import GROUP_DOCUMENTS
 
 _CACHED_GROUPS = 256
-_COLUMNS = ["document_id", "first_token", "tokens", "chunks", "tokens_sha256"]
+_DOCUMENT_COLUMNS = ["document_id", "first_token", "tokens", "chunks"]
+_CHUNK_COLUMNS = ["first_token", "day", "bucket"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -37,8 +37,6 @@ class DocumentRow:
     """[chunks] True where the source had a day."""
     buckets: Integers
     """[chunks] 0 early, 1 middle, 2 late."""
-    tokens_sha256: str
-    """Over the ids as little-endian uint32: what makes two documents the same."""
 
     @property
     def exact_days(self) -> tuple[int | None, ...]:
@@ -48,12 +46,24 @@ class DocumentRow:
         )
 
 
+class _Strings:
+    """Strings of an Arrow array, without Arrow's scalars, which take longer than a small read."""
+
+    def __init__(self, array: Any) -> None:  # noqa: ANN401  a pyarrow.StringArray
+        _, offsets, data = array.buffers()
+        first = array.offset
+        self._offsets = np.frombuffer(offsets, "<i4")[first : first + len(array) + 1].tolist()
+        self._data = memoryview(data or b"")
+
+    def __getitem__(self, index: int) -> str:
+        return str(self._data[self._offsets[index] : self._offsets[index + 1]], "utf-8")
+
+
 class _Group:
     """The columns of one row group of both tables; rows are made when they are asked for."""
 
     def __init__(self, documents: pa.Table, chunks: pa.Table) -> None:
-        self._ids = documents["document_id"].combine_chunks()
-        self._digests = documents["tokens_sha256"].combine_chunks()
+        self._ids = _Strings(documents["document_id"].combine_chunks())
         self._first = _integers(documents["first_token"])
         self._tokens = _integers(documents["tokens"])
         self._chunk = np.append(0, np.cumsum(_integers(documents["chunks"])))
@@ -71,14 +81,13 @@ class _Group:
         np.subtract(self._chunk_first[part], start, out=spans[:-1])
         spans[-1] = tokens
         return DocumentRow(
-            document_id=self._ids[index].as_py(),
+            document_id=self._ids[index],
             first_token=start,
             tokens=tokens,
             spans=spans,
             days=self._days[part],
             dated=self._dated[part],
             buckets=self._buckets[part],
-            tokens_sha256=self._digests[index].as_py(),
         )
 
 
@@ -93,7 +102,7 @@ class DocumentTable:
         """
         self._store = store
         self._lock = threading.Lock()
-        self._groups: OrderedDict[int, _Group] = OrderedDict()
+        self._groups: dict[int, _Group] = {}
         with _damage(store):
             self._documents = _open(store, DOCUMENTS)
             self._chunks = _open(store, CHUNKS)
@@ -107,8 +116,7 @@ class DocumentTable:
         Raises:
             StoreError: the table is damaged.
         """
-        with self._lock, _damage(self._store):
-            return tuple(self._documents.read(["document_id"])["document_id"].to_pylist())
+        return self._strings("document_id")
 
     @functools.cached_property
     def starts(self) -> Integers:
@@ -125,19 +133,34 @@ class DocumentTable:
         """Length of the token axis. Raises: StoreError."""
         return int((self.starts + self.lengths).max())
 
+    @functools.cached_property
+    def tokens_sha256(self) -> tuple[str, ...]:
+        """SHA-256 over every document's ids as little-endian uint32: what makes two the same.
+
+        Raises:
+            StoreError: the table is damaged.
+        """
+        return self._strings("tokens_sha256")
+
     def row(self, index: int) -> DocumentRow:
         """Everything about one document. Raises: StoreError."""
         number, within = divmod(index, GROUP_DOCUMENTS)
+        group = self._groups.get(number)
+        return (group or self._load(number)).row(within)
+
+    def _load(self, number: int) -> _Group:
         with self._lock, _damage(self._store):
-            group = self._groups.get(number)
-            if group is None:
-                documents = self._documents.read_row_group(number, _COLUMNS)
-                group = _Group(documents, self._chunks.read_row_group(number))
-                self._groups[number] = group
-                if len(self._groups) > _CACHED_GROUPS:
-                    self._groups.popitem(last=False)
-            self._groups.move_to_end(number)
-            return group.row(within)
+            # On threads of its own, Arrow takes longer for so little.
+            documents = self._documents.read_row_group(number, _DOCUMENT_COLUMNS, use_threads=False)
+            chunks = self._chunks.read_row_group(number, _CHUNK_COLUMNS, use_threads=False)
+            group = self._groups[number] = _Group(documents, chunks)
+            if len(self._groups) > _CACHED_GROUPS:
+                del self._groups[next(iter(self._groups))]
+            return group
+
+    def _strings(self, name: str) -> tuple[str, ...]:
+        with self._lock, _damage(self._store):
+            return tuple(self._documents.read([name])[name].to_pylist())
 
     def _column(self, name: str) -> Integers:
         with self._lock, _damage(self._store):

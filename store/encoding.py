@@ -99,6 +99,12 @@ class Encoding:
         flat = values.reshape(*rows.shape[:-1], -1)[..., : self.hidden]
         return self.dtype.to_bits(torch.from_numpy(np.ascontiguousarray(flat)))
 
+    def to_tensor(self, rows: StoredRows) -> torch.Tensor:
+        """The states [..., hidden] of stored rows [..., row_bytes]; they share memory if exact."""
+        if self.exact:
+            return torch.from_numpy(rows).view(self.dtype.torch_dtype)
+        return self.dtype.to_tensor(self.decode(rows))
+
     @property
     def _blocks(self) -> int:
         return -(-self.hidden // BLOCK)

@@ -6,47 +6,17 @@ kinds: `LocalPlace` below and `store.remote.RemotePlace`.
 """
 
 import contextlib
-import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..errors import StoreError
 from .atomic import Buffer, disk_errors, make_folder, remove_partials, sync_folder, write_parts
+from .local_file import LocalFile
 from .lock import Held, Lock, gate
-
-_MAX_VECTORS = 1024  # of one call to the kernel
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A stretch of a file, and the pieces of memory that it fills one after another."""
-
-    offset: int
-    parts: list[memoryview]
-
-    @property
-    def bytes(self) -> int:
-        """Its length."""
-        return sum(map(len, self.parts))
-
-
-class PartReader(Protocol):
-    """An open file of which parts are read; threads may share it."""
-
-    size: int
-    """Bytes of the file when it was opened."""
-
-    def read(self, spans: Sequence[Span]) -> None:
-        """Fill the memory of all spans.
-
-        Raises:
-            OSError: the disk or the network fails.
-            ValueError: the file ends before a span does.
-        """
+from .parts import PartReader
 
 
 class Place(Protocol):
@@ -194,38 +164,6 @@ class LocalPlace:
 
     def lock(self, name: str, shards: range | None) -> Held:
         return Lock(self.path, name, shards)
-
-
-class LocalFile:
-    """A file opened for reading; closed when nobody holds it."""
-
-    def __init__(self, path: Path) -> None:
-        """Open it. Raises: OSError."""
-        self._descriptor = -1
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self.size = os.fstat(self._descriptor).st_size
-
-    def __del__(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-
-    def read(self, spans: Sequence[Span]) -> None:
-        for span in spans:
-            if len(span.parts) > _MAX_VECTORS:
-                self.read(list(_cut(span)))
-                continue
-            got, wanted = os.preadv(self._descriptor, span.parts, span.offset), span.bytes
-            if got != wanted:
-                raise ValueError(f"the file is cut off at {span.offset + got} bytes")
-
-
-def _cut(span: Span) -> Iterator[Span]:
-    """The same in pieces that the kernel takes."""
-    offset = span.offset
-    for first in range(0, len(span.parts), _MAX_VECTORS):
-        piece = Span(offset, span.parts[first : first + _MAX_VECTORS])
-        yield piece
-        offset += piece.bytes
 
 
 def exists(place: Place, name: str) -> bool:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import resource
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +14,14 @@ from ..errors import StoreError
 from . import ledger, seal
 from .document_table import DocumentRow, DocumentTable
 from .identity import owner_sha256
-from .layout import MANIFEST, SEAL, STATES, TOKENS, Layout, is_store
+from .layout import MANIFEST, SEAL, Layout, is_store
+from .mapped import ColumnError
+from .open_shards import OpenShards
 from .place import Place, exists, place_of
 from .placement import Placement
 from .schema import Integers, Manifest
-from .shard_file import ColumnError, ShardFile, Verified
-from .shards import Bytes3D, Grid
+from .shards import Bytes2D
 from .statistics import LayerStatistics
-
-_MOST_OPEN = 4096
-_IDS_KEPT = 1024
-"""Shards whose token ids stay in memory: 64 KiB each."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -74,7 +69,6 @@ class FeatureStore:
         self.path: Path | str = self._place.path
         """Its folder, or its address."""
         self._arguments = (self.path, allow_partial, check)
-        self._always = check == "always"
         if not is_store(self._place):
             raise StoreError(f"{self.path}: no feature store here: write one with `extract`")
         self.manifest: Manifest = ledger.read_sealed(self._place, MANIFEST, Manifest)
@@ -84,19 +78,11 @@ class FeatureStore:
             raise StoreError(
                 f"{self.path}: this store is not finished: run the same `extract` command again"
             )
-        self._owner = owner_sha256(self.manifest)
-        self._lock = threading.Lock()
-        # Half of the files that this process may open: what is closed must be opened and checked
-        # again, which costs more than reading a document.
-        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        unlimited = allowed == resource.RLIM_INFINITY
-        self._most_open = _MOST_OPEN if unlimited else min(_MOST_OPEN, allowed // 2)
-        self._open: dict[tuple[str, int], ShardFile] = {}
-        self._verified: dict[tuple[str, int], Verified] = {}
-        self._ids: dict[int, Integers] = {}
         self._table = DocumentTable(self._place)
         self._columns = {layer.blocks_completed: i for i, layer in enumerate(self.manifest.layers)}
         self._open_complete() if self.complete else self._open_partial()
+        owner, always = owner_sha256(self.manifest), check == "always"
+        self._shards = OpenShards(self._place, self._layout, owner, always=always)
 
     def __reduce__(self) -> tuple[Callable[..., FeatureStore], tuple[Path | str, bool, str]]:
         return _reopen, self._arguments
@@ -193,9 +179,11 @@ class FeatureStore:
     def _states(self, start: int, tokens: int, layers: tuple[int, ...], what: str) -> torch.Tensor:
         grid, form = self._layout.states, self._layout.encoding
         columns = [self._column(layer) for layer in layers]
-        out = np.empty((len(columns), tokens, grid.row_bytes), np.uint8)
-        self._fill(STATES, grid, columns, start, out, what)
-        return form.dtype.to_tensor(form.decode(out)).permute(1, 0, 2)
+        out = np.empty((len(columns), tokens * grid.row_bytes), np.uint8)
+        if columns:
+            self._fill(columns, start, out, what)
+        rows = out.reshape(len(columns), tokens, grid.row_bytes)
+        return form.to_tensor(rows).permute(1, 0, 2)
 
     def _column(self, layer: int) -> int:
         column = self._columns.get(layer)
@@ -211,64 +199,33 @@ class FeatureStore:
         parts = []
         for shard in range(row.first_token // size, (stop - 1) // size + 1):
             first = shard * size
-            ids = self._shard_ids(shard, f"document {row.document_id!r}")
+            try:
+                ids = self._shards.token_ids(shard)
+            except (OSError, ValueError) as error:
+                where = f"document {row.document_id!r}, token ids, shard {shard}"
+                raise self._damaged(where, error) from error
             parts.append(ids[max(row.first_token - first, 0) : stop - first])
-        return torch.from_numpy(np.concatenate(parts))
+        whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return torch.from_numpy(whole.astype(np.int64))
 
-    def _shard_ids(self, shard: int, what: str) -> Integers:
-        """The token ids of a shard, kept: a document's few bytes cost as much to read as all."""
-        ids = self._ids.get(shard)
-        if ids is None:
-            grid = self._layout.token_ids
-            out = np.empty((1, grid.shard_length(shard), 4), np.uint8)
-            self._fill(TOKENS, grid, [0], shard * grid.shard_tokens, out, what)
-            ids = out.view("<u4").reshape(-1).astype(np.int64)
-            if not self._always:
-                with self._lock:
-                    self._ids[shard] = ids
-                    if len(self._ids) > _IDS_KEPT:
-                        del self._ids[next(iter(self._ids))]
-        return ids
-
-    def _fill(
-        self, array: str, grid: Grid, columns: list[int], start: int, out: Bytes3D, what: str
-    ) -> None:
-        """Fill `out` [columns, rows, row_bytes] with rows from `start` on, shard by shard."""
-        done, tokens = 0, out.shape[1] if columns else 0
+    def _fill(self, columns: list[int], start: int, out: Bytes2D, what: str) -> None:
+        """Fill `out` [columns, bytes of the rows] with rows from `start` on, shard by shard."""
+        grid = self._layout.states
+        done, tokens = 0, out.shape[1] // grid.row_bytes
         while done < tokens:
             shard, within = divmod(start + done, grid.shard_tokens)
             rows = min(tokens - done, grid.shard_tokens - within)
+            part = out[:, done * grid.row_bytes : (done + rows) * grid.row_bytes]
             try:
-                file = self._shard(array, grid, shard)
-                file.read_rows(columns, within, [part[done : done + rows] for part in out])
+                self._shards.states(shard).read_rows(columns, within, part)
             except (OSError, ValueError) as error:
                 column = error.column if isinstance(error, ColumnError) else columns[0]
-                layer = f"layer after {self.layers[column]} blocks"
-                where = f"{what}, {layer if array == STATES else 'token ids'}, shard {shard}"
-                reason = getattr(error, "strerror", None) or str(error)
-                raise ledger.damaged(self._place, where, reason) from error
+                where = f"{what}, layer after {self.layers[column]} blocks, shard {shard}"
+                raise self._damaged(where, error) from error
             done += rows
 
-    def _shard(self, array: str, grid: Grid, shard: int) -> ShardFile:
-        key = (array, shard)
-        file = self._open.get(key)
-        if file is not None:
-            return file
-        name = self._layout.shard_files(shard)[array == TOKENS]
-        with self._lock:
-            opened, known = self._place.open(name), self._bitmap(key, grid)
-            file = ShardFile(opened, grid, self._owner, shard, known)
-            self._open[key] = file
-            if len(self._open) > self._most_open:
-                del self._open[next(iter(self._open))]
-        return file
-
-    def _bitmap(self, key: tuple[str, int], grid: Grid) -> Verified | None:
-        if self._always:
-            return None
-        # Kept when the file is closed, so that a chunk is checked once per process.
-        fresh = [bytearray(grid.used_chunks(key[1])) for _ in range(grid.columns)]
-        return self._verified.setdefault(key, fresh)
+    def _damaged(self, where: str, error: Exception) -> StoreError:
+        return ledger.damaged(self._place, where, getattr(error, "strerror", None) or str(error))
 
     def _open_complete(self) -> None:
         sealed = seal.read_seal(self._place)

@@ -19,7 +19,7 @@ import pyarrow as pa
 from ..errors import StoreError
 from .atomic import Buffer
 from .lock import Held
-from .place import PartReader, Span
+from .parts import Bytes, PartReader, Span
 
 _RETRIES = {"max_retries": 5}
 """With growing pauses; a failure that lasts is the user's to know."""
@@ -168,6 +168,10 @@ class RemoteFile:
         self._objects, self._name = place.objects, name
         with _os_errors():
             self.size = int(self._objects.head(name)["size"])
+
+    def memory(self, ends: Sequence[int]) -> Bytes | None:
+        """None: what is far away is fetched."""
+        return None
 
     def read(self, spans: Sequence[Span]) -> None:
         for span in spans:

@@ -4,34 +4,28 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import google_crc32c
 import numpy as np
+from crc32c import crc32c as crc
 
-from .place import PartReader, Span
+from .mapped import ColumnError, MappedRows, Verified
+from .parts import PartReader, Span
 from .shards import (
     CRC_BYTES,
     HEADER_BYTES,
     RESIDUE,
+    Bytes1D,
     Bytes2D,
+    Bytes3D,
     Grid,
     decode_chunk,
     decode_index,
     header,
+    plain_chunks,
+    plain_index,
 )
-
-Verified = list[bytearray]
 
 _local = threading.local()
 _NOBODY_READS = memoryview(bytearray(CRC_BYTES))
-
-
-class ColumnError(ValueError):
-    """Damage in one column."""
-
-    def __init__(self, column: int, reason: str) -> None:
-        """In column `column`, because of `reason`."""
-        super().__init__(reason)
-        self.column = column
 
 
 @dataclass(slots=True)
@@ -40,7 +34,7 @@ class _Plan:
 
     column: int
     span: Span
-    checks: list[tuple[Bytes2D, Bytes2D, Bytes2D]]
+    checks: list[tuple[Bytes1D, Bytes1D, Bytes1D]]
     """Of every chunk that is read for the first time its bytes, checksum included."""
     low: int
     high: int
@@ -71,30 +65,52 @@ class ShardFile:
         self._grid = grid
         self._verified = verified
         self._file = file
+        self._mapped: Bytes3D | None = None
         if file.size < HEADER_BYTES + grid.index_bytes:
             raise ValueError(f"the file is cut off at {file.size} bytes")
         first, last = bytearray(HEADER_BYTES), bytearray(grid.index_bytes)
         at_end = Span(file.size - grid.index_bytes, [memoryview(last)])
         file.read([Span(0, [memoryview(first)]), at_end])
-        index = decode_index(grid, shard, bytes(last), file.size)
+        self._used, table = grid.used_chunks(shard), bytes(last)
         # Plain lists: a document takes a handful of look-ups, which numpy makes slow.
-        self._offsets: list[list[int]] = index.offsets.T.tolist()
-        self._lengths: list[list[int]] = index.lengths.T.tolist()
+        self._offsets: list[list[int]] = []
+        self._lengths: list[list[int]] = []
+        if not grid.codec.plain or table != plain_index(grid, self._used):
+            index = decode_index(grid, shard, table, file.size)
+            self._offsets, self._lengths = index.offsets.T.tolist(), index.lengths.T.tolist()
+            if grid.codec.plain:
+                raise ValueError("the index names chunks of another length")
+        elif file.size != self._offset(grid.columns, 0) + len(table):
+            raise ValueError(f"the file has {file.size} bytes, not those of its chunks")
         if first != header(owner, shard):
             raise ValueError("the header is of another shard or another store")
 
-    def read_rows(self, columns: Sequence[int], first: int, out: Sequence[Bytes2D]) -> None:
-        """Fill `out`, for every column [rows, row_bytes], contiguous, with rows from `first` on.
+    def read_rows(self, columns: Sequence[int], first: int, out: Bytes2D) -> None:
+        """Fill `out` [columns, bytes of the rows] with rows from `first` on.
 
         Raises:
             OSError: the disk fails.
             ColumnError: damaged.
         """
-        if self._grid.codec.plain:
-            self._read_plain(columns, first, out)
-        else:
+        if not self._grid.codec.plain:
             for column, rows in zip(columns, out, strict=True):
-                self._read_encoded(column, first, rows)
+                self._read_encoded(column, first, rows.reshape(-1, self._grid.row_bytes))
+            return
+        high = self._chunks(first, out.shape[1] // self._grid.row_bytes)[1]
+        memory = self._file.memory([self._offset(column, high) for column in columns])
+        if memory is None:
+            self._read_plain(columns, first, out)
+            return
+        if self._mapped is None:
+            self._mapped = plain_chunks(self._grid, self._used, memory)
+        known = self._verified
+        if known is None:
+            known = [bytearray(self._used) for _ in range(self._grid.columns)]
+        MappedRows(self._grid, self._mapped, known, columns, first, out).fill()
+
+    def _offset(self, column: int, chunk: int) -> int:
+        """Where a chunk of a plain shard begins, or the one before it ends."""
+        return HEADER_BYTES + (column * self._used + chunk) * self._grid.stored_bytes
 
     def _read_encoded(self, column: int, first: int, out: Bytes2D) -> None:
         size = self._grid.chunk_tokens
@@ -113,9 +129,9 @@ class ShardFile:
             start += length
         self._mark(column, low, high)
 
-    def _read_plain(self, columns: Sequence[int], first: int, out: Sequence[Bytes2D]) -> None:
+    def _read_plain(self, columns: Sequence[int], first: int, out: Bytes2D) -> None:
         """Read right into `out`; what surrounds it in its chunks goes to memory that is reused."""
-        low, high = self._chunks(first, len(out[0]))
+        low, high = self._chunks(first, out.shape[1] // self._grid.row_bytes)
         if self._known(columns, low, high):
             spans = [
                 self._known_span(column, first, low, high, rows)
@@ -134,7 +150,7 @@ class ShardFile:
             for pieces in plan.checks:
                 value = 0
                 for piece in pieces:
-                    value = google_crc32c.extend(value, piece)
+                    value = crc(piece.data, value)
                 if value != RESIDUE:
                     raise ColumnError(plan.column, "the chunk fails its checksum")
             self._mark(plan.column, low, high)
@@ -145,34 +161,33 @@ class ShardFile:
             return False
         return all(self._verified[column].find(0, low, high) < 0 for column in columns)
 
-    def _known_span(self, column: int, first: int, low: int, high: int, out: Bytes2D) -> Span:
+    def _known_span(self, column: int, first: int, low: int, high: int, target: Bytes1D) -> Span:
         """The rows alone, with the checksums that lie between them."""
         step = self._grid.chunk_bytes
         start = (first - low * self._grid.chunk_tokens) * self._grid.row_bytes
-        target = out.reshape(-1).data
-        parts, done = [target[: step - start]], step - start
+        parts, done = [target[: step - start].data], step - start
         for _ in range(low + 1, high):
             parts.append(_NOBODY_READS)
-            parts.append(target[done : done + step])
+            parts.append(target[done : done + step].data)
             done += step
-        return Span(self._offsets[column][low] + start, parts)
+        return Span(self._offset(column, low) + start, parts)
 
     def _plan(
-        self, column: int, first: int, low: int, high: int, out: Bytes2D, scratch: Bytes2D
+        self, column: int, first: int, low: int, high: int, target: Bytes1D, scratch: Bytes1D
     ) -> _Plan:
         """Known chunks give only the rows that are wanted, the others all that is checked."""
         size, width = self._grid.chunk_tokens, self._grid.row_bytes
         # A copy: another thread may be checking the same chunks.
         known = bytes(high) if self._verified is None else bytes(self._verified[column])
-        target = out.reshape(-1)
+        rows = len(target) // width
         parts: list[memoryview] = []
         checks = []
         used = done = 0
         start = first - low * size
-        offset = self._offsets[column][low] + (start * width if known[low] else 0)
+        offset = self._offset(column, low) + (start * width if known[low] else 0)
         for chunk in range(low, high):
             begin = start if chunk == low else 0
-            stop = min(first + len(out) - chunk * size, size)
+            stop = min(first + rows - chunk * size, size)
             head = 0 if known[chunk] else begin * width
             more = (size - stop) * width + CRC_BYTES
             if known[chunk] and chunk == high - 1:
@@ -204,9 +219,9 @@ class ShardFile:
             self._verified[column][low:high] = b"\1" * (high - low)
 
 
-def _scratch(size: int) -> Bytes2D:
+def _scratch(size: int) -> Bytes1D:
     """Memory of this thread: fresh memory costs as much as the reading."""
-    memory: Bytes2D | None = getattr(_local, "memory", None)
+    memory: Bytes1D | None = getattr(_local, "memory", None)
     if memory is None or len(memory) < size:
         memory = _local.memory = np.empty(size, np.uint8)
     return memory

@@ -7,14 +7,15 @@ pairs with a CRC32C of its own. Chunks lie layer by layer, so that a document of
 contiguous read.
 """
 
+import functools
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import google_crc32c
 import numpy as np
 import numpy.typing as npt
+from crc32c import crc32c as crc
 
 from .codecs import Codec
 
@@ -25,6 +26,7 @@ RESIDUE = 0x48674BC7
 """CRC32C of anything that is followed by its own CRC32C."""
 _MISSING = np.uint64(2**64 - 1)
 
+Bytes1D = npt.NDArray[np.uint8]
 Bytes2D = npt.NDArray[np.uint8]
 Bytes3D = npt.NDArray[np.uint8]
 
@@ -58,6 +60,11 @@ class Grid:
         """Bytes of the index at the end of every shard, checksum included."""
         return self.chunks_per_shard * self.columns * 16 + CRC_BYTES
 
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of an inner chunk in the file, checksum included, if the codec is plain."""
+        return self.chunk_bytes + CRC_BYTES
+
     def used_chunks(self, shard: int) -> int:
         """Inner chunks along tokens that hold data in this shard."""
         return -(-self.shard_length(shard) // self.chunk_tokens)
@@ -69,7 +76,7 @@ class Grid:
 
 def crc32c(data: bytes) -> bytes:
     """CRC32C as four little-endian bytes."""
-    return int(google_crc32c.value(data)).to_bytes(CRC_BYTES, "little")
+    return crc(data).to_bytes(CRC_BYTES, "little")
 
 
 def header(owner: str, shard: int) -> bytes:
@@ -126,7 +133,7 @@ def encode_shard(
 
 def checks(data: bytes) -> bool:
     """True if `data` ends in the CRC32C of the rest of it."""
-    return len(data) > CRC_BYTES and int(google_crc32c.value(data)) == RESIDUE
+    return len(data) > CRC_BYTES and crc(data) == RESIDUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +166,23 @@ def decode_index(grid: Grid, shard: int, data: bytes, file_bytes: int) -> ShardI
     if (lengths <= CRC_BYTES).any() or not tiled or ends[-1] != file_bytes - grid.index_bytes:
         raise ValueError("the chunks that the index names do not fill the file")
     return ShardIndex(offsets, lengths)
+
+
+@functools.lru_cache(maxsize=64)
+def plain_index(grid: Grid, used: int) -> bytes:
+    """The index of a shard with `used` chunks a column, if the codec is plain: known beforehand."""
+    index = np.full((grid.chunks_per_shard, grid.columns, 2), _MISSING, "<u8")
+    number = np.arange(used)[:, None] + used * np.arange(grid.columns)
+    index[:used, :, 0] = HEADER_BYTES + number * grid.stored_bytes
+    index[:used, :, 1] = grid.stored_bytes
+    table = index.tobytes()
+    return table + crc32c(table)
+
+
+def plain_chunks(grid: Grid, used: int, file: Bytes1D) -> Bytes3D:
+    """The chunks within the bytes of a plain shard: [columns, used, bytes with the checksum]."""
+    chunks = file[HEADER_BYTES : HEADER_BYTES + grid.columns * used * grid.stored_bytes]
+    return chunks.reshape(grid.columns, used, grid.stored_bytes)
 
 
 def decode_chunk(grid: Grid, data: bytes) -> Bytes2D:
@@ -202,8 +226,10 @@ def decode_shard(grid: Grid, owner: str, shard: int, data: bytes) -> npt.NDArray
     """
     if not data.startswith(header(owner, shard)):
         raise ValueError("the header is of another shard or another store")
-    index = decode_index(grid, shard, data[-grid.index_bytes :], len(data))
-    used = grid.used_chunks(shard)
+    table, used = data[-grid.index_bytes :], grid.used_chunks(shard)
+    index = decode_index(grid, shard, table, len(data))
+    if grid.codec.plain and table == plain_index(grid, used):
+        return _decode_plain(grid, plain_chunks(grid, used, np.frombuffer(data, np.uint8)))
     out = np.empty((grid.columns, used, grid.chunk_tokens, grid.row_bytes), np.uint8)
     for column in range(grid.columns):
         for chunk in range(used):
@@ -211,3 +237,12 @@ def decode_shard(grid: Grid, owner: str, shard: int, data: bytes) -> npt.NDArray
             part = data[start : start + int(index.lengths[chunk, column])]
             out[column, chunk] = decode_chunk(grid, part)
     return out.reshape(grid.columns, -1, grid.row_bytes)
+
+
+def _decode_plain(grid: Grid, chunks: Bytes3D) -> npt.NDArray[np.uint8]:
+    for column in chunks:
+        for chunk in column:
+            if crc(chunk) != RESIDUE:
+                raise ValueError("the chunk fails its checksum")
+    rows = np.ascontiguousarray(chunks[:, :, :-CRC_BYTES])
+    return rows.reshape(grid.columns, -1, grid.row_bytes)

@@ -272,12 +272,12 @@ class _Check:
     def _documents(self, table: DocumentTable, ids: npt.NDArray[np.uint32]) -> None:
         known: dict[str, int] = {}
         end = 0
-        for index in range(table.documents):
+        for index, digest in enumerate(table.tokens_sha256):
             row = table.row(index)
-            start = known.setdefault(row.tokens_sha256, end)
+            start = known.setdefault(digest, end)
             end += row.tokens if start == end else 0
             if row.first_token != start or row.spans[0] != 0 or (np.diff(row.spans) < 0).any():
                 self.problem(DOCUMENTS, f"{row.document_id!r}: token spans do not fit")
             part = ids[start : start + row.tokens].astype("<u4")
-            if hashlib.sha256(part.tobytes()).hexdigest() != row.tokens_sha256:
+            if hashlib.sha256(part.tobytes()).hexdigest() != digest:
                 self.problem(DOCUMENTS, f"{row.document_id!r}: token ids do not fit")

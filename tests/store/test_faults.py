@@ -273,3 +273,14 @@ def test_damaged_zarr_metadata_is_written_again(store, name):
     assert not verify(store).ok
     samples.write(store)
     assert samples.contents(store) == expected
+
+
+@pytest.mark.parametrize("check", ["first", "always"])
+def test_a_shard_that_is_cut_off_while_it_is_open_is_an_error_of_its_document(tmp_path, check):
+    samples.write(tmp_path / "store", (40, 40))
+    store = FeatureStore(tmp_path / "store", check=check)
+    assert store.read(0, [19]).states.equal(samples.states(0, 40)[:, :1])
+    shard = tmp_path / "store" / "states" / "c.0.0.0"
+    os.truncate(shard, shard.stat().st_size // 4)
+    with pytest.raises(StoreError, match="'d1', layer after .* shard 0: the file is cut off"):
+        store.read(1)
