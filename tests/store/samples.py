@@ -1,13 +1,12 @@
 """Small stores to write, here or in a process that can be killed.
 
-Run as a program it is a server: every line on stdin names a folder and a crash point; it forks a
-child that writes the store there and kills itself with SIGKILL at that point, or is killed by
-whoever reads its pid.
+Run as a program it is a server (see `servers`): every line names a folder, a crash point and how
+many times the sample documents are wanted; its child writes the store there and kills itself with
+SIGKILL at that point, or is killed by whoever reads its pid.
 """
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -121,19 +120,16 @@ def crash_at(point: int) -> None:
         setattr(owner, name, dying(getattr(owner, name)))
 
 
-def serve() -> None:
-    for line in sys.stdin:
-        folder, point = line.rsplit(maxsplit=1)
-        child = os.fork()
-        if child == 0:
-            if int(point):
-                crash_at(int(point))
-            write(Path(folder), each=lambda: time.sleep(0.004))
-            os._exit(0)
-        print(child, flush=True)
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+def work(words: list[str]) -> None:
+    folder, point, times = words
+    if int(point):
+        crash_at(int(point))
+    write(Path(folder), LENGTHS * int(times), each=lambda: time.sleep(0.004))
 
 
 if __name__ == "__main__":
-    serve()
+    import pyarrow as pa
+    from servers import serve
+
+    pa.Table.from_pylist([{"a": 1}])  # imports pandas if there is one: not again in every child
+    serve(work)

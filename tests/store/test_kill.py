@@ -3,8 +3,6 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,39 +13,12 @@ from latentcomp.store.reader import FeatureStore
 from latentcomp.store.verify import verify
 
 from . import samples
-
-
-class Server:
-    """The process that forks writers; see samples.serve."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, samples.__file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def start(self, store: Path, crash_point: int = 0) -> int:
-        assert self._process.stdin
-        self._process.stdin.write(f"{store} {crash_point}\n")
-        self._process.stdin.flush()
-        return self._number()
-
-    def wait(self) -> int:
-        return self._number()
-
-    def close(self) -> None:
-        self._process.communicate(timeout=60)
-
-    def _number(self) -> int:
-        assert self._process.stdout
-        return int(self._process.stdout.readline())
+from .servers import Server
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    server = Server()
+    server = Server(samples.__file__)
     yield server
     server.close()
 
@@ -83,7 +54,7 @@ def crash_everywhere(
     killed = 0
     for point in points:
         store = folder / f"crash{point}"
-        server.start(store, point)
+        server.start(store, point, 1)
         status = server.wait()
         if status == 0:
             break
@@ -118,7 +89,7 @@ def kill_at_random(
     for number in range(times):
         store = folder / f"random{number}"
         while True:  # the same store is killed again and again until a run gets through
-            child = server.start(store)
+            child = server.start(store, 0, 1)
             time.sleep(random_.uniform(0.0, 0.08))
             os.kill(child, signal.SIGKILL)  # the server reaps it only after we read its status
             if server.wait() == 0:
