@@ -110,16 +110,25 @@ def lab_models(
         Path | None,
         typer.Option(help="Folder of lab models that did the first stage: train the rest only."),
     ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Train nothing: measure the models that ship.")
+    ] = False,
 ) -> None:
     """Train the lab teacher and the lab student from scratch, on every GPU there is."""
-    from .lab_models import Recipe, train_lab_models
+    from .lab_models import RESULT, SHIPPED, Recipe, measure_lab_models, train_lab_models
+    from .progress import arm_progress
 
-    recipe = Recipe(
-        teacher_seconds, student_seconds, seed, documents, None if after is None else str(after)
-    )
-    result = train_lab_models(recipe, out)
+    if measure:
+        with arm_progress(stdout_console()) as progress:
+            result = measure_lab_models(SHIPPED, documents, out / RESULT, progress=progress)
+    else:
+        recipe = Recipe(
+            teacher_seconds, student_seconds, seed, documents, None if after is None else str(after)
+        )
+        result = train_lab_models(recipe, out)
     console = stdout_console()
     for name, model in result["models"].items():
-        ceiling, floor = model["ceiling"]["accuracy"], model["floor"]["accuracy"]
-        console.print(f"{out / name}: {ceiling:.3f} with the document, {floor:.3f} without")
-    console.print(f"{out / 'lab_models.json'}: written")
+        ceiling, floor = model["ceiling"]["accuracy"]["point"], model["floor"]["accuracy"]["point"]
+        bars = "bars met" if model["bars_met"] else "bars not met"
+        console.print(f"{name}: {ceiling:.3f} with the document, {floor:.3f} without; {bars}")
+    console.print(f"{out / RESULT}: written")

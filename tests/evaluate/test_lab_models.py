@@ -1,5 +1,6 @@
 """`lab-models`: the stages of a training, and what it says where it cannot train."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +55,29 @@ def test_without_a_gpu_it_says_so(monkeypatch, tmp_path):
     with pytest.raises(LatentcompError, match="needs a CUDA GPU"):
         lab_models.train_lab_models(Recipe(1, 1, 0, 2), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_measuring_what_ships(monkeypatch, tmp_path):
+    """Figures with intervals, the bars beside them, and what the models were trained on."""
+    monkeypatch.setitem(lab_models.SHIPPED, "teacher", lab_models.SHIPPED["student"])  # faster
+    told = []
+    result = lab_models.measure_lab_models(
+        {"teacher": lab_models.SHIPPED["teacher"]},
+        2,
+        tmp_path / "figures.json",
+        progress=lambda arm, documents: told.append((arm, documents)),
+    )
+    assert told == [("teacher, ceiling", 2), ("teacher, floor", 2)]
+    assert json.loads((tmp_path / "figures.json").read_text()) == result
+    teacher = result["models"]["teacher"]
+    ceiling, floor = teacher["ceiling"]["accuracy"], teacher["floor"]["accuracy"]
+    assert ceiling["low"] <= ceiling["point"] <= ceiling["high"]
+    assert ceiling["n"] == sum(cell["n"] for cell in teacher["ceiling"]["by_family"].values())
+    assert ceiling["clusters"] == result["held_out"]["documents"] == 2
+    assert ceiling["point"] > floor["point"]
+    met = ceiling["point"] >= result["bars"]["overall"] and all(
+        cell["point"] >= result["bars"]["family"]
+        for cell in teacher["ceiling"]["by_family"].values()
+    )
+    assert teacher["bars_met"] == met
+    assert teacher["training"]["stages"]

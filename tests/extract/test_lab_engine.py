@@ -1,6 +1,7 @@
 """Training of a lab model on the CPU: the loss falls, the gradient is clipped, files are whole."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -18,9 +19,16 @@ from latentcomp.extract.teachers.lab.architecture import (
     LabModel,
     build,
 )
-from latentcomp.extract.teachers.lab.engine import Engine, next_token_loss
-from latentcomp.extract.teachers.lab.sequences import TWO_HOP, Batch, Lesson, LessonBatches
+from latentcomp.extract.teachers.lab.engine import Engine, hint_loss, next_token_loss
+from latentcomp.extract.teachers.lab.sequences import (
+    NO_HINT,
+    TWO_HOP,
+    Batch,
+    Lesson,
+    LessonBatches,
+)
 from latentcomp.models import load_causal_lm
+from latentcomp.segments import attention_mask
 
 from ..train import tiny
 
@@ -73,17 +81,50 @@ def test_the_loss_by_its_definition(source):
     for row in range(len(batch.ids)):
         for at in range(1, batch.ids.shape[1]):
             w = float(batch.weight[row, at])
-            total -= w * float(chances[row, at - 1, batch.target[row, at]])
+            total -= w * float(chances[row, at - 1, batch.ids[row, at]])
             weight += w
     assert float(loss) == pytest.approx(total / weight, rel=1e-4)
     assert torch.equal(right, logits.argmax(-1)[:, :-1] == batch.ids[:, 1:])
+
+
+def test_the_hint_loss_by_its_definition(source):
+    batch = source[0]
+    torch.manual_seed(0)
+    logits = torch.randn(*batch.ids.shape, VOCABULARY)
+    chances = logits.log_softmax(-1)
+    places = (batch.hint != NO_HINT).nonzero().tolist()
+    assert places
+    wanted = -sum(float(chances[b, t, batch.hint[b, t]]) for b, t in places) / len(places)
+    assert float(hint_loss(logits, batch)) == pytest.approx(wanted, rel=1e-4)
+    nothing = replace(batch, hint=torch.full_like(batch.hint, NO_HINT))
+    assert float(hint_loss(logits, nothing)) == 0
+
+
+def test_hints_reach_the_blocks_up_to_their_depth_and_no_other(source):
+    """And the states after the last block are those of the model itself."""
+    torch.manual_seed(0)
+    model = build(replace(SHAPE, blocks=4))
+    engine = Engine(model, 1e-2, compiled=False, captured=False, world=1, hints_at=(1 / 2,))
+    batch = source[0]
+    mask = attention_mask(batch.segment, torch.float32)
+    halfway, last = engine._states(batch, mask)
+    whole = model.model(
+        input_ids=batch.ids, attention_mask=mask, position_ids=batch.position, use_cache=False
+    ).last_hidden_state
+    assert torch.equal(last, whole)
+    assert not torch.equal(halfway, last)
+    engine._gradients.zero_()
+    hint_loss(halfway @ model.model.embed_tokens.weight.T, batch).backward()
+    moved = [bool(block.mlp.down_proj.weight.grad.any()) for block in model.model.layers]
+    assert moved == [True, True, False, False]
 
 
 def test_accuracy_by_family_counts_whole_answers():
     ids = torch.tensor([[5, 6, 7, 8, 9, 0]])
     family = torch.tensor([[-1, 0, 0, -1, 1, 1]])
     segment = torch.tensor([[0, 1, 1, 2, 2, 2]])
-    batch = Batch(ids, ids, segment, segment, (family >= 0).float(), family)
+    none = torch.full_like(ids, NO_HINT)
+    batch = Batch(ids, segment, segment, (family >= 0).float(), family, none)
     right = torch.tensor([[True, True, False, True, True]])
     from latentcomp.extract.corpus.questions import FAMILIES
 

@@ -227,16 +227,17 @@ TWO_HOP = lab.SequenceWriter(tiny.tokenizer(), lab.TWO_HOP)
 
 
 def hinted(row):
-    """(question, what its question mark is to predict, weight) of every hint."""
-    for place in np.nonzero(row["target"] != row["ids"])[0]:
-        (before,) = np.nonzero(
-            (row["segment"] == row["segment"][place]) & (np.arange(LENGTH) < place)
-        )
-        yield decode(row["ids"][before]), decode(row["target"][[place]]), row["weight"][place]
+    """(question as far as its mark, what its last four tokens are to know) of every hint."""
+    places = np.nonzero(row["hint"] != lab.NO_HINT)[0]
+    for segment in dict.fromkeys(row["segment"][places].tolist()):
+        here = places[row["segment"][places] == segment]
+        before = (row["segment"] == segment) & (np.arange(LENGTH) <= here[0])
+        assert np.array_equal(here, here[0] + np.arange(len(here))), "one token after the other"
+        yield decode(row["ids"][before]), decode(row["hint"][here])
 
 
-def test_a_hint_is_the_first_syllable_of_who_is_meant():
-    """Told by the question mark of every two-hop question, and by nothing else."""
+def test_a_hint_is_the_name_of_who_is_meant():
+    """Of every question that names somebody by a relation alone, and of no other."""
     found = 0
     for index in range(20):
         story = tiny.story(index, 6, questions=12)
@@ -244,15 +245,13 @@ def test_a_hint_is_the_first_syllable_of_who_is_meant():
         meant = {
             f"\nQuestion: {draft.text}": f" {draft.evidence[0].agent}"
             for _, draft in story.drafts
-            if isinstance(draft.evidence[0], Relation) and len(draft.evidence) == 2
+            if isinstance(draft.evidence[0], Relation)
         }
         hints = list(hinted(row))
-        for question, told, weight in hints:
-            assert meant[question].startswith(told) and len(told) == len(" Ka")
-            assert weight == lab.HINT_WEIGHT
-        asked = {
-            int(segment) for segment in row["segment"][row["family"] == lab.FAMILY_IDS["two_hop"]]
-        }
+        for question, told in hints:
+            assert meant[question] == told
+        ids = [lab.FAMILY_IDS[name] for name in ("two_hop", "relation")]
+        asked = {int(segment) for segment in row["segment"][np.isin(row["family"], ids)]}
         assert len(hints) == len(asked)
         found += len(hints)
     assert found > 20
@@ -262,13 +261,13 @@ def test_no_input_shows_a_hint_and_plain_lessons_have_none(rows):
     for index in range(5):
         story = tiny.story(index, 6, questions=12)
         with_hints = TWO_HOP(story, random.Random(index), LENGTH)
-        unaided = lab.SequenceWriter(tiny.tokenizer(), replace(lab.TWO_HOP, hints=False))
+        unaided = lab.SequenceWriter(tiny.tokenizer(), replace(lab.TWO_HOP, hints_at=()))
         without = unaided(story, random.Random(index), LENGTH)
-        for key in ("ids", "segment", "position", "family"):
+        for key in ("ids", "segment", "position", "family", "weight"):
             assert np.array_equal(with_hints[key], without[key])
-        assert np.array_equal(without["target"], without["ids"])
+        assert (without["hint"] == lab.NO_HINT).all()
     for _, row in rows:
-        assert np.array_equal(row["target"], row["ids"])
+        assert (row["hint"] == lab.NO_HINT).all()
 
 
 def test_a_stressed_family_weighs_more():
