@@ -13,12 +13,13 @@ from pathlib import Path
 class Server:
     """Such a program, from the test's side."""
 
-    def __init__(self, program: str | Path) -> None:
+    def __init__(self, program: str | Path, *arguments: object) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(program)],
+            [sys.executable, str(program), *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
         )
 
     def start(self, *words: object) -> int:
@@ -40,9 +41,18 @@ class Server:
         return int(self._process.stdout.readline())
 
 
+def running(pid: int) -> bool:
+    """True until a child has ended; its pid stays its own until the next one is started."""
+    state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return state != "Z"
+
+
 def serve(work: Callable[[list[str]], None]) -> None:
     """The same from the program's side: a child for every line, `work` gets its words."""
+    child = 0
     for line in sys.stdin:
+        if child:
+            os.waitpid(child, 0)  # not before: its pid must not be another's when it is killed
         child = os.fork()
         if child == 0:
             # Whatever it prints would be taken for a number.
@@ -50,5 +60,7 @@ def serve(work: Callable[[list[str]], None]) -> None:
             work(line.rstrip("\n").split("\t"))
             os._exit(0)
         print(child, flush=True)
-        _, status = os.waitpid(child, 0)  # reaped only once its end was reported
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        ended = os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+        assert ended
+        exited = ended.si_code == os.CLD_EXITED
+        print(ended.si_status if exited else -ended.si_status, flush=True)

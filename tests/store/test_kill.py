@@ -91,7 +91,7 @@ def kill_at_random(
         while True:  # the same store is killed again and again until a run gets through
             child = server.start(store, 0, 1)
             time.sleep(random_.uniform(0.0, 0.08))
-            os.kill(child, signal.SIGKILL)  # the server reaps it only after we read its status
+            os.kill(child, signal.SIGKILL)
             if server.wait() == 0:
                 break
             killed += 1

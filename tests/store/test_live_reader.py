@@ -1,6 +1,5 @@
 """A reader in another process beside a live writer: what it sees is committed, whole and right."""
 
-import contextlib
 import os
 import signal
 import time
@@ -16,7 +15,7 @@ from latentcomp.store.reader import FeatureStore
 from latentcomp.store.verify import verify
 
 from . import samples
-from .servers import Server
+from .servers import Server, running
 
 TIMES = 12
 LENGTHS = samples.LENGTHS * TIMES
@@ -32,15 +31,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(samples.__file__)
     yield server
     server.close()
-
-
-def running(pid: int) -> bool:
-    """True until it has ended: a zombie counts as ended."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
 
 
 def ready(store: Path) -> bool:
@@ -67,8 +57,7 @@ def committed(store: Path) -> set[int]:
 
 def pause(pid: int, stop: bool) -> None:
     """Stop a process wherever it is, or let it go on."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGSTOP if stop else signal.SIGCONT)
+    os.kill(pid, signal.SIGSTOP if stop else signal.SIGCONT)
 
 
 def test_it_sees_committed_documents_only_and_every_value_is_right(

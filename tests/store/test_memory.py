@@ -1,0 +1,108 @@
+"""A writer's memory is a few shards, however many documents pass and however slow the disk is."""
+
+import gc
+import threading
+import time
+import tracemalloc
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+import torch
+
+from latentcomp.store.atomic import Buffer
+from latentcomp.store.place import LocalPlace
+from latentcomp.store.reader import FeatureStore
+from latentcomp.store.writer import StoreWriter
+
+from . import samples
+
+SHARD = 64
+MADE = samples.manifest()
+
+
+class SlowDisk(LocalPlace):
+    """Takes the states of a shard only when it is allowed to."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.allowed = threading.Semaphore(0)
+        self.begun = 0
+
+    def write(self, name: str, parts: Iterable[Buffer]) -> int:
+        if name.startswith("states/c"):
+            self.begun += 1
+            assert self.allowed.acquire(timeout=60)
+        return super().write(name, parts)
+
+
+def stops_at(number: list[int], expected: int) -> bool:
+    """True if a counter reaches a value and then stays there."""
+    deadline = time.monotonic() + 60
+    while number[0] < expected and time.monotonic() < deadline:
+        time.sleep(0.005)
+    time.sleep(0.2)
+    return number[0] == expected
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_a_slow_disk_holds_the_writer_up(tmp_path: Path, at_once: int) -> None:
+    lengths = [SHARD // 4] * 40  # four documents a shard
+    disk, accepted = SlowDisk(tmp_path / "store"), [0]
+    failed: list[BaseException] = []
+
+    def write() -> None:
+        try:
+            with StoreWriter(disk, MADE, samples.entries(lengths), at_once=at_once) as writer:
+                for index in writer.pending():
+                    writer.write(index, samples.states(index, lengths[index]))
+                    accepted[0] += 1
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    # `at_once` shards wait for the disk, one more is full: its last document is not yet accepted.
+    assert stops_at(accepted, 4 * (at_once + 1) - 1)
+    assert disk.begun == at_once
+    disk.allowed.release()
+    assert stops_at(accepted, 4 * (at_once + 2) - 1)
+    disk.allowed.release(len(lengths))
+    thread.join(60)
+    assert not thread.is_alive()
+    assert not failed
+    store = FeatureStore(tmp_path / "store")
+    for index, length in enumerate(lengths):
+        assert store.read(index).states.equal(samples.states(index, length))
+
+
+HIDDEN, BIG_SHARD, LENGTH = 256, 1024, 256
+BIG_SHARD_BYTES = BIG_SHARD * 3 * HIDDEN * 2
+
+
+def peak(path: Path, shards: int, codec: str) -> int:
+    """Most bytes that Python and numpy held while this many shards were written."""
+    teacher = samples.teacher(hidden_size=HIDDEN)
+    made = samples.manifest(
+        teacher=teacher, codec=codec, shard_tokens=BIG_SHARD, chunk_tokens=LENGTH
+    )
+    entries = samples.entries([LENGTH] * (shards * BIG_SHARD // LENGTH))
+    states = torch.randn(LENGTH, 3, HIDDEN).bfloat16()
+    gc.collect()
+    tracemalloc.start()
+    with StoreWriter(path, made, entries) as writer:
+        for index in writer.pending():
+            writer.write(index, states)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most
+
+
+@pytest.mark.parametrize("codec", ["raw", "split-zstd", "int8"])
+def test_ten_times_the_documents_take_the_same_memory(tmp_path: Path, codec: str) -> None:
+    peak(tmp_path / "imports", 4, codec)
+    few, many = (peak(tmp_path / str(shards), shards, codec) for shards in (4, 40))
+    # What grows is a few hundred bytes a document for the tables, which are known beforehand.
+    assert many - few < BIG_SHARD_BYTES
+    # Three shards of states, and for two of them the pieces being encoded and summed up.
+    assert many < 8 * BIG_SHARD_BYTES
