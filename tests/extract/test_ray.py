@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from latentcomp import cli
 from latentcomp.errors import TeacherError
@@ -18,6 +19,15 @@ from .command_line import contents, run_command
 pytestmark = pytest.mark.ray
 
 PACKAGE = Path(__file__).resolve().parents[2] / ".dev"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    """In this process as in Ray's: the last bits of a product depend on how many share it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
