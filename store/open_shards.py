@@ -3,22 +3,17 @@
 import resource
 import threading
 
-import numpy as np
-import numpy.typing as npt
-
 from .layout import Layout
 from .mapped import Verified
 from .place import Place
 from .shard_file import ShardFile
-from .shards import decode_shard
+from .shard_ids import ShardIds
 
 _MOST_OPEN = 4096
 _FILES_EACH = 2
 """What is mapped is open twice."""
 _IDS_KEPT = 1024
 """Shards whose token ids stay in memory: 32 KiB each."""
-
-TokenIds = npt.NDArray[np.uint32]
 
 
 class OpenShards:
@@ -43,7 +38,7 @@ class OpenShards:
         self._most_open = _MOST_OPEN if unlimited else min(_MOST_OPEN, most)
         self._open: dict[int, ShardFile] = {}
         self._verified: dict[int, Verified] = {}
-        self._ids: dict[int, TokenIds] = {}
+        self._ids: dict[int, ShardIds] = {}
 
     def states(self, shard: int) -> ShardFile:
         """The states of a shard, open.
@@ -64,8 +59,8 @@ class OpenShards:
                 del self._open[next(iter(self._open))]
         return file
 
-    def token_ids(self, shard: int) -> TokenIds:
-        """The token ids of a shard, kept: a document's few bytes cost as much to read as all.
+    def token_ids(self, shard: int) -> ShardIds:
+        """The token ids of a shard, kept: a document's few bytes cost as much to fetch as all.
 
         Raises:
             OSError: missing or unreadable.
@@ -74,8 +69,7 @@ class OpenShards:
         ids = self._ids.get(shard)
         if ids is None:
             grid, name = self._layout.token_ids, self._layout.shard_files(shard)[1]
-            rows = decode_shard(grid, self._owner, shard, self._place.read(name))
-            ids = rows.view("<u4").reshape(-1)[: grid.shard_length(shard)]
+            ids = ShardIds(grid, self._owner, shard, self._place.read(name))
             if not self._always:
                 with self._lock:
                     self._ids[shard] = ids

@@ -201,10 +201,11 @@ class FeatureStore:
             first = shard * size
             try:
                 ids = self._shards.token_ids(shard)
+                low, high = max(row.first_token - first, 0), min(stop - first, size)
+                parts.append(ids.read(low, high))
             except (OSError, ValueError) as error:
                 where = f"document {row.document_id!r}, token ids, shard {shard}"
                 raise self._damaged(where, error) from error
-            parts.append(ids[max(row.first_token - first, 0) : stop - first])
         whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
         return torch.from_numpy(whole.astype(np.int64))
 

@@ -131,7 +131,7 @@ def encode_shard(
     yield table
 
 
-def checks(data: bytes) -> bool:
+def checks(data: bytes | memoryview) -> bool:
     """True if `data` ends in the CRC32C of the rest of it."""
     return len(data) > CRC_BYTES and crc(data) == RESIDUE
 
@@ -185,6 +185,23 @@ def plain_chunks(grid: Grid, used: int, file: Bytes1D) -> Bytes3D:
     return chunks.reshape(grid.columns, used, grid.stored_bytes)
 
 
+def check_plain(grid: Grid, owner: str, shard: int, file: bytes) -> int:
+    """Check header and index of a whole plain shard; how many chunks a column has.
+
+    Raises:
+        ValueError: damaged, truncated, or another shard in its place.
+    """
+    if not file.startswith(header(owner, shard)):
+        raise ValueError("the header is of another shard or another store")
+    table, used = file[-grid.index_bytes :], grid.used_chunks(shard)
+    if table != plain_index(grid, used):
+        decode_index(grid, shard, table, len(file))  # says what is wrong with it
+        raise ValueError("the index names chunks of another length")
+    if len(file) != HEADER_BYTES + grid.columns * used * grid.stored_bytes + len(table):
+        raise ValueError(f"the file has {len(file)} bytes, not those of its chunks")
+    return used
+
+
 def decode_chunk(grid: Grid, data: bytes) -> Bytes2D:
     """Check and decode one chunk to [chunk_tokens, row_bytes].
 
@@ -226,10 +243,8 @@ def decode_shard(grid: Grid, owner: str, shard: int, data: bytes) -> npt.NDArray
     """
     if not data.startswith(header(owner, shard)):
         raise ValueError("the header is of another shard or another store")
-    table, used = data[-grid.index_bytes :], grid.used_chunks(shard)
-    index = decode_index(grid, shard, table, len(data))
-    if grid.codec.plain and table == plain_index(grid, used):
-        return _decode_plain(grid, plain_chunks(grid, used, np.frombuffer(data, np.uint8)))
+    index = decode_index(grid, shard, data[-grid.index_bytes :], len(data))
+    used = grid.used_chunks(shard)
     out = np.empty((grid.columns, used, grid.chunk_tokens, grid.row_bytes), np.uint8)
     for column in range(grid.columns):
         for chunk in range(used):
@@ -237,12 +252,3 @@ def decode_shard(grid: Grid, owner: str, shard: int, data: bytes) -> npt.NDArray
             part = data[start : start + int(index.lengths[chunk, column])]
             out[column, chunk] = decode_chunk(grid, part)
     return out.reshape(grid.columns, -1, grid.row_bytes)
-
-
-def _decode_plain(grid: Grid, chunks: Bytes3D) -> npt.NDArray[np.uint8]:
-    for column in chunks:
-        for chunk in column:
-            if crc(chunk) != RESIDUE:
-                raise ValueError("the chunk fails its checksum")
-    rows = np.ascontiguousarray(chunks[:, :, :-CRC_BYTES])
-    return rows.reshape(grid.columns, -1, grid.row_bytes)

@@ -32,7 +32,7 @@ def work(words: list[str]) -> None:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent))
-    from servers import serve
+    from servers import serve  # type: ignore[import-not-found]  # of this folder
 
     small_shards()
     with contextlib.redirect_stdout(sys.stderr):  # stdout is for numbers

@@ -129,7 +129,7 @@ def work(words: list[str]) -> None:
 
 if __name__ == "__main__":
     import pyarrow as pa
-    from servers import serve
+    from servers import serve  # type: ignore[import-not-found]  # of this folder
 
     pa.Table.from_pylist([{"a": 1}])  # imports pandas if there is one: not again in every child
     serve(work)

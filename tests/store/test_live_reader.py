@@ -46,7 +46,7 @@ def check(store: FeatureStore, first: int) -> int:
         assert found.states.equal(samples.states(number, LENGTHS[number]))
         assert found.states.abs().sum(dim=(1, 2)).min() > 0  # no token is all zeros
         entry = samples.entry(found.document_id, LENGTHS[number], number)
-        assert found.token_ids.tolist() == list(entry.token_ids)
+        assert found.token_ids.tolist() == np.asarray(entry.token_ids).tolist()
     return len(store)
 
 
