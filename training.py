@@ -37,6 +37,7 @@ from .train.phases import PhaseSpec, phase
 from .train.plan import TrainPlan
 from .train.reasoner import FrozenReasoner
 from .train.resident import ResidentBatches
+from .train.staging import Staging
 
 RECORD: Final = "run.json"
 SHIPPED: Final = Path(__file__).parent / "train" / "shipped"
@@ -219,6 +220,8 @@ def _stored(
             f"corpus/, {store.manifest.corpus_sha256[:12]}... in store/); extract again"
         )
     wanted = [layer.blocks_completed for layer in layers]
+    resident = load_resident(store, wanted, accelerator.device) if request.resident else None
+    staging = Staging(accelerator.device)
     source = StoreBatches(
         store,
         corpus.documents,
@@ -230,10 +233,11 @@ def _stored(
         rank=accelerator.process_index,
         world=accelerator.num_processes,
         split=corpus.meta.get("split"),
+        pinned=staging.pinned,
     )
-    if request.resident:
-        return ResidentBatches(source, load_resident(store, wanted, accelerator.device))
-    return Streamed(source, pinned=accelerator.device.type == "cuda")
+    if resident is not None:
+        return ResidentBatches(source, resident, staging)
+    return Streamed(source, staging)
 
 
 @dataclass(frozen=True, slots=True)

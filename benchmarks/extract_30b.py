@@ -184,7 +184,8 @@ def show(result: dict[str, Any]) -> None:
     rate = result.get("tokens_per_second", {}).get("median", math.nan)
     first, error = result.get("first_seconds", math.nan), result.get("error")
     peak = result.get("peak_reserved_bytes", 0) / 1e9
-    print(f"{result.get('name', result.get('variant')):34s} {result.get('lengths', ''):4s} "
+    name = result.get("name") or result.get("variant") or "failed"
+    print(f"{name:34s} {result.get('lengths', ''):4s} "
           f"{rate:10,.0f} tokens/s  first {first:6.1f} s  peak {peak:5.1f} GB  "
           f"{result.get('ratio', {}).get('median', '')} {error or ''}", flush=True)  # fmt: skip
 

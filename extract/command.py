@@ -89,8 +89,11 @@ def extract(
         typer.Option(min=1, help="Most tokens, padding included, read at once."),
     ] = None,
     reading: Annotated[
-        Literal["auto", "padded", "packed", "compiled"],
-        typer.Option(help="Of transformers; auto: packed and compiled on a GPU in bfloat16."),
+        Literal["auto", "padded", "packed", "compiled", "tuned"],
+        typer.Option(
+            help="Of transformers; auto: packed and compiled on a GPU in bfloat16; tuned: faster, "
+            "but the last bits are then those of one run on one machine."
+        ),
     ] = "auto",
     codec: Annotated[
         Literal["raw", "zstd", "split-zstd", "int8"],

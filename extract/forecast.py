@@ -144,7 +144,10 @@ def _measured_rates(
         )
     card = (record["provenance"]["hardware"]["gpus"] or ["the CPU"])[0]
     return tuple(
-        Rate(float(run["tokens_per_second"]["median"]), f"{text}, measured on {card}")
+        Rate(
+            float(run["tokens_per_second"]["median"]),
+            f"{text}, measured on {card}: {record['chosen']}",
+        )
         for kind, text in DOCUMENTS.items()
         if "tokens_per_second" in (run := record.get("extraction", {}).get(kind, {}))
     )

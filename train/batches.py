@@ -48,6 +48,15 @@ class Batch:
         """The same batch in pinned memory, from which a GPU copies by itself."""
         return self._each(Tensor.pin_memory)
 
+    def used_on(self, stream: torch.cuda.Stream) -> None:
+        """Tell the allocator of the device that this stream reads the batch."""
+
+        def tell(part: Tensor) -> Tensor:
+            part.record_stream(stream)
+            return part
+
+        self._each(tell)
+
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
         return Batch(
             States(*(change(getattr(self.states, part.name)) for part in fields(States))),
@@ -59,7 +68,12 @@ class Batch:
 
 
 def collate(
-    examples: Sequence[Example], positions: int, rng: Random, length: int | None = None
+    examples: Sequence[Example],
+    positions: int,
+    rng: Random,
+    length: int | None = None,
+    *,
+    pinned: bool = False,
 ) -> Batch:
     """Pad documents to one length and pack their questions into `positions` places.
 
@@ -68,13 +82,14 @@ def collate(
         positions: question tokens behind each document.
         rng: picks the questions where not all fit.
         length: padded length in tokens; the next multiple of `LENGTH_STEP` when None.
+        pinned: put the states into pinned memory at once, which saves copying them again.
     """
     found = [example.features for example in examples]
     longest = max(len(features.token_ids) for features in found)
     if length is None:
         length = -(-longest // LENGTH_STEP) * LENGTH_STEP
     states = States(
-        h_BTLD=_padded([features.states for features in found], length),
+        h_BTLD=_padded([features.states for features in found], length, pinned=pinned),
         mask_BT=_padded([torch.ones(len(f.token_ids), dtype=torch.bool) for f in found], length),
         chunk_BT=_padded([features.chunk_index for features in found], length),
         bucket_BT=_padded([features.bucket for features in found], length),
@@ -85,8 +100,10 @@ def collate(
     return Batch(states, token_ids_BT, packed)
 
 
-def _padded(rows: Sequence[Tensor], length: int) -> Tensor:
-    out = rows[0].new_zeros((len(rows), length, *rows[0].shape[1:]))
+def _padded(rows: Sequence[Tensor], length: int, *, pinned: bool = False) -> Tensor:
+    shape = (len(rows), length, *rows[0].shape[1:])
+    out = torch.empty(shape, dtype=rows[0].dtype, pin_memory=pinned)
     for number, row in enumerate(rows):
         out[number, : len(row)] = row
+        out[number, len(row) :] = 0
     return out

@@ -19,6 +19,7 @@ from ..store.records import Document
 from .ahead import Ahead
 from .batches import Batch, Example, collate
 from .packing import EncodedQuestion, encode_questions
+from .staging import Staging
 
 WINDOW = 8
 """Batches that are sorted by length together, so that a batch holds documents of one length."""
@@ -69,6 +70,7 @@ class StoreBatches:
         rank: int = 0,
         world: int = 1,
         split: str | None = None,
+        pinned: bool = False,
     ) -> None:
         """Join a store with the questions of its corpus.
 
@@ -83,6 +85,7 @@ class StoreBatches:
             rank: of this process among `world`.
             world: processes that train together.
             split: of the corpus, for the record; None where it does not say.
+            pinned: make batches in pinned memory, for a GPU to copy from.
 
         Raises:
             StoreError: a document of the store is not in the corpus, or none has questions.
@@ -90,6 +93,7 @@ class StoreBatches:
         self._store, self._layers = store, tuple(layers)
         self._per_step, self._positions, self._seed = per_step, positions, seed
         self._rank, self._world, self._split = rank, world, split
+        self._pinned = pinned
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
         self._questions = _questions(store, documents, reasoner)
         # A step whose questions all are too long would learn from the mean of nothing.
@@ -111,7 +115,8 @@ class StoreBatches:
         rng = Random(f"batch/{self._seed}/{step}/{self._rank}")
         indices = self._indices(step)
         rows = list(self._readers.map(self._example, indices))
-        return IndexedBatch(collate(rows, self._positions, rng), tuple(indices))
+        batch = collate(rows, self._positions, rng, pinned=self._pinned)
+        return IndexedBatch(batch, tuple(indices))
 
     def describe(self) -> Mapping[str, object]:
         """Seed, sizes, processes, and what decides the bytes of the store."""
@@ -168,25 +173,16 @@ def _questions(
 
 
 class Streamed:
-    """Batches of a store, each read while the one before is trained on."""
+    """Batches of a store, each read and laid onto the device while the one before is trained on."""
 
-    def __init__(self, source: StoreBatches, *, pinned: bool = False) -> None:
-        """Read ahead of the training loop.
-
-        Args:
-            source: the batches.
-            pinned: lay them into pinned memory, which a GPU copies from by itself.
-        """
-        self._source, self._pinned = source, pinned
-        self._ahead = Ahead(self._make)
-
-    def _make(self, step: int) -> Batch:
-        batch = self._source.at(step)
-        return batch.pin() if self._pinned else batch
+    def __init__(self, source: StoreBatches, staging: Staging) -> None:
+        """Read ahead of the training loop."""
+        self._source, self._staging = source, staging
+        self._ahead = Ahead(lambda step: staging.lay(source.at(step)))
 
     def at(self, step: int) -> Batch:
-        """The batch of a step; steps are asked for in order."""
-        return self._ahead.at(step)
+        """The batch of a step, on the device; steps are asked for in order."""
+        return self._staging.take(self._ahead.at(step))
 
     def describe(self) -> Mapping[str, object]:
         """Of the source."""

@@ -65,15 +65,25 @@ def pack(
     offset = np.zeros(shape, np.int64)
     answer = np.zeros(shape, np.bool_)
     for row, questions in enumerate(asked):
-        at, number = 0, CONTEXT
-        for question in rng.sample(list(questions), len(questions)):
-            end = at + len(question)
-            if end > positions:
-                continue
-            number += 1
-            ids[row, at:end] = question.prompt_ids + question.answer_ids
-            segment[row, at:end] = number
-            offset[row, at:end] = np.arange(end - at)
-            answer[row, at + len(question.prompt_ids) : end] = True
-            at = end
+        kept = _that_fit(rng.sample(list(questions), len(questions)), positions)
+        # Lists, and one array of each at the end: this holds the interpreter's lock, which the
+        # training thread needs for launching kernels.
+        told = [token for question in kept for token in question.prompt_ids + question.answer_ids]
+        ids[row, : len(told)] = told
+        lengths = [len(question) for question in kept]
+        segment[row, : len(told)] = np.repeat(np.arange(1, len(kept) + 1) + CONTEXT, lengths)
+        starts = np.repeat(np.cumsum([0, *lengths])[: len(kept)], lengths)
+        offset[row, : len(told)] = np.arange(len(told)) - starts
+        prompts = np.repeat([len(question.prompt_ids) for question in kept], lengths)
+        answer[row, : len(told)] = offset[row, : len(told)] >= prompts
     return PackedQuestions(*(torch.from_numpy(part) for part in (ids, segment, offset, answer)))
+
+
+def _that_fit(questions: Sequence[EncodedQuestion], positions: int) -> list[EncodedQuestion]:
+    """From the first on, every question that finds room beside those before it."""
+    kept: list[EncodedQuestion] = []
+    for question in questions:
+        if len(question) <= positions:
+            kept.append(question)
+            positions -= len(question)
+    return kept

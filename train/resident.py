@@ -1,7 +1,7 @@
 """Batches whose states lie on the device already: no step waits for a disk or a bus.
 
-For a store that fits. What is left for the CPU is the choice of documents and questions, which
-is made ahead in a thread; the states are gathered on the device. The batches are equal to those
+For a store that fits. What is left for the CPU is the choice of documents and questions; that,
+and gathering the states on the device, is done ahead in a thread. The batches are equal to those
 that are read from the disk, so a run may change between the two.
 """
 
@@ -15,28 +15,35 @@ from ..store.resident import ResidentStates
 from .ahead import Ahead
 from .batches import Batch
 from .data import StoreBatches
+from .staging import Staged, Staging
 
 
 class ResidentBatches:
     """Batches of a store that is kept on the device."""
 
-    def __init__(self, source: StoreBatches, resident: ResidentStates) -> None:
+    def __init__(self, source: StoreBatches, resident: ResidentStates, staging: Staging) -> None:
         """Join the two.
 
         Args:
             source: of the same store, made with no layers: it reads no states.
             resident: the states, on the device.
+            staging: of that device.
         """
-        self._source, self._resident = source, resident
-        self._ahead = Ahead(source.indexed)
+        self._source, self._resident, self._staging = source, resident, staging
+        self._ahead = Ahead(self._make)
+
+    def _make(self, step: int) -> Staged:
+        found = self._source.indexed(step)
+
+        def with_states(batch: Batch) -> Batch:
+            h_BTLD = gather(self._resident, found.indices, batch.states.mask_BT)
+            return replace(batch, states=replace(batch.states, h_BTLD=h_BTLD))
+
+        return self._staging.lay(found.batch, with_states)
 
     def at(self, step: int) -> Batch:
         """The batch of a step, on the device; steps are asked for in order."""
-        found = self._ahead.at(step)
-        batch = found.batch.to(self._resident.states.device)
-        states = batch.states
-        h_BTLD = gather(self._resident, found.indices, states.mask_BT)
-        return replace(batch, states=replace(states, h_BTLD=h_BTLD))
+        return self._staging.take(self._ahead.at(step))
 
     def describe(self) -> Mapping[str, object]:
         """Of the source: where the states lie decides nothing."""

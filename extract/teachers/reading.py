@@ -9,8 +9,8 @@ from torch import nn
 from ...errors import TeacherError
 from ...model_files import ModelFiles, read_config
 
-ReadingName = Literal["padded", "packed", "compiled"]
-AskedReading = Literal["auto", "padded", "packed", "compiled"]
+ReadingName = Literal["padded", "packed", "compiled", "tuned"]
+AskedReading = Literal["auto", "padded", "packed", "compiled", "tuned"]
 
 Compiled = Literal["no", "dynamic", "static"]
 
@@ -36,7 +36,9 @@ class Reading:
 
     def __str__(self) -> str:
         how = f"packed, {self.kernel} attention" if self.packed else "padded"
-        return how if self.compiled == "no" else f"{how}, compiled ({self.compiled})"
+        if self.compiled == "no":
+            return how
+        return f"{how}, compiled ({self.compiled}{'' if self.steady else ', tuned'})"
 
 
 PADDED = Reading()
@@ -53,7 +55,9 @@ def choose_reading(
     tokens: int,
 ) -> ReadingName:
     """The name of the reading that is asked for, or with `auto` the fastest that is right:
-    packed on a GPU in half precision, and compiled where there is enough to read.
+    packed on a GPU in half precision, and compiled where there is enough to read. `tuned` is
+    faster still and has to be asked for, because a run that was killed then does not go on with
+    the same last bits.
 
     Args:
         asked: by the user.
@@ -84,8 +88,12 @@ def named_reading(name: str, device: torch.device, dtype: str) -> Reading:
     """The reading of this name, with the attention kernel that the device has for it."""
     if name == "padded":
         return PADDED
-    kernel = "flash" if device.type == "cuda" and dtype != "float32" else "each"
-    return Reading(packed=True, kernel=kernel, compiled="dynamic" if name == "compiled" else "no")
+    return Reading(
+        packed=True,
+        kernel="flash" if device.type == "cuda" and dtype != "float32" else "each",
+        compiled="no" if name == "packed" else "dynamic",
+        steady=name != "tuned",
+    )
 
 
 def can_pack(config: Any) -> bool:  # noqa: ANN401 - any transformers config

@@ -12,14 +12,16 @@ from latentcomp.extract.live import describe_document
 from latentcomp.store.reader import FeatureStore
 from latentcomp.store.resident import load_resident
 from latentcomp.train.ahead import Ahead
-from latentcomp.train.data import WINDOW, StoreBatches, Streamed
+from latentcomp.train.data import WINDOW, Batches, StoreBatches, Streamed
 from latentcomp.train.live import LiveBatches, LiveSettings
 from latentcomp.train.packing import encode_questions
 from latentcomp.train.resident import ResidentBatches
+from latentcomp.train.staging import Staging
 
 from . import tiny
 
 DOCUMENTS = 12
+CPU = Staging(torch.device("cpu"))
 
 
 def tensors(batch):
@@ -108,11 +110,11 @@ def test_batches_hold_documents_of_like_length(run_folder, lm, keys):
 
 def resident_batches(run_folder, lm):
     store = FeatureStore(run_folder / "store")
-    return ResidentBatches(tiny.store_batches(run_folder, lm, layers=()), load_resident(store))
+    return ResidentBatches(tiny.store_batches(run_folder, lm, layers=()), load_resident(store), CPU)
 
 
 @pytest.mark.parametrize(
-    "make", [lambda *run: Streamed(tiny.store_batches(*run)), resident_batches]
+    "make", [lambda *run: Streamed(tiny.store_batches(*run), CPU), resident_batches]
 )
 def test_read_ahead_or_resident_the_batches_are_the_same(run_folder, lm, make):
     plain, prepared = tiny.store_batches(run_folder, lm), make(run_folder, lm)
@@ -122,6 +124,27 @@ def test_read_ahead_or_resident_the_batches_are_the_same(run_folder, lm, make):
     prepared.close()
     with pytest.raises(RuntimeError):
         prepared.at(20)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("resident", [False, True])
+def test_staged_on_a_gpu_the_batches_are_the_same(run_folder, lm, resident):
+    """While the device is busy with something else, and memory of earlier batches is reused."""
+    device = torch.device("cuda")
+    plain, staging = tiny.store_batches(run_folder, lm), Staging(device)
+    prepared: Batches = Streamed(tiny.store_batches(run_folder, lm), staging)
+    if resident:
+        states = load_resident(FeatureStore(run_folder / "store"), device=device)
+        source = tiny.store_batches(run_folder, lm, layers=())
+        prepared = ResidentBatches(source, states, staging)
+    busy = torch.randn(4096, 4096, device=device)
+    for step in range(12):
+        for _ in range(8):
+            busy = busy @ busy / 64
+        batch = prepared.at(step)
+        assert batch.states.h_BTLD.device.type == "cuda"
+        assert same(batch.to(torch.device("cpu")), plain.at(step))
+    prepared.close()
 
 
 def test_ahead_makes_what_comes_next():
@@ -146,7 +169,7 @@ def test_an_error_of_the_source_reaches_whoever_asks(run_folder, lm, monkeypatch
 
     monkeypatch.setattr(source._store, "read", damaged)
     with pytest.raises(StoreError, match="shard 3"):
-        Streamed(source).at(0)
+        Streamed(source, CPU).at(0)
 
 
 def batches_of(run_folder, lm, documents, positions=96):

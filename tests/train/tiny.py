@@ -34,6 +34,7 @@ from latentcomp.train.packing import encode_questions
 from latentcomp.train.phases import PhaseSpec, phase
 from latentcomp.train.plan import TrainPlan
 from latentcomp.train.reasoner import FrozenReasoner
+from latentcomp.train.staging import Staging
 
 HIDDEN = 16
 STORED = tuple(LayerRecord(blocks_completed=b, post_norm=False) for b in (1, 3))
@@ -176,7 +177,8 @@ def training_run(
     model = load_causal_lm(str(teacher))
     made = plan(**changes)
     reasoner = FrozenReasoner(model)
-    batches = Streamed(store_batches(run, model, per_step=made.documents, seed=made.seed))
+    source = store_batches(run, model, per_step=made.documents, seed=made.seed)
+    batches = Streamed(source, Staging(torch.device("cpu")))
     stored = FeatureStore(run / "store").manifest.layers
     torch.manual_seed(made.seed)
     compressor = CompressionModel(model_spec(spec, model.identity, stored, reasoner))
