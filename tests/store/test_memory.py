@@ -22,17 +22,18 @@ MADE = samples.manifest()
 
 
 class SlowDisk(LocalPlace):
-    """Takes the states of a shard only when it is allowed to."""
+    """Takes the states of a shard only when that shard is allowed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shards: int) -> None:
         super().__init__(folder)
-        self.allowed = threading.Semaphore(0)
-        self.begun = 0
+        self.allowed = [threading.Event() for _ in range(shards)]
+        self.begun: set[int] = set()
 
     def write(self, name: str, parts: Iterable[Buffer]) -> int:
         if name.startswith("states/c"):
-            self.begun += 1
-            assert self.allowed.acquire(timeout=60)
+            shard = int(name.split(".")[1])
+            self.begun.add(shard)
+            assert self.allowed[shard].wait(timeout=120)
         return super().write(name, parts)
 
 
@@ -48,7 +49,7 @@ def stops_at(number: list[int], expected: int) -> bool:
 @pytest.mark.parametrize("at_once", [1, 2, 3])
 def test_a_slow_disk_holds_the_writer_up(tmp_path: Path, at_once: int) -> None:
     lengths = [SHARD // 4] * 40  # four documents a shard
-    disk, accepted = SlowDisk(tmp_path / "store"), [0]
+    disk, accepted = SlowDisk(tmp_path / "store", 10), [0]
     failed: list[BaseException] = []
 
     def write() -> None:
@@ -64,10 +65,11 @@ def test_a_slow_disk_holds_the_writer_up(tmp_path: Path, at_once: int) -> None:
     thread.start()
     # `at_once` shards wait for the disk, one more is full: its last document is not yet accepted.
     assert stops_at(accepted, 4 * (at_once + 1) - 1)
-    assert disk.begun == at_once
-    disk.allowed.release()
+    assert disk.begun == set(range(at_once))
+    disk.allowed[0].set()
     assert stops_at(accepted, 4 * (at_once + 2) - 1)
-    disk.allowed.release(len(lengths))
+    for allowed in disk.allowed:
+        allowed.set()
     thread.join(60)
     assert not thread.is_alive()
     assert not failed
