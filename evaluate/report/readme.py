@@ -4,10 +4,12 @@
 compares them with the files, so that no figure in the README is typed by hand.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ...errors import LatentcompError
 from ...store import atomic
@@ -15,13 +17,24 @@ from ..result import EvaluationResult
 from ..scores import Arm
 from .terminal import terminal_block
 
+MODELS: Final = "lab_models.json"
 TEACHER: Final = "lab_teacher.json"
 PHASE_4: Final = "phase4.json"
-ARMS: Final[tuple[Arm, ...]] = ("ceiling", "floor", "compressed", "shuffled", "zero")
+EXTRACTION: Final = "extract_30b.json"
+ARMS: Final[tuple[Arm, ...]] = (
+    "ceiling",
+    "floor",
+    "compressed",
+    "summary",
+    "shuffled",
+    "gaussian",
+    "zero",
+)
+"""Columns, as far as an evaluation has them."""
 
 
-def results_block(results: Path) -> str:
-    """Markdown of the first results.
+def models_block(results: Path) -> str:
+    """Markdown of what the lab models can do.
 
     Args:
         results: folder of the committed result files.
@@ -29,30 +42,106 @@ def results_block(results: Path) -> str:
     Raises:
         LatentcompError: a file is missing or damaged.
     """
-    teacher = EvaluationResult.read(results / TEACHER)
+    record, teacher = _json(results / MODELS), EvaluationResult.read(results / TEACHER)
+    models, held = record["models"], record["held_out"]
+    lines = [
+        f"From `docs/results/{MODELS}` ({held['documents']:,} held-out documents, seed "
+        f"{held['seed']}; greedy exact match, 95 % intervals over documents).",
+        "",
+        "| family | teacher | student | teacher without the document |",
+        "|---|---|---|---|",
+    ]
+    for family in sorted(models["teacher"]["ceiling"]["by_family"]):
+        cells = [
+            models["teacher"]["ceiling"]["by_family"][family],
+            models["student"]["ceiling"]["by_family"][family],
+            models["teacher"]["floor"]["by_family"][family],
+        ]
+        lines.append(f"| {family} | " + " | ".join(_span(cell) for cell in cells) + " |")
+    whole = [
+        models["teacher"]["ceiling"]["accuracy"],
+        models["student"]["ceiling"]["accuracy"],
+        models["teacher"]["floor"]["accuracy"],
+    ]
+    lines += [
+        "| **all** | " + " | ".join(_span(cell) for cell in whole) + " |",
+        "",
+        f"On other documents, by `latentcomp evaluate --teacher-only` on a CPU (`docs/results/"
+        f"{TEACHER}`, {teacher.documents} documents, seed {teacher.seed}): "
+        f"{_span(teacher.arms['ceiling'].model_dump())}.",
+    ]
+    return "\n".join(lines)
+
+
+def extraction_block(results: Path) -> str:
+    """Markdown of the speed of an extraction at the true size.
+
+    Args:
+        results: folder of the committed result files.
+
+    Raises:
+        LatentcompError: the file is missing or damaged.
+    """
+    record = _json(results / EXTRACTION)
+    lines = [
+        "| documents | tokens/s, extraction and store | of the same forward alone | memory |",
+        "|---|---|---|---|",
+    ]
+    for kind, words in (("2k", "2k tokens"), ("mix", "2k to 32k tokens")):
+        run = record["extraction"][kind]
+        rate, ratio = run["tokens_per_second"], run["ratio"]
+        lines.append(
+            f"| {words} | {rate['median']:,.0f} ({rate['low']:,.0f} to {rate['high']:,.0f}) | "
+            f"{ratio['median']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f}) | "
+            f"{run['peak_reserved_bytes'] / 1e9:.1f} GB |"
+        )
+    repeats = record["extraction"]["2k"]["tokens_per_second"]["n"]
+    lines += ["", f"Median (lowest to highest) of {repeats} runs; read as `--reading tuned` does."]
+    return "\n".join(lines)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_bytes()))
+    except (OSError, ValueError) as error:
+        raise LatentcompError(f"{path}: cannot be read ({type(error).__name__})") from error
+
+
+def _span(figure: Mapping[str, Any]) -> str:
+    if isnan(figure["point"]):
+        return "–"
+    return f"{figure['point']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
+
+
+def results_block(results: Path) -> str:
+    """Markdown of what survived compression.
+
+    Args:
+        results: folder of the committed result files.
+
+    Raises:
+        LatentcompError: a file is missing or damaged.
+    """
     phase4 = EvaluationResult.read(results / PHASE_4)
-    families = sorted(phase4.families)
+    arms = [arm for arm in ARMS if arm in phase4.arms]
+    heads = ["compressed 4x" if arm == "compressed" else arm for arm in arms]
     lines = [
         f"From `docs/results/{PHASE_4}` ({phase4.documents} held-out documents, "
-        f"{phase4.questions:,} questions, seed {phase4.seed}; greedy exact match) and "
-        f"`docs/results/{TEACHER}` ({teacher.documents} documents, seed {teacher.seed}).",
+        f"{phase4.questions:,} questions, seed {phase4.seed}; greedy exact match).",
         "",
-        "| family | ceiling | floor | compressed 4x | shuffled | zero |",
-        "|---|---|---|---|---|---|",
+        "| family | " + " | ".join(heads) + " | retention [95 %] |",
+        "|---" * (len(arms) + 2) + "|",
     ]
-    for family in families:
-        cell = phase4.families[family].accuracy
-        lines.append(f"| {family} | " + " | ".join(f"{cell[arm].point:.3f}" for arm in ARMS) + " |")
+    cells = {family: phase4.families[family] for family in sorted(phase4.families)}
+    for name, cell in {**cells, "**all**": phase4.overall}.items():
+        figures = [f"{cell.accuracy[arm].point:.3f}" for arm in arms]
+        kept = _span(cell.retention["compressed"].model_dump())
+        lines.append(f"| {name} | " + " | ".join([*figures, kept]) + " |")
     lines += [
-        f"| **all** | {phase4.ceiling:.3f} | {phase4.floor:.3f} | {phase4.accuracy:.3f} | "
-        f"{phase4.shuffled:.3f} | {phase4.zero:.3f} |",
         "",
         f"Retention {phase4.retention:.3f} [{phase4.retention_low:.3f}, "
         f"{phase4.retention_high:.3f}] at {phase4.tokens_per_latent:.2f} tokens per latent; stale "
         f"rate {phase4.stale_rate:.3f}. {_bytes(phase4)}",
-        "",
-        f"The lab teacher alone: {teacher.accuracy:.3f} with the document, "
-        f"{teacher.floor:.3f} without it.",
     ]
     return "\n".join(lines)
 
@@ -104,7 +193,9 @@ class Block:
 BLOCKS: Final = (
     Block("demo", lambda results: terminal_block(results / "terminal" / "demo.txt")),
     Block("test", lambda results: terminal_block(results / "terminal" / "test.txt")),
+    Block("models", models_block),
     Block("results", results_block),
+    Block("extraction", extraction_block),
 )
 
 
