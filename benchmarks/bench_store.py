@@ -281,7 +281,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/bench-store"))
     parser.add_argument("--out", type=Path, default=Path("docs/results/store.json"))
     parser.add_argument("--repeats", type=int, default=3, help="passes of each kind")
-    parser.add_argument("--limit", type=float, default=1.2, help="seconds of one pass of reads")
+    parser.add_argument("--limit", type=float, default=2.0, help="seconds of one pass of reads")
     given = parser.parse_args()
     count = max(64, int(given.gigabytes * 1e9 / (LENGTH * LAYERS * HIDDEN * 2)))
     shape = Shape(count, LENGTH, LAYERS, HIDDEN, CHUNK, SHARD)
