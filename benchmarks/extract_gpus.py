@@ -64,10 +64,13 @@ def run(given: argparse.Namespace, model: Path, folder: Path, processes: int) ->
     store = describe(folder / "store")
     sessions = json.loads((folder / "extract.json").read_text())["sessions"]
     seconds = max(float(session["seconds"]) for session in sessions)
+    begun = [session["provenance"]["created_utc"] for session in sessions]
     return {
         "processes": processes,
         "tokens": store.tokens,
         "seconds": seconds,
+        "seconds_by_session": [float(session["seconds"]) for session in sessions],
+        "begun_by_session": begun,  # who begins early waits for who begins late
         "wall_seconds_with_loading": wall,
         "tokens_per_second": store.tokens / seconds,
         "sha256": fingerprint(folder / "store"),
