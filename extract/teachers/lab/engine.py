@@ -123,7 +123,6 @@ class Engine:
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach(), right
 
-
     def _states(self, batch: Batch, mask: Tensor) -> list[Tensor]:
         """[B, T, D] after each depth that gets hints, and at last after all blocks; normalised."""
         body: Any = self._model.model
