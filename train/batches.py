@@ -42,7 +42,9 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
-        return self._each(lambda part: part.to(device, non_blocking=True))
+        # Only towards a GPU: what comes from one is read on the CPU, before a copy would be there.
+        ahead = device.type != "cpu"
+        return self._each(lambda part: part.to(device, non_blocking=ahead))
 
     def pin(self) -> "Batch":
         """The same batch in pinned memory, from which a GPU copies by itself."""
