@@ -114,7 +114,7 @@ def lab_models(
         bool, typer.Option("--measure", help="Train nothing: measure the models that ship.")
     ] = False,
 ) -> None:
-    """Train the lab teacher and the lab student from scratch, on every GPU there is."""
+    """Train the lab teacher and student from scratch on every GPU, or measure those that ship."""
     from .lab_models import RESULT, SHIPPED, Recipe, measure_lab_models, train_lab_models
     from .progress import arm_progress
 
