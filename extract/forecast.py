@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ from .doctor.architecture import PRESETS, Architecture, load_architecture
 from .doctor.footprint import Plan, extraction
 from .layers import layer_name, resolve_layers
 from .plan import BYTES_PER_VALUE
+from .teachers.reading import Reading, named_by
 
 MEASURED: Final = Path(__file__).resolve().parents[1] / "docs" / "results" / "extract_30b.json"
 """Written by benchmarks/extract_30b.py on a real GPU."""
@@ -146,11 +147,24 @@ def _measured_rates(
     return tuple(
         Rate(
             float(run["tokens_per_second"]["median"]),
-            f"{text}, measured on {card}: {record['chosen']}",
+            f"{text}, measured on {card} with {_how_read(record)}",
         )
         for kind, text in DOCUMENTS.items()
         if "tokens_per_second" in (run := record.get("extraction", {}).get(kind, {}))
     )
+
+
+def _how_read(record: Mapping[str, Any]) -> str:
+    """The reading that was measured, and how the one that `auto` takes does beside it."""
+    done = [variant for variant in record["variants"] if variant["error"] is None]
+    readings = {variant["name"]: named_by(Reading(**variant["reading"])) for variant in done}
+    speed = {variant["name"]: variant["tokens_per_second"]["median"] for variant in done}
+    chosen = record["chosen"]
+    name = readings[chosen]
+    usual = [speed[other] for other, reading in readings.items() if reading == "compiled"]
+    if name != "tuned" or not usual:
+        return f"--reading {name}"
+    return f"--reading tuned; auto takes compiled, {max(usual) / speed[chosen]:.2f} as fast"
 
 
 def _record(measured: Path) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 A copy out of mapped memory runs at twice the speed of the kernel's `read`. But a disk that fails
 under mapped memory kills the process, and a file that is cut off does, too. So memory is for what
-the page cache holds; everything else is read, and an error is an error.
+the page cache holds; everything else is read, and an error is an error. What is left is the moment
+between the question and the copy, in which the kernel may take memory back.
 """
 
 import mmap
@@ -47,7 +48,7 @@ class LocalFile:
         if not self._mappable:
             return None
         try:
-            # The ends alone: the kernel reads ahead, so what lies before them is there, too.
+            # The ends alone: what ends there was read as a whole before, if it was read.
             for end in ends:
                 if os.preadv(self._descriptor, _BYTE, end - 1, _NOT_WAITING) != 1:
                     return None  # the file has become shorter

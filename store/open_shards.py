@@ -51,6 +51,9 @@ class OpenShards:
         if file is not None:
             return file
         with self._lock:
+            file = self._open.get(shard)  # another thread may have opened it meanwhile
+            if file is not None:
+                return file
             grid, name = self._layout.states, self._layout.shard_files(shard)[0]
             known = self._known(shard)
             file = ShardFile(self._place.open(name), grid, self._owner, shard, known)

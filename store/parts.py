@@ -41,7 +41,7 @@ class PartReader(Protocol):
         """The whole file as memory that is not to be changed.
 
         Args:
-            ends: of the stretches that are about to be looked at.
+            ends: of the chunks that are about to be looked at.
 
         Returns:
             None if these need a disk or the network, which `read` is for.

@@ -96,8 +96,10 @@ class ShardFile:
             for column, rows in zip(columns, out, strict=True):
                 self._read_encoded(column, first, rows.reshape(-1, self._grid.row_bytes))
             return
-        high = self._chunks(first, out.shape[1] // self._grid.row_bytes)[1]
-        memory = self._file.memory([self._offset(column, high) for column in columns])
+        low, high = self._chunks(first, out.shape[1] // self._grid.row_bytes)
+        memory = self._file.memory(
+            [self._offset(column, chunk + 1) for column in columns for chunk in range(low, high)]
+        )
         if memory is None:
             self._read_plain(columns, first, out)
             return

@@ -2,8 +2,8 @@
 
 What the training thread does for a batch keeps the GPU idle: a step ends with its loss on the CPU,
 so nothing is queued meanwhile. Copies go from pinned memory through a stream of their own and run
-beside the step before; the training stream waits for them on the device, the training thread
-does not.
+beside the step before. If they are not done when their step begins, the training thread waits for
+them, so that what a run says of its waiting is all of it.
 """
 
 from collections.abc import Callable
@@ -47,9 +47,9 @@ class Staging:
             return Staged(moved, self._stream.record_event())
 
     def take(self, staged: Staged) -> Batch:
-        """The batch, for the thread that trains: its stream goes on when the copies are done."""
+        """The batch, for the thread that trains, when its copies are done."""
         if staged.ready is not None:
+            staged.ready.synchronize()
             stream = torch.cuda.current_stream(self._device)
-            stream.wait_event(staged.ready)
             staged.batch.used_on(stream)  # its memory is not taken back while a step reads it
         return staged.batch

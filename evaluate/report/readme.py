@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 from ...errors import LatentcompError
@@ -84,19 +85,27 @@ def extraction_block(results: Path) -> str:
     """
     record = _json(results / EXTRACTION)
     lines = [
-        "| documents | tokens/s, extraction and store | of the same forward alone | memory |",
-        "|---|---|---|---|",
+        "| documents | tokens/s from the second batch on | of the same forward alone | "
+        "tokens/s with start, drain and seal | reserved by torch |",
+        "|---|---|---|---|---|",
     ]
     for kind, words in (("2k", "2k tokens"), ("mix", "2k to 32k tokens")):
         run = record["extraction"][kind]
         rate, ratio = run["tokens_per_second"], run["ratio"]
+        whole = [one["extraction"]["whole_with_drain_and_seal"] for one in run["runs"]]
         lines.append(
             f"| {words} | {rate['median']:,.0f} ({rate['low']:,.0f} to {rate['high']:,.0f}) | "
             f"{ratio['median']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f}) | "
+            f"{median(whole):,.0f} ({min(whole):,.0f} to {max(whole):,.0f}) | "
             f"{run['peak_reserved_bytes'] / 1e9:.1f} GB |"
         )
-    repeats = record["extraction"]["2k"]["tokens_per_second"]["n"]
-    lines += ["", f"Median (lowest to highest) of {repeats} runs; read as `--reading tuned` does."]
+    short = record["extraction"]["2k"]
+    blocks = f"{record['blocks_run']} of {record['config']['num_hidden_layers']}"
+    lines += [
+        "",
+        f"Median (lowest to highest) of {short['tokens_per_second']['n']} runs of about "
+        f"{short['tokens_per_run']:,} tokens; {blocks} blocks run; read as `--reading tuned` does.",
+    ]
     return "\n".join(lines)
 
 
@@ -206,7 +215,12 @@ def written(readme: str, results: Path) -> str:
         LatentcompError: a mark or a file is missing, or a file is damaged.
     """
     for block in BLOCKS:
-        readme = block.replace(readme, block.make(results))
+        try:
+            readme = block.replace(readme, block.make(results))
+        except (KeyError, TypeError) as error:
+            raise LatentcompError(
+                f"{results}: the block {block.name!r} finds no {error} in its file; measure again"
+            ) from error
     return readme
 
 

@@ -96,6 +96,15 @@ def named_reading(name: str, device: torch.device, dtype: str) -> Reading:
     )
 
 
+def named_by(reading: Reading) -> ReadingName:
+    """The name on the command line of a reading."""
+    if not reading.packed:
+        return "padded"
+    if reading.compiled == "no":
+        return "packed"
+    return "compiled" if reading.steady else "tuned"
+
+
 def can_pack(config: Any) -> bool:  # noqa: ANN401 - any transformers config
     """True if every layer is plain causal attention that transformers lets us exchange.
 

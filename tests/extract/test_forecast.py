@@ -14,7 +14,16 @@ from .command_line import run_command
 RECORD = {
     "config": {"model_type": "qwen3_moe", "num_hidden_layers": 48, "hidden_size": 2048},
     "blocks_run": 43,
-    "chosen": "some reading",
+    "chosen": "timed",
+    "variants": [
+        {
+            "name": name,
+            "error": None,
+            "reading": {"packed": True, "compiled": "dynamic", "steady": steady},
+            "tokens_per_second": {"median": rate},
+        }
+        for name, steady, rate in (("timed", False, 60_000.0), ("plain", True, 45_000.0))
+    ],
     "provenance": {"hardware": {"gpus": ["Some Card"]}},
     "extraction": {
         "2k": {"tokens_per_second": {"median": 50_000.0}},
@@ -37,7 +46,10 @@ def test_a_billion_tokens(measured):
     short, mixed = found.rates
     assert found.hours(short) == pytest.approx(10**9 / 50_000 / 3600)
     assert (found.cards(short), found.cards(mixed)) == (2, 4)  # 5.6 and 13.9 hours in 4
-    assert mixed.source == "documents of 2k to 32k tokens, measured on Some Card: some reading"
+    assert mixed.source == (
+        "documents of 2k to 32k tokens, measured on Some Card with --reading tuned; "
+        "auto takes compiled, 0.75 as fast"
+    )
     assert [layer.blocks_completed for layer in found.layers] == [19, 31, 43]
     assert 61e9 < found.memory.bytes < 96e9
 

@@ -1,6 +1,7 @@
 """What is written is what is read, by this reader and by plain Zarr."""
 
 import multiprocessing
+import os
 import pickle
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from latentcomp.errors import StoreError
 from latentcomp.store import local_file
 from latentcomp.store.dtypes import DTYPES
 from latentcomp.store.encoding import Encoding
+from latentcomp.store.mapped import MappedRows
 from latentcomp.store.reader import FeatureStore
 from latentcomp.store.schema import DocumentEntry, LayerRecord
 from latentcomp.store.verify import verify
@@ -92,6 +94,24 @@ def test_any_reads_in_any_order_equal_plain_zarr(stores, reads, count, codec, ch
         expected = np.ascontiguousarray(whole[start:stop, wanted])
         bits = form.decode(expected.view(np.uint8))
         assert found.equal(DTYPES["bfloat16"].to_tensor(bits))
+
+
+@pytest.mark.parametrize("in_cache", [True, False])
+def test_what_the_page_cache_holds_comes_out_of_mapped_memory(path, monkeypatch, in_cache):
+    filled: list[MappedRows] = []
+    fill = MappedRows.fill
+
+    def spied(self: MappedRows) -> None:
+        filled.append(self)
+        fill(self)
+
+    monkeypatch.setattr(MappedRows, "fill", spied)
+    if not in_cache:
+        monkeypatch.setattr(local_file.LocalFile, "memory", lambda self, ends: None)
+    elif not hasattr(os, "RWF_NOWAIT"):
+        pytest.skip("this system does not say what the page cache holds")
+    FeatureStore(path).read(0)
+    assert bool(filled) == in_cache
 
 
 @pytest.fixture(scope="module")

@@ -132,10 +132,12 @@ def test_staged_on_a_gpu_the_batches_are_the_same(run_folder, lm, resident):
     """While the device is busy with something else, and memory of earlier batches is reused."""
     device = torch.device("cuda")
     plain, staging = tiny.store_batches(run_folder, lm), Staging(device)
-    prepared: Batches = Streamed(tiny.store_batches(run_folder, lm), staging)
+    pinned = staging.pinned
+    assert pinned
+    prepared: Batches = Streamed(tiny.store_batches(run_folder, lm, pinned=pinned), staging)
     if resident:
         states = load_resident(FeatureStore(run_folder / "store"), device=device)
-        source = tiny.store_batches(run_folder, lm, layers=())
+        source = tiny.store_batches(run_folder, lm, layers=(), pinned=pinned)
         prepared = ResidentBatches(source, states, staging)
     busy = torch.randn(4096, 4096, device=device)
     for step in range(12):
