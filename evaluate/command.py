@@ -100,7 +100,7 @@ def lab_models(
     ),
     teacher_seconds: Annotated[
         float, typer.Option(min=0.0, help="Training time of the teacher; 0: leave it out.")
-    ] = 600.0,
+    ] = 1200.0,
     student_seconds: Annotated[
         float, typer.Option(min=0.0, help="Training time of the student; 0: leave it out.")
     ] = 120.0,
@@ -111,7 +111,12 @@ def lab_models(
         typer.Option(help="Folder of lab models that did the first stage: train the rest only."),
     ] = None,
     measure: Annotated[
-        bool, typer.Option("--measure", help="Train nothing: measure the models that ship.")
+        bool,
+        typer.Option(
+            "--measure",
+            help="Train nothing: measure the models that ship; of the rest only --out and "
+            "--documents count.",
+        ),
     ] = False,
 ) -> None:
     """Train the lab teacher and student from scratch on every GPU, or measure those that ship."""
