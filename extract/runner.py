@@ -8,8 +8,9 @@ from rich.console import Console
 
 from ..errors import StoreBusyError
 from ..models import DTYPES
-from ..store.layout import SEAL
+from ..store.place import place_of
 from ..store.provenance import collect
+from ..store.seal import at_rest
 from ..store.writer import StoreWriter
 from .backends import start_vllm
 from .batches import Batch
@@ -68,11 +69,10 @@ def _extract_with(job: Job, teacher: Teacher, console: Console) -> ExtractionOut
 
 
 def nothing_to_do(job: Job, console: Console) -> ExtractionOutcome:
-    """Say that everything is there, and seal the store if that is missing."""
+    """Say that everything is there, and finish what a killed writer left behind its last shard."""
     store = job.request.store
-    if not (store / SEAL).exists() and not job.request.dry_run:
-        # It was killed between the last shard and the seal; or another rank is about to seal it.
-        with suppress(StoreBusyError), job.writer():
+    if not job.request.dry_run and not at_rest(place_of(store)):
+        with suppress(StoreBusyError), job.writer():  # or another rank is about to seal it
             pass
     plan = job.plan(None)
     console.print(

@@ -6,7 +6,8 @@ from . import ledger, statistics
 from .atomic import disk_errors
 from .layout import CHUNKS, DOCUMENTS, LEDGER, LEDGER_FOLDER, MANIFEST, SEAL, Layout
 from .ledger import FileRecord, ShardRecord
-from .place import Place
+from .lock import LOCK
+from .place import Place, exists
 from .schema import FORMAT_VERSION, Record
 from .statistics import Doubles, LayerStatistics
 
@@ -67,6 +68,17 @@ def break_seal(store: Place) -> None:
 def read_seal(store: Place) -> Seal:
     """Read the seal of a finished store. Raises: StoreError."""
     return ledger.read_sealed(store, SEAL, Seal)
+
+
+def at_rest(store: Place) -> bool:
+    """True if a store is sealed and nothing is left of its writers.
+
+    One that was killed behind the seal leaves records that the ledger has replaced, or its lock.
+    """
+    if not exists(store, SEAL):
+        return False
+    left = (f"{LEDGER_FOLDER}/", LOCK)
+    return not any(name.startswith(left) for name in store.names())
 
 
 def remove_records(store: Place) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -54,6 +55,20 @@ def finished(teacher, tmp_path_factory):
     run = tmp_path_factory.mktemp("finished") / "run"
     assert cli.run(options(teacher, run)) == 0
     return run
+
+
+@pytest.mark.parametrize("left", [".lock", ".lock.0-2", "ledger/000001.json"])
+def test_what_a_writer_left_that_was_killed_behind_the_seal_is_taken_away(
+    teacher, finished, tmp_path, capsys, left
+):
+    """A lock that nobody holds, or a record that the ledger of the sealed store replaces."""
+    run = Path(shutil.copytree(finished, tmp_path / "run"))
+    stray = run / "store" / left
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_text('{"name": "latentcomp extract", "pid": 0, "host": "gone"}')
+    ran = run_command(capsys, *options(teacher, run))
+    assert ran.code == 0 and "nothing to do" in ran.out
+    assert contents(run / "store") == contents(finished / "store")
 
 
 def test_the_store_holds_what_hugging_face_computes(teacher, finished):

@@ -128,7 +128,7 @@ def test_a_store_of_several_shards_grew_by_several(appended: Appended) -> None:
 
 
 def test_appends_killed_at_random_moments(appended: Appended, tmp_path: Path) -> None:
-    kill_appends(appended, tmp_path, kills=10, seed=3)
+    kill_appends(appended, tmp_path, kills=4, seed=3)
 
 
 @pytest.mark.slow
