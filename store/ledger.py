@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ..errors import StoreError
 from .atomic import json_text, parquet_bytes
 from .layout import LEDGER, LEDGER_FOLDER
-from .place import Place
+from .place import Place, reading
 from .schema import Record
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
@@ -96,7 +96,8 @@ def committed(store: Place) -> dict[int, ShardRecord]:
     Raises:
         StoreError: a record is damaged.
     """
-    names = [name for name in store.names(LEDGER_FOLDER) if name.endswith(".json")]
+    with reading(store):  # the folder may go while it is listed: see `seal.recorded`
+        names = [name for name in store.names(LEDGER_FOLDER) if name.endswith(".json")]
     records = [read_sealed(store, name, ShardRecord) for name in names]
     return {record.shard: record for record in sorted(records, key=lambda record: record.shard)}
 

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from ..errors import StoreError
 from . import ledger, statistics
 from .atomic import disk_errors
 from .layout import CHUNKS, DOCUMENTS, LEDGER, LEDGER_FOLDER, MANIFEST, SEAL, Layout
@@ -68,6 +69,27 @@ def break_seal(store: Place) -> None:
 def read_seal(store: Place) -> Seal:
     """Read the seal of a finished store. Raises: StoreError."""
     return ledger.read_sealed(store, SEAL, Seal)
+
+
+def recorded(store: Place) -> dict[int, ShardRecord]:
+    """Every committed shard, also while another process seals or grows the store.
+
+    Sealing replaces the records of single shards by a table, growing the other way round; whoever
+    lists them meanwhile may miss some.
+
+    Raises:
+        StoreError: a record or the table is damaged.
+    """
+    while True:
+        sealed = exists(store, SEAL)
+        try:
+            found = ledger.read_table(store) if sealed else ledger.committed(store)
+        except StoreError:
+            if exists(store, SEAL) == sealed:
+                raise
+            continue
+        if exists(store, SEAL) == sealed:
+            return found
 
 
 def at_rest(store: Place) -> bool:

@@ -254,10 +254,8 @@ class StoreWriter:
 
     def _load(self) -> None:
         """Read the ledger, and start from what it says."""
-        sealed = exists(self.place, SEAL)
-        records = ledger.read_table(self.place) if sealed else ledger.committed(self.place)
         self._committed[:] = 0
-        for shard, record in records.items():
+        for shard, record in seal.recorded(self.place).items():
             self._check_files(record)
             whole = record.tokens == self._layout.states.shard_length(shard)
             # What was quantised cannot be quantised again with the same result.

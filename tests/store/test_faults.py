@@ -12,9 +12,11 @@ import pytest
 import torch
 
 from latentcomp.errors import StoreError
-from latentcomp.store import atomic
+from latentcomp.store import atomic, ledger, seal
+from latentcomp.store.layout import MANIFEST, Layout
+from latentcomp.store.place import place_of
 from latentcomp.store.reader import FeatureStore
-from latentcomp.store.schema import DocumentEntry, LayerRecord
+from latentcomp.store.schema import DocumentEntry, LayerRecord, Manifest
 from latentcomp.store.verify import verify
 from latentcomp.store.writer import StoreWriter
 
@@ -284,3 +286,29 @@ def test_a_shard_that_is_cut_off_while_it_is_open_is_an_error_of_its_document(tm
     os.truncate(shard, shard.stat().st_size // 4)
     with pytest.raises(StoreError, match="'d1', layer after .* shard 0: the file is cut off"):
         store.read(1)
+
+
+@pytest.mark.parametrize("table", [True, False])
+def test_records_are_found_while_the_store_is_sealed_or_grows(tmp_path, monkeypatch, table):
+    """Another process seals the store, or breaks the seal, while its records are listed."""
+    path = tmp_path / "store"
+    samples.write(path)
+    place = place_of(path)
+    wanted = ledger.read_table(place)
+    if table:
+        seal.break_seal(place)
+    name = "committed" if table else "read_table"
+    find = getattr(ledger, name)
+
+    def overtaken(store):
+        monkeypatch.setattr(ledger, name, find)
+        if table:
+            found = dict(list(find(store).items())[:1])  # the others are gone already
+            manifest = ledger.read_sealed(place, MANIFEST, Manifest)
+            seal.write_seal(place, Layout(manifest, sum(samples.LENGTHS)), 1, 1)
+            return found
+        seal.break_seal(place)
+        return find(store)  # there is no table any more
+
+    monkeypatch.setattr(ledger, name, overtaken)
+    assert seal.recorded(place) == wanted
