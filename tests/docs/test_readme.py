@@ -54,7 +54,7 @@ def test_a_command_that_fails_is_not_kept(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["demo"])
+@pytest.mark.parametrize("name", ["demo", "test"])
 def test_every_terminal_that_is_quoted_says_where_it_was_run(name):
     kept = json.loads((ROOT / "docs" / "results" / "terminal" / f"{name}.json").read_text())
     assert kept["command"] == ["make", name]
