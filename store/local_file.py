@@ -6,6 +6,7 @@ the page cache holds; everything else is read, and an error is an error. What is
 between the question and the copy, in which the kernel may take memory back.
 """
 
+import itertools
 import mmap
 import os
 from collections.abc import Iterator, Sequence
@@ -44,12 +45,12 @@ class LocalFile:
             if got != wanted:
                 raise ValueError(f"the file is cut off at {span.offset + got} bytes")
 
-    def memory(self, ends: Sequence[int]) -> Bytes | None:
+    def memory(self, ends: Sequence[range]) -> Bytes | None:
         if not self._mappable:
             return None
         try:
             # The ends alone: what ends there was read as a whole before, if it was read.
-            for end in ends:
+            for end in itertools.chain.from_iterable(ends):
                 if os.preadv(self._descriptor, _BYTE, end - 1, _NOT_WAITING) != 1:
                     return None  # the file has become shorter
         except BlockingIOError:

@@ -1,7 +1,8 @@
 """Rows of a plain shard out of mapped memory: copied, and every chunk checked on its first read.
 
-All in the thread that reads. A second one that shares the work was tried: where another process
-wants its core, the reader waits for it, and reads took twice as long.
+What is checked is the copy, with what surrounds it in its chunk: memory is read once, and what is
+handed out is what was checked. All in the thread that reads: with a second one that checks what
+this one copies, both wait for the interpreter's lock, and reads take longer.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 
 from crc32c import crc32c as crc
 
-from .shards import RESIDUE, Bytes1D, Bytes2D, Bytes3D, Grid
+from .shards import RESIDUE, Bytes2D, Bytes3D, Grid
 
 Verified = list[bytearray]
 """Per column a byte per chunk, not zero for those that this process has checked."""
@@ -55,7 +56,7 @@ class MappedRows:
             if self._known(start, stop):
                 self._copy(range(start, stop))
             else:
-                self._copy_and_check(range(start, stop))
+                self._copy_and_check(start, stop)
 
     def _known(self, low: int, high: int) -> bool:
         return all(self.verified[column].find(0, low, high) < 0 for column in self.columns)
@@ -75,25 +76,20 @@ class MappedRows:
             for row, column in enumerate(self.columns):
                 yield slice(row, row + 1), slice(column, column + 1)
 
-    def _copy_and_check(self, chunks: range) -> None:
-        for chunk in chunks:
-            target, source = self._place(chunk)
-            for column, out in zip(self.columns, self.out, strict=True):
-                data, copy = self.chunks[column, chunk], out[target]
+    def _copy_and_check(self, low: int, high: int) -> None:
+        """Chunk by chunk, so that a copy is still near when it is checked."""
+        places = [self._place(chunk) for chunk in range(low, high)]
+        for column, out in zip(self.columns, self.out, strict=True):
+            known, chunks = self.verified[column], self.chunks[column, low:high]
+            for chunk, (target, source) in enumerate(places):
+                data, copy = chunks[chunk], out[target]
                 copy[:] = data[source]
-                if not self.verified[column][chunk]:
-                    self._check_copy(column, chunk, data, source, copy)
-
-    def _check_copy(
-        self, column: int, chunk: int, data: Bytes1D, source: slice, copy: Bytes1D
-    ) -> None:
-        """Check what was copied with what surrounds it: memory is read once, and what is handed
-        out is what was checked."""
-        value = crc(data[: source.start].data) if source.start else 0
-        value = crc(data[source.stop :].data, crc(copy.data, value))
-        if value != RESIDUE:
-            raise ColumnError(column, "the chunk fails its checksum")
-        self.verified[column][chunk] = 1
+                if known[low + chunk]:
+                    continue
+                value = crc(data[: source.start]) if source.start else 0
+                if crc(data[source.stop :], crc(copy, value)) != RESIDUE:
+                    raise ColumnError(column, "the chunk fails its checksum")
+                known[low + chunk] = 1
 
     @property
     def _stop(self) -> int:

@@ -37,11 +37,11 @@ class PartReader(Protocol):
             ValueError: the file ends before a span does.
         """
 
-    def memory(self, ends: Sequence[int]) -> Bytes | None:
+    def memory(self, ends: Sequence[range]) -> Bytes | None:
         """The whole file as memory that is not to be changed.
 
         Args:
-            ends: of the chunks that are about to be looked at.
+            ends: of the chunks that are about to be looked at, a range for each stretch.
 
         Returns:
             None if these need a disk or the network, which `read` is for.

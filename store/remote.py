@@ -169,7 +169,7 @@ class RemoteFile:
         with _os_errors():
             self.size = int(self._objects.head(name)["size"])
 
-    def memory(self, ends: Sequence[int]) -> Bytes | None:
+    def memory(self, ends: Sequence[range]) -> Bytes | None:
         """None: what is far away is fetched."""
         return None
 

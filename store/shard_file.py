@@ -97,9 +97,7 @@ class ShardFile:
                 self._read_encoded(column, first, rows.reshape(-1, self._grid.row_bytes))
             return
         low, high = self._chunks(first, out.shape[1] // self._grid.row_bytes)
-        memory = self._file.memory(
-            [self._offset(column, chunk + 1) for column in columns for chunk in range(low, high)]
-        )
+        memory = self._file.memory([self._ends(column, low, high) for column in columns])
         if memory is None:
             self._read_plain(columns, first, out)
             return
@@ -113,6 +111,11 @@ class ShardFile:
     def _offset(self, column: int, chunk: int) -> int:
         """Where a chunk of a plain shard begins, or the one before it ends."""
         return HEADER_BYTES + (column * self._used + chunk) * self._grid.stored_bytes
+
+    def _ends(self, column: int, low: int, high: int) -> range:
+        """Where chunks [low, high) of a plain shard end."""
+        first, step = self._offset(column, low + 1), self._grid.stored_bytes
+        return range(first, first + (high - low) * step, step)
 
     def _read_encoded(self, column: int, first: int, out: Bytes2D) -> None:
         size = self._grid.chunk_tokens

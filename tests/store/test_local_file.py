@@ -8,7 +8,8 @@ import pytest
 from latentcomp.store.local_file import LocalFile
 
 CHUNK, CHUNKS = 256 * 1024, 16
-ENDS = [CHUNK * (number + 1) for number in range(CHUNKS)]
+ENDS = [range(CHUNK, CHUNK * CHUNKS + 1, CHUNK)]
+LAST, FIRST = [range(CHUNK * CHUNKS, CHUNK * CHUNKS + 1)], [range(CHUNK, CHUNK + 1)]
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_what_was_read_in_part_is_not(path):
         file.seek(CHUNK * (CHUNKS - 1))
         file.read(CHUNK)
     file = LocalFile(path)
-    assert file.memory(ENDS[-1:]) is not None
+    assert file.memory(LAST) is not None
     assert file.memory(ENDS) is None
 
 
@@ -65,4 +66,4 @@ def test_a_file_that_became_shorter_is_not(path):
     file = cached(path)
     os.truncate(path, CHUNK)
     assert file.memory(ENDS) is None
-    assert file.memory(ENDS[:1]) is not None
+    assert file.memory(FIRST) is not None
