@@ -1,8 +1,8 @@
 """Rows of a plain shard out of mapped memory: copied, and every chunk checked on its first read.
 
 What is checked is the copy, with what surrounds it in its chunk: memory is read once, and what is
-handed out is what was checked. All in the thread that reads: with a second one that checks what
-this one copies, both wait for the interpreter's lock, and reads take longer.
+handed out is what was checked. All in the thread that reads: a second one that checks what this
+one copies was tried on two cores, and reads took longer.
 """
 
 from collections.abc import Iterator, Sequence
