@@ -85,6 +85,22 @@ def train_phase(request: TrainRequest, on_step: Progress = lambda figures: None)
         PhaseError: unknown phase, a part is missing, or its turn has not come.
         StoreError, CheckpointError, TeacherError: what it needs is missing or damaged.
     """
+    run = assemble(request)
+    # Only now, when nothing is missing: the new run may even start from what goes.
+    run.accelerator.wait_for_everyone()
+    if run.accelerator.is_main_process and request.restart:
+        clear_phase(run.folder)
+    run.accelerator.wait_for_everyone()
+    train(run, on_step, lambda step: _write_record(run, step))
+    return run.folder
+
+
+def assemble(request: TrainRequest) -> Run:
+    """Everything that training this phase needs; nothing is written yet.
+
+    Raises:
+        PhaseError, StoreError, CheckpointError, TeacherError: as `train_phase`.
+    """
     if request.live and request.resident:
         raise StoreError("--live and --resident exclude each other: live documents have no store")
     spec = phase(request.phase).model_copy(update=dict(request.overrides))
@@ -95,21 +111,14 @@ def train_phase(request: TrainRequest, on_step: Progress = lambda figures: None)
         mixed_precision="bf16" if _cuda(request.device) else "no",
     )
     folder = request.run / "phases" / str(spec.number)
-    run = _assemble(request, spec, accelerator, folder, skipped)
-    # Only now, when nothing is missing: the new run may even start from what goes.
-    accelerator.wait_for_everyone()
-    if accelerator.is_main_process and request.restart:
-        clear_phase(folder)
-    accelerator.wait_for_everyone()
-    train(run, on_step, lambda step: _write_record(run, step))
-    return folder
+    return _gather(request, spec, accelerator, folder, skipped)
 
 
 def _cuda(device: str) -> bool:
     return device != "cpu" and torch.cuda.is_available()
 
 
-def _assemble(
+def _gather(
     request: TrainRequest,
     spec: PhaseSpec,
     accelerator: Accelerator,

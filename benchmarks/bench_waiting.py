@@ -1,94 +1,124 @@
 """How much of its time a training run from the store spends waiting for data.
 
-Extracts documents with the lab teacher, then trains phase 4 from that store twice for the same
-number of seconds: streaming from the disk, and with the store resident on the device. Waiting is
-what the training loop itself measures, from asking for a batch to having it on the device; every
-step synchronises, so the device has nothing to do meanwhile. Run it on a GPU:
+Extracts documents with the lab teacher, then trains phase 4 on the same batches several times:
+from batches that lie on the device before the first step (nothing is loaded: what training costs
+alone), streaming from the disk, and with the store resident on the device. Two figures of each:
+the share of its time that the training loop waited, from asking for a batch to having it on the
+device, and the time of its steps beside those of prepared batches, which also holds what loading
+takes from the training thread unseen. Run it on a GPU:
 `python benchmarks/bench_waiting.py --out docs/results/waiting.json`.
 """
 
 import argparse
 import json
 import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
 
+from latentcomp.evaluate.history import clear_phase
 from latentcomp.extract.command import extract
 from latentcomp.store.atomic import write_json
 from latentcomp.store.info import describe
 from latentcomp.store.provenance import collect
-from latentcomp.training import TrainPlan, TrainRequest, train_phase
+from latentcomp.train.batches import Batch
+from latentcomp.train.loop import Run, train
+from latentcomp.training import TrainPlan, TrainRequest, assemble
 
 GOAL = 0.03
 FIRST_STEPS = 10
-"""Steps in which kernels are compiled; left out of the second of the two shares."""
+"""Steps in which kernels are compiled; left out of everything but `share_waiting_from_first`."""
 SEED = 31
+ARMS = ("warm-up", "prepared", "streaming", "resident", "prepared again")
+"""The first one compiles what the others find compiled."""
+WARM_UP_STEPS = 40
 
 
 def main() -> None:
     """Parse, measure, write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--documents", type=int, default=4000, help="in the store")
+    parser.add_argument("--documents", type=int, default=3000, help="in the store")
     parser.add_argument("--per-step", type=int, default=256, help="documents of a step")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each of the two runs")
+    parser.add_argument("--steps", type=int, default=150, help="of each run")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="latentcomp-waiting-") as name:
-        run = Path(name) / "run"
-        extract(run=run, documents=given.documents, seed=SEED, batch_tokens=65_536)
-        arms = {
-            arm: measure(run, given.per_step, given.seconds, resident=arm == "resident")
-            for arm in ("streaming", "resident")
-        }
-        size = describe(run / "store").stored_bytes
-    record = {
+    record: dict[str, Any] = {
         "settings": {**vars(given), "out": str(given.out)},
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "store_bytes": size,
         "goal": GOAL,
-        "arms": arms,
+        "arms": {},
         "provenance": collect({"documents": SEED}, {}).model_dump(mode="json"),
     }
-    write_json(given.out, record)
-    for arm, found in arms.items():
-        print(arm, json.dumps(found))
+    with tempfile.TemporaryDirectory(prefix="latentcomp-waiting-") as name:
+        folder = Path(name) / "run"
+        extract(run=folder, documents=given.documents, seed=SEED, batch_tokens=65_536)
+        record["store_bytes"] = describe(folder / "store").stored_bytes
+        for arm in ARMS:
+            steps = min(given.steps, WARM_UP_STEPS) if arm == "warm-up" else given.steps
+            record["arms"][arm] = measure(folder, given.per_step, steps, arm)
+            beside = record["arms"].get("prepared", record["arms"]["warm-up"])
+            found = record["arms"][arm]
+            found["time_of_prepared"] = found["step_seconds"] / beside["step_seconds"]
+            write_json(given.out, record)
+            print(arm, json.dumps({k: v for k, v in found.items() if k != "steps"}), flush=True)
 
 
-def measure(run: Path, per_step: int, seconds: float, *, resident: bool) -> dict[str, Any]:
-    """Train for so long; what the steps waited and took."""
-    steps: list[dict[str, float]] = []
-    plan = TrainPlan(
-        seconds=seconds, documents=per_step, rate=1e-3, warm_up=20, save_every=1_000_000
-    )
+def measure(folder: Path, per_step: int, steps: int, arm: str) -> dict[str, Any]:
+    """Train for so many steps; what they waited and took."""
+    plan = TrainPlan(steps=steps, documents=per_step, rate=1e-3, warm_up=20, save_every=1_000_000)
     request = TrainRequest(
-        run=run,
+        run=folder,
         phase=4,
         plan=plan,
         start="fresh",
-        resident=resident,
+        resident=arm == "resident",
         skip_order=True,
-        restart=True,
     )
-    train_phase(request, steps.append)
-    later = steps[FIRST_STEPS:]
+    run = assemble(request)
+    clear_phase(run.folder)
+    if arm not in ("streaming", "resident"):
+        run = replace(run, batches=Prepared(run, steps))
+    figures: list[dict[str, float]] = []
+    train(run, figures.append)
+    waited = [step["waited"] for step in figures]
+    ends = [step["seconds"] for step in figures]
+    took = [end - begin for begin, end in zip([0.0, *ends], ends, strict=False)]
+    counted = slice(min(FIRST_STEPS, steps - 1), None)
     return {
-        "steps": len(steps),
-        "share_waiting": share(steps, 0.0),
-        "share_waiting_after_first_steps": share(later, steps[FIRST_STEPS - 1]["seconds"])
-        if later
-        else None,
-        "documents_per_second": per_step * len(later) / (later[-1]["seconds"] - steps[9]["seconds"])
-        if later
-        else None,
-        "waited_seconds": [round(step["waited"], 5) for step in steps],
+        "share_waiting": sum(waited[counted]) / sum(took[counted]),
+        "share_waiting_from_first": sum(waited) / sum(took),
+        "longest_wait": max(waited[counted]),
+        "step_seconds": sum(took[counted]) / len(took[counted]),
+        "median_step_seconds": median(took[counted]),
+        "documents_per_second": per_step * len(took[counted]) / sum(took[counted]),
+        "steps": [[round(w, 5), round(t, 5)] for w, t in zip(waited, took, strict=True)],
     }
 
 
-def share(steps: list[dict[str, float]], started: float) -> float:
-    """Waiting over time, of consecutive steps that began at `started`."""
-    return sum(step["waited"] for step in steps) / (steps[-1]["seconds"] - started)
+class Prepared:
+    """The batches that a run would have got, all on the device before it begins."""
+
+    def __init__(self, run: Run, steps: int) -> None:
+        """Take them from the run, which does not need its own source any more."""
+        device = run.accelerator.device
+        self._batches = [run.batches.at(step).to(device) for step in range(steps)]
+        self._described = run.batches.describe()
+        run.batches.close()
+
+    def at(self, step: int) -> Batch:
+        """The batch of one step."""
+        return self._batches[step]
+
+    def describe(self) -> Mapping[str, object]:
+        """As the source did."""
+        return self._described
+
+    def close(self) -> None:
+        """Nothing goes on."""
 
 
 if __name__ == "__main__":

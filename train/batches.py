@@ -3,6 +3,7 @@
 Shapes: B = documents, T = tokens (padded), L = layers, D = teacher width.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from random import Random
@@ -69,6 +70,11 @@ class Batch:
         )
 
 
+def padded_length(tokens: int) -> int:
+    """The next multiple of `LENGTH_STEP`."""
+    return -(-tokens // LENGTH_STEP) * LENGTH_STEP
+
+
 def collate(
     examples: Sequence[Example],
     positions: int,
@@ -76,6 +82,7 @@ def collate(
     length: int | None = None,
     *,
     pinned: bool = False,
+    most: int | None = None,
 ) -> Batch:
     """Pad documents to one length and pack their questions into `positions` places.
 
@@ -85,26 +92,39 @@ def collate(
         rng: picks the questions where not all fit.
         length: padded length in tokens; the next multiple of `LENGTH_STEP` when None.
         pinned: put the states into pinned memory at once, which saves copying them again.
+        most: the longest padded length that any batch has, for memory that can be used again.
     """
     found = [example.features for example in examples]
     longest = max(len(features.token_ids) for features in found)
     if length is None:
-        length = -(-longest // LENGTH_STEP) * LENGTH_STEP
+        length = padded_length(longest)
+    tokens_B = torch.tensor([len(features.token_ids) for features in found])
+    mask_BT = torch.arange(length) < tokens_B[:, None]
     states = States(
-        h_BTLD=_padded([features.states for features in found], length, pinned=pinned),
-        mask_BT=_padded([torch.ones(len(f.token_ids), dtype=torch.bool) for f in found], length),
-        chunk_BT=_padded([features.chunk_index for features in found], length),
-        bucket_BT=_padded([features.bucket for features in found], length),
-        day_BT=_padded([features.day for features in found], length),
+        h_BTLD=_padded([features.states for features in found], length, most, pinned=pinned),
+        mask_BT=mask_BT,
+        chunk_BT=_laid(mask_BT, [features.chunk_index for features in found]),
+        bucket_BT=_laid(mask_BT, [features.bucket for features in found]),
+        day_BT=_laid(mask_BT, [features.day for features in found]),
     )
-    token_ids_BT = _padded([features.token_ids for features in found], length)
+    token_ids_BT = _laid(mask_BT, [features.token_ids for features in found])
     packed = pack([example.questions for example in examples], positions, rng)
     return Batch(states, token_ids_BT, packed)
 
 
-def _padded(rows: Sequence[Tensor], length: int, *, pinned: bool = False) -> Tensor:
+def _laid(mask_BT: Tensor, rows: Sequence[Tensor]) -> Tensor:
+    """One row of integers for each document, 0 where `mask_BT` says padding."""
+    out = torch.zeros(mask_BT.shape, dtype=rows[0].dtype)
+    return out.masked_scatter_(mask_BT, torch.cat(list(rows)))
+
+
+def _padded(rows: Sequence[Tensor], length: int, most: int | None, *, pinned: bool) -> Tensor:
     shape = (len(rows), length, *rows[0].shape[1:])
-    out = torch.empty(shape, dtype=rows[0].dtype, pin_memory=pinned)
+    size, room = math.prod(shape), math.prod((len(rows), most or length, *rows[0].shape[1:]))
+    # Always of one size: pinned memory of a new size is taken from the system, and the device
+    # stands still meanwhile; memory of a size that was there before is used again.
+    room = torch.empty(max(size, room), dtype=rows[0].dtype, pin_memory=pinned)
+    out = room[:size].view(shape)
     for number, row in enumerate(rows):
         out[number, : len(row)] = row
         out[number, len(row) :] = 0

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 from typing import Protocol
 
@@ -16,8 +17,9 @@ from ..errors import StoreError
 from ..models import TextSide
 from ..store.reader import FeatureStore
 from ..store.records import Document
+from ..store.schema import Integers
 from .ahead import Ahead
-from .batches import Batch, Example, collate
+from .batches import Batch, Example, collate, padded_length
 from .packing import EncodedQuestion, encode_questions
 from .staging import Staging
 
@@ -94,6 +96,10 @@ class StoreBatches:
         self._per_step, self._positions, self._seed = per_step, positions, seed
         self._rank, self._world, self._split = rank, world, split
         self._pinned = pinned
+        self._most = padded_length(int(store.lengths.max()))
+        # Eight steps share a window, and many windows an epoch, or many epochs a window.
+        self._window = lru_cache(maxsize=2)(self._draw)
+        self._shuffled = lru_cache(maxsize=2)(self._shuffle)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
         self._questions = _questions(store, documents, reasoner)
         # A step whose questions all are too long would learn from the mean of nothing.
@@ -114,8 +120,11 @@ class StoreBatches:
         """The same with the places of its documents in the store."""
         rng = Random(f"batch/{self._seed}/{step}/{self._rank}")
         indices = self._indices(step)
-        rows = list(self._readers.map(self._example, indices))
-        batch = collate(rows, self._positions, rng, pinned=self._pinned)
+        # A few parts, not a task each: what hands tasks out holds the interpreter's lock.
+        parts = (indices[start::_READERS] for start in range(_READERS))
+        read = list(self._readers.map(self._examples, parts))
+        rows = [read[place % _READERS][place // _READERS] for place in range(len(indices))]
+        batch = collate(rows, self._positions, rng, pinned=self._pinned, most=self._most)
         return IndexedBatch(batch, tuple(indices))
 
     def describe(self) -> Mapping[str, object]:
@@ -136,27 +145,33 @@ class StoreBatches:
         """Stop the readers."""
         self._readers.shutdown(wait=True, cancel_futures=True)
 
-    def _example(self, index: int) -> Example:
-        return Example(self._store.read(index, self._layers), self._questions[index])
+    def _examples(self, indices: Sequence[int]) -> list[Example]:
+        read, questions = self._store.read, self._questions
+        return [Example(read(index, self._layers), questions[index]) for index in indices]
 
-    def _indices(self, step: int) -> Sequence[int]:
+    def _indices(self, step: int) -> list[int]:
         """Documents of a step: a window of the endless shuffled order, sorted, one slice of it."""
         slot = step * self._world + self._rank
         window, place = divmod(slot, WINDOW)
-        size = WINDOW * self._per_step
-        drawn = [self._drawn(window * size + offset) for offset in range(size)]
-        lengths = self._store.lengths
-        drawn.sort(key=lambda index: (int(lengths[index]), index))
+        drawn = self._window(window)
         order = Random(f"window/{self._seed}/{window}").sample(range(WINDOW), WINDOW)
         start = order[place] * self._per_step
         return [int(index) for index in drawn[start : start + self._per_step]]
 
-    def _drawn(self, number: int) -> int:
-        epoch, place = divmod(number, len(self._usable))
-        if getattr(self, "_epoch", None) != epoch:
-            order = self._store.order(self._seed, epoch)
-            self._epoch, self._shuffled = epoch, order[np.isin(order, self._usable)]
-        return int(self._shuffled[place])
+    def _draw(self, window: int) -> Integers:
+        """Documents of a window, the shortest first, and of those of one length the first."""
+        size, documents = WINDOW * self._per_step, len(self._usable)
+        numbers = np.arange(window * size, (window + 1) * size)
+        epochs, places = np.divmod(numbers, documents)
+        drawn = np.concatenate(
+            [self._shuffled(int(epoch))[places[epochs == epoch]] for epoch in np.unique(epochs)]
+        )
+        shortest_first: Integers = drawn[np.lexsort((drawn, self._store.lengths[drawn]))]
+        return shortest_first
+
+    def _shuffle(self, epoch: int) -> Integers:
+        order = self._store.order(self._seed, epoch)
+        return order[np.isin(order, self._usable)]
 
 
 def _questions(

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ..errors import CheckpointError
 from ..store import atomic
 from . import checkpoint
+from .ahead import quick_turns
 from .batches import Batch
 from .clock import clock_of
 from .compressor import States
@@ -49,6 +50,7 @@ class Run:
     """Kept in every checkpoint: phase, plan, source, history."""
 
 
+@quick_turns()
 def train(
     run: Run,
     on_step: Progress = lambda figures: None,

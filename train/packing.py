@@ -5,15 +5,19 @@ Shapes: B = documents, S = question positions (padded).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from random import Random
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from ..models import TextSide
 from ..segments import CONTEXT, PADDING
 from ..store.records import Question
+from ..store.schema import Integers
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +63,48 @@ def pack(
     asked: Sequence[Sequence[EncodedQuestion]], positions: int, rng: Random
 ) -> PackedQuestions:
     """Pack as many questions of each document, in random order, as fit into `positions`."""
-    shape = (len(asked), positions)
-    ids = np.zeros(shape, np.int64)
-    segment = np.full(shape, PADDING, np.int64)
-    offset = np.zeros(shape, np.int64)
-    answer = np.zeros(shape, np.bool_)
-    for row, questions in enumerate(asked):
-        kept = _that_fit(rng.sample(list(questions), len(questions)), positions)
-        # Lists, and one array of each at the end: this holds the interpreter's lock, which the
-        # training thread needs for launching kernels.
-        told = [token for question in kept for token in question.prompt_ids + question.answer_ids]
-        ids[row, : len(told)] = told
-        lengths = [len(question) for question in kept]
-        segment[row, : len(told)] = np.repeat(np.arange(1, len(kept) + 1) + CONTEXT, lengths)
-        starts = np.repeat(np.cumsum([0, *lengths])[: len(kept)], lengths)
-        offset[row, : len(told)] = np.arange(len(told)) - starts
-        prompts = np.repeat([len(question.prompt_ids) for question in kept], lengths)
-        answer[row, : len(told)] = offset[row, : len(told)] >= prompts
-    return PackedQuestions(*(torch.from_numpy(part) for part in (ids, segment, offset, answer)))
+    kept = [_that_fit(rng.sample(row, len(row)), positions) for row in asked]
+    # All documents in one sweep of array operations: a loop over them would hold the interpreter's
+    # lock, which the training thread needs for launching kernels.
+    told = [question for row in kept for question in row]
+    questions_B = np.array([len(row) for row in kept], np.int64)
+    lengths = np.array([len(question) for question in told], np.int64)
+    prompts = np.array([len(question.prompt_ids) for question in told], np.int64)
+    tokens_B = np.bincount(np.arange(len(kept)).repeat(questions_B), lengths, len(kept))
+    places = np.arange(positions) < tokens_B[:, None]
+    offset = _counted(lengths)
+    return PackedQuestions(
+        ids_BS=_laid(places, _token_ids(told, int(lengths.sum()))),
+        segment_BS=_laid(places, (_counted(questions_B) + 1 + CONTEXT).repeat(lengths), PADDING),
+        offset_BS=_laid(places, offset),
+        answer_BS=_laid(places, offset >= prompts.repeat(lengths)),
+    )
 
 
 def _that_fit(questions: Sequence[EncodedQuestion], positions: int) -> list[EncodedQuestion]:
     """From the first on, every question that finds room beside those before it."""
     kept: list[EncodedQuestion] = []
     for question in questions:
-        if len(question) <= positions:
+        tokens = len(question)
+        if tokens <= positions:
             kept.append(question)
-            positions -= len(question)
+            positions -= tokens
     return kept
+
+
+def _token_ids(questions: Sequence[EncodedQuestion], tokens: int) -> Integers:
+    parts = (part for q in questions for part in (q.prompt_ids, q.answer_ids))
+    return np.fromiter(chain.from_iterable(parts), np.int64, tokens)
+
+
+def _counted(lengths: Integers) -> Integers:
+    """0, 1, 2, ... over each of these lengths, one after the other."""
+    stops = lengths.cumsum()
+    return np.arange(stops[-1] if len(stops) else 0) - (stops - lengths).repeat(lengths)
+
+
+def _laid(places: npt.NDArray[np.bool_], values: npt.NDArray[Any], rest: int = 0) -> Tensor:
+    """A tensor of the shape of `places`: `values` row by row where those are true, else `rest`."""
+    out = np.full(places.shape, rest, values.dtype)
+    out[places] = values
+    return torch.from_numpy(out)

@@ -1,5 +1,7 @@
 """Batches: a function of seed and step, every document once an epoch, each rank its own."""
 
+import sys
+from contextlib import nullcontext
 from dataclasses import fields, replace
 
 import pytest
@@ -11,7 +13,7 @@ from latentcomp.errors import StoreError
 from latentcomp.extract.live import describe_document
 from latentcomp.store.reader import FeatureStore
 from latentcomp.store.resident import load_resident
-from latentcomp.train.ahead import Ahead
+from latentcomp.train.ahead import Ahead, quick_turns
 from latentcomp.train.data import WINDOW, Batches, StoreBatches, Streamed
 from latentcomp.train.live import LiveBatches, LiveSettings
 from latentcomp.train.packing import encode_questions
@@ -22,6 +24,7 @@ from . import tiny
 
 DOCUMENTS = 12
 CPU = Staging(torch.device("cpu"))
+GOLDEN = {0: (0, 6, 6, 6, 1), 1: (1, 1, 10, 10, 10), 7: (2, 2, 4, 4, 4), 40: (9, 8, 8, 8, 11)}
 
 
 def tensors(batch):
@@ -147,6 +150,30 @@ def test_staged_on_a_gpu_the_batches_are_the_same(run_folder, lm, resident):
         assert batch.states.h_BTLD.device.type == "cuda"
         assert same(batch.to(torch.device("cpu")), plain.at(step))
     prepared.close()
+
+
+def test_which_documents_a_step_sees_does_not_change_between_versions(run_folder, lm):
+    """A run that was begun with an older version goes on with the same batches."""
+    source = tiny.store_batches(run_folder, lm, per_step=5, seed=3, rank=1, world=2)
+    assert {step: source.indexed(step).indices for step in (0, 1, 7, 40)} == GOLDEN
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_threads_take_quick_turns_while_a_run_trains(failing):
+    before, seen = sys.getswitchinterval(), []
+
+    @quick_turns()
+    def train():
+        seen.append(sys.getswitchinterval())
+        if failing:
+            raise StoreError("damaged")
+
+    for _ in range(2):
+        with pytest.raises(StoreError) if failing else nullcontext():
+            train()
+        assert sys.getswitchinterval() == before
+    assert len(seen) == 2
+    assert max(seen) < before / 5
 
 
 def test_ahead_makes_what_comes_next():
