@@ -38,6 +38,7 @@ from .train.plan import TrainPlan
 from .train.reasoner import FrozenReasoner
 from .train.resident import ResidentBatches
 from .train.staging import Staging
+from .train.workers import Workers, workers_for
 
 RECORD: Final = "run.json"
 SHIPPED: Final = Path(__file__).parent / "train" / "shipped"
@@ -69,6 +70,8 @@ class TrainRequest:
     """Whether documents are made and read on the fly instead of from the store."""
     resident: bool = False
     """Whether the states of the store are kept on the device, where they must fit."""
+    workers: int | None = None
+    """Processes that make batches from the store, 0 for a thread; None: as fits the machine."""
     restart: bool = False
     """Whether an earlier run of this phase is thrown away."""
     overrides: tuple[tuple[str, Any], ...] = ()
@@ -231,7 +234,7 @@ def _stored(
     wanted = [layer.blocks_completed for layer in layers]
     resident = load_resident(store, wanted, accelerator.device) if request.resident else None
     staging = Staging(accelerator.device)
-    source = StoreBatches(
+    batches = StoreBatches(
         store,
         corpus.documents,
         lm,
@@ -244,6 +247,10 @@ def _stored(
         split=corpus.meta.get("split"),
         pinned=staging.pinned,
     )
+    workers = request.workers
+    if workers is None:
+        workers = workers_for(accelerator.device, batches.batch_bytes)
+    source = Workers(batches, workers) if workers else batches
     if resident is not None:
         return ResidentBatches(source, resident, staging)
     return Streamed(source, staging)

@@ -2,10 +2,11 @@
 
 Extracts documents with the lab teacher, then trains phase 4 on the same batches several times:
 from batches that lie on the device before the first step (nothing is loaded: what training costs
-alone), streaming from the disk, and with the store resident on the device. Two figures of each:
-the share of its time that the training loop waited, from asking for a batch to having it on the
-device, and the time of its steps beside those of prepared batches, which also holds what loading
-takes from the training thread unseen. Run it on a GPU:
+alone), streaming from the disk, and with the store resident on the device; both with batches made
+by processes of their own, as is usual on a GPU, and by a thread of the one that trains. Two
+figures of each: the share of its time that the training loop waited, from asking for a batch to
+having it on the device, and the time of its steps beside those of prepared batches, which also
+holds what loading takes from the training thread unseen. Run it on a GPU:
 `python benchmarks/bench_waiting.py --out docs/results/waiting.json`.
 """
 
@@ -33,7 +34,15 @@ GOAL = 0.03
 FIRST_STEPS = 10
 """Steps in which kernels are compiled; left out of everything but `share_waiting_from_first`."""
 SEED = 31
-ARMS = ("warm-up", "prepared", "streaming", "resident", "prepared again")
+ARMS: dict[str, dict[str, Any] | None] = {
+    "warm-up": None,
+    "prepared": None,
+    "streaming": {},
+    "resident": {"resident": True},
+    "streaming, thread": {"workers": 0},
+    "resident, thread": {"resident": True, "workers": 0},
+    "prepared again": None,
+}
 """The first one compiles what the others find compiled."""
 WARM_UP_STEPS = 40
 
@@ -75,12 +84,12 @@ def measure(folder: Path, per_step: int, steps: int, arm: str) -> dict[str, Any]
         phase=4,
         plan=plan,
         start="fresh",
-        resident=arm == "resident",
         skip_order=True,
+        **(ARMS[arm] or {}),
     )
     run = assemble(request)
     clear_phase(run.folder)
-    if arm not in ("streaming", "resident"):
+    if ARMS[arm] is None:
         run = replace(run, batches=Prepared(run, steps))
     figures: list[dict[str, float]] = []
     train(run, figures.append)

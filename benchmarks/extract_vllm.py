@@ -146,6 +146,12 @@ class Bench:
         write_json(self.given.out, record | {"of_prefill": of_prefill(record["parts"])})
         print(f"{name}: {self.tokens / median(seconds):,.0f} tokens/s", flush=True)
 
+    def note(self, name: str, more: Mapping[str, Any]) -> None:
+        """Add to what is known of a part."""
+        record = json.loads(self.given.out.read_text())
+        record["parts"][name] |= more
+        write_json(self.given.out, record)
+
     def _memory_in_use(self) -> int:
         """Bytes of the card that are taken, by whatever; 0 on a CPU."""
         if self.settings.device.type != "cuda":
@@ -215,12 +221,15 @@ def extraction(bench: Bench) -> None:
             assert len(states)
 
     bench.measure("extraction", read, started)
-    bench.measure("extraction and store", lambda: fill(bench, teacher), started)
+    ends: list[float] = []
+    bench.measure("extraction and store", lambda: ends.append(fill(bench, teacher)), started)
+    bench.note("extraction and store", {"seconds_after_the_last_read": ends[1:]})
     teacher.close()
 
 
-def fill(bench: Bench, teacher: VllmTeacher) -> None:
-    """Write a store of everything, and delete it."""
+def fill(bench: Bench, teacher: VllmTeacher) -> float:
+    """Write a store of everything, and delete it; seconds from the last state read to the end."""
+    read = [0.0]
     folder = Path(tempfile.mkdtemp(prefix="store-", dir=bench.given.store))
     entries = [
         DocumentEntry(str(i), np.array(ids), np.zeros(len(ids), np.int64), (None,))
@@ -244,8 +253,9 @@ def fill(bench: Bench, teacher: VllmTeacher) -> None:
                 frozenset(writer.pending()),
                 bench.layers,
                 getattr(torch, bench.given.dtype),
-                lambda batch: None,
+                lambda batch: read.append(time.perf_counter()),
             )
+        return time.perf_counter() - read[-1]
     finally:
         shutil.rmtree(folder)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 
 from ..store.schema import LayerRecord
+from ..store.threads import quick_turns
 from .batches import Batch, Window
 from .plan import pending_batches
 from .teachers.protocol import StreamingTeacher, Teacher
@@ -49,7 +50,7 @@ def fill_store(
                 write(index, states.pop(index))
         return
     asked = ([documents[i] for i in b.indices] for b in pending_batches(windows, pending))
-    with WriteBehind(write) as behind:
+    with quick_turns(), WriteBehind(write) as behind:
         stream = teacher.stream(asked, layers)
         for states in _windows(stream, windows, pending, dtype, on_batch):
             behind.put(states)

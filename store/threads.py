@@ -1,8 +1,14 @@
-"""Threads of this process that squeeze chunks."""
+"""Threads of this process: how many, and how they take turns."""
 
 import functools
 import os
+import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+_TURN = 2e-4
+"""Seconds after which a thread that wants the interpreter's lock gets it."""
 
 
 def cores() -> int:
@@ -19,3 +25,18 @@ def pool() -> ThreadPoolExecutor:
 
 # A forked child has the pool but not its threads, and would wait for them forever.
 os.register_at_fork(after_in_child=pool.cache_clear)
+
+
+@contextmanager
+def quick_turns() -> Iterator[None]:
+    """Threads hand the interpreter's lock over sooner than after Python's 5 ms.
+
+    Every operation of torch gives the lock up and takes it back. While another thread works
+    in Python, each of them may cost the thread that drives the device a whole turn of that one.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

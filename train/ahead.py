@@ -1,15 +1,10 @@
 """Making the next things while the current one is used, in a thread of its own."""
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-
-_TURN = 2e-4
-"""Seconds after which a thread that wants the interpreter's lock gets it."""
 
 
 class Ahead(Generic[T]):
@@ -38,18 +33,3 @@ class Ahead(Generic[T]):
     def close(self) -> None:
         """Stop the thread; what was not asked for is dropped."""
         self._pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def quick_turns() -> Iterator[None]:
-    """Threads hand the interpreter's lock over sooner than after Python's 5 ms.
-
-    Every operation of torch gives the lock up and takes it back. While another thread makes the
-    next batch, each of them may cost the training thread a whole turn of that thread.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(_TURN)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)

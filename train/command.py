@@ -49,6 +49,14 @@ def train(
         bool,
         typer.Option("--resident", help="Keep the store's states on the device; they must fit."),
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Processes that make batches from the store; 0: a thread. "
+            "[default: up to 4 on a GPU, else 0]",
+        ),
+    ] = None,
     skip_order: Annotated[
         bool,
         typer.Option(
@@ -89,6 +97,7 @@ def train(
         device=device,
         live=live,
         resident=resident,
+        workers=workers,
         skip_order=skip_order,
         restart=restart,
     )

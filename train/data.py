@@ -6,10 +6,9 @@ So there is nothing to save of the data when a run is interrupted, and nothing t
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,9 +18,10 @@ from ..store.reader import FeatureStore
 from ..store.records import Document
 from ..store.schema import Integers
 from .ahead import Ahead
-from .batches import Batch, Example, collate, padded_length
+from .batches import Batch, Example, IndexedBatch, collate, padded_length
 from .packing import EncodedQuestion, encode_questions
 from .staging import Staging
+from .workers import Source
 
 WINDOW = 8
 """Batches that are sorted by length together, so that a batch holds documents of one length."""
@@ -29,15 +29,6 @@ WINDOW = 8
 
 _READERS = min(4, max(1, (os.cpu_count() or 1) // 2))
 """Threads that read the documents of a batch: copies and checksums run beside each other."""
-
-
-@dataclass(frozen=True, slots=True)
-class IndexedBatch:
-    """A batch and where its documents are."""
-
-    batch: Batch
-    indices: tuple[int, ...]
-    """Of the documents in the store, in the order of the batch."""
 
 
 class Batches(Protocol):
@@ -96,11 +87,6 @@ class StoreBatches:
         self._per_step, self._positions, self._seed = per_step, positions, seed
         self._rank, self._world, self._split = rank, world, split
         self._pinned = pinned
-        self._most = padded_length(int(store.lengths.max()))
-        # Eight steps share a window, and many windows an epoch, or many epochs a window.
-        self._window = lru_cache(maxsize=2)(self._draw)
-        self._shuffled = lru_cache(maxsize=2)(self._shuffle)
-        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
         self._questions = _questions(store, documents, reasoner)
         # A step whose questions all are too long would learn from the mean of nothing.
         self._usable = np.flatnonzero(
@@ -111,6 +97,30 @@ class StoreBatches:
                 f"{store.path}: no document of this store has a question to learn from that fits "
                 f"into {positions} tokens; give questions, or more tokens for them"
             )
+
+        self._open()
+
+    def _open(self) -> None:
+        """What each process has of its own."""
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
+        # Eight steps share a window, and many windows an epoch, or many epochs a window.
+        self._window = lru_cache(maxsize=2)(self._draw)
+        self._shuffled = lru_cache(maxsize=2)(self._shuffle)
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = ("_readers", "_window", "_shuffled")
+        # Without pinned memory: only the process that has the GPU may use it.
+        return {k: v for k, v in vars(self).items() if k not in own} | {"_pinned": False}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._open()
+
+    @property
+    def batch_bytes(self) -> int:
+        """About what the largest batch takes."""
+        width = self._store.manifest.teacher.hidden_size * len(self._layers)
+        return self._per_step * (self._most * (2 * width + 33) + self._positions * 25)
 
     def at(self, step: int) -> Batch:
         """The batch of one step, on the CPU."""
@@ -124,8 +134,14 @@ class StoreBatches:
         parts = (indices[start::_READERS] for start in range(_READERS))
         read = list(self._readers.map(self._examples, parts))
         rows = [read[place % _READERS][place // _READERS] for place in range(len(indices))]
-        batch = collate(rows, self._positions, rng, pinned=self._pinned, most=self._most)
+        most = self._most if self._pinned else None
+        batch = collate(rows, self._positions, rng, pinned=self._pinned, most=most)
         return IndexedBatch(batch, tuple(indices))
+
+    @cached_property
+    def _most(self) -> int:
+        """The longest padded length of any batch."""
+        return padded_length(int(self._store.lengths.max()))
 
     def describe(self) -> Mapping[str, object]:
         """Seed, sizes, processes, and what decides the bytes of the store."""
@@ -190,10 +206,10 @@ def _questions(
 class Streamed:
     """Batches of a store, each read and laid onto the device while the one before is trained on."""
 
-    def __init__(self, source: StoreBatches, staging: Staging) -> None:
+    def __init__(self, source: Source, staging: Staging) -> None:
         """Read ahead of the training loop."""
         self._source, self._staging = source, staging
-        self._ahead = Ahead(lambda step: staging.lay(source.at(step)))
+        self._ahead = Ahead(lambda step: staging.lay(source.indexed(step).batch))
 
     def at(self, step: int) -> Batch:
         """The batch of a step, on the device; steps are asked for in order."""

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from ..errors import CheckpointError
 from ..store import atomic
+from ..store.threads import quick_turns
 from . import checkpoint
-from .ahead import quick_turns
 from .batches import Batch
 from .clock import clock_of
 from .compressor import States

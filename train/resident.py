@@ -14,14 +14,14 @@ from torch import Tensor
 from ..store.resident import ResidentStates
 from .ahead import Ahead
 from .batches import Batch
-from .data import StoreBatches
 from .staging import Staged, Staging
+from .workers import Source
 
 
 class ResidentBatches:
     """Batches of a store that is kept on the device."""
 
-    def __init__(self, source: StoreBatches, resident: ResidentStates, staging: Staging) -> None:
+    def __init__(self, source: Source, resident: ResidentStates, staging: Staging) -> None:
         """Join the two.
 
         Args:

@@ -1,8 +1,12 @@
 """Batches: a function of seed and step, every document once an epoch, each rank its own."""
 
+import os
+import signal
 import sys
 from contextlib import nullcontext
 from dataclasses import fields, replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -13,12 +17,14 @@ from latentcomp.errors import StoreError
 from latentcomp.extract.live import describe_document
 from latentcomp.store.reader import FeatureStore
 from latentcomp.store.resident import load_resident
-from latentcomp.train.ahead import Ahead, quick_turns
+from latentcomp.store.threads import quick_turns
+from latentcomp.train.ahead import Ahead
 from latentcomp.train.data import WINDOW, Batches, StoreBatches, Streamed
 from latentcomp.train.live import LiveBatches, LiveSettings
 from latentcomp.train.packing import encode_questions
 from latentcomp.train.resident import ResidentBatches
 from latentcomp.train.staging import Staging
+from latentcomp.train.workers import Workers, workers_for
 
 from . import tiny
 
@@ -150,6 +156,65 @@ def test_staged_on_a_gpu_the_batches_are_the_same(run_folder, lm, resident):
         assert batch.states.h_BTLD.device.type == "cuda"
         assert same(batch.to(torch.device("cpu")), plain.at(step))
     prepared.close()
+
+
+@pytest.mark.parametrize("resident", [False, True])
+def test_made_by_processes_the_batches_are_the_same(run_folder, lm, resident):
+    plain = tiny.store_batches(run_folder, lm)
+    layers = {"layers": ()} if resident else {}
+    source = Workers(tiny.store_batches(run_folder, lm, **layers), 2)
+    prepared: Batches = Streamed(source, CPU)
+    if resident:
+        states = load_resident(FeatureStore(run_folder / "store"))
+        prepared = ResidentBatches(source, states, CPU)
+    for step in range(3, 12):
+        assert same(prepared.at(step), plain.at(step))
+    assert prepared.describe() == plain.describe()
+    prepared.close()
+
+
+class Failing:
+    """A source that fails in its third step, by an error or by dying."""
+
+    def __init__(self, dies):
+        self.dies = dies
+
+    def indexed(self, step: Any) -> Any:
+        if step == 2:
+            if self.dies:
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise StoreError("shard 3 is damaged")
+        return SimpleNamespace(indices=(step,))
+
+    def describe(self):
+        """Nothing decides it."""
+        return {}
+
+    def close(self):
+        """Nothing goes on."""
+
+
+@pytest.mark.parametrize(
+    ("dies", "told"), [(False, "^shard 3 is damaged$"), (True, "died.*--workers 0")]
+)
+def test_what_goes_wrong_in_a_process_is_told_in_a_line(dies, told):
+    workers = Workers(Failing(dies), 1)
+    with pytest.raises(StoreError, match=told) as raised:
+        for step in range(4):
+            assert workers.indexed(step).indices == (step,)
+    assert "\n" not in str(raised.value)
+    workers.close()
+
+
+@pytest.mark.parametrize(
+    ("device", "free", "cores", "expected"),
+    [("cpu", 1e12, 64, 0), ("cuda", 1e12, 64, 4), ("cuda", 1e12, 8, 2), ("cuda", 1e12, 3, 0),
+     ("cuda", 64e6, 64, 0), ("cuda", 1e9, 64, 2)],
+)  # fmt: skip
+def test_as_many_processes_as_cores_and_memory_bear(monkeypatch, device, free, cores, expected):
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=int(free)))
+    monkeypatch.setattr("latentcomp.train.workers.cores", lambda: cores)
+    assert workers_for(torch.device(device), 100_000_000) == expected
 
 
 def test_which_documents_a_step_sees_does_not_change_between_versions(run_folder, lm):
