@@ -245,7 +245,6 @@ def _stored(
         rank=accelerator.process_index,
         world=accelerator.num_processes,
         split=corpus.meta.get("split"),
-        pinned=staging.pinned,
     )
     workers = request.workers
     if workers is None:

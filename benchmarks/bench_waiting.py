@@ -13,8 +13,9 @@ holds what loading takes from the training thread unseen. Run it on a GPU:
 import argparse
 import json
 import tempfile
+import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -34,14 +35,25 @@ GOAL = 0.03
 FIRST_STEPS = 10
 """Steps in which kernels are compiled; left out of everything but `share_waiting_from_first`."""
 SEED = 31
-ARMS: dict[str, dict[str, Any] | None] = {
-    "warm-up": None,
-    "prepared": None,
-    "streaming": {},
-    "resident": {"resident": True},
-    "streaming, thread": {"workers": 0},
-    "resident, thread": {"resident": True, "workers": 0},
-    "prepared again": None,
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to get batches."""
+
+    prepared: bool = False
+    resident: bool = False
+    processes: bool = False
+
+
+ARMS = {
+    "warm-up": Arm(prepared=True),
+    "prepared": Arm(prepared=True),
+    "streaming": Arm(processes=True),
+    "resident": Arm(processes=True, resident=True),
+    "prepared again": Arm(prepared=True),
+    "streaming, thread": Arm(),
+    "resident, thread": Arm(resident=True),
 }
 """The first one compiles what the others find compiled."""
 WARM_UP_STEPS = 40
@@ -53,6 +65,9 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=3000, help="in the store")
     parser.add_argument("--per-step", type=int, default=256, help="documents of a step")
     parser.add_argument("--steps", type=int, default=150, help="of each run")
+    parser.add_argument(
+        "--workers", type=int, help="processes; as many as training takes if left out"
+    )
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     record: dict[str, Any] = {
@@ -68,7 +83,9 @@ def main() -> None:
         record["store_bytes"] = describe(folder / "store").stored_bytes
         for arm in ARMS:
             steps = min(given.steps, WARM_UP_STEPS) if arm == "warm-up" else given.steps
-            record["arms"][arm] = measure(folder, given.per_step, steps, arm)
+            began = time.perf_counter()
+            record["arms"][arm] = measure(folder, given.per_step, steps, ARMS[arm], given.workers)
+            record["arms"][arm]["seconds"] = time.perf_counter() - began
             beside = record["arms"].get("prepared", record["arms"]["warm-up"])
             found = record["arms"][arm]
             found["time_of_prepared"] = found["step_seconds"] / beside["step_seconds"]
@@ -76,7 +93,9 @@ def main() -> None:
             print(arm, json.dumps({k: v for k, v in found.items() if k != "steps"}), flush=True)
 
 
-def measure(folder: Path, per_step: int, steps: int, arm: str) -> dict[str, Any]:
+def measure(
+    folder: Path, per_step: int, steps: int, arm: Arm, workers: int | None
+) -> dict[str, Any]:
     """Train for so many steps; what they waited and took."""
     plan = TrainPlan(steps=steps, documents=per_step, rate=1e-3, warm_up=20, save_every=1_000_000)
     request = TrainRequest(
@@ -85,11 +104,12 @@ def measure(folder: Path, per_step: int, steps: int, arm: str) -> dict[str, Any]
         plan=plan,
         start="fresh",
         skip_order=True,
-        **(ARMS[arm] or {}),
+        resident=arm.resident,
+        workers=workers if arm.processes else 0,
     )
     run = assemble(request)
     clear_phase(run.folder)
-    if ARMS[arm] is None:
+    if arm.prepared:
         run = replace(run, batches=Prepared(run, steps))
     figures: list[dict[str, float]] = []
     train(run, figures.append)

@@ -3,9 +3,9 @@
 Shapes: B = documents, T = tokens (padded), L = layers, D = teacher width.
 """
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from itertools import islice
 from random import Random
 
 import torch
@@ -45,29 +45,26 @@ class Batch:
         """The same batch on a device."""
         # Only towards a GPU: what comes from one is read on the CPU, before a copy would be there.
         ahead = device.type != "cpu"
-        return self._each(lambda part: part.to(device, non_blocking=ahead))
-
-    def pin(self) -> "Batch":
-        """The same batch in pinned memory, from which a GPU copies by itself."""
-        return self._each(Tensor.pin_memory)
+        return Batch.of(part.to(device, non_blocking=ahead) for part in self.tensors())
 
     def used_on(self, stream: torch.cuda.Stream) -> None:
         """Tell the allocator of the device that this stream reads the batch."""
-
-        def tell(part: Tensor) -> Tensor:
+        for part in self.tensors():
             part.record_stream(stream)
-            return part
 
-        self._each(tell)
+    def tensors(self) -> Iterator[Tensor]:
+        """All of it, in the order that `of` takes."""
+        for record in (self.states, self.questions):
+            yield from (getattr(record, part.name) for part in fields(record))
+        yield self.token_ids_BT
 
-    def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
-        return Batch(
-            States(*(change(getattr(self.states, part.name)) for part in fields(States))),
-            change(self.token_ids_BT),
-            PackedQuestions(
-                *(change(getattr(self.questions, part.name)) for part in fields(PackedQuestions))
-            ),
-        )
+    @classmethod
+    def of(cls, tensors: Iterable[Tensor]) -> "Batch":
+        """The batch of these tensors."""
+        each = iter(tensors)
+        states = States(*islice(each, len(fields(States))))
+        questions = PackedQuestions(*islice(each, len(fields(PackedQuestions))))
+        return cls(states, next(each), questions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +86,6 @@ def collate(
     positions: int,
     rng: Random,
     length: int | None = None,
-    *,
-    pinned: bool = False,
-    most: int | None = None,
 ) -> Batch:
     """Pad documents to one length and pack their questions into `positions` places.
 
@@ -100,8 +94,6 @@ def collate(
         positions: question tokens behind each document.
         rng: picks the questions where not all fit.
         length: padded length in tokens; the next multiple of `LENGTH_STEP` when None.
-        pinned: put the states into pinned memory at once, which saves copying them again.
-        most: the longest padded length that any batch has, for memory that can be used again.
     """
     found = [example.features for example in examples]
     longest = max(len(features.token_ids) for features in found)
@@ -110,7 +102,7 @@ def collate(
     tokens_B = torch.tensor([len(features.token_ids) for features in found])
     mask_BT = torch.arange(length) < tokens_B[:, None]
     states = States(
-        h_BTLD=_padded([features.states for features in found], length, most, pinned=pinned),
+        h_BTLD=_padded([features.states for features in found], length),
         mask_BT=mask_BT,
         chunk_BT=_laid(mask_BT, [features.chunk_index for features in found]),
         bucket_BT=_laid(mask_BT, [features.bucket for features in found]),
@@ -127,13 +119,8 @@ def _laid(mask_BT: Tensor, rows: Sequence[Tensor]) -> Tensor:
     return out.masked_scatter_(mask_BT, torch.cat(list(rows)))
 
 
-def _padded(rows: Sequence[Tensor], length: int, most: int | None, *, pinned: bool) -> Tensor:
-    shape = (len(rows), length, *rows[0].shape[1:])
-    size, room = math.prod(shape), math.prod((len(rows), most or length, *rows[0].shape[1:]))
-    # Always of one size: pinned memory of a new size is taken from the system, and the device
-    # stands still meanwhile; memory of a size that was there before is used again.
-    room = torch.empty(max(size, room), dtype=rows[0].dtype, pin_memory=pinned)
-    out = room[:size].view(shape)
+def _padded(rows: Sequence[Tensor], length: int) -> Tensor:
+    out = torch.empty((len(rows), length, *rows[0].shape[1:]), dtype=rows[0].dtype)
     for number, row in enumerate(rows):
         out[number, : len(row)] = row
         out[number, len(row) :] = 0

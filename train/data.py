@@ -6,7 +6,7 @@ So there is nothing to save of the data when a run is interrupted, and nothing t
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from random import Random
 from typing import Any, Protocol
 
@@ -63,7 +63,6 @@ class StoreBatches:
         rank: int = 0,
         world: int = 1,
         split: str | None = None,
-        pinned: bool = False,
     ) -> None:
         """Join a store with the questions of its corpus.
 
@@ -78,7 +77,6 @@ class StoreBatches:
             rank: of this process among `world`.
             world: processes that train together.
             split: of the corpus, for the record; None where it does not say.
-            pinned: make batches in pinned memory, for a GPU to copy from.
 
         Raises:
             StoreError: a document of the store is not in the corpus, or none has questions.
@@ -86,7 +84,6 @@ class StoreBatches:
         self._store, self._layers = store, tuple(layers)
         self._per_step, self._positions, self._seed = per_step, positions, seed
         self._rank, self._world, self._split = rank, world, split
-        self._pinned = pinned
         self._questions = _questions(store, documents, reasoner)
         # A step whose questions all are too long would learn from the mean of nothing.
         self._usable = np.flatnonzero(
@@ -109,8 +106,7 @@ class StoreBatches:
 
     def __getstate__(self) -> dict[str, Any]:
         own = ("_readers", "_window", "_shuffled")
-        # Without pinned memory: only the process that has the GPU may use it.
-        return {k: v for k, v in vars(self).items() if k not in own} | {"_pinned": False}
+        return {k: v for k, v in vars(self).items() if k not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -120,7 +116,8 @@ class StoreBatches:
     def batch_bytes(self) -> int:
         """About what the largest batch takes."""
         width = self._store.manifest.teacher.hidden_size * len(self._layers)
-        return self._per_step * (self._most * (2 * width + 33) + self._positions * 25)
+        longest = padded_length(int(self._store.lengths.max()))
+        return self._per_step * (longest * (2 * width + 33) + self._positions * 25)
 
     def at(self, step: int) -> Batch:
         """The batch of one step, on the CPU."""
@@ -134,14 +131,7 @@ class StoreBatches:
         parts = (indices[start::_READERS] for start in range(_READERS))
         read = list(self._readers.map(self._examples, parts))
         rows = [read[place % _READERS][place // _READERS] for place in range(len(indices))]
-        most = self._most if self._pinned else None
-        batch = collate(rows, self._positions, rng, pinned=self._pinned, most=most)
-        return IndexedBatch(batch, tuple(indices))
-
-    @cached_property
-    def _most(self) -> int:
-        """The longest padded length of any batch."""
-        return padded_length(int(self._store.lengths.max()))
+        return IndexedBatch(collate(rows, self._positions, rng), tuple(indices))
 
     def describe(self) -> Mapping[str, object]:
         """Seed, sizes, processes, and what decides the bytes of the store."""

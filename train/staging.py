@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from .batches import Batch
+from .parcel import wrap
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +34,12 @@ class Staging:
         if self._stream is not None:  # what lies on the device already may still be written
             self._stream.wait_stream(torch.cuda.current_stream(device))
 
-    @property
-    def pinned(self) -> bool:
-        """Whether batches are best made in pinned memory."""
-        return self._stream is not None
-
     def lay(self, batch: Batch, finish: Callable[[Batch], Batch] = lambda batch: batch) -> Staged:
         """Copy a batch to the device and `finish` it there; called by the thread that made it."""
         if self._stream is None:
             return Staged(finish(batch.to(self._device)), None)
         with torch.cuda.stream(self._stream):
-            moved = finish(batch.pin().to(self._device))
+            moved = finish(wrap(batch, pinned=True).to(self._device).open())
             return Staged(moved, self._stream.record_event())
 
     def take(self, staged: Staged) -> Batch:

@@ -2,20 +2,29 @@
 
 A thread that makes batches takes Python's lock from the one that launches kernels, in the middle
 of its steps: on an H200 these took half as long again, although next to nothing was waited for
-(docs/LOG.md, "training waits where nobody looked"). What comes over lies in shared memory.
+(docs/LOG.md, "training waits where nobody looked"). A batch comes over in one piece of shared
+memory. Until the processes are there, which takes as long as importing torch, batches are made by
+the thread that asks.
 """
 
+import multiprocessing
+import os
 import shutil
-from collections.abc import Iterator, Mapping
+import signal
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Final, Protocol
 
 import torch
-from torch.utils.data import DataLoader, Dataset
 
-from ..errors import LatentcompError, StoreError
+from ..errors import StoreError
 from ..store.threads import cores
 from .batches import IndexedBatch
+from .parcel import Parcel, wrap
 
 PREFETCHED: Final = 2
 """Batches that each process has ready or in the making."""
@@ -46,13 +55,19 @@ def workers_for(device: torch.device, batch_bytes: int) -> int:
     return min(4, cores() // 4, max(0, free // (2 * batch_bytes) - 1) // PREFETCHED)
 
 
+_Made = Future[tuple[Parcel, tuple[int, ...]]]
+
+
 class Workers:
     """A source whose batches are made elsewhere; steps are asked for in order."""
 
     def __init__(self, source: Source, count: int) -> None:
         """Start `count` processes when the first step is asked for."""
         self._source, self._count = source, count
-        self._made: Iterator[IndexedBatch | LatentcompError] | None = None
+        self._pool: ProcessPoolExecutor | None = None
+        self._begun: dict[int, _Made] = {}
+        self.at_work: bool = False
+        """True once the processes have made a batch."""
 
     def indexed(self, step: int) -> IndexedBatch:
         """The batch of a step.
@@ -60,18 +75,19 @@ class Workers:
         Raises:
             StoreError: what the source raises, or a process died.
         """
-        if self._made is None:
-            self._made = iter(self._loader(step))
         try:
-            found = next(self._made)
-        except RuntimeError as error:
+            made = self._begin(step)
+            if not self.at_work and not made.done():
+                made.cancel()
+                return self._source.indexed(step)
+            parcel, indices = made.result()
+        except BrokenProcessPool as error:
             raise StoreError(
                 f"a process that makes batches died ({' '.join(str(error).split())[:200]}): "
                 "out of memory, or of shared memory? Try --workers 0"
             ) from error
-        if isinstance(found, LatentcompError):
-            raise found
-        return found
+        self.at_work = True
+        return IndexedBatch(parcel.open(), indices)
 
     def describe(self) -> Mapping[str, object]:
         """Of the source: who makes the batches decides nothing."""
@@ -79,28 +95,49 @@ class Workers:
 
     def close(self) -> None:
         """Let the processes go."""
-        self._made = None
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
         self._source.close()
 
-    def _loader(self, first: int) -> "DataLoader[IndexedBatch | LatentcompError]":
-        return DataLoader(
-            _Steps(self._source),
-            sampler=range(first, 2**31),
-            batch_size=None,
-            num_workers=self._count,
-            prefetch_factor=PREFETCHED,
-            multiprocessing_context="spawn",
-        )
+    def _begin(self, step: int) -> _Made:
+        """Have this step made, and those behind it."""
+        if self._pool is None:
+            self._pool = _start(self._source, self._count)
+        for ahead in range(step, step + self._count * PREFETCHED):
+            if ahead not in self._begun:
+                self._begun[ahead] = self._pool.submit(_make, ahead)
+        return self._begun.pop(step)
 
 
-class _Steps(Dataset[IndexedBatch | LatentcompError]):
-    """Item i is the batch of step i, or what went wrong: told in full, a traceback is of no use."""
+def _start(source: Source, count: int) -> ProcessPoolExecutor:
+    # In shared memory: a process that is being started reads what it is sent only when it has
+    # imported everything, and whoever starts it would wait for that, once for each.
+    sent = torch.frombuffer(bytearray(ForkingPickler.dumps(source)), dtype=torch.uint8)
+    sent.share_memory_()  # type: ignore[no-untyped-call]
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(count, context, initializer=_receive, initargs=(sent,))
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
 
-    def __getitem__(self, step: int) -> IndexedBatch | LatentcompError:
-        try:
-            return self._source.indexed(step)
-        except LatentcompError as error:
-            return error
+_received: Source
+"""In a process that makes batches: its own copy of the source."""
+
+
+def _receive(sent: torch.Tensor) -> None:
+    global _received
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it reaches the whole group; the parent decides
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    torch.set_num_threads(1)
+    _received = ForkingPickler.loads(sent.numpy().tobytes())
+
+
+def _leave_with_parent() -> None:
+    """A parent that is killed cannot say so; nobody would ever end its children."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _make(step: int) -> tuple[Parcel, tuple[int, ...]]:
+    found = _received.indexed(step)
+    return wrap(found.batch, shared=True), found.indices

@@ -1,10 +1,14 @@
 """Batches: a function of seed and step, every document once an epoch, each rank its own."""
 
+import itertools
+import multiprocessing
 import os
 import signal
 import sys
+import time
 from contextlib import nullcontext
 from dataclasses import fields, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,6 +26,7 @@ from latentcomp.train.ahead import Ahead
 from latentcomp.train.data import WINDOW, Batches, StoreBatches, Streamed
 from latentcomp.train.live import LiveBatches, LiveSettings
 from latentcomp.train.packing import encode_questions
+from latentcomp.train.parcel import wrap
 from latentcomp.train.resident import ResidentBatches
 from latentcomp.train.staging import Staging
 from latentcomp.train.workers import Workers, workers_for
@@ -141,12 +146,10 @@ def test_staged_on_a_gpu_the_batches_are_the_same(run_folder, lm, resident):
     """While the device is busy with something else, and memory of earlier batches is reused."""
     device = torch.device("cuda")
     plain, staging = tiny.store_batches(run_folder, lm), Staging(device)
-    pinned = staging.pinned
-    assert pinned
-    prepared: Batches = Streamed(tiny.store_batches(run_folder, lm, pinned=pinned), staging)
+    prepared: Batches = Streamed(tiny.store_batches(run_folder, lm), staging)
     if resident:
         states = load_resident(FeatureStore(run_folder / "store"), device=device)
-        source = tiny.store_batches(run_folder, lm, layers=(), pinned=pinned)
+        source = tiny.store_batches(run_folder, lm, layers=())
         prepared = ResidentBatches(source, states, staging)
     busy = torch.randn(4096, 4096, device=device)
     for step in range(12):
@@ -167,23 +170,36 @@ def test_made_by_processes_the_batches_are_the_same(run_folder, lm, resident):
     if resident:
         states = load_resident(FeatureStore(run_folder / "store"))
         prepared = ResidentBatches(source, states, CPU)
-    for step in range(3, 12):
+    left = 12
+    for step in itertools.count(3):  # the first ones are made here, while the processes start
         assert same(prepared.at(step), plain.at(step))
+        left -= source.at_work
+        if not left:
+            break
     assert prepared.describe() == plain.describe()
     prepared.close()
 
 
+def test_a_batch_in_one_piece_is_the_same(run_folder, lm):
+    batch = tiny.store_batches(run_folder, lm).at(3)
+    for parcel in (wrap(batch), wrap(batch, shared=True), wrap(batch).to(torch.device("cpu"))):
+        assert same(parcel.open(), batch)
+        memories = {part.untyped_storage().data_ptr() for part in parcel.open().tensors()}
+        assert memories == {parcel.memory.untyped_storage().data_ptr()}
+
+
 class Failing:
-    """A source that fails in its third step, by an error or by dying."""
+    """A source that fails in other processes than the first, by an error or by dying."""
 
     def __init__(self, dies):
-        self.dies = dies
+        self.dies, self.first = dies, os.getpid()
 
     def indexed(self, step: Any) -> Any:
-        if step == 2:
+        if os.getpid() != self.first:
             if self.dies:
                 os.kill(os.getpid(), signal.SIGKILL)
             raise StoreError("shard 3 is damaged")
+        time.sleep(0.05)
         return SimpleNamespace(indices=(step,))
 
     def describe(self):
@@ -200,10 +216,33 @@ class Failing:
 def test_what_goes_wrong_in_a_process_is_told_in_a_line(dies, told):
     workers = Workers(Failing(dies), 1)
     with pytest.raises(StoreError, match=told) as raised:
-        for step in range(4):
+        for step in range(2_000):
             assert workers.indexed(step).indices == (step,)
     assert "\n" not in str(raised.value)
     workers.close()
+
+
+def waits_for_processes(told):
+    """Runs in a process of its own: starts some, says which, and does not end."""
+    workers = Workers(Failing(dies=False), 2)
+    workers.indexed(0)
+    told.put([child.pid for child in multiprocessing.active_children()])
+    time.sleep(600)
+
+
+def test_processes_do_not_outlive_one_that_is_killed():
+    context = multiprocessing.get_context("spawn")
+    told = context.Queue()
+    parent = context.Process(target=waits_for_processes, args=(told,))
+    parent.start()
+    children = told.get(timeout=120)
+    assert len(children) == 2
+    parent.kill()
+    parent.join()
+    until = time.monotonic() + 60
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        assert time.monotonic() < until, "they live on"
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(
