@@ -64,19 +64,12 @@ class StoredDtype:
         else:
             np.copyto(out, bits.view("<f2" if self.name == "float16" else "<f4"))
 
-    def all_finite(self, bits: Bits) -> bool:
-        """True if no value of [rows, ...] is NaN or infinite."""
-        mask = bits.dtype.type(self.magnitude)
-        work = np.empty((min(_BLOCK, len(bits)), *bits.shape[1:]), bits.dtype)
-        for first in range(0, len(bits), _BLOCK):
-            block = bits[first : first + _BLOCK]
-            magnitudes = np.bitwise_and(block, mask, out=work[: len(block)])
-            if int(magnitudes.max()) >= self.exponent:
-                return False
-        return True
+    def first_not_finite(self, bits: Bits) -> int:
+        """The first row of [rows, hidden] with a NaN or an infinity, of which there is one."""
+        magnitudes = bits & bits.dtype.type(self.magnitude)
+        return int(np.argmax(magnitudes.max(axis=1) >= self.exponent))
 
 
-_BLOCK = 64
 _ALL = (
     StoredDtype("bfloat16", torch.bfloat16, "uint16", "<u2", 0x7FC1, 0x7F80, 0x7FFF),
     StoredDtype("float16", torch.float16, "uint16", "<u2", 0x7E01, 0x7C00, 0x7FFF),

@@ -60,10 +60,11 @@ def partial(dtype: StoredDtype, bits: Bits) -> Doubles:
 
     Args:
         dtype: what the bits mean.
-        bits: [tokens, hidden] of one layer, finite.
+        bits: [tokens, hidden] of one layer.
 
     Returns:
-        [3, hidden]
+        [3, hidden]; a largest magnitude that is not finite says that a value is not, and then
+        the sums mean nothing.
     """
     tokens, hidden = bits.shape
     result = np.zeros((len(STATISTICS_ROWS), hidden))
@@ -96,6 +97,8 @@ def _add_block(
     np.bitwise_and(block, block.dtype.type(dtype.magnitude), out=magnitudes)
     largest = dtype.to_float32(magnitudes.max(axis=0, keepdims=True))[0]
     np.maximum(sums[2], largest, out=sums[2])
+    if not np.isfinite(largest).all():
+        return
     dtype.into_float32(block, floats)
     if largest.max() < _SAFE:
         sums[0] += floats.sum(axis=0)

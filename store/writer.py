@@ -14,7 +14,7 @@ import torch
 from ..errors import StoreError
 from . import ledger, seal, tables
 from .atomic import json_text, parquet_bytes
-from .commit import commit_shard
+from .commit import NotFiniteError, commit_shard
 from .dtypes import Bits
 from .identity import check_same, owner_sha256
 from .layout import MANIFEST, SEAL, Layout
@@ -159,6 +159,7 @@ class StoreWriter:
 
         Raises:
             StoreError: a value is NaN or infinite (names document and layer); the disk is full.
+                Raised when the shard is committed: at a later call, or on leaving.
             ValueError: out of order, or of another shape.
         """
         if self._next >= len(self._todo) or index != self._todo[self._next]:
@@ -169,20 +170,8 @@ class StoreWriter:
         if tuple(states.shape) != shape:
             raise ValueError(f"states of {entry.document_id!r}: {tuple(states.shape)} != {shape}")
         bits = self._layout.dtype.to_bits(states)
-        self._check_finite(entry.document_id, bits)
         for piece in self._placement.pieces(index):
             self._place(piece, bits)
-
-    def _check_finite(self, document_id: str, bits: Bits) -> None:
-        if self._layout.dtype.all_finite(bits):
-            return
-        for column, layer in enumerate(self.manifest.layers):
-            if not self._layout.dtype.all_finite(bits[:, column]):
-                raise StoreError(
-                    f"{self.place}: document {document_id!r}, layer after "
-                    f"{layer.blocks_completed} blocks: a state is NaN or infinite in "
-                    f"{self.manifest.dtype}: check the teacher's dtype and weights"
-                )
 
     def _place(self, piece: Piece, bits: Bits) -> None:
         end = piece.target + piece.tokens
@@ -230,7 +219,19 @@ class StoreWriter:
         record = ledger.record_name(shard)
         if exists(self.place, record):  # of a shorter version, which goes now
             self.place.remove(record)
-        commit_shard(self.place, self._layout, shard, buffer, ids)
+        try:
+            commit_shard(self.place, self._layout, shard, buffer, ids)
+        except NotFiniteError as error:
+            raise self._not_finite(error.column, start + error.row) from error
+
+    def _not_finite(self, column: int, token: int) -> StoreError:
+        stops = self._placement.stops[self._placement.own]
+        index = self._placement.own[np.searchsorted(stops, token, side="right")]
+        return StoreError(
+            f"{self.place}: document {self._entries[index].document_id!r}, layer after "
+            f"{self.manifest.layers[column].blocks_completed} blocks: a state is NaN or infinite "
+            f"in {self.manifest.dtype}: check the teacher's dtype and weights"
+        )
 
     def _prepare(self) -> None:
         """Write everything that is known before the first state; the manifest first."""

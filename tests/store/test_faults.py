@@ -142,15 +142,33 @@ def test_a_folder_without_permission_is_one_line():
 
 def test_a_state_that_is_not_finite_names_document_and_layer(tmp_path):
     documents = samples.entries((5, 70))
-    for bad in (float("nan"), float("inf")):
+    for bad in (float("nan"), float("inf"), -float("inf")):
         states = samples.states(1, 70)
         states[69, 1, 3] = bad
         with (
             pytest.raises(StoreError, match="document 'd1', layer after 31 blocks: .* NaN"),
-            StoreWriter(tmp_path / "store", samples.manifest(), documents) as writer,
+            StoreWriter(tmp_path / f"{bad}", samples.manifest(), documents) as writer,
         ):
             writer.write(0, samples.states(0, 5))
             writer.write(1, states)
+
+
+def test_a_state_that_is_not_finite_is_never_committed(tmp_path):
+    """What was committed before it stays; a later run writes the rest."""
+    made = (30, 30, 30, 30, 30)  # d3 lies in the second shard
+    with (
+        pytest.raises(StoreError, match="document 'd3'"),
+        StoreWriter(tmp_path / "store", samples.manifest(), samples.entries(made)) as writer,
+    ):
+        for index, length in enumerate(made):
+            states = samples.states(index, length)
+            if index == 3:
+                states[7, 2, 0] = float("nan")
+            writer.write(index, states)
+    reader = FeatureStore(tmp_path / "store", allow_partial=True)
+    assert reader.document_ids == ("d0", "d1")
+    samples.write(tmp_path / "store", made)
+    assert verify(tmp_path / "store").ok
 
 
 def test_values_beyond_the_stored_dtype_are_refused(tmp_path):
