@@ -1,19 +1,15 @@
 """A request with everything that can be known of it without running the teacher."""
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 from .. import __version__
 from ..model_files import locate_model
 from ..models import TextSide, load_text_side, resolve_device
-from ..store.atomic import make_folder
 from ..store.corpus_files import Corpus
 from ..store.layout import MANIFEST
-from ..store.lock import gate
 from ..store.schema import LayerRecord, Manifest
 from ..store.tables import Entry, check_entries
 from ..store.writer import StoreWriter
@@ -108,7 +104,8 @@ def prepare(request: ExtractionRequest) -> Job:
     record = read_record(request.run) if (request.store / MANIFEST).exists() else None
     need = _need(request, text_side, layers)
     choice = choose_backend(request.backend, need, record.settings.backend if record else None)
-    corpus = _corpus(request)
+    folder = request.run / "corpus"
+    corpus = run_corpus(request.corpus, folder, write=not request.dry_run)
     entries = check_entries([tokenize_document(text_side, d) for d in corpus.documents])
     tokens = sum(len(entry.token_ids) for entry in entries)
     reading = "packed"
@@ -140,12 +137,3 @@ def _need(request: ExtractionRequest, text_side: TextSide, layers: tuple[LayerRe
         batch_tokens=request.settings.batch_tokens,
         context_tokens=text_side.context_tokens,
     )
-
-
-def _corpus(request: ExtractionRequest) -> Corpus:
-    """The corpus of the run; of several processes one makes it and the others read it."""
-    folder: Path = request.run / "corpus"
-    if not request.dry_run:
-        make_folder(request.run)
-    with nullcontext() if request.dry_run else gate(request.run):
-        return run_corpus(request.corpus, folder, write=not request.dry_run)

@@ -16,8 +16,8 @@ from .ranks import Rank
 
 PARTS_PER_RANK = 4
 """More parts than processes, so that the last ones do not wait long for each other."""
-WINDOWS_PER_PART = 20
-"""At least: the window on the border of two parts is read for both."""
+WINDOWS_PER_PART = 100
+"""At least: the window on the border of two parts is read for both, one in a hundred then."""
 LOOK_AGAIN = 1.0
 """Seconds between two looks at parts that other processes hold."""
 

@@ -6,7 +6,16 @@ from typing import Any
 
 from .. import __version__
 from ..errors import CorpusError
-from ..store.corpus_files import Corpus, corpus_sha256, read_corpus, write_corpus
+from ..store.atomic import make_folder
+from ..store.corpus_files import (
+    Corpus,
+    corpus_sha256,
+    is_corpus,
+    read_corpus,
+    recorded_sha256,
+    write_corpus,
+)
+from ..store.lock import gate
 from ..store.records import Document
 from .corpus import generate
 from .corpus.chronicle import GENERATOR_VERSION
@@ -94,7 +103,7 @@ def write_generated(wanted: GeneratedCorpus, folder: Path) -> Corpus:
         StoreError: the folder cannot be written.
     """
     corpus = generate_corpus(wanted)
-    if (folder / "corpus.json").exists():
+    if is_corpus(folder):
         _check_same(read_corpus(folder), corpus, folder)
         return corpus
     return write_corpus(folder, corpus.documents, corpus.meta)
@@ -102,6 +111,10 @@ def write_generated(wanted: GeneratedCorpus, folder: Path) -> Corpus:
 
 def run_corpus(wanted: Path | GeneratedCorpus, folder: Path, *, write: bool) -> Corpus:
     """The corpus of a run, whose own copy lies in `folder`; made and copied there if need be.
+
+    Several processes may ask at once: each makes or reads the corpus for itself, beside the others,
+    and the first one writes it. Were they to take turns, the last one would begin its work when all
+    others had read the corpus one after the other.
 
     Args:
         wanted: a corpus folder or JSONL file of one's own, or what to generate.
@@ -112,9 +125,22 @@ def run_corpus(wanted: Path | GeneratedCorpus, folder: Path, *, write: bool) -> 
         CorpusError: it cannot be read or made, or the run has another corpus already.
         StoreError: the folder cannot be written.
     """
-    if not (folder / "corpus.json").exists():
-        corpus = read_corpus(wanted) if isinstance(wanted, Path) else generate_corpus(wanted)
-        return write_corpus(folder, corpus.documents, corpus.meta) if write else corpus
+    if is_corpus(folder):
+        return _present(wanted, folder)
+    corpus = read_corpus(wanted) if isinstance(wanted, Path) else generate_corpus(wanted)
+    if not write:
+        return corpus
+    make_folder(folder.parent)
+    with gate(folder.parent):
+        if not is_corpus(folder):
+            return write_corpus(folder, corpus.documents, corpus.meta)
+    if recorded_sha256(folder) != corpus.sha256:  # another process wrote, and something else
+        _check_same(read_corpus(folder), corpus, folder)
+    return corpus
+
+
+def _present(wanted: Path | GeneratedCorpus, folder: Path) -> Corpus:
+    """The corpus that the run has, if it is what is wanted."""
     present = read_corpus(folder)
     if isinstance(wanted, Path):
         _check_same(present, read_corpus(wanted), folder)

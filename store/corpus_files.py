@@ -18,6 +18,7 @@ from .records import Chunk, Document, Question
 
 CORPUS_FORMAT = "latentcomp-corpus"
 CORPUS_VERSION = 1
+_SUMMARY = "corpus.json"
 
 _DOCUMENTS = pa.schema(
     [
@@ -95,11 +96,11 @@ def write_corpus(folder: Path, documents: Iterable[Document], meta: Mapping[str,
     corpus = _checked(tuple(documents), dict(meta), folder)
     make_folder(folder)
     with disk_errors(folder):
-        (folder / "corpus.json").unlink(missing_ok=True)
+        (folder / _SUMMARY).unlink(missing_ok=True)
     rows = _rows(corpus.documents)
     for name, schema in _SCHEMAS.items():
         write_parquet(folder / f"{name}.parquet", pa.Table.from_pylist(rows[name], schema=schema))
-    write_json(folder / "corpus.json", _summary(folder, corpus, rows))
+    write_json(folder / _SUMMARY, _summary(folder, corpus, rows))
     return corpus
 
 
@@ -114,6 +115,20 @@ def read_corpus(path: Path) -> Corpus:
         return _read_folder(path)
     documents = read_jsonl(path)
     return Corpus(documents, {"source": "jsonl"}, corpus_sha256(documents))
+
+
+def is_corpus(folder: Path) -> bool:
+    """True if a corpus was written into `folder`, to its end."""
+    return (folder / _SUMMARY).exists()
+
+
+def recorded_sha256(folder: Path) -> str:
+    """The SHA-256 that a corpus folder gives for its documents, which are not read.
+
+    Raises:
+        CorpusError: there is no complete corpus, or its `corpus.json` is damaged.
+    """
+    return str(_read_summary(folder)["sha256"])
 
 
 def _checked(documents: tuple[Document, ...], meta: dict[str, Any], folder: Path) -> Corpus:
@@ -172,7 +187,7 @@ def _read_folder(folder: Path) -> Corpus:
 
 
 def _read_summary(folder: Path) -> dict[str, Any]:
-    path = folder / "corpus.json"
+    path = folder / _SUMMARY
     try:
         summary = json.loads(path.read_bytes())
         found = (summary["format"], summary["version"])

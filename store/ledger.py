@@ -1,5 +1,6 @@
 """What was committed: one record per shard while writing, one table and a seal at the end."""
 
+import functools
 import hashlib
 import json
 from typing import Any, TypeVar
@@ -59,15 +60,10 @@ def read_sealed(store: Place, name: str, kind: type[AnyRecord]) -> AnyRecord:
     """
     path = store.at(name)
     try:
-        text = store.read(name).decode()
-        content = json.loads(text)
-        content.pop("checksum", None)
-        version = content.get("format_version", 1)
-        if version != 1:
-            raise StoreError(f"{path}: format version {version!r} is not known: update latentcomp")
-        record = kind.model_validate_json(json.dumps(content))
-        if sealed_text(record) != text:
-            raise ValueError("it fails its checksum")
+        record = _parse(store.read(name).decode(), kind)
+    except _VersionError as error:
+        text = f"{path}: format version {error} is not known: update latentcomp"
+        raise StoreError(text) from error
     except FileNotFoundError as error:
         raise StoreError(f"{path}: missing: is this the folder of a feature store?") from error
     except OSError as error:
@@ -75,6 +71,26 @@ def read_sealed(store: Place, name: str, kind: type[AnyRecord]) -> AnyRecord:
     except (ValueError, AttributeError, ValidationError, RecursionError) as error:
         reason = "it does not fit the format" if isinstance(error, ValidationError) else str(error)
         raise StoreError(f"{path}: damaged ({' '.join(reason.split())}): extract again") from error
+    assert isinstance(record, kind)
+    return record
+
+
+class _VersionError(ValueError):
+    """The text is of a format that this version does not know."""
+
+
+# Every writer looks at the records of all shards, several times, and they never change: a text
+# that was found sound before is only read again.
+@functools.lru_cache(maxsize=2**16)
+def _parse(text: str, kind: type[Record]) -> Record:
+    content = json.loads(text)
+    content.pop("checksum", None)
+    version = content.get("format_version", 1)
+    if version != 1:
+        raise _VersionError(repr(version))
+    record = kind.model_validate_json(json.dumps(content))
+    if sealed_text(record) != text:
+        raise ValueError("it fails its checksum")
     return record
 
 
