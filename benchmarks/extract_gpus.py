@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from latentcomp.model_files import LAB_FOLDERS
-from latentcomp.store.atomic import write_json
+from latentcomp.store.atomic import file_sha256, write_json
 from latentcomp.store.info import describe
 from latentcomp.store.provenance import collect
 
@@ -54,7 +55,7 @@ def run(given: argparse.Namespace, model: Path, folder: Path, processes: int) ->
         launch = [sys.executable, "-m", "torch.distributed.run", *count, "-m", "--", "latentcomp"]
     command = [
         *launch, "extract", "--backend", "transformers", "--teacher", str(model),
-        "--run", str(folder), "--layers", given.layers, "--documents", str(given.documents),
+        "--run", str(folder), "--layers", given.layers, *documents(given),
         "--batch-tokens", str(given.batch_tokens), "--reading", given.reading,
         "--compute-dtype", "bfloat16", "--device", given.device,
     ]  # fmt: skip
@@ -77,13 +78,20 @@ def run(given: argparse.Namespace, model: Path, folder: Path, processes: int) ->
     }
 
 
+def documents(given: argparse.Namespace) -> list[str]:
+    """Which ones, as `extract` is told: given ones, or generated."""
+    if given.corpus:
+        return ["--corpus", str(given.corpus)]
+    return ["--documents", str(given.documents)]
+
+
 def fingerprint(folder: Path) -> str:
     """Over the names and bytes of every file of a store."""
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        digest.update(f"{path.relative_to(folder)} {content}\n".encode())
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    with ThreadPoolExecutor() as pool:
+        for path, content in zip(paths, pool.map(file_sha256, paths), strict=True):
+            digest.update(f"{path.relative_to(folder)} {content}\n".encode())
     return digest.hexdigest()
 
 
@@ -100,11 +108,16 @@ def main() -> None:
                 runs.append(run(given, root / "model", folder, processes))
                 print(json.dumps(runs[-1]), flush=True)
                 shutil.rmtree(folder)
+                record(given, runs)
     finally:
         shutil.rmtree(root, ignore_errors=True)
+
+
+def record(given: argparse.Namespace, runs: list[dict[str, Any]]) -> None:
+    """Write what is known, after every run: a machine may be taken away."""
     alone = [r["tokens_per_second"] for r in runs if r["processes"] == 1]
     together = [r["tokens_per_second"] for r in runs if r["processes"] > 1]
-    speedups = [b / a for a, b in zip(alone, together, strict=True)]
+    speedups = [b / a for a, b in zip(alone, together, strict=False)]
     write_json(
         given.out,
         {
@@ -126,6 +139,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--documents", type=int, default=6000)
+    parser.add_argument("--corpus", type=Path, help="documents to read instead of generated ones")
     parser.add_argument("--batch-tokens", type=int, default=16_384)
     parser.add_argument("--reading", default="packed")
     parser.add_argument("--layers", default="-6")

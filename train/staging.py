@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 
 from .batches import Batch
-from .parcel import wrap
+from .indexed import IndexedBatch
+from .parcel import Parcel, wrap
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,23 @@ class Staging:
         if self._stream is not None:  # what lies on the device already may still be written
             self._stream.wait_stream(torch.cuda.current_stream(device))
 
-    def lay(self, batch: Batch, finish: Callable[[Batch], Batch] = lambda batch: batch) -> Staged:
-        """Copy a batch to the device and `finish` it there; called by the thread that made it."""
+    def lay(
+        self, found: IndexedBatch, finish: Callable[[Batch], Batch] = lambda batch: batch
+    ) -> Staged:
+        """Copy a batch to the device and `finish` it there; called by the thread that made it.
+
+        Borrowed memory is given back as soon as it was copied.
+        """
         if self._stream is None:
-            return Staged(finish(batch.to(self._device)), None)
-        with torch.cuda.stream(self._stream):
-            moved = finish(wrap(batch, pinned=True).to(self._device).open())
-            return Staged(moved, self._stream.record_event())
+            batch = found.batch if found.borrowed is None else wrap(found.batch).open()
+            staged = Staged(finish(batch.to(self._device)), None)
+        else:
+            with torch.cuda.stream(self._stream):
+                moved = finish(_pinned(found).to(self._device).open())
+                staged = Staged(moved, self._stream.record_event())
+        if found.borrowed is not None:
+            found.borrowed.loan.end(staged.ready)
+        return staged
 
     def take(self, staged: Staged) -> Batch:
         """The batch, for the thread that trains, when its copies are done."""
@@ -49,3 +60,10 @@ class Staging:
             stream = torch.cuda.current_stream(self._device)
             staged.batch.used_on(stream)  # its memory is not taken back while a step reads it
         return staged.batch
+
+
+def _pinned(found: IndexedBatch) -> Parcel:
+    """The batch in one piece of memory that the device copies from by itself."""
+    if found.borrowed is not None and found.borrowed.parcel.memory.is_pinned():
+        return found.borrowed.parcel
+    return wrap(found.batch, pinned=True)
