@@ -249,8 +249,7 @@ def _stored(
     workers = request.workers
     if workers is None:
         workers = workers_for(accelerator.device, batches.batch_bytes)
-    on_gpu = accelerator.device.type == "cuda"
-    source = Workers(batches, workers, batches.batch_bytes, pinned=on_gpu) if workers else batches
+    source = Workers(batches, workers) if workers else batches
     if resident is not None:
         return ResidentBatches(source, resident, staging)
     return Streamed(source, staging)

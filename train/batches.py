@@ -67,6 +67,15 @@ class Batch:
         return cls(states, next(each), questions)
 
 
+@dataclass(frozen=True, slots=True)
+class IndexedBatch:
+    """A batch and where its documents are."""
+
+    batch: Batch
+    indices: tuple[int, ...]
+    """Of the documents in the store, in the order of the batch."""
+
+
 def padded_length(tokens: int) -> int:
     """The next multiple of `LENGTH_STEP`."""
     return -(-tokens // LENGTH_STEP) * LENGTH_STEP

@@ -14,13 +14,11 @@ import numpy as np
 
 from ..errors import StoreError
 from ..models import TextSide
-from ..store.dtypes import DTYPES
 from ..store.reader import FeatureStore
 from ..store.records import Document
 from ..store.schema import Integers
 from .ahead import Ahead
-from .batches import Batch, Example, collate, padded_length
-from .indexed import IndexedBatch
+from .batches import Batch, Example, IndexedBatch, collate, padded_length
 from .packing import EncodedQuestion, encode_questions
 from .staging import Staging
 from .workers import Source
@@ -117,10 +115,9 @@ class StoreBatches:
     @property
     def batch_bytes(self) -> int:
         """About what the largest batch takes."""
-        value = DTYPES[self._store.manifest.dtype].item_bytes
-        width = self._store.manifest.teacher.hidden_size * len(self._layers) * value
+        width = self._store.manifest.teacher.hidden_size * len(self._layers)
         longest = padded_length(int(self._store.lengths.max()))
-        return self._per_step * (longest * (width + 33) + self._positions * 25)
+        return self._per_step * (longest * (2 * width + 33) + self._positions * 25)
 
     def at(self, step: int) -> Batch:
         """The batch of one step, on the CPU."""
@@ -202,7 +199,7 @@ class Streamed:
     def __init__(self, source: Source, staging: Staging) -> None:
         """Read ahead of the training loop."""
         self._source, self._staging = source, staging
-        self._ahead = Ahead(lambda step: staging.lay(source.indexed(step)))
+        self._ahead = Ahead(lambda step: staging.lay(source.indexed(step).batch))
 
     def at(self, step: int) -> Batch:
         """The batch of a step, on the device; steps are asked for in order."""

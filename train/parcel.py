@@ -30,11 +30,6 @@ class Part:
         """Its size."""
         return torch.Size(self.shape).numel() * self.dtype.itemsize
 
-    @property
-    def stop(self) -> int:
-        """The byte behind its last one."""
-        return self.start + self.bytes
-
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
@@ -48,7 +43,7 @@ class Parcel:
     def open(self) -> Batch:
         """The batch; its tensors are views of the memory."""
         views = (
-            self.memory[part.start : part.stop].view(part.dtype).view(part.shape)
+            self.memory[part.start : part.start + part.bytes].view(part.dtype).view(part.shape)
             for part in self.parts
         )
         return Batch.of(views)
@@ -58,25 +53,19 @@ class Parcel:
         return Parcel(self.memory.to(device, non_blocking=True), self.parts)
 
 
-def wrap(
-    batch: Batch, *, pinned: bool = False, shared: bool = False, into: Tensor | None = None
-) -> Parcel:
+def wrap(batch: Batch, *, pinned: bool = False, shared: bool = False) -> Parcel:
     """Copy a batch on the CPU into one piece of memory.
 
     Args:
         batch: what to copy.
         pinned: into pinned memory, from which a GPU copies by itself.
         shared: into memory that another process can be given.
-        into: uint8 [bytes]: into this memory, if the batch fits.
     """
     tensors = list(batch.tensors())
     parts, size = _laid_out(tensors)
-    if into is not None and size <= len(into):
-        memory = into[:size]
-    else:
-        memory = torch.empty(size, dtype=torch.uint8, pin_memory=pinned)
-        if shared:
-            memory.share_memory_()  # type: ignore[no-untyped-call]
+    memory = torch.empty(size, dtype=torch.uint8, pin_memory=pinned)
+    if shared:
+        memory.share_memory_()  # type: ignore[no-untyped-call]
     parcel = Parcel(memory, parts)
     for target, tensor in zip(parcel.open().tensors(), tensors, strict=True):
         target.copy_(tensor)
@@ -88,5 +77,5 @@ def _laid_out(tensors: Sequence[Tensor]) -> tuple[tuple[Part, ...], int]:
     for tensor in tensors:
         part = Part(-(-end // _ALIGNED) * _ALIGNED, tensor.dtype, tuple(tensor.shape))
         parts.append(part)
-        end = part.stop
+        end = part.start + part.bytes
     return tuple(parts), end

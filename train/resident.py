@@ -39,7 +39,7 @@ class ResidentBatches:
             h_BTLD = gather(self._resident, found.indices, batch.states.mask_BT)
             return replace(batch, states=replace(batch.states, h_BTLD=h_BTLD))
 
-        return self._staging.lay(found, with_states)
+        return self._staging.lay(found.batch, with_states)
 
     def at(self, step: int) -> Batch:
         """The batch of a step, on the device; steps are asked for in order."""

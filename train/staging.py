@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from .batches import Batch
-from .indexed import IndexedBatch
-from .parcel import Parcel, wrap
+from .parcel import wrap
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +34,13 @@ class Staging:
         if self._stream is not None:  # what lies on the device already may still be written
             self._stream.wait_stream(torch.cuda.current_stream(device))
 
-    def lay(
-        self, found: IndexedBatch, finish: Callable[[Batch], Batch] = lambda batch: batch
-    ) -> Staged:
-        """Copy a batch to the device and `finish` it there; called by the thread that made it.
-
-        Borrowed memory is given back as soon as it was copied.
-        """
+    def lay(self, batch: Batch, finish: Callable[[Batch], Batch] = lambda batch: batch) -> Staged:
+        """Copy a batch to the device and `finish` it there; called by the thread that made it."""
         if self._stream is None:
-            batch = found.batch if found.borrowed is None else wrap(found.batch).open()
-            staged = Staged(finish(batch.to(self._device)), None)
-        else:
-            with torch.cuda.stream(self._stream):
-                moved = finish(_pinned(found).to(self._device).open())
-                staged = Staged(moved, self._stream.record_event())
-        if found.borrowed is not None:
-            found.borrowed.loan.end(staged.ready)
-        return staged
+            return Staged(finish(batch.to(self._device)), None)
+        with torch.cuda.stream(self._stream):
+            moved = finish(wrap(batch, pinned=True).to(self._device).open())
+            return Staged(moved, self._stream.record_event())
 
     def take(self, staged: Staged) -> Batch:
         """The batch, for the thread that trains, when its copies are done."""
@@ -60,10 +49,3 @@ class Staging:
             stream = torch.cuda.current_stream(self._device)
             staged.batch.used_on(stream)  # its memory is not taken back while a step reads it
         return staged.batch
-
-
-def _pinned(found: IndexedBatch) -> Parcel:
-    """The batch in one piece of memory that the device copies from by itself."""
-    if found.borrowed is not None and found.borrowed.parcel.memory.is_pinned():
-        return found.borrowed.parcel
-    return wrap(found.batch, pinned=True)

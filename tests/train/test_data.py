@@ -28,9 +28,8 @@ from latentcomp.train.live import LiveBatches, LiveSettings
 from latentcomp.train.packing import encode_questions
 from latentcomp.train.parcel import wrap
 from latentcomp.train.resident import ResidentBatches
-from latentcomp.train.slots import Slots
 from latentcomp.train.staging import Staging
-from latentcomp.train.workers import Source, Workers, workers_for
+from latentcomp.train.workers import Workers, workers_for
 
 from . import tiny
 
@@ -142,40 +141,31 @@ def test_read_ahead_or_resident_the_batches_are_the_same(run_folder, lm, make):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("resident", [False, True])
-def test_staged_on_a_gpu_the_batches_are_the_same(run_folder, lm, resident, workers):
+def test_staged_on_a_gpu_the_batches_are_the_same(run_folder, lm, resident):
     """While the device is busy with something else, and memory of earlier batches is reused."""
     device = torch.device("cuda")
     plain, staging = tiny.store_batches(run_folder, lm), Staging(device)
-    batches = tiny.store_batches(run_folder, lm, **({"layers": ()} if resident else {}))
-    source: Source = batches
-    if workers:
-        source = Workers(batches, workers, batches.batch_bytes, pinned=True)
-    prepared: Batches = Streamed(source, staging)
+    prepared: Batches = Streamed(tiny.store_batches(run_folder, lm), staging)
     if resident:
         states = load_resident(FeatureStore(run_folder / "store"), device=device)
+        source = tiny.store_batches(run_folder, lm, layers=())
         prepared = ResidentBatches(source, states, staging)
     busy = torch.randn(4096, 4096, device=device)
-    left = 12
-    for step in itertools.count():
+    for step in range(12):
         for _ in range(8):
             busy = busy @ busy / 64
         batch = prepared.at(step)
         assert batch.states.h_BTLD.device.type == "cuda"
         assert same(batch.to(torch.device("cpu")), plain.at(step))
-        left -= not workers or source.at_work  # type: ignore[attr-defined]
-        if left <= 0:
-            break
     prepared.close()
 
 
-@pytest.mark.parametrize(("resident", "slot"), [(False, 0), (False, 1000), (True, 10**7)])
-def test_made_by_processes_the_batches_are_the_same(run_folder, lm, resident, slot):
-    """Without slots, in slots that are too small, and in some that are used again and again."""
+@pytest.mark.parametrize("resident", [False, True])
+def test_made_by_processes_the_batches_are_the_same(run_folder, lm, resident):
     plain = tiny.store_batches(run_folder, lm)
     layers = {"layers": ()} if resident else {}
-    source = Workers(tiny.store_batches(run_folder, lm, **layers), 2, slot)
+    source = Workers(tiny.store_batches(run_folder, lm, **layers), 2)
     prepared: Batches = Streamed(source, CPU)
     if resident:
         states = load_resident(FeatureStore(run_folder / "store"))
@@ -188,39 +178,6 @@ def test_made_by_processes_the_batches_are_the_same(run_folder, lm, resident, sl
             break
     assert prepared.describe() == plain.describe()
     prepared.close()
-
-
-def test_a_batch_lies_in_the_slot_that_it_was_made_in(run_folder, lm):
-    plain = tiny.store_batches(run_folder, lm)
-    source = Workers(tiny.store_batches(run_folder, lm), 1, plain.batch_bytes)
-    places = []
-    for step in itertools.count():
-        found = source.indexed(step)
-        assert same(found.batch, plain.at(step))
-        if found.borrowed is not None:
-            places.append(found.borrowed.loan.number)
-            found.borrowed.loan.end()
-        if len(places) == 12:
-            break
-    assert len(set(places)) <= 4, "they are used again"
-    source.close()
-
-
-def test_a_slot_is_lent_once_until_its_loan_is_over():
-    slots = Slots(2, 8, pinned=False)
-    first, second = slots.take(), slots.take()
-    assert first and second and slots.take() is None
-    first.memory[:] = 7
-    assert slots.memory.tolist() == [[7] * 8, [0] * 8]
-    second.over = lambda: copied
-    copied = False
-    assert slots.take() is None
-    copied = True
-    again = slots.take()
-    assert again and again.number == second.number and slots.take() is None
-    first.end()
-    assert (taken := slots.take()) and taken.number == first.number
-    assert Slots(3, 0, pinned=False).take() is None
 
 
 def test_a_batch_in_one_piece_is_the_same(run_folder, lm):
