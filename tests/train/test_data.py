@@ -188,6 +188,12 @@ def test_a_batch_in_one_piece_is_the_same(run_folder, lm):
         assert memories == {parcel.memory.untyped_storage().data_ptr()}
 
 
+@pytest.fixture
+def importable(monkeypatch):
+    """Processes that are spawned find this module, whichever tests ran before."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])
+
+
 class Failing:
     """A source that fails in other processes than the first, by an error or by dying."""
 
@@ -213,6 +219,7 @@ class Failing:
 @pytest.mark.parametrize(
     ("dies", "told"), [(False, "^shard 3 is damaged$"), (True, "died.*--workers 0")]
 )
+@pytest.mark.usefixtures("importable")
 def test_what_goes_wrong_in_a_process_is_told_in_a_line(dies, told):
     workers = Workers(Failing(dies), 1)
     with pytest.raises(StoreError, match=told) as raised:
@@ -230,6 +237,7 @@ def waits_for_processes(told):
     time.sleep(600)
 
 
+@pytest.mark.usefixtures("importable")
 def test_processes_do_not_outlive_one_that_is_killed():
     context = multiprocessing.get_context("spawn")
     told = context.Queue()
