@@ -176,7 +176,7 @@ for moment, after, arguments in json.loads(sys.argv[1]):
     codes.append(os.waitstatus_to_exitcode(status))
 print("\\n" + json.dumps(codes))
 """
-MOMENTS = (("batch", 0), ("batch", 6), ("sync", 42), ("rename", 16), ("rename", 23))
+MOMENTS = (("batch", 0), ("batch", 6), ("sync", 42), ("rename", 16), ("rename", 23), ("rename", 24))
 
 
 @pytest.fixture(scope="module")
@@ -196,9 +196,11 @@ def killed(teacher, tmp_path_factory):
     return runs
 
 
-def test_the_kills_fell_before_between_and_within_shards(killed):
+def test_the_kills_fell_before_between_within_and_behind_shards(killed):
     stores = [describe(run / "store") for run in killed.values()]
-    assert {store.committed_shards for store in stores} >= {0, 1, 2}
+    committed = {store.committed_shards for store in stores}
+    # Two shards are committed beside each other, so how many are done between them may differ.
+    assert committed >= {0, 3} and committed & {1, 2}
     assert not any(store.complete for store in stores)
     left = [path for run in killed.values() for path in (run / "store").rglob("*.partial")]
     assert left, "no kill fell between the writing of a file and its renaming"
@@ -208,11 +210,12 @@ def test_the_kills_fell_before_between_and_within_shards(killed):
 def test_killed_and_resumed_is_byte_identical(capsys, teacher, finished, killed, moment):
     run = killed[moment]
     assert not (run / "store" / "seal.json").exists()
+    left = describe(run / "store").committed_shards < 3  # else there is only the seal to write
     assert run_command(capsys, *options(teacher, run)).code == 0
     assert contents(run / "store") == contents(finished / "store")
     assert contents(run / "corpus") == contents(finished / "corpus")
     sessions = json.loads((run / "extract.json").read_text())["sessions"]
-    assert [session["seconds"] is None for session in sessions] == [True, False]
+    assert [session["seconds"] is None for session in sessions] == [True, False][: 1 + left]
 
 
 def stop_after(monkeypatch, batches, error):
