@@ -20,10 +20,14 @@ from typing import Any
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
+from latentcomp.extract.corpus import generate
 from latentcomp.model_files import LAB_FOLDERS
 from latentcomp.store.atomic import file_sha256, write_json
 from latentcomp.store.info import describe
 from latentcomp.store.provenance import collect
+
+LONGEST = 11_500
+"""Characters of a line of the corpus, so that every document fits into the 4,096 places."""
 
 
 def make_checkpoint(folder: Path, given: argparse.Namespace) -> None:
@@ -47,7 +51,9 @@ def make_checkpoint(folder: Path, given: argparse.Namespace) -> None:
             shutil.copy(LAB_FOLDERS["lab"] / name, folder)
 
 
-def run(given: argparse.Namespace, model: Path, folder: Path, processes: int) -> dict[str, Any]:
+def run(
+    given: argparse.Namespace, model: Path, corpus: Path, folder: Path, processes: int
+) -> dict[str, Any]:
     """Extract with so many processes; tokens a second of the slowest session."""
     launch = [sys.executable, "-m", "latentcomp"]
     if processes > 1:
@@ -55,7 +61,7 @@ def run(given: argparse.Namespace, model: Path, folder: Path, processes: int) ->
         launch = [sys.executable, "-m", "torch.distributed.run", *count, "-m", "--", "latentcomp"]
     command = [
         *launch, "extract", "--backend", "transformers", "--teacher", str(model),
-        "--run", str(folder), "--layers", given.layers, *documents(given),
+        "--run", str(folder), "--layers", given.layers, "--corpus", str(corpus),
         "--batch-tokens", str(given.batch_tokens), "--reading", given.reading,
         "--compute-dtype", "bfloat16", "--device", given.device,
     ]  # fmt: skip
@@ -78,11 +84,18 @@ def run(given: argparse.Namespace, model: Path, folder: Path, processes: int) ->
     }
 
 
-def documents(given: argparse.Namespace) -> list[str]:
-    """Which ones, as `extract` is told: given ones, or generated."""
-    if given.corpus:
-        return ["--corpus", str(given.corpus)]
-    return ["--documents", str(given.documents)]
+def make_corpus(path: Path, given: argparse.Namespace) -> None:
+    """Chronicles joined into documents of one chunk: fewer of them take less preparing, which
+    no figure here is about, for the same reading."""
+    stories = list(generate("lab", "train", given.documents, given.seed))
+    with path.open("w") as file:
+        for first in range(0, len(stories) - given.joined + 1, given.joined):
+            several = stories[first : first + given.joined]
+            text = " ".join(chunk.text for story in several for chunk in story.chunks)
+            name = f"long-{first // given.joined}"
+            line = json.dumps({"document_id": name, "chunks": [{"text": text}]}) + "\n"
+            if len(line) < LONGEST:
+                file.write(line)
 
 
 def fingerprint(folder: Path) -> str:
@@ -102,33 +115,38 @@ def main() -> None:
     runs: list[dict[str, Any]] = []
     try:
         make_checkpoint(root / "model", given)
+        corpus = root / "corpus.jsonl"
+        make_corpus(corpus, given)
         for repeat in range(given.repeats):
             for processes in (1, given.processes):
                 folder = root / f"run-{repeat}-{processes}"
-                runs.append(run(given, root / "model", folder, processes))
+                runs.append(run(given, root / "model", corpus, folder, processes))
                 print(json.dumps(runs[-1]), flush=True)
                 shutil.rmtree(folder)
-                record(given, runs)
+                record(given, file_sha256(corpus), runs)
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def record(given: argparse.Namespace, runs: list[dict[str, Any]]) -> None:
+def record(given: argparse.Namespace, corpus_sha256: str, runs: list[dict[str, Any]]) -> None:
     """Write what is known, after every run: a machine may be taken away."""
     alone = [r["tokens_per_second"] for r in runs if r["processes"] == 1]
     together = [r["tokens_per_second"] for r in runs if r["processes"] > 1]
     speedups = [b / a for a, b in zip(alone, together, strict=False)]
+    same = len({r["sha256"] for r in runs}) == 1 if together else None
+    seeds = {"weights": 0, "documents": given.seed}
     write_json(
         given.out,
         {
-            "provenance": collect({"weights": 0}, {}).model_dump(mode="json"),
+            "provenance": collect(seeds, {"corpus": corpus_sha256}).model_dump(mode="json"),
             "settings": {k: str(v) for k, v in vars(given).items()},
             "runs": runs,
             "speedups": speedups,
-            "same_bytes": len({r["sha256"] for r in runs}) == 1,
+            "same_bytes": same,
         },
     )
-    print(f"speedup {speedups}, same bytes: {len({r['sha256'] for r in runs}) == 1}")
+    if together:
+        print(f"speedup {speedups}, same bytes: {same}", flush=True)
 
 
 def arguments() -> argparse.Namespace:
@@ -138,13 +156,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--documents", type=int, default=6000)
-    parser.add_argument("--corpus", type=Path, help="documents to read instead of generated ones")
-    parser.add_argument("--batch-tokens", type=int, default=16_384)
+    parser.add_argument("--documents", type=int, default=13_500, help="chronicles to generate")
+    parser.add_argument("--joined", type=int, default=9, help="chronicles of a document")
+    parser.add_argument("--seed", type=int, default=5, help="of the chronicles")
+    parser.add_argument("--batch-tokens", type=int, default=8192)
     parser.add_argument("--reading", default="packed")
     parser.add_argument("--layers", default="-6")
     parser.add_argument("--hidden", type=int, default=2048)
-    parser.add_argument("--blocks", type=int, default=40)
+    parser.add_argument("--blocks", type=int, default=60)
     return parser.parse_args()
 
 

@@ -2,12 +2,14 @@
 
 import io
 import time
+from contextlib import nullcontext
 
 import pytest
 import torch
 from rich.console import Console
 
 from latentcomp.errors import CorpusError, StoreError
+from latentcomp.extract import source
 from latentcomp.extract.batches import plan_windows
 from latentcomp.extract.plan import check_space, make_plan, render_plan, show_seconds
 from latentcomp.extract.rate import measure_rate
@@ -20,7 +22,7 @@ from latentcomp.extract.record import (
     write_record,
 )
 from latentcomp.extract.source import GeneratedCorpus, choose_corpus, run_corpus
-from latentcomp.store.corpus_files import read_corpus
+from latentcomp.store.corpus_files import read_corpus, write_corpus
 from latentcomp.store.provenance import collect
 from latentcomp.store.schema import LayerRecord, Manifest, TeacherIdentity
 
@@ -173,3 +175,22 @@ def test_the_runs_corpus(tmp_path):
     assert run_corpus(folder, tmp_path / "copy", write=True).sha256 == written.sha256
     with pytest.raises(CorpusError, match="seed 9, not 4; leave --seed out"):
         run_corpus(GeneratedCorpus(seed=4), folder, write=True)
+
+
+@pytest.mark.parametrize(("theirs", "same"), [(9, True), (4, False)])
+def test_another_process_writes_the_runs_corpus_first(tmp_path, monkeypatch, theirs, same):
+    """While this one still makes it: the folder is theirs, and must hold the same."""
+    folder, make = tmp_path / "corpus", source.generate_corpus
+
+    def make_slowly(wanted):
+        corpus = make(wanted)
+        other = make(GeneratedCorpus(documents=3, seed=theirs))
+        write_corpus(folder, other.documents, {"by": "the other"})
+        return corpus
+
+    monkeypatch.setattr(source, "generate_corpus", make_slowly)
+    wanted = GeneratedCorpus(documents=3, seed=9)
+    refused = nullcontext() if same else pytest.raises(CorpusError, match="holds another corpus")
+    with refused:
+        assert run_corpus(wanted, folder, write=True).sha256 == make(wanted).sha256
+    assert read_corpus(folder).meta == {"by": "the other"}
