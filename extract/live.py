@@ -1,5 +1,6 @@
 """Documents as training and evaluation take them, without a store between."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..models import TextSide
-from ..store.reader import DocumentFeatures
+from ..store.features import DocumentFeatures
 from ..store.records import BUCKETS, Document, bucket_of
 from .corpus.chronicle import chronicle
 from .corpus.names import Split
@@ -41,29 +42,18 @@ def describe_document(text_side: TextSide, document: Document) -> DocumentFeatur
     """
     entry = tokenize_document(text_side, document)
     token_ids = torch.from_numpy(np.asarray(entry.token_ids))
-    chunk_index = torch.from_numpy(np.asarray(entry.chunk_of_token))
     count = len(document.chunks)
-    days = torch.tensor([-1 if day is None else day for day in entry.days])
-    buckets = torch.tensor([BUCKETS.index(bucket_of(i, count)) for i in range(count)])
+    tokens_of_chunk = np.bincount(np.asarray(entry.chunk_of_token), minlength=count)
     return DocumentFeatures(
         document_id=document.document_id,
         states=torch.zeros(len(token_ids), 0, 1),
         token_ids=token_ids,
-        chunk_index=chunk_index,
-        day=days[chunk_index],
-        bucket=buckets[chunk_index],
-        chunks=count,
+        spans=np.append(0, np.cumsum(tokens_of_chunk)),
+        days=np.array([-1 if day is None else day for day in entry.days]),
+        buckets=np.array([BUCKETS.index(bucket_of(i, count)) for i in range(count)]),
     )
 
 
 def with_states(features: DocumentFeatures, states: Tensor) -> DocumentFeatures:
     """The same with states [T, L, D], rounded to bfloat16 as the store rounds them."""
-    return DocumentFeatures(
-        document_id=features.document_id,
-        states=states.to(torch.bfloat16),
-        token_ids=features.token_ids,
-        chunk_index=features.chunk_index,
-        day=features.day,
-        bucket=features.bucket,
-        chunks=features.chunks,
-    )
+    return dataclasses.replace(features, states=states.to(torch.bfloat16))

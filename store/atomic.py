@@ -19,7 +19,10 @@ PARTIAL_SUFFIX = ".partial"
 
 Buffer = bytes | bytearray | memoryview
 
-_VECTORS, _GATHER = 64, 2**20
+_BLOCK = 2 * 2**20
+"""Bytes of one write. The page cache keeps a file in pieces as large as the writes that made it,
+if these begin at multiples of a power of two, and mapped memory is filled piece by piece."""
+_VECTORS = 1024  # of one call to the kernel
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -154,23 +157,30 @@ def remove_partials(folder: Path) -> list[Path]:
 
 
 def _write_all(descriptor: int, parts: Iterable[Buffer]) -> int:
-    size = 0
+    size = held = 0
     waiting: list[memoryview] = []
     for part in parts:
         data = memoryview(part).cast("B")
-        size += len(data)
         waiting.append(data)
-        # A chunk and its checksum go in one call, and no more than a few chunks wait.
-        if len(waiting) == _VECTORS or sum(map(len, waiting)) >= _GATHER:
-            _flush(descriptor, waiting)
-    _flush(descriptor, waiting)
+        size, held = size + len(data), held + len(data)
+        if held >= _BLOCK:
+            held %= _BLOCK
+            _flush(descriptor, waiting, held)
+    _flush(descriptor, waiting, 0)
     return size
 
 
-def _flush(descriptor: int, waiting: list[memoryview]) -> None:
+def _flush(descriptor: int, waiting: list[memoryview], keep: int) -> None:
+    """Write what waits but for the last `keep` bytes, which are part of the last buffer."""
+    rest = waiting[-1:] if keep else []
+    if keep:
+        waiting[-1], rest[0] = rest[0][:-keep], rest[0][-keep:]
     while waiting:
-        done = os.writev(descriptor, waiting)  # a nearly full disk takes only a part of it
-        while waiting and done >= len(waiting[0]):
-            done -= len(waiting.pop(0))
+        done = os.writev(descriptor, waiting[:_VECTORS])  # a nearly full disk takes only a part
+        whole = 0
+        while whole < len(waiting) and done >= len(waiting[whole]):
+            done, whole = done - len(waiting[whole]), whole + 1
+        del waiting[:whole]
         if done:
             waiting[0] = waiting[0][done:]
+    waiting += rest

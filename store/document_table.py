@@ -70,7 +70,7 @@ class _Group:
         if int(self._chunk[-1]) != len(chunks):
             raise IndexError("the chunks are not those of the documents")
         self._chunk_first = _integers(chunks["first_token"])
-        self._dated = np.asarray(chunks["day"].is_valid())
+        self._dated = _integers(chunks["day"].is_valid().cast(pa.uint8())).astype(np.bool_)
         self._days = _integers(chunks["day"].fill_null(-1))
         self._buckets = _integers(chunks["bucket"])
 
@@ -172,7 +172,8 @@ def _open(store: Place, name: str) -> Any:  # noqa: ANN401  a pyarrow.parquet.Pa
 
 
 def _integers(column: Any) -> Integers:  # noqa: ANN401  a pyarrow.ChunkedArray
-    return np.asarray(column.to_numpy()).astype(np.int64)
+    # Not `to_numpy`, which imports pandas where it is installed: most of a first read.
+    return np.from_dlpack(column.combine_chunks()).astype(np.int64)
 
 
 class _damage:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 from ..errors import StoreError
 from . import ledger, seal
 from .document_table import DocumentRow, DocumentTable
+from .features import DocumentFeatures
 from .identity import owner_sha256
 from .layout import MANIFEST, SEAL, Layout, is_store
 from .mapped import ColumnError
@@ -22,26 +22,6 @@ from .placement import Placement
 from .schema import Integers, Manifest
 from .shards import Bytes2D
 from .statistics import LayerStatistics
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class DocumentFeatures:
-    """The states of one document with what every token is."""
-
-    document_id: str
-    states: torch.Tensor
-    """[tokens, layers, hidden] in the stored dtype. A view that lies layer by layer in memory:
-    `states[:, i]` is contiguous, the whole is not unless there is one layer."""
-    token_ids: torch.Tensor
-    """int64 [tokens]"""
-    chunk_index: torch.Tensor
-    """int64 [tokens] chunk of every token."""
-    day: torch.Tensor
-    """int64 [tokens] day of its chunk, -1 for none."""
-    bucket: torch.Tensor
-    """int64 [tokens] third of the document that its chunk lies in: 0 early, 1 middle, 2 late."""
-    chunks: int
-    """Number of chunks."""
 
 
 class FeatureStore:
@@ -142,17 +122,14 @@ class FeatureStore:
         """
         row = self._row(index)
         wanted = self.layers if layers is None else tuple(layers)
-        counts = row.spans[1:] - row.spans[:-1]
-        chunks = np.arange(len(counts)).repeat(counts)
         what = f"document {row.document_id!r}"
         return DocumentFeatures(
             document_id=row.document_id,
             states=self._states(row.first_token, row.tokens, wanted, what),
             token_ids=self._token_ids(row),
-            chunk_index=torch.from_numpy(chunks),
-            day=torch.from_numpy(row.days[chunks]),
-            bucket=torch.from_numpy(row.buckets[chunks]),
-            chunks=len(counts),
+            spans=row.spans,
+            days=row.days,
+            buckets=row.buckets,
         )
 
     def read_tokens(

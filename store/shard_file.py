@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from crc32c import crc32c as crc
 
+from .checksum import crc32c as crc
 from .mapped import ColumnError, MappedRows, Verified
 from .parts import PartReader, Span
 from .shards import (

@@ -15,8 +15,8 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from crc32c import crc32c as crc
 
+from .checksum import crc32c as crc
 from .codecs import Codec
 
 CRC_BYTES = 4

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from torch.utils.data import IterableDataset, get_worker_info
 
-from .reader import DocumentFeatures, FeatureStore
+from .features import DocumentFeatures
+from .reader import FeatureStore
 from .schema import Integers
 
 

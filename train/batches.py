@@ -11,7 +11,7 @@ from random import Random
 import torch
 from torch import Tensor
 
-from ..store.reader import DocumentFeatures
+from ..store.features import DocumentFeatures
 from .compressor import States
 from .packing import EncodedQuestion, PackedQuestions, pack
 
