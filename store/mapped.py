@@ -58,8 +58,8 @@ class MappedRows:
     @staticmethod
     def _check(data: Bytes1D, source: slice, copy: Bytes1D, column: int) -> None:
         """Check a chunk, the part of it that was copied in the copy, which is still near."""
-        value = crc(data[: source.start]) if source.start else 0
-        if crc(data[source.stop :], crc(copy, value)) != RESIDUE:
+        value = crc(data[: source.start].data) if source.start else 0
+        if crc(data[source.stop :].data, crc(copy.data, value)) != RESIDUE:
             raise ColumnError(column, "the chunk fails its checksum")
 
     @property
