@@ -1,0 +1,127 @@
+"""Batches made ahead, by a thread or processes that fail in a line and leave nobody behind."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from latentcomp.errors import StoreError
+from latentcomp.store.threads import quick_turns
+from latentcomp.train.ahead import Ahead
+from latentcomp.train.workers import Workers, workers_for
+
+
+@pytest.fixture
+def importable(monkeypatch):
+    """Processes that are spawned find this module, whichever tests ran before."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])
+
+
+class Failing:
+    """A source that fails in other processes than the first, by an error or by dying."""
+
+    def __init__(self, dies):
+        self.dies, self.first = dies, os.getpid()
+
+    def indexed(self, step: Any) -> Any:
+        if os.getpid() != self.first:
+            if self.dies:
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise StoreError("shard 3 is damaged")
+        time.sleep(0.05)
+        return SimpleNamespace(indices=(step,))
+
+    def describe(self):
+        """Nothing decides it."""
+        return {}
+
+    def close(self):
+        """Nothing goes on."""
+
+
+@pytest.mark.parametrize(
+    ("dies", "told"), [(False, "^shard 3 is damaged$"), (True, "died.*--workers 0")]
+)
+@pytest.mark.usefixtures("importable")
+def test_what_goes_wrong_in_a_process_is_told_in_a_line(dies, told):
+    workers = Workers(Failing(dies), 1)
+    with pytest.raises(StoreError, match=told) as raised:
+        for step in range(2_000):
+            assert workers.indexed(step).indices == (step,)
+    assert "\n" not in str(raised.value)
+    workers.close()
+
+
+def waits_for_processes(told):
+    """Runs in a process of its own: starts some, says which, and does not end."""
+    workers = Workers(Failing(dies=False), 2)
+    workers.indexed(0)
+    told.put([child.pid for child in multiprocessing.active_children()])
+    time.sleep(600)
+
+
+@pytest.mark.usefixtures("importable")
+def test_processes_do_not_outlive_one_that_is_killed():
+    context = multiprocessing.get_context("spawn")
+    told = context.Queue()
+    parent = context.Process(target=waits_for_processes, args=(told,))
+    parent.start()
+    children = told.get(timeout=120)
+    assert len(children) == 2
+    parent.kill()
+    parent.join()
+    until = time.monotonic() + 60
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        assert time.monotonic() < until, "they live on"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("device", "free", "cores", "expected"),
+    [("cpu", 1e12, 64, 0), ("cuda", 1e12, 64, 4), ("cuda", 1e12, 8, 2), ("cuda", 1e12, 3, 0),
+     ("cuda", 64e6, 64, 0), ("cuda", 1e9, 64, 2)],
+)  # fmt: skip
+def test_as_many_processes_as_cores_and_memory_bear(monkeypatch, device, free, cores, expected):
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=int(free)))
+    monkeypatch.setattr("latentcomp.train.workers.cores", lambda: cores)
+    assert workers_for(torch.device(device), 100_000_000) == expected
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_threads_take_quick_turns_while_a_run_trains(failing):
+    before, seen = sys.getswitchinterval(), []
+
+    @quick_turns()
+    def train():
+        seen.append(sys.getswitchinterval())
+        if failing:
+            raise StoreError("damaged")
+
+    for _ in range(2):
+        with pytest.raises(StoreError) if failing else nullcontext():
+            train()
+        assert sys.getswitchinterval() == before
+    assert len(seen) == 2
+    assert max(seen) < before / 5
+
+
+def test_ahead_makes_what_comes_next():
+    made: list[int] = []
+
+    def make(step: int) -> int:
+        made.append(step)
+        return -step
+
+    ahead = Ahead(make, depth=3)
+    assert [ahead.at(step) for step in (4, 5)] == [-4, -5]
+    ahead.close()
+    assert made == sorted(set(made)), "each once, in order"
+    assert {4, 5} <= set(made) <= {4, 5, 6, 7}
