@@ -73,6 +73,8 @@ class _Group:
         self._dated = _integers(chunks["day"].is_valid().cast(pa.uint8())).astype(np.bool_)
         self._days = _integers(chunks["day"].fill_null(-1))
         self._buckets = _integers(chunks["bucket"])
+        for shared in (self._days, self._dated, self._buckets):
+            shared.setflags(write=False)  # readers get views, and this is kept for the next one
 
     def row(self, index: int) -> DocumentRow:
         part = slice(int(self._chunk[index]), int(self._chunk[index + 1]))

@@ -155,6 +155,18 @@ def test_tokens_know_their_chunk_day_and_bucket(path):
     assert {t.dtype for t in (found.day, found.bucket, chunk, found.token_ids)} == {torch.int64}
 
 
+def test_what_was_read_cannot_change_what_is_read_next(path):
+    store = FeatureStore(path)
+    found, day = store.read(5), store.read(5).day
+    found.day.zero_()
+    found.bucket.fill_(7)
+    for shared in (found.days, found.buckets):
+        with pytest.raises(ValueError, match="read-only"):
+            shared[0] = 99
+    assert store.read(5).day.equal(day)
+    assert store.read(5).bucket.max() == 2
+
+
 def test_an_unknown_layer_names_the_known_ones(path):
     with pytest.raises(StoreError, match="no layer after 42 blocks .* it has 19, 31, 43"):
         FeatureStore(path).read(0, layers=[42])
