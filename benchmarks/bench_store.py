@@ -298,6 +298,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/bench-store"))
     parser.add_argument("--out", type=Path, default=Path("docs/results/store.json"))
     parser.add_argument("--repeats", type=int, default=3, help="passes of each kind")
+    parser.add_argument(
+        "--writes", type=int, default=8, help="pairs of writes; even: either is first as often"
+    )
     parser.add_argument("--limit", type=float, default=2.0, help="seconds of one pass of reads")
     given = parser.parse_args()
     count = max(64, int(given.gigabytes * 1e9 / (LENGTH * LAYERS * HIDDEN * 2)))
@@ -313,7 +316,7 @@ def main() -> None:
     small.write(iter(data[:64]))
     for kind in installed:  # once for nothing, so that no figure has the time of imports in it
         measure(kind, given.folder, small, data[:64], argparse.Namespace(limit=0.05, repeats=1))
-    wrote = writes(given.folder, shape, data, given.repeats)
+    wrote = writes(given.folder, shape, data, given.writes)
     plain = Memmap(given.folder / "plain", shape)
     plain.write(iter(data))
     results: dict[str, Any] = {}

@@ -78,7 +78,6 @@ class Job:
             self.entries,
             rank=part.number,
             world=part.count,
-            at_once=self.request.shards_at_once,
         )
 
     def plan(self, tokens_per_second: float | None) -> ExtractionPlan:

@@ -7,12 +7,9 @@ from typing import Protocol, runtime_checkable
 
 import torch
 
-from ..store.writer import StoreWriter
+from ..store.writer import StoreWriter, most_in_flight
 from .batches import BATCHES_PER_WINDOW, Window
 from .teachers.protocol import Teacher
-
-SHARDS_AT_ONCE = 2
-"""Shards that the writer commits in the background, its own default."""
 
 
 @runtime_checkable
@@ -76,7 +73,7 @@ def most_held_anywhere(batch_tokens: int, longest: int, shard_tokens: int = 8192
 def _not_seen(shard_tokens: int, longest: int) -> int:
     """Tokens that are written and not known to be committed: the shard that is filling, those in
     the background, one between two looks of `ReleasingWriter`, a document at either end."""
-    return (SHARDS_AT_ONCE + 2) * shard_tokens + 2 * longest
+    return (most_in_flight() + 2) * shard_tokens + 2 * longest
 
 
 def _shortest_first(lengths: Sequence[int], tokens: int) -> Iterable[int]:

@@ -1,6 +1,5 @@
 """What is asked of an extraction, and what it came to."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,12 +59,6 @@ class ExtractionRequest:
     def store(self) -> Path:
         """Folder of the store."""
         return self.run / "store"
-
-    @property
-    def shards_at_once(self) -> int:
-        """Shards that are encoded and written while others fill: a fast teacher needs several
-        cores for that, and each shard takes its memory."""
-        return max(2, min(6, (os.cpu_count() or 2) // 2))
 
     @property
     def settings(self) -> ExtractionSettings:

@@ -3,8 +3,10 @@
 import contextlib
 import errno
 import hashlib
+import itertools
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -61,27 +63,87 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
-def write_parts(path: Path, parts: Iterable[Buffer]) -> int:
-    """Write the buffers one after another as one file, atomically and durably; returns its bytes.
+def write_parts(path: Path, parts: Iterable[Buffer]) -> None:
+    """Write the buffers one after another as one file, atomically and durably.
 
     Raises:
         StoreError: the disk is full, the folder is read-only, and so on; `path` is untouched.
     """
-    path = Path(path)
-    make_folder(path.parent)
-    partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL_SUFFIX}")
-    with disk_errors(path):
-        try:
-            with partial.open("wb", buffering=0) as file:
-                size = _write_all(file.fileno(), parts)
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except BaseException:
+    publish([StagedFiles([[(path, parts)]])])
+
+
+class StagedFiles:
+    """Files with all their bytes that do not show yet, and may not be durable.
+
+    They come in groups: those of a group appear when all of earlier groups are durable.
+    """
+
+    def __init__(self, groups: Iterable[Iterable[tuple[Path, Iterable[Buffer]]]]) -> None:
+        """Write them. The parts of a file are asked for when the file before it is written.
+
+        Raises:
+            StoreError: the disk is full and so on; nothing stays.
+        """
+        with contextlib.ExitStack() as stack:
+            self.groups = [[_Partial(path, parts, stack) for path, parts in one] for one in groups]
+            self._stack = stack.pop_all()
+
+    def discard(self) -> None:
+        """Remove what has not appeared."""
+        self._stack.close()
+
+
+def publish(staged: Sequence[StagedFiles]) -> None:
+    """Make files durable and let them appear, group by group.
+
+    Together they cost a fraction of the same one by one: a sync lets the file system write its
+    journal and the disk empty its cache, whoever has filled it.
+
+    Raises:
+        StoreError: the disk is full and so on; what has not appeared never does.
+    """
+    try:
+        for partial in (partial for one in staged for group in one.groups for partial in group):
+            partial.sync()
+        for step in itertools.zip_longest(*(one.groups for one in staged), fillvalue=()):
+            together = list(itertools.chain(*step))
+            for partial in together:
+                partial.appear()
+            for folder in dict.fromkeys(partial.path.parent for partial in together):
+                with disk_errors(folder):
+                    sync_folder(folder)
+    finally:
+        for one in staged:
+            one.discard()
+
+
+class _Partial:
+    """A temporary file with all its bytes, which goes with `stack` unless it appears."""
+
+    def __init__(self, path: Path, parts: Iterable[Buffer], stack: contextlib.ExitStack) -> None:
+        self.path = Path(path)
+        make_folder(self.path.parent)
+        self._partial = self.path.with_name(f".{path.name}.{os.getpid()}{PARTIAL_SUFFIX}")
+        self._appeared = False
+        stack.callback(self._remove)
+        with disk_errors(self.path):
+            self._file = stack.enter_context(self._partial.open("wb", buffering=0))
+            _write_all(self._file.fileno(), parts)
+
+    def sync(self) -> None:
+        with disk_errors(self.path):
+            os.fsync(self._file.fileno())
+
+    def appear(self) -> None:
+        with disk_errors(self.path):
+            self._file.close()
+            self._partial.replace(self.path)
+            self._appeared = True
+
+    def _remove(self) -> None:
+        if not self._appeared:
             with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
-    return size
+                self._partial.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: Buffer) -> None:
@@ -156,31 +218,53 @@ def remove_partials(folder: Path) -> list[Path]:
     return removed
 
 
-def _write_all(descriptor: int, parts: Iterable[Buffer]) -> int:
-    size = held = 0
+def _write_all(descriptor: int, parts: Iterable[Buffer]) -> None:
+    start = held = 0
     waiting: list[memoryview] = []
     for part in parts:
         data = memoryview(part).cast("B")
         waiting.append(data)
-        size, held = size + len(data), held + len(data)
+        held += len(data)
         if held >= _BLOCK:
-            held %= _BLOCK
-            _flush(descriptor, waiting, held)
-    _flush(descriptor, waiting, 0)
-    return size
+            start, held = _flush(descriptor, waiting, held % _BLOCK, start), held % _BLOCK
+    _flush(descriptor, waiting, 0, start)
 
 
-def _flush(descriptor: int, waiting: list[memoryview], keep: int) -> None:
-    """Write what waits but for the last `keep` bytes, which are part of the last buffer."""
+def _flush(descriptor: int, waiting: list[memoryview], keep: int, start: int) -> int:
+    """Write what waits but for the last `keep` bytes, which are part of the last buffer.
+
+    Args:
+        descriptor: of the file.
+        waiting: buffers; the kept bytes stay.
+        keep: 0, or fewer bytes than the last buffer has.
+        start: where in the file.
+
+    Returns:
+        where the next write starts.
+    """
     rest = waiting[-1:] if keep else []
     if keep:
         waiting[-1], rest[0] = rest[0][:-keep], rest[0][-keep:]
+    stop = start
     while waiting:
         done = os.writev(descriptor, waiting[:_VECTORS])  # a nearly full disk takes only a part
+        stop += done
         whole = 0
         while whole < len(waiting) and done >= len(waiting[whole]):
             done, whole = done - len(waiting[whole]), whole + 1
         del waiting[:whole]
         if done:
             waiting[0] = waiting[0][done:]
+    _begin_write_back(descriptor, start, stop - start)
     waiting += rest
+    return stop
+
+
+def _begin_write_back(descriptor: int, start: int, length: int) -> None:
+    """Have the disk begin now, not at the sync, which would then wait for everything at once.
+
+    Saying that the bytes are not needed does so on Linux. They stay in memory: only pages that
+    are on the disk already are let go.
+    """
+    if sys.platform == "linux":
+        os.posix_fadvise(descriptor, start, length, os.POSIX_FADV_DONTNEED)

@@ -69,10 +69,10 @@ class Codec:
             )
         )
 
-    def encode_all(self, chunks: Iterable[npt.NDArray[np.uint8]]) -> Iterator[bytes]:
-        """Squeeze chunks in order, on all cores, a few at a time."""
+    def encode_all(self, chunks: Iterable[npt.NDArray[np.uint8]]) -> Iterator[bytes | memoryview]:
+        """Squeeze chunks in order, on all cores, a few at a time; plain ones are not copied."""
         if self.plain:
-            yield from (chunk.tobytes() for chunk in chunks)
+            yield from (chunk.data.cast("B") for chunk in chunks)
             return
         running: deque[Future[bytes]] = deque()
         for chunk in chunks:

@@ -1,19 +1,21 @@
-"""Making one shard durable: states, token ids, statistics, and then its ledger record."""
+"""Writing one shard: states, token ids, statistics, and then its ledger record."""
 
 import hashlib
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from . import ledger, statistics
+from .atomic import Buffer
 from .dtypes import Bits
 from .encoding import StoredRows
 from .identity import owner_sha256
 from .layout import TOKEN_SENTINEL, Layout
 from .ledger import FileRecord, ShardRecord
-from .place import Place
+from .place import Place, Staged
 from .schema import Integers
-from .shards import Grid, encode_shard
+from .shards import Digest, Grid, chunks_of, encode_shard
 from .statistics import Doubles
 
 
@@ -26,8 +28,8 @@ class NotFiniteError(ValueError):
         self.column, self.row = column, row
 
 
-def commit_shard(store: Place, layout: Layout, shard: int, buffer: Bits, ids: Integers) -> None:
-    """Write the three files of a shard and, once they are safe, its record.
+def stage_shard(store: Place, layout: Layout, shard: int, buffer: Bits, ids: Integers) -> Staged:
+    """Write the three files of a shard and its record, ready to be published.
 
     Args:
         store: where.
@@ -39,51 +41,97 @@ def commit_shard(store: Place, layout: Layout, shard: int, buffer: Bits, ids: In
 
     Raises:
         StoreError: the disk is full and so on.
-        NotFiniteError: a state is NaN or infinite; nothing is written.
+        NotFiniteError: a state is NaN or infinite; the shard is not written.
     """
-    grid = layout.states
-    length, rows = len(ids), grid.used_chunks(shard) * grid.chunk_tokens
-    columns, sums = [], []
-    for number, bits in enumerate(buffer):
-        exact = statistics.partial(layout.dtype, bits[:length])
-        if not np.isfinite(exact[2]).all():
-            raise NotFiniteError(number, layout.dtype.first_not_finite(bits[:length]))
-        columns.append(layout.encoding.encode(bits[:rows], length))
-        sums.append(_sums(layout, exact, bits[:length], columns[-1][:length]))
-    column = np.full(rows, TOKEN_SENTINEL, "<u4")
-    column[:length] = ids
-    tokens = column.view(np.uint8).reshape(rows, 4)
-    names = layout.shard_files(shard)
+    names, sums = layout.shard_files(shard), list[Doubles]()
     files = (
-        _write_shard(store, names[0], layout, grid, shard, columns),
-        _write_shard(store, names[1], layout, layout.token_ids, shard, [tokens]),
-        _write_statistics(store, names[2], np.stack(sums)),
+        _shard(
+            names[0], layout, layout.states, shard, _columns(layout, shard, buffer, len(ids), sums)
+        ),
+        _shard(names[1], layout, layout.token_ids, shard, [_token_ids(layout, shard, ids)]),
+        _statistics(names[2], sums),
     )
-    first = shard * grid.shard_tokens
-    record = ShardRecord(shard=shard, first_token=first, tokens=length, files=files)
-    ledger.write_sealed(store, ledger.record_name(shard), record)
+
+    def record() -> Iterator[bytes]:
+        """Made when the files have passed, so that their fingerprints are known."""
+        first, made = shard * layout.states.shard_tokens, tuple(file.record() for file in files)
+        content = ShardRecord(shard=shard, first_token=first, tokens=len(ids), files=made)
+        yield ledger.sealed_text(content).encode()
+
+    return store.stage([(file.name, file) for file in files], (ledger.record_name(shard), record()))
 
 
-def _sums(layout: Layout, exact: Doubles, bits: Bits, stored: StoredRows) -> Doubles:
-    """Statistics of what will be read, and of what is lost."""
-    form = layout.encoding
-    if form.exact:
-        return exact
-    read = form.decode(stored)
-    error = statistics.squared_error(layout.dtype, bits, read)
-    return np.concatenate([statistics.partial(layout.dtype, read), error[None]])
+class _File:
+    """The parts of a file on their way to the disk, and then what the ledger says of it."""
+
+    def __init__(self, name: str, parts: Iterable[Buffer], digest: Digest) -> None:
+        self.name = name
+        self._parts, self._digest, self._bytes = parts, digest, 0
+
+    def __iter__(self) -> Iterator[Buffer]:
+        for part in self._parts:
+            self._bytes += memoryview(part).nbytes
+            yield part
+
+    def record(self) -> FileRecord:
+        return FileRecord(path=self.name, bytes=self._bytes, sha256=self._digest.hexdigest())
 
 
-def _write_shard(
-    store: Place, name: str, layout: Layout, grid: Grid, shard: int, columns: Sequence[StoredRows]
-) -> FileRecord:
+def _columns(
+    layout: Layout, shard: int, buffer: Bits, length: int, sums: list[Doubles]
+) -> Iterator[Iterator[StoredRows]]:
+    """The chunks of every layer; when those of one have passed, its statistics are in `sums`."""
+    rows = layout.states.used_chunks(shard) * layout.states.chunk_tokens
+    for number, bits in enumerate(buffer):
+        yield _column(layout, number, bits[:rows], length, sums)
+
+
+def _column(
+    layout: Layout, number: int, bits: Bits, length: int, sums: list[Doubles]
+) -> Iterator[StoredRows]:
+    """Summed up and encoded a few chunks at a time: they stay in the cache until they are
+    written, and the disk has something to do from the first one on."""
+    form, grid = layout.encoding, layout.states
+    exact, read = (statistics.Sums(layout.dtype, layout.hidden) for _ in range(2))
+    errors = statistics.Errors(layout.dtype, layout.hidden)
+    step = math.lcm(statistics.BLOCK, grid.chunk_tokens)
+    for first in range(0, len(bits), step):
+        part, real = bits[first : first + step], max(0, min(step, length - first))
+        exact.add(part[:real])
+        if not exact.finite:
+            raise NotFiniteError(number, first + layout.dtype.first_not_finite(part[:real]))
+        stored = form.encode(part, real)
+        if not form.exact:
+            found = form.decode(stored[:real])
+            read.add(found)
+            errors.add(part[:real], found)
+        yield from chunks_of(grid, stored)
+    lossy = np.concatenate([read.values, errors.values[None]])
+    sums.append(exact.values if form.exact else lossy)
+
+
+def _token_ids(layout: Layout, shard: int, ids: Integers) -> Iterator[StoredRows]:
+    grid = layout.token_ids
+    column = np.full(grid.used_chunks(shard) * grid.chunk_tokens, TOKEN_SENTINEL, "<u4")
+    column[: len(ids)] = ids
+    return chunks_of(grid, column.view(np.uint8).reshape(-1, grid.row_bytes))
+
+
+def _shard(
+    name: str, layout: Layout, grid: Grid, shard: int, columns: Iterable[Iterable[StoredRows]]
+) -> _File:
     digest = hashlib.sha256()
     owner = owner_sha256(layout.manifest)
-    size = store.write(name, encode_shard(grid, owner, shard, columns, digest))
-    return FileRecord(path=name, bytes=size, sha256=digest.hexdigest())
+    return _File(name, encode_shard(grid, owner, shard, columns, digest), digest)
 
 
-def _write_statistics(store: Place, name: str, sums: Doubles) -> FileRecord:
-    data = statistics.encode(sums)
-    size = store.write(name, [data])
-    return FileRecord(path=name, bytes=size, sha256=hashlib.sha256(data).hexdigest())
+def _statistics(name: str, sums: list[Doubles]) -> _File:
+    """The file after the states: `sums` is complete when they have passed."""
+    digest = hashlib.sha256()
+
+    def parts() -> Iterator[bytes]:
+        data = statistics.encode(np.stack(sums))
+        digest.update(data)
+        yield data
+
+    return _File(name, parts(), digest)

@@ -7,16 +7,30 @@ kinds: `LocalPlace` below and `store.remote.RemotePlace`.
 
 import contextlib
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NewType, Protocol, cast
 
 from ..errors import StoreError
-from .atomic import Buffer, disk_errors, make_folder, remove_partials, sync_folder, write_parts
+from .atomic import (
+    Buffer,
+    StagedFiles,
+    disk_errors,
+    make_folder,
+    publish,
+    remove_partials,
+    sync_folder,
+    write_parts,
+)
 from .local_file import LocalFile
 from .lock import Held, Lock, gate
 from .parts import PartReader
+
+File = tuple[str, Iterable[Buffer]]
+"""Name and content."""
+Staged = NewType("Staged", object)
+"""What `Place.stage` gives, for `Place.publish` of the same place."""
 
 
 class Place(Protocol):
@@ -47,8 +61,18 @@ class Place(Protocol):
     def arrow(self, name: str) -> Any:  # noqa: ANN401  a path or a pyarrow.NativeFile
         """A file for pyarrow to read parts of. Raises: OSError."""
 
-    def write(self, name: str, parts: Iterable[Buffer]) -> int:
-        """Write a file, whole and durable or not at all; returns its bytes. Raises: StoreError."""
+    def write(self, name: str, parts: Iterable[Buffer]) -> None:
+        """Write a file, whole and durable or not at all. Raises: StoreError."""
+
+    def stage(self, files: Iterable[File], record: File) -> Staged:
+        """Write files and the record that says they are there, whose parts are asked for last;
+        the record does not show until it is published, nor do they need to. Raises: StoreError.
+        """
+
+    def publish(self, staged: Sequence[Staged]) -> None:
+        """Make what was staged here durable and let it show, every record when its files are
+        durable. Raises: StoreError; then nothing of it may be published again.
+        """
 
     def remove(self, *names: str) -> None:
         """Remove files durably; those that are gone already do not matter. Raises: StoreError."""
@@ -129,8 +153,17 @@ class LocalPlace:
     def arrow(self, name: str) -> Any:  # noqa: ANN401  as in Place
         return str(self.path / name)
 
-    def write(self, name: str, parts: Iterable[Buffer]) -> int:
-        return write_parts(self.path / name, parts)
+    def write(self, name: str, parts: Iterable[Buffer]) -> None:
+        write_parts(self.path / name, parts)
+
+    def stage(self, files: Iterable[File], record: File) -> Staged:
+        groups = (files, [record])
+        return Staged(
+            StagedFiles([(self.path / name, parts) for name, parts in group] for group in groups)
+        )
+
+    def publish(self, staged: Sequence[Staged]) -> None:
+        publish(cast(Sequence[StagedFiles], staged))
 
     def remove(self, *names: str) -> None:
         with disk_errors(self.path):

@@ -12,7 +12,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 
@@ -20,6 +20,7 @@ from ..errors import StoreError
 from .atomic import Buffer
 from .lock import Held
 from .parts import Bytes, PartReader, Span
+from .place import File, Staged
 
 _RETRIES = {"max_retries": 5}
 """With growing pauses; a failure that lasts is the user's to know."""
@@ -77,19 +78,21 @@ class RemotePlace:
     def arrow(self, name: str) -> Any:  # noqa: ANN401  as in Place
         return pa.PythonFile(_Stream(RemoteFile(self, name)), mode="r")
 
-    def write(self, name: str, parts: Iterable[Buffer]) -> int:
-        size = 0
-
-        def counted() -> Iterator[bytes]:
-            nonlocal size
-            for part in parts:
-                size += memoryview(part).nbytes
-                yield bytes(part)
-
+    def write(self, name: str, parts: Iterable[Buffer]) -> None:
         with self.store_errors():
             # In parts as they come: an upload that is not completed never becomes an object.
-            self.objects.put(name, counted())
-        return size
+            self.objects.put(name, map(bytes, parts))
+
+    def stage(self, files: Iterable[File], record: File) -> Staged:
+        """The files show at once: nobody looks at them before there is a record."""
+        for name, parts in files:
+            self.write(name, parts)
+        name, parts = record
+        return Staged((name, list(parts)))
+
+    def publish(self, staged: Sequence[Staged]) -> None:
+        for name, parts in cast(Sequence[File], staged):
+            self.write(name, parts)
 
     def put_if(self, name: str, data: bytes, tag: str | None) -> bool:
         """Put an object if there is none, or if the one there has this tag; True if it was.

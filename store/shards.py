@@ -9,7 +9,7 @@ contiguous read.
 
 import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -74,7 +74,13 @@ class Grid:
         return min(self.shard_tokens, self.tokens - shard * self.shard_tokens)
 
 
-def crc32c(data: bytes) -> bytes:
+def chunks_of(grid: Grid, rows: Bytes2D) -> Iterator[Bytes2D]:
+    """The chunks of [chunks * chunk_tokens, row_bytes] bytes of a column."""
+    for first in range(0, len(rows), grid.chunk_tokens):
+        yield rows[first : first + grid.chunk_tokens]
+
+
+def crc32c(data: bytes | memoryview) -> bytes:
     """CRC32C as four little-endian bytes."""
     return crc(data).to_bytes(CRC_BYTES, "little")
 
@@ -92,32 +98,30 @@ class Digest(Protocol):
     def update(self, data: bytes, /) -> None:
         """Go on with these bytes."""
 
+    def hexdigest(self) -> str:
+        """Of all bytes so far."""
+
 
 def encode_shard(
-    grid: Grid, owner: str, shard: int, columns: Sequence[Bytes2D], digest: Digest
-) -> Iterator[bytes]:
+    grid: Grid, owner: str, shard: int, columns: Iterable[Iterable[Bytes2D]], digest: Digest
+) -> Iterator[bytes | memoryview]:
     """The bytes of a shard file, piece by piece: only a few chunks are in memory at once.
 
     Args:
         grid: the array's geometry.
         owner: SHA-256 in hex of what the shard belongs to.
         shard: which shard.
-        columns: for every column, [used_chunks * chunk_tokens, row_bytes] bytes, the last chunk
+        columns: the chunks of every column, each [chunk_tokens, row_bytes] bytes, the last one
             filled up with the fill value.
         digest: is given the fingerprinted bytes: header, checksums of the chunks, index. The
             chunks themselves are covered by their checksums, at a tenth of SHA-256's cost.
     """
-    used = grid.used_chunks(shard)
     index = np.full((grid.chunks_per_shard, grid.columns, 2), _MISSING, "<u8")
     first_bytes = header(owner, shard)
     digest.update(first_bytes)
     yield first_bytes
     offset = HEADER_BYTES
-    for column, rows in enumerate(columns):
-        chunks = (
-            rows[first : first + grid.chunk_tokens]
-            for first in range(0, used * grid.chunk_tokens, grid.chunk_tokens)
-        )
+    for column, chunks in enumerate(columns):
         for chunk, data in enumerate(grid.codec.encode_all(chunks)):
             checksum = crc32c(data)
             digest.update(checksum)

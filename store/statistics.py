@@ -16,7 +16,8 @@ from .shards import crc32c
 
 OUTLIERS = 8
 """Dimensions listed per layer."""
-_BLOCK = 256
+BLOCK = 256
+"""Tokens that are summed up in float32 before they are added in float64."""
 _SAFE = 2.0**55  # 256 squares below this stay far within float32
 
 Doubles = npt.NDArray[np.float64]
@@ -55,59 +56,61 @@ class LayerStatistics(Record):
     """What the codec lost, measured on every state; None for an exact codec."""
 
 
-def partial(dtype: StoredDtype, bits: Bits) -> Doubles:
-    """Sum, sum of squares and largest magnitude per dimension.
+class Sums:
+    """Sum, sum of squares and largest magnitude per dimension of one layer, block by block."""
 
-    Args:
-        dtype: what the bits mean.
-        bits: [tokens, hidden] of one layer.
+    def __init__(self, dtype: StoredDtype, hidden: int) -> None:
+        """Of nothing yet."""
+        self.values: Doubles = np.zeros((len(STATISTICS_ROWS), hidden))
+        """[3, hidden]; a largest magnitude that is not finite says that a value is not, and then
+        the sums mean nothing."""
+        self._dtype = dtype
+        self._floats = np.empty((BLOCK, hidden), np.float32)
+        self._magnitudes = np.empty((BLOCK, hidden), dtype.numpy)
 
-    Returns:
-        [3, hidden]; a largest magnitude that is not finite says that a value is not, and then
-        the sums mean nothing.
-    """
-    tokens, hidden = bits.shape
-    result = np.zeros((len(STATISTICS_ROWS), hidden))
-    floats = np.empty((min(_BLOCK, tokens), hidden), np.float32)
-    magnitudes = np.empty(floats.shape, bits.dtype)
-    for first in range(0, tokens, _BLOCK):
-        block = bits[first : first + _BLOCK]
-        _add_block(dtype, block, result, floats[: len(block)], magnitudes[: len(block)])
-    return result
+    @property
+    def finite(self) -> bool:
+        """False if a value is NaN or infinite."""
+        return bool(np.isfinite(self.values[2]).all())
+
+    def add(self, bits: Bits) -> None:
+        """Add [tokens, hidden], the next tokens; all but the last time a multiple of `BLOCK`."""
+        for first in range(0, len(bits), BLOCK):
+            self._add_block(bits[first : first + BLOCK])
+
+    def _add_block(self, block: Bits) -> None:
+        floats, magnitudes = self._floats[: len(block)], self._magnitudes[: len(block)]
+        np.bitwise_and(block, block.dtype.type(self._dtype.magnitude), out=magnitudes)
+        largest = self._dtype.to_float32(magnitudes.max(axis=0, keepdims=True))[0]
+        np.maximum(self.values[2], largest, out=self.values[2])
+        if not np.isfinite(largest).all():
+            return
+        self._dtype.into_float32(block, floats)
+        if largest.max() < _SAFE:
+            self.values[0] += floats.sum(axis=0)
+            np.multiply(floats, floats, out=floats)
+            self.values[1] += floats.sum(axis=0)
+        else:
+            exact = floats.astype(np.float64)
+            self.values[0] += exact.sum(axis=0)
+            self.values[1] += np.square(exact).sum(axis=0)
 
 
-def squared_error(dtype: StoredDtype, exact: Bits, stored: Bits) -> Doubles:
-    """Sum over tokens of the squared difference of two [tokens, hidden]: [hidden]."""
-    total = np.zeros(exact.shape[1])
-    for first in range(0, len(exact), _BLOCK):
-        part = slice(first, first + _BLOCK)
-        wrong = dtype.to_float32(exact[part]).astype(np.float64) - dtype.to_float32(stored[part])
-        total += np.square(wrong).sum(axis=0)
-    return total
+class Errors:
+    """Sum over tokens of the squared difference between what was written and what is read."""
 
+    def __init__(self, dtype: StoredDtype, hidden: int) -> None:
+        """Of nothing yet."""
+        self.values: Doubles = np.zeros(hidden)
+        self._dtype = dtype
 
-def _add_block(
-    dtype: StoredDtype,
-    block: Bits,
-    sums: Doubles,
-    floats: npt.NDArray[np.float32],
-    magnitudes: Bits,
-) -> None:
-    """Add [tokens, hidden] to [3, hidden]; the last two are memory to work in."""
-    np.bitwise_and(block, block.dtype.type(dtype.magnitude), out=magnitudes)
-    largest = dtype.to_float32(magnitudes.max(axis=0, keepdims=True))[0]
-    np.maximum(sums[2], largest, out=sums[2])
-    if not np.isfinite(largest).all():
-        return
-    dtype.into_float32(block, floats)
-    if largest.max() < _SAFE:
-        sums[0] += floats.sum(axis=0)
-        np.multiply(floats, floats, out=floats)
-        sums[1] += floats.sum(axis=0)
-    else:
-        exact = floats.astype(np.float64)
-        sums[0] += exact.sum(axis=0)
-        sums[1] += np.square(exact).sum(axis=0)
+    def add(self, exact: Bits, stored: Bits) -> None:
+        """Add two [tokens, hidden]; all but the last time a multiple of `BLOCK`."""
+        for first in range(0, len(exact), BLOCK):
+            part = slice(first, first + BLOCK)
+            wrong = self._dtype.to_float32(exact[part]).astype(np.float64)
+            wrong -= self._dtype.to_float32(stored[part])
+            self.values += np.square(wrong).sum(axis=0)
 
 
 def encode(sums: Doubles) -> bytes:

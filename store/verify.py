@@ -230,12 +230,13 @@ class _Check:
         name, form = layout.shard_files(shard), layout.encoding
         for column, layer in enumerate(layout.manifest.layers):
             bits = form.decode(states[column, :length])
-            found = statistics.partial(layout.dtype, bits)
-            if not np.isfinite(found[2]).all():
+            found = statistics.Sums(layout.dtype, layout.hidden)
+            found.add(bits)
+            if not found.finite:
                 where = f"shard {shard}, layer after {layer.blocks_completed} blocks"
                 self.problem(name[0], f"{where}: a state is NaN or infinite")
                 return
-            if not np.array_equal(found, sums[column, : len(found)]):
+            if not np.array_equal(found.values, sums[column, : len(found.values)]):
                 self.problem(name[2], f"shard {shard}: statistics are not those of the states")
         padding = states[:, length:].view(form.array_dtype)
         if (padding != form.fill).any():

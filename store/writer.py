@@ -14,7 +14,8 @@ import torch
 from ..errors import StoreError
 from . import ledger, seal, tables
 from .atomic import json_text, parquet_bytes
-from .commit import NotFiniteError, commit_shard
+from .commit import NotFiniteError, stage_shard
+from .committer import Committer
 from .dtypes import Bits
 from .identity import check_same, owner_sha256
 from .layout import MANIFEST, SEAL, Layout
@@ -24,17 +25,31 @@ from .place import Place, exists, place_of
 from .placement import Piece, part_of, place, tokens_between
 from .schema import DocumentEntry, Integers, Manifest
 from .shards import decode_shard
+from .threads import cores
 
-_AT_ONCE = 2
-"""Shards in the background: while one waits for the disk, another one is encoded."""
+_BACKLOG = 4
+"""Shards that are written and wait to be durable; each a share of the system's file cache."""
+
+
+def encoders() -> int:
+    """Shards that are encoded and written at once, if nobody says otherwise: a fast teacher needs
+    several cores for that, and each shard takes its memory."""
+    return max(2, min(4, cores() // 2))
+
+
+def most_in_flight() -> int:
+    """Shards that such a writer has taken and that may not be durable yet, without the one that
+    is filling."""
+    return encoders() + _BACKLOG
 
 
 @dataclass(frozen=True, slots=True)
-class _Commit:
-    """A shard on its way to the disk."""
+class _Encoding:
+    """A shard that is being written."""
 
     shard: int
-    task: Future[None]
+    task: Future[Future[None]]
+    """Done when the shard is written; what it gives, when it is durable."""
     buffer: Bits
 
 
@@ -42,9 +57,9 @@ class StoreWriter:
     """Writes the states of documents, in order, into a store that can be killed and resumed.
 
     Use it as a context manager: entering locks the folder and writes what is known beforehand,
-    leaving commits what is left and seals the store once every shard is there. Two shards are
-    encoded and written in the background while the next one fills (`at_once` of them); a slow disk
-    holds `write` up, so memory stays at three shards.
+    leaving commits what is left and seals the store once every shard is there. While a shard
+    fills, `at_once` others are encoded and written in the background, and a few that are written
+    become durable; a slow disk holds `write` up, so memory stays at `at_once` shards and one more.
     """
 
     def __init__(
@@ -57,7 +72,7 @@ class StoreWriter:
         extend: bool = False,
         rank: int = 0,
         world: int = 1,
-        at_once: int = _AT_ONCE,
+        at_once: int | None = None,
     ) -> None:
         """Check the request against what lies at `path`; nothing is written yet.
 
@@ -72,7 +87,7 @@ class StoreWriter:
             rank: of this writer among `world` that fill one store together, each in a process
                 of its own and each its own shards; whoever is last seals the store.
             world: number of writers.
-            at_once: shards that are encoded and written in the background; memory is one more.
+            at_once: shards that are encoded and written in the background; None: `encoders()`.
 
         Raises:
             StoreError: no documents; `path` is something else, or a store of another teacher,
@@ -80,7 +95,7 @@ class StoreWriter:
         """
         self.place = place_of(path)
         self.manifest = manifest
-        self._name, self._extend, self._at_once = name, extend, at_once
+        self._name, self._extend, self._at_once = name, extend, at_once or encoders()
         self._entries = tables.check_entries(entries)
         self._placement = place(self._entries, manifest.shard_tokens)
         self._layout = Layout(manifest, self._placement.tokens)
@@ -90,7 +105,8 @@ class StoreWriter:
         self._todo: tuple[int, ...] = ()
         self._next = 0
         self._filling = -1
-        self._commits: deque[_Commit] = deque()
+        self._encodings: deque[_Encoding] = deque()
+        self._written: deque[tuple[int, Future[None]]] = deque()
         self._buffer: Bits = np.empty(0, self._layout.dtype.numpy)
         check_same(self.place, manifest, extend)
         self._load()
@@ -110,7 +126,8 @@ class StoreWriter:
             except BaseException:
                 self._lock.release()
                 raise
-        self._pool = ThreadPoolExecutor(self._at_once, thread_name_prefix="store-commit")
+        self._committer = Committer(self.place, _BACKLOG)
+        self._pool = ThreadPoolExecutor(self._at_once, thread_name_prefix="store-encode")
         return self
 
     def __exit__(
@@ -121,8 +138,9 @@ class StoreWriter:
     ) -> None:
         try:
             self._pool.shutdown(wait=True)
+            self._committer.close()
             if kind is None:
-                while self._commits:
+                while self._encodings:
                     self._settle()
                 with self.place.gate():
                     self._load()
@@ -182,9 +200,9 @@ class StoreWriter:
         source = bits[piece.source : piece.source + piece.tokens]
         self._buffer[:, piece.target : end] = source.transpose(1, 0, 2)
         if end == self._layout.states.shard_length(piece.shard):
-            task = self._pool.submit(self._commit_shard, piece.shard, self._buffer)
-            self._commits.append(_Commit(piece.shard, task, self._buffer))
-            full = len(self._commits) > self._at_once
+            task = self._pool.submit(self._write_shard, piece.shard, self._buffer)
+            self._encodings.append(_Encoding(piece.shard, task, self._buffer))
+            full = len(self._encodings) > self._at_once
             self._buffer = self._settle() if full else self._allocate()
 
     def _begin(self, shard: int) -> None:
@@ -202,17 +220,21 @@ class StoreWriter:
             self._buffer[:, :known] = columns.view(self._layout.dtype.numpy)[:, :known]
 
     def _settle(self) -> Bits:
-        """Wait for the oldest shard in the background, whose error surfaces here.
+        """Wait until the oldest shard in the background is written, and note those that have
+        become durable; their errors surface here.
 
         Returns:
             its buffer, free again.
         """
-        commit = self._commits.popleft()
-        commit.task.result()
-        self._committed[commit.shard] = self._layout.states.shard_length(commit.shard)
-        return commit.buffer
+        encoding = self._encodings.popleft()
+        self._written.append((encoding.shard, encoding.task.result()))
+        while self._written and self._written[0][1].done():
+            shard, durable = self._written.popleft()
+            durable.result()
+            self._committed[shard] = self._layout.states.shard_length(shard)
+        return encoding.buffer
 
-    def _commit_shard(self, shard: int, buffer: Bits) -> None:
+    def _write_shard(self, shard: int, buffer: Bits) -> Future[None]:
         start = shard * self.manifest.shard_tokens
         stop = start + self._layout.states.shard_length(shard)
         ids = tokens_between(self._entries, self._placement, start, stop)
@@ -220,9 +242,10 @@ class StoreWriter:
         if exists(self.place, record):  # of a shorter version, which goes now
             self.place.remove(record)
         try:
-            commit_shard(self.place, self._layout, shard, buffer, ids)
+            staged = stage_shard(self.place, self._layout, shard, buffer, ids)
         except NotFiniteError as error:
             raise self._not_finite(error.column, start + error.row) from error
+        return self._committer.add(staged)
 
     def _not_finite(self, column: int, token: int) -> StoreError:
         stops = self._placement.stops[self._placement.own]

@@ -282,7 +282,7 @@ def test_a_disk_that_takes_a_few_bytes_at_a_time_gets_them_all(tmp_path, monkeyp
 
     monkeypatch.setattr(os, "writev", stingy)
     parts = [bytes([i]) * i for i in range(100)] + [b""]
-    assert atomic.write_parts(tmp_path / "a", parts) == sum(range(100))
+    atomic.write_parts(tmp_path / "a", parts)
     assert (tmp_path / "a").read_bytes() == b"".join(parts)
 
 

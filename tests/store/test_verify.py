@@ -15,7 +15,7 @@ from latentcomp.store.info import describe
 from latentcomp.store.layout import Layout
 from latentcomp.store.place import LocalPlace
 from latentcomp.store.schema import Manifest
-from latentcomp.store.shards import encode_shard
+from latentcomp.store.shards import chunks_of, encode_shard
 from latentcomp.store.verify import verify
 
 from . import samples
@@ -118,7 +118,7 @@ def test_a_whole_store_put_together_again_with_a_bad_value_is_found(store):
     manifest = ledger.read_sealed(place, "manifest.json", Manifest)
     layout = Layout(manifest, sum(samples.LENGTHS))
     bits = np.full((3, 64, samples.HIDDEN), layout.dtype.sentinel, "<u2")
-    columns = [column.view(np.uint8) for column in bits]
+    columns = [chunks_of(layout.states, column.view(np.uint8)) for column in bits]
     digest = hashlib.sha256()
     data = b"".join(encode_shard(layout.states, owner_sha256(manifest), 0, columns, digest))
     (store / "states" / "c.0.0.0").write_bytes(data)

@@ -11,7 +11,7 @@ from latentcomp.extract.backends import choose_backend
 from latentcomp.extract.layers import resolve_layers
 from latentcomp.extract.teachers.vllm import teacher as teacher_module
 from latentcomp.extract.teachers.vllm.channel import StateChannel
-from latentcomp.store.commit import commit_shard
+from latentcomp.store.commit import stage_shard
 
 from ..extract.command_line import run_command
 from . import checkpoints
@@ -111,7 +111,7 @@ def test_a_disk_that_no_longer_answers(models, tmp_path, monkeypatch):
 
     def stuck(*arguments, **named):
         assert let_go.wait(PATIENT)
-        return commit_shard(*arguments, **named)
+        return stage_shard(*arguments, **named)
 
     def waited(self, seen, seconds):
         came = wait(self, seen, seconds)
@@ -119,7 +119,7 @@ def test_a_disk_that_no_longer_answers(models, tmp_path, monkeypatch):
         return came
 
     monkeypatch.setattr(StateChannel, "wait_for_release", waited)
-    monkeypatch.setattr("latentcomp.store.writer.commit_shard", stuck)
+    monkeypatch.setattr("latentcomp.store.writer.stage_shard", stuck)
     monkeypatch.setattr(teacher_module, "_PATIENCE", 0.5)
     with small.vllm() as teacher, pytest.raises(TeacherError, match="no shard was committed"):
         small.fill(teacher)

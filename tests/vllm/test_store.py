@@ -1,6 +1,5 @@
 """From `latentcomp extract --backend vllm` to the store, and how it waits for the disk."""
 
-import inspect
 import threading
 
 import numpy as np
@@ -14,7 +13,7 @@ from latentcomp.extract.releasing import most_held, write_function
 from latentcomp.extract.teachers.vllm import teacher as teacher_module
 from latentcomp.extract.teachers.vllm.channel import StateChannel
 from latentcomp.extract.teachers.vllm.teacher import VllmTeacher
-from latentcomp.store.commit import commit_shard
+from latentcomp.store.place import LocalPlace
 from latentcomp.store.reader import FeatureStore
 from latentcomp.store.schema import DocumentEntry, Manifest
 from latentcomp.store.verify import verify
@@ -177,14 +176,15 @@ def test_the_cache_that_is_asked_for_suffices(small, monkeypatch):
 
 def test_a_request_is_done_when_its_shard_is_committed_and_not_before(small, monkeypatch):
     """With the disk held up, the engine stops; nothing is reported as done before its commit."""
-    let_go, waits, early, committed = threading.Event(), threading.Event(), [], set()
-    release, wait = VllmTeacher.release, StateChannel.wait_for_release
+    let_go, waits, early = threading.Event(), threading.Event(), []
+    committed: set[int] = set()
+    publish, release, wait = LocalPlace.publish, VllmTeacher.release, StateChannel.wait_for_release
     ends = np.cumsum([len(document) for document in small.documents])
 
-    def slow(*arguments, **named):
+    def slow(self, staged):
         assert let_go.wait(PATIENT)
-        commit_shard(*arguments, **named)
-        committed.add(inspect.signature(commit_shard).bind(*arguments).arguments["shard"])
+        publish(self, staged)
+        committed.update(int(file.stem) for file in (small.folder / "ledger").glob("*.json"))
 
     def watched(self, documents):
         documents = list(documents)
@@ -198,7 +198,7 @@ def test_a_request_is_done_when_its_shard_is_committed_and_not_before(small, mon
         return wait(self, seen, seconds)
 
     with small.vllm() as teacher:
-        monkeypatch.setattr("latentcomp.store.writer.commit_shard", slow)
+        monkeypatch.setattr(LocalPlace, "publish", slow)
         monkeypatch.setattr(VllmTeacher, "release", watched)
         monkeypatch.setattr(StateChannel, "wait_for_release", waited)
         filling = threading.Thread(target=small.fill, args=(teacher,))
