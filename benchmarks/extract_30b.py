@@ -248,7 +248,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--variant-seconds", type=float, default=2.5)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--batches", type=int, default=12, help="batches of one measured run")
-    parser.add_argument("--at-once", type=int, default=6, help="shards written in the background")
+    parser.add_argument(
+        "--at-once", type=int, help="shards written at once, else as the writer likes"
+    )
     parser.add_argument("--disk-megabytes", type=int, default=4000)
     parser.add_argument("--scale", type=float, default=1.0, help="of all lengths, to try it small")
     parser.add_argument("--store", type=Path, default=None)

@@ -4,24 +4,22 @@
 compares them with the files, so that no figure in the README is typed by hand.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
-from statistics import median
 from typing import Any, Final
 
 from ...errors import LatentcompError
 from ...store import atomic
 from ..result import EvaluationResult
 from ..scores import Arm
+from .speeds import extraction_block, result_file, store_block
 from .terminal import terminal_block
 
 MODELS: Final = "lab_models.json"
 TEACHER: Final = "lab_teacher.json"
 PHASE_4: Final = "phase4.json"
-EXTRACTION: Final = "extract_30b.json"
 ARMS: Final[tuple[Arm, ...]] = (
     "ceiling",
     "floor",
@@ -43,7 +41,7 @@ def models_block(results: Path) -> str:
     Raises:
         LatentcompError: a file is missing or damaged.
     """
-    record, teacher = _json(results / MODELS), EvaluationResult.read(results / TEACHER)
+    record, teacher = result_file(results / MODELS), EvaluationResult.read(results / TEACHER)
     models, held = record["models"], record["held_out"]
     lines = [
         f"From `docs/results/{MODELS}` ({held['documents']:,} held-out documents, seed "
@@ -72,48 +70,6 @@ def models_block(results: Path) -> str:
         f"{_span(teacher.arms['ceiling'].model_dump())}.",
     ]
     return "\n".join(lines)
-
-
-def extraction_block(results: Path) -> str:
-    """Markdown of the speed of an extraction at the true size.
-
-    Args:
-        results: folder of the committed result files.
-
-    Raises:
-        LatentcompError: the file is missing or damaged.
-    """
-    record = _json(results / EXTRACTION)
-    lines = [
-        "| documents | tokens/s from the second batch on | of the same forward alone | "
-        "tokens/s with start, drain and seal | reserved by torch |",
-        "|---|---|---|---|---|",
-    ]
-    for kind, words in (("2k", "2k tokens"), ("mix", "2k to 32k tokens")):
-        run = record["extraction"][kind]
-        rate, ratio = run["tokens_per_second"], run["ratio"]
-        whole = [one["extraction"]["whole_with_drain_and_seal"] for one in run["runs"]]
-        lines.append(
-            f"| {words} | {rate['median']:,.0f} ({rate['low']:,.0f} to {rate['high']:,.0f}) | "
-            f"{ratio['median']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f}) | "
-            f"{median(whole):,.0f} ({min(whole):,.0f} to {max(whole):,.0f}) | "
-            f"{run['peak_reserved_bytes'] / 1e9:.1f} GB |"
-        )
-    short = record["extraction"]["2k"]
-    blocks = f"{record['blocks_run']} of {record['config']['num_hidden_layers']}"
-    lines += [
-        "",
-        f"Median (lowest to highest) of {short['tokens_per_second']['n']} runs of about "
-        f"{short['tokens_per_run']:,} tokens; {blocks} blocks run; read as `--reading tuned` does.",
-    ]
-    return "\n".join(lines)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_bytes()))
-    except (OSError, ValueError) as error:
-        raise LatentcompError(f"{path}: cannot be read ({type(error).__name__})") from error
 
 
 def _span(figure: Mapping[str, Any]) -> str:
@@ -205,6 +161,7 @@ BLOCKS: Final = (
     Block("models", models_block),
     Block("results", results_block),
     Block("extraction", extraction_block),
+    Block("store", store_block),
 )
 
 
