@@ -65,8 +65,8 @@ class Place(Protocol):
         """Write a file, whole and durable or not at all. Raises: StoreError."""
 
     def stage(self, files: Iterable[File], record: File) -> Staged:
-        """Write files and the record that says they are there, whose parts are asked for last;
-        the record does not show until it is published, nor do they need to. Raises: StoreError.
+        """Write files and the record that says they are there, whose parts are asked for last.
+        The record shows only when it is published; the files may before. Raises: StoreError.
         """
 
     def publish(self, staged: Sequence[Staged]) -> None:

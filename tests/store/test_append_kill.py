@@ -96,7 +96,8 @@ def kill_after(pid: int, seconds: float) -> float:
     return time.perf_counter() - begin
 
 
-def kill_appends(appended: Appended, folder: Path, kills: int, seed: int) -> None:
+def killed_appends(appended: Appended, folder: Path, kills: int, seed: int) -> Iterator[Path]:
+    """Runs whose append was killed now and then and got through in the end."""
     random_ = random.Random(seed)
     number = killed = 0
     seconds = 1.0
@@ -112,9 +113,7 @@ def kill_appends(appended: Appended, folder: Path, kills: int, seed: int) -> Non
             killed += 1
             check_what_is_left(run, appended)
             seconds *= 1.02  # too short a guess would never let one through
-        assert samples.contents(run / "store") == appended.store
-        assert samples.contents(run / "corpus") == appended.corpus
-        assert {path.name for path in run.iterdir()} == {"corpus", "store", "extract.json"}
+        yield run
         shutil.rmtree(run)
 
 
@@ -127,10 +126,11 @@ def test_a_store_of_several_shards_grew_by_several(appended: Appended) -> None:
     assert len(appended.states) == ALL
 
 
-def test_appends_killed_at_random_moments(appended: Appended, tmp_path: Path) -> None:
-    kill_appends(appended, tmp_path, kills=4, seed=3)
-
-
-@pytest.mark.slow
-def test_appends_killed_at_a_hundred_random_moments(appended: Appended, tmp_path: Path) -> None:
-    kill_appends(appended, tmp_path, kills=100, seed=4)
+@pytest.mark.parametrize(("kills", "seed"), [(4, 3), pytest.param(100, 4, marks=pytest.mark.slow)])
+def test_appends_killed_at_random_moments(
+    appended: Appended, tmp_path: Path, kills: int, seed: int
+) -> None:
+    for run in killed_appends(appended, tmp_path, kills, seed):
+        assert samples.contents(run / "store") == appended.store
+        assert samples.contents(run / "corpus") == appended.corpus
+        assert {path.name for path in run.iterdir()} == {"corpus", "store", "extract.json"}
