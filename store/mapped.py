@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .checksum import crc32c as crc
-from .shards import RESIDUE, Bytes1D, Bytes2D, Bytes3D, Grid
+from .shards import RESIDUE, Bytes2D, Bytes3D, Grid
 
 Verified = list[bytearray]
 """Per column a byte per chunk, not zero for those that this process has checked."""
@@ -46,21 +46,33 @@ class MappedRows:
         """
         size = self.grid.chunk_tokens
         places = [self._place(chunk) for chunk in range(self.first // size, -(-self._stop // size))]
-        for column, out in zip(self.columns, self.out, strict=True):
-            known, chunks = self.verified[column], self.chunks[column]
+        for columns, out in self._together():
+            chunks = self.chunks[columns.start : columns.stop]
             for chunk, target, source in places:
-                copy = out[target]
-                copy[:] = chunks[chunk, source]
-                if not known[chunk]:
-                    self._check(chunks[chunk], source, copy, column)
-                    known[chunk] = 1
+                copy = out[:, target]
+                copy[:] = chunks[:, chunk, source]
+                self._check(chunk, source, columns, copy)
 
-    @staticmethod
-    def _check(data: Bytes1D, source: slice, copy: Bytes1D, column: int) -> None:
-        """Check a chunk, the part of it that was copied in the copy, which is still near."""
-        value = crc(data[: source.start].data) if source.start else 0
-        if crc(data[source.stop :].data, crc(copy.data, value)) != RESIDUE:
-            raise ColumnError(column, "the chunk fails its checksum")
+    def _together(self) -> list[tuple[range, Bytes2D]]:
+        """Columns that are copied by one call, with their part of `out`: all if they are
+        neighbours. Calls for less take longer than the copying that they save."""
+        neighbours = range(self.columns[0], self.columns[0] + len(self.columns))
+        if list(self.columns) == list(neighbours):
+            return [(neighbours, self.out)]
+        return [(range(c, c + 1), self.out[i : i + 1]) for i, c in enumerate(self.columns)]
+
+    def _check(self, chunk: int, source: slice, columns: range, copy: Bytes2D) -> None:
+        """Check a chunk of some columns where this was not done before: the part of it that was
+        copied in the copy, which is still near."""
+        for column, copied in zip(columns, copy, strict=True):
+            known = self.verified[column]
+            if known[chunk]:
+                continue
+            data = self.chunks[column, chunk]
+            value = crc(data[: source.start].data) if source.start else 0
+            if crc(data[source.stop :].data, crc(copied.data, value)) != RESIDUE:
+                raise ColumnError(column, "the chunk fails its checksum")
+            known[chunk] = 1
 
     @property
     def _stop(self) -> int:

@@ -13,7 +13,7 @@ _MOST_OPEN = 4096
 _FILES_EACH = 2
 """What is mapped is open twice."""
 _IDS_KEPT = 1024
-"""Shards whose token ids stay in memory: 32 KiB each."""
+"""Shards whose token ids stay in memory: 32 KiB each, once as stored and once in one piece."""
 
 
 class OpenShards:

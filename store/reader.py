@@ -184,7 +184,7 @@ class FeatureStore:
                 where = f"document {row.document_id!r}, token ids, shard {shard}"
                 raise self._damaged(where, error) from error
         whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        return torch.from_numpy(whole.astype(np.int64))
+        return torch.from_numpy(whole)
 
     def _fill(self, columns: list[int], start: int, out: Bytes2D, what: str) -> None:
         """Fill `out` [columns, bytes of the rows] with rows from `start` on, shard by shard."""
