@@ -17,6 +17,7 @@ from latentcomp.store.layout import MANIFEST, Layout
 from latentcomp.store.place import place_of
 from latentcomp.store.reader import FeatureStore
 from latentcomp.store.schema import DocumentEntry, LayerRecord, Manifest
+from latentcomp.store.shards import HEADER_BYTES
 from latentcomp.store.verify import verify
 from latentcomp.store.writer import StoreWriter
 
@@ -251,6 +252,25 @@ def test_damage_names_document_layer_and_shard(tmp_path, damage, reason, codec):
     with pytest.raises(StoreError, match="'d1', layer after 19 blocks, shard 1: ") as error:
         FeatureStore(store).read(1)
     assert reason in one_line(error)
+
+
+@pytest.mark.parametrize("column", [0, 1, 2])
+def test_damage_in_one_of_the_layers_read_together_is_named_and_not_forgotten(tmp_path, column):
+    path = tmp_path / "store"
+    samples.write(path, made=samples.manifest())
+    grid = Layout(samples.manifest(), sum(samples.LENGTHS)).states
+    file = path / "states" / "c.1.0.0"
+    data = bytearray(file.read_bytes())
+    data[HEADER_BYTES + column * grid.used_chunks(1) * grid.stored_bytes + 3] ^= 4
+    file.write_bytes(data)
+    store, bad = FeatureStore(path), samples.BLOCKS[column]
+    for _ in range(2):
+        with pytest.raises(StoreError, match=f"'d1', layer after {bad} blocks, shard 1: "):
+            store.read(1)
+    others = [block for block in samples.BLOCKS if block != bad]
+    whole = samples.states(1, samples.LENGTHS[1])
+    kept = [i for i in range(3) if i != column]
+    assert store.read(1, others).states.equal(whole[:, kept])
 
 
 def test_a_committed_shard_that_was_cut_is_not_extended(store):
