@@ -32,8 +32,13 @@ def check_same(store: Place, manifest: Manifest, extend: bool) -> None:
             something that is no store.
     """
     if not is_store(store):
-        _check_empty(store)
-        return
+        stranger = store.stranger()
+        if not stranger:
+            return
+        if not is_store(store):  # another writer may have begun it between the two looks
+            raise StoreError(
+                f"{store}: holds {stranger!r}, so it is no feature store: choose an empty folder"
+            )
     found = _flat(ledger.read_sealed(store, MANIFEST, Manifest).model_dump(mode="json"))
     asked = _flat(manifest.model_dump(mode="json"))
     for field, value in asked.items():
@@ -42,14 +47,6 @@ def check_same(store: Place, manifest: Manifest, extend: bool) -> None:
                 f"{store}: this store has {field} = {found.get(field)!r}, but {value!r} was asked "
                 "for: choose another folder, or delete this one"
             )
-
-
-def _check_empty(store: Place) -> None:
-    stranger = store.stranger()
-    if stranger:
-        raise StoreError(
-            f"{store}: holds {stranger!r}, so it is no feature store: choose an empty folder"
-        )
 
 
 def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:

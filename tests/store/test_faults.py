@@ -14,7 +14,7 @@ import torch
 from latentcomp.errors import StoreError
 from latentcomp.store import atomic, ledger, seal
 from latentcomp.store.layout import MANIFEST, Layout
-from latentcomp.store.place import place_of
+from latentcomp.store.place import LocalPlace, place_of
 from latentcomp.store.reader import FeatureStore
 from latentcomp.store.schema import DocumentEntry, LayerRecord, Manifest
 from latentcomp.store.shards import HEADER_BYTES
@@ -252,6 +252,19 @@ def test_damage_names_document_layer_and_shard(tmp_path, damage, reason, codec):
     with pytest.raises(StoreError, match="'d1', layer after 19 blocks, shard 1: ") as error:
         FeatureStore(store).read(1)
     assert reason in one_line(error)
+
+
+def test_a_store_that_another_writer_begins_meanwhile_is_no_stranger(tmp_path, monkeypatch):
+    look = LocalPlace.stranger
+
+    def late(place):
+        monkeypatch.setattr(LocalPlace, "stranger", look)
+        samples.write(tmp_path / "s")
+        return look(place)
+
+    monkeypatch.setattr(LocalPlace, "stranger", late)
+    StoreWriter(tmp_path / "s", samples.manifest(), samples.entries(samples.LENGTHS))
+    assert verify(tmp_path / "s").ok
 
 
 @pytest.mark.parametrize("column", [0, 1, 2])
