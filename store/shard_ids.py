@@ -24,7 +24,7 @@ class ShardIds:
         self._known = bytearray(used)
 
     def read(self, first: int, stop: int) -> TokenIds:
-        """Ids [first, stop) of the shard, a copy. Raises: ValueError: damaged."""
+        """int64 [stop - first] ids of the shard, a copy. Raises: ValueError: damaged."""
         low, high = first // self._size, -(-stop // self._size)
         if self._known.find(0, low, high) >= 0:
             self._check(low, high)
