@@ -11,15 +11,15 @@ from collections.abc import Sequence
 
 import typer
 
-from .demo import demo
-from .errors import LatentcompError
-from .evaluate.command import evaluate, lab_models, report
-from .extract.command import corpus, extract
-from .extract.doctor.command import doctor
-from .extract.teachers.text.command import teacher_app
-from .store.command import store_app
-from .terminal import stderr_console
-from .train.command import ablations, ship, train
+from .commands.demo import demo
+from .commands.doctor import doctor
+from .commands.evaluate import evaluate, lab_models, report
+from .commands.extract import corpus, extract
+from .commands.store import store_app
+from .commands.teacher import teacher_app
+from .commands.train import ablations, ship, train
+from .common.errors import LatentcompError
+from .common.terminal import stderr_console
 
 # Threads of a thin model wait for each other thousands of times a second. Where the machine is
 # shared, waiting long in a loop lets each hold a core that the other needs, and not waiting in a

@@ -12,15 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from latentcomp.store.reader import FeatureStore
-from latentcomp.store.schema import (
+from latentcomp.store.format.schema import (
     DocumentEntry,
     DtypeName,
     LayerRecord,
     Manifest,
     TeacherIdentity,
 )
-from latentcomp.store.writer import StoreWriter
+from latentcomp.store.read.reader import FeatureStore
+from latentcomp.store.write.writer import StoreWriter
 
 Bits = npt.NDArray[np.uint16]
 DTYPE: DtypeName = "bfloat16"

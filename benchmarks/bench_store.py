@@ -25,8 +25,8 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.data import DataLoader, Dataset
 
-from latentcomp.store.atomic import write_json
-from latentcomp.store.provenance import collect
+from latentcomp.common.atomic import write_json
+from latentcomp.common.provenance import collect
 
 LENGTH, LAYERS, HIDDEN = 300, 3, 2048
 CHUNK, SHARD = 128, 8192

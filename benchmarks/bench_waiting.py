@@ -22,14 +22,14 @@ from typing import Any
 
 import torch
 
+from latentcomp.commands.extract import extract
+from latentcomp.commands.training import TrainPlan, TrainRequest, assemble
+from latentcomp.common.atomic import write_json
+from latentcomp.common.provenance import collect
 from latentcomp.evaluate.history import clear_phase
-from latentcomp.extract.command import extract
-from latentcomp.store.atomic import write_json
-from latentcomp.store.info import describe
-from latentcomp.store.provenance import collect
+from latentcomp.store.tools.info import describe
 from latentcomp.train.batches import Batch
 from latentcomp.train.loop import Run, train
-from latentcomp.training import TrainPlan, TrainRequest, assemble
 
 GOAL = 0.03
 FIRST_STEPS = 10

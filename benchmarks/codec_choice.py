@@ -17,13 +17,13 @@ from numcodecs import blosc, zstd
 from rich.console import Console
 from rich.table import Table
 
-from latentcomp.errors import StoreError
-from latentcomp.store.atomic import write_json
-from latentcomp.store.codecs import Codec
-from latentcomp.store.dtypes import Bits
-from latentcomp.store.provenance import collect
-from latentcomp.store.reader import FeatureStore
-from latentcomp.store.statistics import OUTLIERS
+from latentcomp.common.atomic import write_json
+from latentcomp.common.errors import StoreError
+from latentcomp.common.provenance import collect
+from latentcomp.store.format.codecs import Codec
+from latentcomp.store.format.dtypes import Bits
+from latentcomp.store.format.statistics import OUTLIERS
+from latentcomp.store.read.reader import FeatureStore
 
 CHUNKS = (128, 512, 2048)
 

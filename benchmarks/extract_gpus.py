@@ -20,11 +20,11 @@ from typing import Any
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from latentcomp.extract.corpus import generate
-from latentcomp.model_files import LAB_FOLDERS
-from latentcomp.store.atomic import file_sha256, write_json
-from latentcomp.store.info import describe
-from latentcomp.store.provenance import collect
+from latentcomp.common.atomic import file_sha256, write_json
+from latentcomp.common.provenance import collect
+from latentcomp.corpus.chronicle import generate
+from latentcomp.models.files import LAB_FOLDERS
+from latentcomp.store.tools.info import describe
 
 LONGEST = 11_500
 """Characters of a line of the corpus, so that every document fits into the 4,096 places."""

@@ -32,20 +32,20 @@ import numpy as np
 import torch
 from extraction_variants import LENGTHS, QWEN3_30B, corpus_lengths
 
+from latentcomp.common.atomic import write_json
+from latentcomp.common.provenance import collect
 from latentcomp.extract.backends import cache_bytes_per_token
 from latentcomp.extract.batches import plan_windows
 from latentcomp.extract.fill import fill_store
-from latentcomp.extract.layers import resolve_layers
 from latentcomp.extract.releasing import most_held, write_function
 from latentcomp.extract.teachers.loading import random_identity
 from latentcomp.extract.teachers.vllm.engine import EngineSettings, engine_arguments, start
 from latentcomp.extract.teachers.vllm.teacher import VllmTeacher
 from latentcomp.extract.teachers.vllm.versions import installed_vllm
-from latentcomp.model_files import locate_model, read_config
-from latentcomp.store.atomic import write_json
-from latentcomp.store.provenance import collect
-from latentcomp.store.schema import DocumentEntry, Manifest
-from latentcomp.store.writer import StoreWriter
+from latentcomp.models.files import locate_model, read_config
+from latentcomp.models.layers import resolve_layers
+from latentcomp.store.format.schema import DocumentEntry, Manifest
+from latentcomp.store.write.writer import StoreWriter
 
 SHARD_TOKENS = 8192
 SPARE = 0.9

@@ -17,15 +17,15 @@ import numpy as np
 import torch
 from extraction_variants import QWEN3_30B, Variant, corpus_lengths
 
+from latentcomp.common.atomic import write_json
+from latentcomp.common.provenance import collect
 from latentcomp.extract.batches import Window, plan_windows
-from latentcomp.extract.layers import resolve_layers
 from latentcomp.extract.teachers import experts
 from latentcomp.extract.teachers.loading import LoadedTeacher, load_teacher
 from latentcomp.extract.teachers.packing import pack
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
-from latentcomp.store.atomic import write_json
-from latentcomp.store.provenance import collect
-from latentcomp.store.schema import LayerRecord
+from latentcomp.models.layers import resolve_layers
+from latentcomp.store.format.schema import LayerRecord
 
 CARD_BYTES = 96e9
 SPARE = 0.10

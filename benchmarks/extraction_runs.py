@@ -15,8 +15,8 @@ from latentcomp.extract.batches import Batch, Window
 from latentcomp.extract.fill import fill_store
 from latentcomp.extract.teachers.reading import restore_blocks
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
-from latentcomp.store.schema import DocumentEntry, Manifest
-from latentcomp.store.writer import StoreWriter
+from latentcomp.store.format.schema import DocumentEntry, Manifest
+from latentcomp.store.write.writer import StoreWriter
 
 
 def extraction_rates(bench: Bench, teacher: TransformersTeacher, documents: list[list[int]],

@@ -12,9 +12,9 @@ from typing import Any, Final
 import numpy as np
 from rich.console import Console
 
+from latentcomp.common.atomic import write_json
+from latentcomp.common.provenance import collect
 from latentcomp.evaluate.stats import Bootstrap, retained
-from latentcomp.store.atomic import write_json
-from latentcomp.store.provenance import collect
 
 QUESTIONS: Final = 20
 """Of every document, as in the lab corpus."""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..common.record import Record
 from .gates import SHUFFLED_MARGIN, shuffled_at_floor
-from .records import Record
 from .scores import Arm, ScoredAnswer
 from .stats import Bootstrap, Interval, difference, retained, share
 from .tally import QUESTIONS, STALE_QUESTIONS, Answers, Tally, stale_column

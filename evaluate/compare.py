@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..errors import LatentcompError
+from ..common.errors import LatentcompError
 from .cells import REFERENCE_ARMS
 from .gates import TIME_FAMILIES, Evidence, Measurement
 from .scores import Arm, ScoredAnswer, read_answers, read_source

@@ -13,8 +13,8 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from ..errors import LatentcompError
-from ..store import atomic
+from ..common import atomic
+from ..common.errors import LatentcompError
 from .gates import ATTEMPTS, EXTENSION
 from .order import phase_folder, write_verdict
 from .verdict import Verdict

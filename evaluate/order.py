@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import CheckpointError, PhaseError
-from ..store import atomic
-from ..terminal import stderr_console
-from ..train import checkpoint
+from ..common import atomic
+from ..common.errors import CheckpointError, PhaseError
+from ..common.record import read_record
+from ..common.terminal import stderr_console
+from ..compressor import checkpoint
 from .gates import GATES
-from .records import read_record
 from .verdict import Status, Verdict
 
 Verdicts = Mapping[int, Verdict]

@@ -7,12 +7,12 @@ from typing import Any, Self
 
 from pydantic import BaseModel, Field
 
-from ..errors import LatentcompError
-from ..store import atomic
+from ..common import atomic
+from ..common.errors import LatentcompError
+from ..common.record import Record, read_record
 from .cells import Cell, Check, break_down, self_check
-from .documents import Source
 from .gates import Evidence, Measurement
-from .records import Record, read_record
+from .held_out import Source
 from .samples import Sample
 from .scores import Arm, ScoredAnswer
 from .stats import RESAMPLES, Figure, Interval

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 
-from ..store.records import Document, Question
-from .records import Record
+from ..common.record import Record
+from ..corpus.records import Document, Question
 from .scores import Arm, ScoredAnswer
 
 

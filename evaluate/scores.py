@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..errors import LatentcompError
-from ..store import atomic
-from ..store.records import Question
+from ..common import atomic
+from ..common.errors import LatentcompError
+from ..corpus.records import Question
 
 Arm = Literal[
     "compressed",

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator
 
-from .records import Record
+from ..common.record import Record
 
 FloatArray = NDArray[np.float64]
 Columns = Mapping[str, FloatArray]

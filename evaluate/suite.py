@@ -11,16 +11,16 @@ from random import Random
 import torch
 from torch import Tensor
 
-from ..extract.live import describe_document, with_states
+from ..compressor.model import Compressed, CompressionModel
+from ..corpus.records import Document
 from ..extract.teachers.transformers_teacher import TransformersTeacher
-from ..models import CausalLM
-from ..store.records import Document
+from ..models.live import describe_document, with_states
+from ..models.loading import CausalLM
+from ..reasoner.frozen import FrozenReasoner
+from ..reasoner.generate import Prefix
 from ..train.batches import Batch, Example, collate
 from ..train.loop import compress
-from ..train.model import Compressed, CompressionModel
-from ..train.reasoner import FrozenReasoner
 from . import controls
-from .answers import Prefix
 from .result import Sizes
 from .scores import Arm, ScoredAnswer
 from .summary import given_summaries, summaries

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from ..models import CausalLM
-from ..store.records import Document
-from .answers import Prefix, greedy_texts
+from ..corpus.records import Document
+from ..models.loading import CausalLM
+from ..reasoner.generate import Prefix, greedy_texts
 from .teacher import ceiling, embed_text
 
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from ..models import CausalLM
-from ..store.records import Document
-from .answers import Prefix, greedy_answers
+from ..corpus.records import Document
+from ..models.loading import CausalLM
+from ..reasoner.generate import Prefix, greedy_answers
 from .scores import Arm, ScoredAnswer, score_answer
 
 

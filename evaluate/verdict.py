@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from .records import Record
+from ..common.record import Record
 from .stats import Interval
 
 Status = Literal["passed", "failed", "inconclusive"]

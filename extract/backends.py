@@ -9,11 +9,11 @@ from typing import Any, Final, Literal, cast
 
 import torch
 
-from ..errors import TeacherError
-from ..model_files import ModelFiles, identify_model, read_config
-from ..models import DTYPES
-from ..store.schema import LayerRecord
-from .layers import layer_name
+from ..common.errors import TeacherError
+from ..models.files import ModelFiles, identify_model, read_config
+from ..models.layers import layer_name
+from ..models.loading import DTYPES
+from ..store.format.schema import LayerRecord
 from .releasing import Held, most_held_anywhere
 from .teachers.vllm.engine import EngineSettings
 from .teachers.vllm.teacher import VllmTeacher

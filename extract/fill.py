@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from ..store.schema import LayerRecord
-from ..store.threads import quick_turns
+from ..common.threads import quick_turns
+from ..store.format.schema import LayerRecord
 from .batches import Batch, Window
 from .plan import pending_batches
 from .teachers.protocol import StreamingTeacher, Teacher

@@ -10,11 +10,11 @@ from typing import Any, Final
 from rich.console import RenderableType
 from rich.table import Table
 
-from ..errors import TeacherError
-from ..store.schema import DtypeName, LayerRecord
-from .doctor.architecture import PRESETS, Architecture, load_architecture
-from .doctor.footprint import Plan, extraction
-from .layers import layer_name, resolve_layers
+from ..common.errors import TeacherError
+from ..models.architecture import PRESETS, Architecture, load_architecture
+from ..models.footprint import Plan, extraction
+from ..models.layers import layer_name, resolve_layers
+from ..store.format.schema import DtypeName, LayerRecord
 from .plan import BYTES_PER_VALUE
 from .teachers.reading import Reading, named_by
 

@@ -6,23 +6,23 @@ from functools import cached_property
 import numpy as np
 
 from .. import __version__
-from ..model_files import locate_model
-from ..models import TextSide, load_text_side, resolve_device
-from ..store.corpus_files import Corpus
-from ..store.layout import MANIFEST
-from ..store.schema import LayerRecord, Manifest
-from ..store.tables import Entry, check_entries
-from ..store.writer import StoreWriter
+from ..corpus.files import Corpus
+from ..corpus.source import run_corpus
+from ..models.files import locate_model
+from ..models.layers import resolve_layers
+from ..models.loading import TextSide, load_text_side, resolve_device
+from ..models.tokens import tokenize_document
+from ..store.format.layout import MANIFEST
+from ..store.format.schema import LayerRecord, Manifest
+from ..store.format.tables import Entry, check_entries
+from ..store.write.writer import StoreWriter
 from .backends import Choice, Need, choose_backend
 from .batches import Window, plan_windows
-from .layers import resolve_layers
 from .parts import WHOLE, Part
 from .plan import ExtractionPlan, make_plan
 from .record import ExtractionSettings, check_settings, read_record
 from .request import ExtractionRequest
-from .source import run_corpus
 from .teachers.reading import Reading, choose_reading, named_reading
-from .tokens import tokenize_document
 
 
 @dataclass(frozen=True)

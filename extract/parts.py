@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
-from ..errors import StoreBusyError
-from ..store.writer import StoreWriter
+from ..common.errors import StoreBusyError
+from ..store.write.writer import StoreWriter
 from .ranks import Rank
 
 PARTS_PER_RANK = 4

@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.console import RenderableType
 from rich.table import Table
 
-from ..errors import StoreError
-from ..store.schema import Manifest
+from ..common.errors import StoreError
+from ..models.layers import layer_name
+from ..store.format.schema import Manifest
 from .batches import Batch, Window
-from .layers import layer_name
 
 BYTES_PER_VALUE = {"float32": 4, "bfloat16": 2, "float16": 2}
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from ..store.schema import LayerRecord
+from ..store.format.schema import LayerRecord
 from .teachers.protocol import Teacher
 
 _LONG_ENOUGH = 0.5

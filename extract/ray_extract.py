@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from ..errors import LatentcompError
-from ..model_files import one_line
+from ..common.errors import LatentcompError
+from ..models.files import one_line
 from .job import prepare
 from .parts import Part, parts_of
 from .ranks import Rank

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ..errors import StoreError
-from ..store.atomic import write_json
-from ..store.lock import gate
-from ..store.provenance import Provenance
+from ..common.atomic import write_json
+from ..common.errors import StoreError
+from ..common.lock import gate
+from ..common.provenance import Provenance
 
 RECORD = "extract.json"
 

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import torch
 
-from ..store.writer import StoreWriter, most_in_flight
+from ..store.write.writer import StoreWriter, most_in_flight
 from .batches import BATCHES_PER_WINDOW, Window
 from .teachers.protocol import Teacher
 

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..model_files import LAB_FOLDERS
-from ..models import resolve_device
-from ..store.schema import CodecName, DtypeName
+from ..corpus.source import GeneratedCorpus
+from ..models.files import LAB_FOLDERS
+from ..models.loading import resolve_device
+from ..store.format.schema import CodecName, DtypeName
 from .backends import AskedBackend
 from .plan import ExtractionPlan
 from .ranks import Rank
 from .record import ExtractionSettings
-from .source import GeneratedCorpus
 from .teachers.reading import AskedReading
 
 SMALL_BATCH, LARGE_BATCH = 8192, 32768

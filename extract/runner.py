@@ -6,12 +6,12 @@ from contextlib import suppress
 
 from rich.console import Console
 
-from ..errors import StoreBusyError
-from ..models import DTYPES
-from ..store.place import place_of
-from ..store.provenance import collect
-from ..store.seal import at_rest
-from ..store.writer import StoreWriter
+from ..common.errors import StoreBusyError
+from ..common.provenance import collect
+from ..models.loading import DTYPES
+from ..store.format.seal import at_rest
+from ..store.places.place import place_of
+from ..store.write.writer import StoreWriter
 from .backends import start_vllm
 from .batches import Batch
 from .fill import fill_store

@@ -11,8 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from latentcomp import cli, model_files
-from latentcomp.errors import LatentcompError
+from latentcomp import cli
+from latentcomp.common.errors import LatentcompError
+from latentcomp.models import files as model_files
 
 from .extract import tiny_models
 from .extract.command_line import contents, run_command

@@ -10,10 +10,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from latentcomp import model_files
-from latentcomp.errors import TeacherError
-from latentcomp.model_files import identify_model, locate_model
-from latentcomp.models import (
+from latentcomp.common.errors import TeacherError
+from latentcomp.models import files as model_files
+from latentcomp.models.files import identify_model, locate_model
+from latentcomp.models.loading import (
     PLAIN_QUESTION,
     PromptTemplate,
     load_causal_lm,

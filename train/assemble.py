@@ -1,11 +1,11 @@
 """From a phase and two models to something that can be trained."""
 
-from ..errors import PhaseError
-from ..store.schema import LayerRecord, TeacherIdentity
-from .model import ModelSpec
+from ..common.errors import PhaseError
+from ..compressor.model import ModelSpec
+from ..reasoner.frozen import FrozenReasoner
+from ..store.format.schema import LayerRecord, TeacherIdentity
 from .objectives import READS_DOCUMENT
 from .phases.spec import PhaseSpec
-from .reasoner import FrozenReasoner
 
 
 def model_spec(

@@ -11,9 +11,9 @@ from random import Random
 import torch
 from torch import Tensor
 
-from ..store.features import DocumentFeatures
-from .compressor import States
-from .packing import EncodedQuestion, PackedQuestions, pack
+from ..compressor.perceiver import States
+from ..reasoner.packing import EncodedQuestion, PackedQuestions, pack
+from ..store.read.features import DocumentFeatures
 
 LENGTH_STEP = 64
 """Lengths are padded to multiples of this many tokens, so that few shapes occur."""

@@ -12,14 +12,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import StoreError
-from ..models import TextSide
-from ..store.reader import FeatureStore
-from ..store.records import Document
-from ..store.schema import Integers
+from ..common.errors import StoreError
+from ..corpus.records import Document
+from ..models.loading import TextSide
+from ..reasoner.packing import EncodedQuestion, encode_questions
+from ..store.format.schema import Integers
+from ..store.read.reader import FeatureStore
 from .ahead import Ahead
 from .batches import Batch, Example, IndexedBatch, collate, padded_length
-from .packing import EncodedQuestion, encode_questions
 from .staging import Staging
 from .workers import Source
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
-from ..store import atomic
+from ..common import atomic
 
 
 class CurveLog:

@@ -16,20 +16,20 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from ..errors import CheckpointError
-from ..store import atomic
-from ..store.threads import quick_turns
-from . import checkpoint
+from ..common import atomic
+from ..common.errors import CheckpointError
+from ..common.threads import quick_turns
+from ..compressor import checkpoint
+from ..compressor.model import Compressed, CompressionModel
+from ..compressor.perceiver import States
+from ..reasoner.frozen import FrozenReasoner, Reading
 from .batches import Batch
 from .clock import clock_of
-from .compressor import States
 from .data import Batches
 from .log import CurveLog
-from .model import Compressed, CompressionModel
 from .objectives import NEEDS_STATES, OBJECTIVES, Step, alignment_depths
 from .phases.spec import PhaseSpec
 from .plan import TrainPlan
-from .reasoner import FrozenReasoner, Reading
 
 Progress = Callable[[dict[str, float]], None]
 """Told the figures of every step."""

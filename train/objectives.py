@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..reasoner.frozen import FrozenReasoner, Reading
 from .batches import Batch
-from .reasoner import FrozenReasoner, Reading
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..store.resident import ResidentStates
+from ..store.read.resident import ResidentStates
 from .ahead import Ahead
 from .batches import Batch
 from .staging import Staged, Staging

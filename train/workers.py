@@ -21,8 +21,8 @@ from typing import Final, Protocol
 
 import torch
 
-from ..errors import StoreError
-from ..store.threads import cores
+from ..common.errors import StoreError
+from ..common.threads import cores
 from .batches import IndexedBatch
 from .parcel import Parcel, wrap
 

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...errors import TeacherError
-from ...store.schema import TeacherIdentity
+from ...common.errors import TeacherError
+from ...store.format.schema import TeacherIdentity
 
 _BLOCK_LISTS = ("layers", "h", "blocks")
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from ...errors import TeacherError
-from ...model_files import ModelFiles, identify_model, locate_model, one_line, read_config
-from ...models import DTYPES, load_weights, resolve_device
-from ...store.schema import LayerRecord, TeacherIdentity
+from ...common.errors import TeacherError
+from ...models.files import ModelFiles, identify_model, locate_model, one_line, read_config
+from ...models.loading import DTYPES, load_weights, resolve_device
+from ...store.format.schema import LayerRecord, TeacherIdentity
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 
 import torch
 
-from ...store.schema import LayerRecord, TeacherIdentity
+from ...store.format.schema import LayerRecord, TeacherIdentity
 
 
 class Teacher(Protocol):

@@ -6,8 +6,8 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from ...errors import TeacherError
-from ...model_files import ModelFiles, read_config
+from ...common.errors import TeacherError
+from ...models.files import ModelFiles, read_config
 
 ReadingName = Literal["padded", "packed", "compiled", "tuned"]
 AskedReading = Literal["auto", "padded", "packed", "compiled", "tuned"]

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from ...errors import TeacherError
-from ...store.schema import LayerRecord, TeacherIdentity
+from ...common.errors import TeacherError
+from ...store.format.schema import LayerRecord, TeacherIdentity
 from . import packed_attention
 from .hooks import DeepestReached, blocks_of, captured
 from .host_copy import HostCopier, HostCopy

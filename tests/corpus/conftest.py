@@ -2,8 +2,8 @@
 
 import pytest
 
-from latentcomp.extract.corpus import generate
-from latentcomp.extract.corpus.names import SPLITS
+from latentcomp.corpus.chronicle import generate
+from latentcomp.corpus.chronicle.names import SPLITS
 
 SEED = 41
 

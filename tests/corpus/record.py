@@ -13,12 +13,12 @@ from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
-from latentcomp.extract.corpus import PRESETS, generate
-from latentcomp.extract.corpus.check import check_corpus, render_check
-from latentcomp.extract.corpus.chronicle import GENERATOR_VERSION
-from latentcomp.extract.corpus.names import SPLITS
-from latentcomp.extract.corpus.questions import FAMILIES
-from latentcomp.store.records import Document
+from latentcomp.corpus.chronicle import PRESETS, generate
+from latentcomp.corpus.chronicle.check import check_corpus, render_check
+from latentcomp.corpus.chronicle.generator import GENERATOR_VERSION
+from latentcomp.corpus.chronicle.names import SPLITS
+from latentcomp.corpus.chronicle.questions import FAMILIES
+from latentcomp.corpus.records import Document
 
 GOLDEN = Path(__file__).with_name("golden.json")
 PAGE = Path(__file__).parents[2] / "docs" / "corpus.md"

@@ -7,10 +7,10 @@ from itertools import chain
 
 import pytest
 
-from latentcomp.extract.corpus import check, generate, solver, statements
-from latentcomp.extract.corpus.check import check_corpus, render_check
-from latentcomp.extract.corpus.names import SPLITS
-from latentcomp.extract.corpus.questions import FAMILIES
+from latentcomp.corpus.chronicle import check, generate, solver, statements
+from latentcomp.corpus.chronicle.check import check_corpus, render_check
+from latentcomp.corpus.chronicle.names import SPLITS
+from latentcomp.corpus.chronicle.questions import FAMILIES
 
 GUESSABLE = {"changed": 0.5, "order": 0.5}
 """Families with two possible answers; nothing else can be guessed."""

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from latentcomp.errors import CorpusError
-from latentcomp.extract.corpus import generate, preset
-from latentcomp.extract.corpus.chronicle import GENERATOR_VERSION, chronicle
-from latentcomp.extract.corpus.names import Vocabulary
+from latentcomp.common.errors import CorpusError
+from latentcomp.corpus.chronicle import generate, preset
+from latentcomp.corpus.chronicle.generator import GENERATOR_VERSION, chronicle
+from latentcomp.corpus.chronicle.names import Vocabulary
 
 from . import record
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from latentcomp.extract.corpus.check import check_corpus, render_check
-from latentcomp.extract.corpus.questions import FAMILIES
+from latentcomp.corpus.chronicle.check import check_corpus, render_check
+from latentcomp.corpus.chronicle.questions import FAMILIES
 
 VALUED = ("fact", "latest", "original", "as_of")
 """Families whose answer stands in the sentence that settles it."""

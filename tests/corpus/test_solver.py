@@ -2,8 +2,8 @@
 
 import pytest
 
-from latentcomp.errors import CorpusError
-from latentcomp.extract.corpus.solver import solve
+from latentcomp.common.errors import CorpusError
+from latentcomp.corpus.chronicle.solver import solve
 
 UPDATED = (
     "Day 10. The code of Karo is 1111. Rain fell all night.",

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latentcomp.extract.corpus.names import SPLITS, Vocabulary, split_of
-from latentcomp.extract.corpus.presets import PRESETS
-from latentcomp.extract.corpus.statements import NAME, VALUE, read_record
+from latentcomp.corpus.chronicle.names import SPLITS, Vocabulary, split_of
+from latentcomp.corpus.chronicle.presets import PRESETS
+from latentcomp.corpus.chronicle.statements import NAME, VALUE, read_record
 
 words = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=12)
 

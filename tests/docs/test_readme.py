@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from latentcomp.errors import LatentcompError
-from latentcomp.evaluate.report.readme import BLOCKS, Block, written
-from latentcomp.evaluate.report.terminal import record, terminal_block
+from latentcomp.common.errors import LatentcompError
+from latentcomp.tools.readme import BLOCKS, Block, written
+from latentcomp.tools.terminal import record, terminal_block
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()

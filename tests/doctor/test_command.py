@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from latentcomp.extract.doctor import registry
-from latentcomp.extract.doctor.registry import CHECKS, NAMES, examine
-from latentcomp.extract.doctor.settings import Settings
-from latentcomp.extract.doctor.verdict import Finding, Report
+from latentcomp.doctor import registry
+from latentcomp.doctor.registry import CHECKS, NAMES, examine
+from latentcomp.doctor.settings import Settings
+from latentcomp.doctor.verdict import Finding, Report
 
 from ..extract.command_line import run_command
 

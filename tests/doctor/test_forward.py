@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from latentcomp.extract.doctor import forward
-from latentcomp.extract.doctor.forward import Reading, every_layer, judge
-from latentcomp.extract.doctor.settings import Settings
+from latentcomp.doctor import forward
+from latentcomp.doctor.forward import Reading, every_layer, judge
+from latentcomp.doctor.settings import Settings
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
-from latentcomp.models import load_causal_lm
+from latentcomp.models.loading import load_causal_lm
 
 from ..extract import tiny_models
 

@@ -14,11 +14,12 @@ from transformers import (
     Qwen3MoeForCausalLM,
 )
 
-from latentcomp.errors import TeacherError
-from latentcomp.extract.doctor import footprint, memory
-from latentcomp.extract.doctor.architecture import Architecture, describe, load_architecture
-from latentcomp.extract.doctor.footprint import Step, control, extraction
-from latentcomp.extract.doctor.settings import Settings
+from latentcomp.common.errors import TeacherError
+from latentcomp.doctor import memory
+from latentcomp.doctor.settings import Settings
+from latentcomp.models import footprint
+from latentcomp.models.architecture import Architecture, describe, load_architecture
+from latentcomp.models.footprint import Step, control, extraction
 
 from ..extract import tiny_models
 from .counting import kept_for_backward, peak_of_reading

@@ -2,8 +2,8 @@
 
 import pytest
 
-from latentcomp.extract.doctor.server import check_server
-from latentcomp.extract.doctor.settings import Settings
+from latentcomp.doctor.server import check_server
+from latentcomp.doctor.settings import Settings
 
 from ..teacher.fake_server import MODEL, Answer, completion
 

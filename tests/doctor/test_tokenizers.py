@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from latentcomp.extract.doctor.settings import Settings
-from latentcomp.extract.doctor.tokenizers import Vocabulary, check_tokenizers, compare, judge
+from latentcomp.doctor.settings import Settings
+from latentcomp.doctor.tokenizers import Vocabulary, check_tokenizers, compare, judge
 
 SHARED = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 THINKING = ("<tool_response>", "</tool_response>", "<think>", "</think>")

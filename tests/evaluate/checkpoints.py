@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from latentcomp.store.schema import LayerRecord, TeacherIdentity
-from latentcomp.train import checkpoint
-from latentcomp.train.model import CompressionModel, ModelSpec
+from latentcomp.compressor import checkpoint
+from latentcomp.compressor.model import CompressionModel, ModelSpec
+from latentcomp.store.format.schema import LayerRecord, TeacherIdentity
 
 MODEL = TeacherIdentity(
     name="tiny",

@@ -5,10 +5,10 @@ import math
 import random
 from dataclasses import replace
 
+from latentcomp.common import atomic
 from latentcomp.evaluate.gates import judge
 from latentcomp.evaluate.result import EvaluationResult, Sizes
 from latentcomp.evaluate.samples import Sample, SampleAnswer
-from latentcomp.store import atomic
 
 from .rows import simulated
 

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latentcomp.evaluate.answers import Prefix, greedy_answers, greedy_texts
 from latentcomp.evaluate.teacher import ask, ceiling, embed_text, floor
+from latentcomp.reasoner.generate import Prefix, greedy_answers, greedy_texts
 
 from ..train import tiny
 

@@ -3,7 +3,7 @@ from math import isnan
 
 import pytest
 
-from latentcomp.errors import LatentcompError
+from latentcomp.common.errors import LatentcompError
 from latentcomp.evaluate.compare import Comparison, ablation_drop
 from latentcomp.evaluate.gates import judge
 from latentcomp.evaluate.scores import AnswersSource, write_answers

@@ -9,19 +9,20 @@ from typing import Any
 import pytest
 import torch
 
-from latentcomp import evaluation
-from latentcomp.errors import CheckpointError, CorpusError, PhaseError
-from latentcomp.evaluate import documents, teacher
-from latentcomp.evaluate.answers import greedy_answers
+from latentcomp.commands import evaluation
+from latentcomp.commands.evaluation import EvaluateRequest, evaluate_phase, evaluate_teacher
+from latentcomp.commands.training import TrainRequest, train_phase
+from latentcomp.common.errors import CheckpointError, CorpusError, PhaseError
+from latentcomp.compressor import checkpoint
+from latentcomp.corpus.files import read_corpus, write_corpus
+from latentcomp.evaluate import held_out as documents
+from latentcomp.evaluate import teacher
 from latentcomp.evaluate.history import FILE, read_history
 from latentcomp.evaluate.order import read_verdicts
-from latentcomp.evaluate.report import write_report
 from latentcomp.evaluate.result import EvaluationResult
 from latentcomp.evaluate.scores import REQUIRED_ARMS, read_answers, read_source
-from latentcomp.evaluation import EvaluateRequest, evaluate_phase, evaluate_teacher
-from latentcomp.store.corpus_files import read_corpus, write_corpus
-from latentcomp.train import checkpoint
-from latentcomp.training import TrainRequest, train_phase
+from latentcomp.reasoner.generate import greedy_answers
+from latentcomp.report import write_report
 
 from ..train import tiny
 

@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from latentcomp.errors import LatentcompError, PhaseError
+from latentcomp.common.errors import LatentcompError, PhaseError
 from latentcomp.evaluate.gates import GATES, Verdict
 from latentcomp.evaluate.order import (
     Prerequisite,

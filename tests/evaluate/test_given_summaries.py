@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from latentcomp.errors import CorpusError
+from latentcomp.commands.evaluation import EvaluateRequest, evaluate_phase
+from latentcomp.common.errors import CorpusError
 from latentcomp.evaluate import suite
 from latentcomp.evaluate.summary import given_summaries
 from latentcomp.evaluate.teacher import embed_text
-from latentcomp.evaluation import EvaluateRequest, evaluate_phase
 from latentcomp.extract.teachers.text.results import Summary, write_summaries
 
 from ..train import tiny

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from latentcomp.errors import LatentcompError
+from latentcomp.common.errors import LatentcompError
+from latentcomp.common.record import read_record
 from latentcomp.evaluate.gates import ATTEMPTS, EXTENSION
 from latentcomp.evaluate.history import FILE, clear_phase, read_history, record_verdict, rule
-from latentcomp.evaluate.records import read_record
 from latentcomp.evaluate.verdict import Verdict
 
 from .test_gates_order import verdict

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from latentcomp.errors import LatentcompError
-from latentcomp.evaluate import lab_models
-from latentcomp.evaluate.lab_models import STAGES, Recipe
-from latentcomp.extract.teachers.lab.pretrain import SYLLABI
+from latentcomp.common.errors import LatentcompError
+from latentcomp.lab import make as lab_models
+from latentcomp.lab.make import STAGES, Recipe
+from latentcomp.lab.pretrain import SYLLABI
 
 
 @pytest.fixture

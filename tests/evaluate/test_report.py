@@ -4,15 +4,15 @@ from html.parser import HTMLParser
 
 import pytest
 
-from latentcomp.errors import LatentcompError
-from latentcomp.evaluate.documents import Source
+from latentcomp.common import atomic
+from latentcomp.common.errors import LatentcompError
+from latentcomp.common.record import read_record
+from latentcomp.evaluate.held_out import Source
 from latentcomp.evaluate.history import FILE
-from latentcomp.evaluate.records import read_record
-from latentcomp.evaluate.report import write_report
-from latentcomp.evaluate.report.collect import collect, read_log
 from latentcomp.evaluate.result import EvaluationResult
 from latentcomp.evaluate.verdict import Verdict
-from latentcomp.store import atomic
+from latentcomp.report import write_report
+from latentcomp.report.collect import collect, read_log
 
 from .rows import simulated
 from .runs import write_run

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from latentcomp.errors import LatentcompError
+from latentcomp.common.errors import LatentcompError
+from latentcomp.corpus.records import Chunk, Document, Question
 from latentcomp.evaluate.cells import self_check
-from latentcomp.evaluate.documents import Source
 from latentcomp.evaluate.gates import judge, shuffled_at_floor
+from latentcomp.evaluate.held_out import Source
 from latentcomp.evaluate.result import EvaluationResult, Sizes
 from latentcomp.evaluate.samples import choose_samples
 from latentcomp.evaluate.scores import score_answer
 from latentcomp.evaluate.stats import Interval
-from latentcomp.store.records import Chunk, Document, Question
 
 from .rows import row, simulated, table
 

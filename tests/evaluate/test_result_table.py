@@ -3,8 +3,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from latentcomp.evaluate.documents import Source
 from latentcomp.evaluate.gates import judge
+from latentcomp.evaluate.held_out import Source
 from latentcomp.evaluate.result import EvaluationResult, Sizes
 from latentcomp.evaluate.table import (
     bytes_line,

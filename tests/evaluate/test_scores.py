@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latentcomp.errors import LatentcompError
+from latentcomp.common.errors import LatentcompError
+from latentcomp.corpus.records import Question
 from latentcomp.evaluate.scores import (
     ARMS,
     REQUIRED_ARMS,
@@ -16,7 +17,6 @@ from latentcomp.evaluate.scores import (
     score_answer,
     write_answers,
 )
-from latentcomp.store.records import Question
 
 from .rows import row, simulated
 

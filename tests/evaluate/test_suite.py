@@ -9,7 +9,7 @@ import torch
 
 from latentcomp.evaluate import controls, suite, teacher
 from latentcomp.evaluate.scores import REQUIRED_ARMS
-from latentcomp.train.reasoner import FrozenReasoner
+from latentcomp.reasoner.frozen import FrozenReasoner
 
 from ..train import tiny
 from .tiny_suite import bench

@@ -2,7 +2,7 @@
 
 import pytest
 
-from latentcomp.models import load_causal_lm
+from latentcomp.models.loading import load_causal_lm
 
 from . import tiny_models
 

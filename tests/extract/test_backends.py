@@ -6,13 +6,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from latentcomp.errors import TeacherError
+from latentcomp.common.errors import TeacherError
 from latentcomp.extract import backends
 from latentcomp.extract.backends import Need, cache_bytes_per_token, choose_backend
-from latentcomp.extract.layers import resolve_layers
 from latentcomp.extract.teachers.vllm.channel import StateChannel, arrived, channel_named
 from latentcomp.extract.teachers.vllm.versions import SUPPORTED, installed_vllm
-from latentcomp.model_files import locate_model, read_config
+from latentcomp.models.files import locate_model, read_config
+from latentcomp.models.layers import resolve_layers
 
 from .command_line import run_command
 

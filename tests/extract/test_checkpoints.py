@@ -8,13 +8,13 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from latentcomp.errors import TeacherError
-from latentcomp.extract.layers import resolve_layers
+from latentcomp.common.errors import TeacherError
 from latentcomp.extract.teachers.loading import load_teacher
 from latentcomp.extract.teachers.reading import Reading
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
-from latentcomp.store.info import describe
-from latentcomp.store.reader import FeatureStore
+from latentcomp.models.layers import resolve_layers
+from latentcomp.store.read.reader import FeatureStore
+from latentcomp.store.tools.info import describe
 
 from . import tiny_models
 from .command_line import contents, run_command

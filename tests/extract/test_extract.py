@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
+from latentcomp.corpus.chronicle import generate
 from latentcomp.extract import runner
-from latentcomp.extract.corpus import generate
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
-from latentcomp.extract.tokens import tokenize_document
-from latentcomp.models import load_causal_lm
-from latentcomp.store.info import describe
-from latentcomp.store.reader import FeatureStore
+from latentcomp.models.loading import load_causal_lm
+from latentcomp.models.tokens import tokenize_document
+from latentcomp.store.read.reader import FeatureStore
+from latentcomp.store.tools.info import describe
 
 from . import tiny_models
 from .command_line import contents, run_command
@@ -261,7 +261,7 @@ def test_resuming_reads_only_what_is_missing(capsys, monkeypatch, teacher, finis
 
 def test_killed_before_the_seal(capsys, monkeypatch, teacher, finished, tmp_path):
     """Every shard is committed, only the seal is missing: the next run adds it."""
-    from latentcomp.store import seal
+    from latentcomp.store.format import seal
 
     with monkeypatch.context() as patch:
         patch.setattr(seal, "write_seal", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))

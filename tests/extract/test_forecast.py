@@ -5,9 +5,9 @@ import json
 import pytest
 from transformers import Qwen3Config
 
-from latentcomp.errors import TeacherError
-from latentcomp.extract.doctor.architecture import PRESETS
+from latentcomp.common.errors import TeacherError
 from latentcomp.extract.forecast import forecast
+from latentcomp.models.architecture import PRESETS
 
 from .command_line import run_command
 

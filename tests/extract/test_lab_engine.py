@@ -6,10 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from latentcomp.evaluate.answers import greedy_answers
 from latentcomp.evaluate.teacher import ceiling
-from latentcomp.extract.teachers.lab import pretrain as lab
-from latentcomp.extract.teachers.lab.architecture import (
+from latentcomp.lab import pretrain as lab
+from latentcomp.lab.architecture import (
     END_ID,
     LAB_MODELS,
     STUDENT,
@@ -19,16 +18,11 @@ from latentcomp.extract.teachers.lab.architecture import (
     LabModel,
     build,
 )
-from latentcomp.extract.teachers.lab.engine import Engine, hint_loss, next_token_loss
-from latentcomp.extract.teachers.lab.sequences import (
-    NO_HINT,
-    TWO_HOP,
-    Batch,
-    Lesson,
-    LessonBatches,
-)
-from latentcomp.models import load_causal_lm
-from latentcomp.segments import attention_mask
+from latentcomp.lab.engine import Engine, hint_loss, next_token_loss
+from latentcomp.lab.sequences import NO_HINT, TWO_HOP, Batch, Lesson, LessonBatches
+from latentcomp.models.loading import load_causal_lm
+from latentcomp.models.segments import attention_mask
+from latentcomp.reasoner.generate import greedy_answers
 
 from ..train import tiny
 
@@ -126,7 +120,7 @@ def test_accuracy_by_family_counts_whole_answers():
     none = torch.full_like(ids, NO_HINT)
     batch = Batch(ids, segment, segment, (family >= 0).float(), family, none)
     right = torch.tensor([[True, True, False, True, True]])
-    from latentcomp.extract.corpus.questions import FAMILIES
+    from latentcomp.corpus.chronicle.questions import FAMILIES
 
     first, second = list(FAMILIES)[:2]
     assert lab._by_family(batch, right) == {first: 1.0, second: 1.0}

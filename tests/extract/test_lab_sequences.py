@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from latentcomp.extract.corpus.summary import NOTE_SEPARATOR
-from latentcomp.extract.corpus.world import Relation
-from latentcomp.extract.teachers.lab import sequences as lab
-from latentcomp.extract.teachers.lab.architecture import END_ID
-from latentcomp.segments import CONTEXT, PADDING
+from latentcomp.corpus.chronicle.summary import NOTE_SEPARATOR
+from latentcomp.corpus.chronicle.world import Relation
+from latentcomp.lab import sequences as lab
+from latentcomp.lab.architecture import END_ID
+from latentcomp.models.segments import CONTEXT, PADDING
 
 from ..train import tiny
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latentcomp.extract.corpus.names import SYLLABLES
-from latentcomp.extract.teachers.lab import tokenizer as lab
-from latentcomp.extract.teachers.lab.architecture import END_ID, VOCABULARY
+from latentcomp.corpus.chronicle.names import SYLLABLES
+from latentcomp.lab import tokenizer as lab
+from latentcomp.lab.architecture import END_ID, VOCABULARY
 
 from ..train import tiny
 
@@ -79,7 +79,7 @@ def test_words_of_the_templates_are_one_token(word):
 def test_no_token_holds_a_name():
     """Read off the vocabulary itself: no entry is two syllables unless a template has it."""
     two = re.compile(rf"(?:{'|'.join(SYLLABLES)}){{2,3}}")
-    from latentcomp.extract.corpus import render, summary
+    from latentcomp.corpus.chronicle import render, summary
 
     told = " ".join(
         str(value) for module in (render, summary) for value in vars(module).values()

@@ -2,9 +2,9 @@
 
 import pytest
 
-from latentcomp.errors import TeacherError
-from latentcomp.extract.layers import layer_name, parse_layers, resolve_layer, resolve_layers
-from latentcomp.store.schema import LayerRecord
+from latentcomp.common.errors import TeacherError
+from latentcomp.models.layers import layer_name, parse_layers, resolve_layer, resolve_layers
+from latentcomp.store.format.schema import LayerRecord
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ from transformers import (
     MistralConfig,
 )
 
-from latentcomp.errors import TeacherError
-from latentcomp.extract.layers import resolve_layers
+from latentcomp.common.errors import TeacherError
 from latentcomp.extract.teachers import experts
 from latentcomp.extract.teachers.packing import pack
 from latentcomp.extract.teachers.reading import PADDED, Reading, can_pack, restore_blocks
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
+from latentcomp.models.layers import resolve_layers
 
 from . import tiny_models
 

@@ -8,8 +8,11 @@ import pytest
 import torch
 from rich.console import Console
 
-from latentcomp.errors import CorpusError, StoreError
-from latentcomp.extract import source
+from latentcomp.common.errors import CorpusError, StoreError
+from latentcomp.common.provenance import collect
+from latentcomp.corpus import source
+from latentcomp.corpus.files import read_corpus, write_corpus
+from latentcomp.corpus.source import GeneratedCorpus, choose_corpus, run_corpus
 from latentcomp.extract.batches import plan_windows
 from latentcomp.extract.plan import check_space, make_plan, render_plan, show_seconds
 from latentcomp.extract.rate import measure_rate
@@ -21,10 +24,7 @@ from latentcomp.extract.record import (
     read_record,
     write_record,
 )
-from latentcomp.extract.source import GeneratedCorpus, choose_corpus, run_corpus
-from latentcomp.store.corpus_files import read_corpus, write_corpus
-from latentcomp.store.provenance import collect
-from latentcomp.store.schema import LayerRecord, Manifest, TeacherIdentity
+from latentcomp.store.format.schema import LayerRecord, Manifest, TeacherIdentity
 
 MANIFEST = Manifest(
     teacher=TeacherIdentity(

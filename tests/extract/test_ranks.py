@@ -16,12 +16,12 @@ import torch
 from rich.console import Console
 
 from latentcomp import cli
-from latentcomp.errors import LatentcompError, StoreBusyError, StoreError
+from latentcomp.common.errors import LatentcompError, StoreBusyError, StoreError
 from latentcomp.extract.parts import PARTS_PER_RANK, WINDOWS_PER_PART, Part, fill_parts, parts_of
 from latentcomp.extract.ranks import Rank, rank_from
-from latentcomp.store.reader import FeatureStore
-from latentcomp.store.schema import DocumentEntry, LayerRecord, Manifest, TeacherIdentity
-from latentcomp.store.writer import StoreWriter
+from latentcomp.store.format.schema import DocumentEntry, LayerRecord, Manifest, TeacherIdentity
+from latentcomp.store.read.reader import FeatureStore
+from latentcomp.store.write.writer import StoreWriter
 
 from . import tiny_models
 from .command_line import contents
@@ -287,9 +287,9 @@ def test_torchrun_restarts_a_killed_worker(checkpoint, alone, tmp_path):
 
 
 def test_a_rank_that_comes_late_finds_nothing_to_do(checkpoint, tmp_path, monkeypatch):
+    from latentcomp.corpus.source import GeneratedCorpus
     from latentcomp.extract.request import ExtractionRequest
     from latentcomp.extract.runner import extract
-    from latentcomp.extract.source import GeneratedCorpus
 
     def request(rank):
         return ExtractionRequest(

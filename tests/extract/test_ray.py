@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from latentcomp import cli
-from latentcomp.errors import TeacherError
+from latentcomp.common.errors import TeacherError
 
 from . import tiny_models
 from .command_line import contents, run_command

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from latentcomp.errors import TeacherError
+from latentcomp.common.errors import TeacherError
 from latentcomp.extract.teachers.reading import (
     COMPILING_PAYS,
     PADDED,
@@ -12,7 +12,7 @@ from latentcomp.extract.teachers.reading import (
     named_by,
     named_reading,
 )
-from latentcomp.model_files import locate_model
+from latentcomp.models.files import locate_model
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 

@@ -12,8 +12,8 @@ from latentcomp.extract.releasing import (
     stopping,
     write_function,
 )
-from latentcomp.store.schema import DocumentEntry, LayerRecord, Manifest, TeacherIdentity
-from latentcomp.store.writer import StoreWriter, most_in_flight
+from latentcomp.store.format.schema import DocumentEntry, LayerRecord, Manifest, TeacherIdentity
+from latentcomp.store.write.writer import StoreWriter, most_in_flight
 
 HIDDEN = 4
 IDENTITY = TeacherIdentity(

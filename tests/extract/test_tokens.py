@@ -5,10 +5,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from latentcomp.errors import CorpusError
-from latentcomp.extract.tokens import tokenize_document
-from latentcomp.models import PromptTemplate
-from latentcomp.store.records import Chunk, Document, Question
+from latentcomp.common.errors import CorpusError
+from latentcomp.corpus.records import Chunk, Document, Question
+from latentcomp.models.loading import PromptTemplate
+from latentcomp.models.tokens import tokenize_document
 
 THREE = ("On day 3, Ana moved.", "The code is 4711; it was 0815.", "Ana Bel. Corvo!")
 

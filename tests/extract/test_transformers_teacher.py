@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from latentcomp.extract.layers import resolve_layer, resolve_layers
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
+from latentcomp.models.layers import resolve_layer, resolve_layers
 
 MODELS = ["qwen3-6", "qwen3-48", "moe-4"]
 NOISE = 2e-4

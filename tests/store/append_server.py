@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from latentcomp import cli
-from latentcomp.store.schema import Manifest
+from latentcomp.store.format.schema import Manifest
 
 SHARD_TOKENS = 256
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from latentcomp.store.schema import DocumentEntry, LayerRecord, Manifest, TeacherIdentity
-from latentcomp.store.writer import StoreWriter
+from latentcomp.store.format.schema import DocumentEntry, LayerRecord, Manifest, TeacherIdentity
+from latentcomp.store.write.writer import StoreWriter
 
 HIDDEN = 8
 BLOCKS = (19, 31, 43)

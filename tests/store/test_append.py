@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from latentcomp.errors import StoreError
-from latentcomp.store import atomic, place
-from latentcomp.store.append import extended_entries, stored_entries
-from latentcomp.store.reader import FeatureStore
-from latentcomp.store.schema import DocumentEntry
-from latentcomp.store.verify import verify
-from latentcomp.store.writer import StoreWriter
+from latentcomp.common import atomic
+from latentcomp.common.errors import StoreError
+from latentcomp.store.format.schema import DocumentEntry
+from latentcomp.store.places import place
+from latentcomp.store.read.reader import FeatureStore
+from latentcomp.store.tools.verify import verify
+from latentcomp.store.write.append import extended_entries, stored_entries
+from latentcomp.store.write.writer import StoreWriter
 
 from . import samples
 

@@ -5,13 +5,14 @@ import shutil
 
 import pytest
 
-from latentcomp import appending, cli
-from latentcomp.extract.corpus import generate
+from latentcomp import cli
+from latentcomp.commands import store_append as appending
+from latentcomp.commands.store_verify import RecomputeRequest, recompute
+from latentcomp.corpus.chronicle import generate
+from latentcomp.corpus.files import read_corpus, write_corpus
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
-from latentcomp.store.corpus_files import read_corpus, write_corpus
-from latentcomp.store.reader import FeatureStore
-from latentcomp.store.verify import verify
-from latentcomp.verification import RecomputeRequest, recompute
+from latentcomp.store.read.reader import FeatureStore
+from latentcomp.store.tools.verify import verify
 
 from ..extract import tiny_models
 

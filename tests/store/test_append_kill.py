@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from latentcomp import cli
-from latentcomp.extract.corpus import generate
-from latentcomp.store.corpus_files import read_corpus, write_corpus
-from latentcomp.store.reader import FeatureStore
-from latentcomp.store.schema import Manifest
-from latentcomp.store.verify import verify
+from latentcomp.corpus.chronicle import generate
+from latentcomp.corpus.files import read_corpus, write_corpus
+from latentcomp.store.format.schema import Manifest
+from latentcomp.store.read.reader import FeatureStore
+from latentcomp.store.tools.verify import verify
 
 from ..extract import tiny_models
 from . import append_server, samples

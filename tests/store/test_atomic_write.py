@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from latentcomp.store import atomic
+from latentcomp.common import atomic
 
 FIXTURE = [HealthCheck.function_scoped_fixture]  # every example writes the file anew
 SIZES = st.lists(st.sampled_from([0, 1, 4, 64, 4096, 4100, 9000]), max_size=40)

@@ -6,7 +6,7 @@ import pytest
 from safetensors import safe_open
 
 from latentcomp import cli
-from latentcomp.store.verify import verify
+from latentcomp.store.tools.verify import verify
 
 from . import samples
 

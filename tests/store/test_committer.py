@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from latentcomp.errors import StoreError
-from latentcomp.store import atomic
-from latentcomp.store.committer import Committer
-from latentcomp.store.place import LocalPlace, Staged
+from latentcomp.common import atomic
+from latentcomp.common.errors import StoreError
+from latentcomp.store.places.place import LocalPlace, Staged
+from latentcomp.store.write.committer import Committer
 
 WAIT = 30
 

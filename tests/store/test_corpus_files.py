@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from latentcomp.errors import CorpusError
-from latentcomp.store.corpus_files import read_corpus, write_corpus
-from latentcomp.store.records import BUCKETS, Chunk, Document, Question
+from latentcomp.common.errors import CorpusError
+from latentcomp.corpus.files import read_corpus, write_corpus
+from latentcomp.corpus.records import BUCKETS, Chunk, Document, Question
 
 CHUNKS = (Chunk(0, "Ann lives in Rome.", 1), Chunk(1, "Ann moved to Oslo.", 9))
 QUESTION = Question("q1", "latest", "Where?", "Oslo", ("Rome",), (1,), "middle")
@@ -75,7 +75,7 @@ def test_the_same_documents_give_the_same_bytes_and_hash_whatever_the_file(tmp_p
 
 
 def test_overwriting_a_corpus_leaves_no_moment_with_a_wrong_summary(tmp_path, monkeypatch):
-    from latentcomp.store import corpus_files
+    from latentcomp.corpus import files as corpus_files
 
     write_corpus(tmp_path, [DOCUMENT], {})
 

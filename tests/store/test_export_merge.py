@@ -5,12 +5,12 @@ import json
 import pytest
 from safetensors import safe_open
 
-from latentcomp.errors import StoreError
-from latentcomp.store.export import export
-from latentcomp.store.merge import merge
-from latentcomp.store.reader import FeatureStore
-from latentcomp.store.schema import DocumentEntry
-from latentcomp.store.writer import StoreWriter
+from latentcomp.common.errors import StoreError
+from latentcomp.store.format.schema import DocumentEntry
+from latentcomp.store.read.reader import FeatureStore
+from latentcomp.store.tools.export import export
+from latentcomp.store.tools.merge import merge
+from latentcomp.store.write.writer import StoreWriter
 
 from . import samples
 

@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from latentcomp.errors import StoreError
-from latentcomp.store import atomic, ledger, seal
-from latentcomp.store.layout import MANIFEST, Layout
-from latentcomp.store.place import LocalPlace, place_of
-from latentcomp.store.reader import FeatureStore
-from latentcomp.store.schema import DocumentEntry, LayerRecord, Manifest
-from latentcomp.store.shards import HEADER_BYTES
-from latentcomp.store.verify import verify
-from latentcomp.store.writer import StoreWriter
+from latentcomp.common import atomic
+from latentcomp.common.errors import StoreError
+from latentcomp.store.format import ledger, seal
+from latentcomp.store.format.layout import MANIFEST, Layout
+from latentcomp.store.format.schema import DocumentEntry, LayerRecord, Manifest
+from latentcomp.store.format.shards import HEADER_BYTES
+from latentcomp.store.places.place import LocalPlace, place_of
+from latentcomp.store.read.reader import FeatureStore
+from latentcomp.store.tools.verify import verify
+from latentcomp.store.write.writer import StoreWriter
 
 from . import samples
 
@@ -113,7 +114,7 @@ def test_an_atomic_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
 AS_NOBODY = """
 import os, sys
 from pathlib import Path
-from latentcomp.errors import StoreError
+from latentcomp.common.errors import StoreError
 sys.path.insert(0, sys.argv[1])
 import samples
 if os.geteuid() == 0:

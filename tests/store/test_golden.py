@@ -6,10 +6,10 @@ from typing import get_args
 import pytest
 from safetensors.torch import load_file
 
-from latentcomp.store.reader import FeatureStore
-from latentcomp.store.schema import CodecName
-from latentcomp.store.verify import verify
-from latentcomp.store.writer import StoreWriter
+from latentcomp.store.format.schema import CodecName
+from latentcomp.store.read.reader import FeatureStore
+from latentcomp.store.tools.verify import verify
+from latentcomp.store.write.writer import StoreWriter
 
 from . import samples
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from latentcomp.store.reader import FeatureStore
-from latentcomp.store.verify import verify
+from latentcomp.store.read.reader import FeatureStore
+from latentcomp.store.tools.verify import verify
 
 from . import samples
 from .servers import Server

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latentcomp.store.layout import SEAL, is_store
-from latentcomp.store.place import place_of
-from latentcomp.store.reader import FeatureStore
-from latentcomp.store.verify import verify
+from latentcomp.store.format.layout import SEAL, is_store
+from latentcomp.store.places.place import place_of
+from latentcomp.store.read.reader import FeatureStore
+from latentcomp.store.tools.verify import verify
 
 from . import samples
 from .servers import Server, running

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from latentcomp.store.local_file import LocalFile
+from latentcomp.store.places.local_file import LocalFile
 
 CHUNK, CHUNKS = 256 * 1024, 16
 ENDS = [range(CHUNK, CHUNK * CHUNKS + 1, CHUNK)]

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from latentcomp.errors import StoreError
-from latentcomp.store.lock import Lock
-from latentcomp.store.reader import FeatureStore
-from latentcomp.store.verify import verify
-from latentcomp.store.writer import StoreWriter
+from latentcomp.common.errors import StoreError
+from latentcomp.common.lock import Lock
+from latentcomp.store.read.reader import FeatureStore
+from latentcomp.store.tools.verify import verify
+from latentcomp.store.write.writer import StoreWriter
 
 from . import samples
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from latentcomp.store.lock import Lock
+from latentcomp.common.lock import Lock
 part = range(*map(int, sys.argv[2:4])) if sys.argv[2:] else None
 lock = Lock(Path(sys.argv[1]), "someone else", part)
 print("held", flush=True)
@@ -136,7 +136,7 @@ def test_writers_of_parts_make_the_store_of_one_writer(tmp_path, order):
 def test_writers_of_parts_may_run_at_the_same_time(tmp_path):
     samples.write(tmp_path / "one")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["latentcomp.store.writer"])
+    context.set_forkserver_preload(["latentcomp.store.write.writer"])
     with context.Pool(3) as pool:
         pool.starmap(write_part, [(tmp_path / "parts", rank, 3) for rank in range(3)])
     assert samples.contents(tmp_path / "parts") == samples.contents(tmp_path / "one")

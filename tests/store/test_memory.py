@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from latentcomp.store.place import LocalPlace, Staged
-from latentcomp.store.reader import FeatureStore
-from latentcomp.store.writer import _BACKLOG, StoreWriter, encoders
+from latentcomp.store.places.place import LocalPlace, Staged
+from latentcomp.store.read.reader import FeatureStore
+from latentcomp.store.write.writer import _BACKLOG, StoreWriter, encoders
 
 from . import samples
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from latentcomp.store.dtypes import DTYPES
+from latentcomp.store.format.dtypes import DTYPES
 
 from . import samples
 

@@ -7,12 +7,12 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latentcomp.store.dtypes import DTYPES
-from latentcomp.store.encoding import BLOCK, Encoding
-from latentcomp.store.info import describe
-from latentcomp.store.reader import FeatureStore
-from latentcomp.store.verify import verify
-from latentcomp.store.writer import StoreWriter
+from latentcomp.store.format.dtypes import DTYPES
+from latentcomp.store.format.encoding import BLOCK, Encoding
+from latentcomp.store.read.reader import FeatureStore
+from latentcomp.store.tools.info import describe
+from latentcomp.store.tools.verify import verify
+from latentcomp.store.write.writer import StoreWriter
 
 from . import samples
 

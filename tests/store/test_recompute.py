@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from latentcomp import cli
-from latentcomp.errors import StoreError
+from latentcomp.commands.store_verify import RecomputeRequest, recompute
+from latentcomp.common.errors import StoreError
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
-from latentcomp.models import load_causal_lm
-from latentcomp.store.schema import DocumentEntry, LayerRecord, Manifest
-from latentcomp.store.writer import StoreWriter
-from latentcomp.verification import RecomputeRequest, recompute
+from latentcomp.models.loading import load_causal_lm
+from latentcomp.store.format.schema import DocumentEntry, LayerRecord, Manifest
+from latentcomp.store.write.writer import StoreWriter
 
 from ..extract import tiny_models
 

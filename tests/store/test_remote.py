@@ -15,13 +15,13 @@ import pytest
 import zarr
 
 from latentcomp import cli
-from latentcomp.errors import StoreError
-from latentcomp.store.info import describe
-from latentcomp.store.place import LocalPlace, Place, place_of
-from latentcomp.store.reader import FeatureStore
-from latentcomp.store.remote import RemotePlace
-from latentcomp.store.verify import verify
-from latentcomp.store.writer import StoreWriter
+from latentcomp.common.errors import StoreError
+from latentcomp.store.places.place import LocalPlace, Place, place_of
+from latentcomp.store.places.remote import RemotePlace
+from latentcomp.store.read.reader import FeatureStore
+from latentcomp.store.tools.info import describe
+from latentcomp.store.tools.verify import verify
+from latentcomp.store.write.writer import StoreWriter
 
 from . import samples
 

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from latentcomp.errors import StoreError
-from latentcomp.store.reader import FeatureStore
-from latentcomp.store.resident import load_resident, resident_bytes
-from latentcomp.store.schema import DocumentEntry
-from latentcomp.store.writer import StoreWriter
+from latentcomp.common.errors import StoreError
+from latentcomp.store.format.schema import DocumentEntry
+from latentcomp.store.read.reader import FeatureStore
+from latentcomp.store.read.resident import load_resident, resident_bytes
+from latentcomp.store.write.writer import StoreWriter
 
 from . import samples
 

@@ -13,15 +13,15 @@ import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from latentcomp.errors import StoreError
-from latentcomp.store import local_file
-from latentcomp.store.dtypes import DTYPES
-from latentcomp.store.encoding import Encoding
-from latentcomp.store.mapped import MappedRows
-from latentcomp.store.reader import FeatureStore
-from latentcomp.store.schema import DocumentEntry, LayerRecord
-from latentcomp.store.verify import verify
-from latentcomp.store.writer import StoreWriter
+from latentcomp.common.errors import StoreError
+from latentcomp.store.format.dtypes import DTYPES
+from latentcomp.store.format.encoding import Encoding
+from latentcomp.store.format.schema import DocumentEntry, LayerRecord
+from latentcomp.store.places import local_file
+from latentcomp.store.read.mapped import MappedRows
+from latentcomp.store.read.reader import FeatureStore
+from latentcomp.store.tools.verify import verify
+from latentcomp.store.write.writer import StoreWriter
 
 from . import samples
 
@@ -132,7 +132,7 @@ def path(tmp_path_factory):
 
 def test_layers_come_in_the_order_asked_for_and_no_others_are_read(path, tmp_path, monkeypatch):
     read: list[int] = []
-    from latentcomp.store import shard_file
+    from latentcomp.store.read import shard_file
 
     def spy(self, columns, first, out, original=shard_file.ShardFile.read_rows):
         read.extend(columns)

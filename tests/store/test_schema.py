@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from latentcomp.store.schema import LayerRecord, Manifest
+from latentcomp.store.format.schema import LayerRecord, Manifest
 
 from . import samples
 

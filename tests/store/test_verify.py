@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latentcomp.errors import StoreError
-from latentcomp.store import ledger, statistics
-from latentcomp.store.identity import owner_sha256
-from latentcomp.store.info import describe
-from latentcomp.store.layout import Layout
-from latentcomp.store.place import LocalPlace
-from latentcomp.store.schema import Manifest
-from latentcomp.store.shards import chunks_of, encode_shard
-from latentcomp.store.verify import verify
+from latentcomp.common.errors import StoreError
+from latentcomp.store.format import ledger, statistics
+from latentcomp.store.format.identity import owner_sha256
+from latentcomp.store.format.layout import Layout
+from latentcomp.store.format.schema import Manifest
+from latentcomp.store.format.shards import chunks_of, encode_shard
+from latentcomp.store.places.place import LocalPlace
+from latentcomp.store.tools.info import describe
+from latentcomp.store.tools.verify import verify
 
 from . import samples
 
@@ -127,7 +127,7 @@ def test_a_whole_store_put_together_again_with_a_bad_value_is_found(store):
     files = (made, *records[0].files[1:])
     records[0] = records[0].model_copy(update={"files": files})
     ledger.write_table(place, list(records.values()))
-    from latentcomp.store import seal
+    from latentcomp.store.format import seal
 
     old = seal.read_seal(place)
     fixed = tuple(ledger.fingerprint(place, file.path) for file in old.files)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from latentcomp.extract.source import GeneratedCorpus, write_generated
+from latentcomp.corpus.source import GeneratedCorpus, write_generated
 
 from .fake_server import FakeServer
 

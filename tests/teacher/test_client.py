@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from latentcomp.errors import StoreError, TeacherError
+from latentcomp.common.errors import StoreError, TeacherError
 from latentcomp.extract.teachers.text import client
 from latentcomp.extract.teachers.text import server as server_module
 from latentcomp.extract.teachers.text.cache import ReplyCache

@@ -10,11 +10,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from latentcomp.common.atomic import file_sha256
+from latentcomp.corpus.files import read_corpus
 from latentcomp.extract.teachers.text import results
-from latentcomp.model_files import locate_model
-from latentcomp.models import load_tokenizer
-from latentcomp.store.atomic import file_sha256
-from latentcomp.store.corpus_files import read_corpus
+from latentcomp.models.files import locate_model
+from latentcomp.models.loading import load_tokenizer
 
 from ..extract.command_line import contents, run_command
 from .fake_server import MODEL, Answer, completion
@@ -184,7 +184,7 @@ def test_a_corpus_without_questions(capsys, server, tmp_path):
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "another table"])
 def test_summaries_that_cannot_be_read(tmp_path, corpus, damage):
-    from latentcomp.errors import CorpusError
+    from latentcomp.common.errors import CorpusError
 
     path = tmp_path / "summaries.parquet"
     if damage == "another table":

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from latentcomp.errors import LatentcompError
+from latentcomp.common.errors import LatentcompError
 from latentcomp.train.loop import train
 
 sys.path.insert(0, str(Path(__file__).parents[2]))

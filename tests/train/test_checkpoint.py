@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from latentcomp.errors import CheckpointError, LatentcompError
-from latentcomp.store import atomic
-from latentcomp.train import checkpoint
+from latentcomp.common import atomic
+from latentcomp.common.errors import CheckpointError, LatentcompError
+from latentcomp.compressor import checkpoint
 
 from . import tiny
 

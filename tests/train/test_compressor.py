@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latentcomp.train.compressor import (
+from latentcomp.compressor.model import ModelSpec
+from latentcomp.compressor.perceiver import (
     Compressor,
     CompressorShape,
     LayerMix,
@@ -16,10 +17,9 @@ from latentcomp.train.compressor import (
     latent_count,
     stretches,
 )
+from latentcomp.compressor.projection import OutputScale, Projection
 from latentcomp.train.loop import compress
-from latentcomp.train.model import ModelSpec
 from latentcomp.train.phases import PHASES
-from latentcomp.train.projection import OutputScale, Projection
 
 from . import tiny
 

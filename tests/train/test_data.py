@@ -8,13 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latentcomp.errors import StoreError
-from latentcomp.extract.live import describe_document
-from latentcomp.store.reader import FeatureStore
-from latentcomp.store.resident import load_resident
+from latentcomp.common.errors import StoreError
+from latentcomp.models.live import describe_document
+from latentcomp.reasoner.packing import encode_questions
+from latentcomp.store.read.reader import FeatureStore
+from latentcomp.store.read.resident import load_resident
 from latentcomp.train.data import WINDOW, Batches, StoreBatches, Streamed
 from latentcomp.train.live import LiveBatches, LiveSettings
-from latentcomp.train.packing import encode_questions
 from latentcomp.train.parcel import wrap
 from latentcomp.train.resident import ResidentBatches
 from latentcomp.train.staging import Staging

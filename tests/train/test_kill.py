@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from latentcomp.train import checkpoint
+from latentcomp.compressor import checkpoint
 from latentcomp.train.log import read_curve
 
 from . import server as serving

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from latentcomp.train import checkpoint, clock
+from latentcomp.compressor import checkpoint
+from latentcomp.train import clock
 from latentcomp.train.clock import LOOK_EVERY, StepClock, WallClock, clock_of
 from latentcomp.train.log import CurveLog, read_curve
 from latentcomp.train.loop import train

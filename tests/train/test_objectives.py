@@ -4,12 +4,12 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from latentcomp.errors import PhaseError
+from latentcomp.common.errors import PhaseError
+from latentcomp.reasoner.frozen import FrozenReasoner
 from latentcomp.train.assemble import check_available
 from latentcomp.train.loop import compress
 from latentcomp.train.objectives import NEEDS_STATES, OBJECTIVES, Step, alignment_depths
 from latentcomp.train.phases import PHASES, Weighted, phase
-from latentcomp.train.reasoner import FrozenReasoner
 
 from . import tiny
 

@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latentcomp.segments import CONTEXT, PADDING, attention_mask
-from latentcomp.train.packing import EncodedQuestion, encode_questions, pack
-from latentcomp.train.reasoner import FrozenReasoner
+from latentcomp.models.segments import CONTEXT, PADDING, attention_mask
+from latentcomp.reasoner.frozen import FrozenReasoner
+from latentcomp.reasoner.packing import EncodedQuestion, encode_questions, pack
 
 from . import tiny
 

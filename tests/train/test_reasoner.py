@@ -6,12 +6,12 @@ from random import Random
 import pytest
 import torch
 
+from latentcomp.compressor.model import Compressed
+from latentcomp.reasoner.frozen import SEQUENCE_STEP, FrozenReasoner
+from latentcomp.reasoner.packing import pack
 from latentcomp.train.batches import collate
 from latentcomp.train.loop import compress
-from latentcomp.train.model import Compressed
 from latentcomp.train.objectives import OBJECTIVES, Step
-from latentcomp.train.packing import pack
-from latentcomp.train.reasoner import SEQUENCE_STEP, FrozenReasoner
 
 from . import tiny
 

@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from latentcomp import training
-from latentcomp.errors import CheckpointError, LatentcompError, PhaseError, StoreError
+from latentcomp.commands import training
+from latentcomp.commands.training import TrainRequest, train_phase
+from latentcomp.common.errors import CheckpointError, LatentcompError, PhaseError, StoreError
+from latentcomp.compressor import checkpoint
 from latentcomp.evaluate.gates import Verdict
 from latentcomp.evaluate.order import write_verdict
-from latentcomp.models import load_causal_lm
-from latentcomp.store.reader import FeatureStore
-from latentcomp.train import checkpoint
+from latentcomp.models.loading import load_causal_lm
+from latentcomp.store.read.reader import FeatureStore
 from latentcomp.train.phases import PHASES
-from latentcomp.training import TrainRequest, train_phase
 
 from . import tiny
 
@@ -141,7 +141,7 @@ def test_a_store_of_another_teacher(request_of, run, teacher):
 
 
 def test_a_store_of_another_corpus(request_of, run, tmp_path):
-    from latentcomp.store.corpus_files import write_corpus
+    from latentcomp.corpus.files import write_corpus
 
     write_corpus(run / "corpus", tiny.documents(3), {})
     assert "another corpus" in error_of(request_of(), StoreError)

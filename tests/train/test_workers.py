@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import torch
 
-from latentcomp.errors import StoreError
-from latentcomp.store.threads import quick_turns
+from latentcomp.common.errors import StoreError
+from latentcomp.common.threads import quick_turns
 from latentcomp.train.ahead import Ahead
 from latentcomp.train.workers import Workers, workers_for
 

@@ -12,28 +12,28 @@ from accelerate import Accelerator
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from latentcomp import __version__
-from latentcomp.extract.corpus.chronicle import Chronicle, chronicle
-from latentcomp.extract.corpus.presets import preset
-from latentcomp.extract.live import describe_document, with_states
-from latentcomp.extract.teachers.lab.sequences import HEAD, QUESTION, SUMMARY
-from latentcomp.extract.teachers.lab.tokenizer import build_tokenizer
+from latentcomp.compressor.model import CompressionModel, ModelSpec
+from latentcomp.corpus.chronicle.generator import Chronicle, chronicle
+from latentcomp.corpus.chronicle.presets import preset
+from latentcomp.corpus.files import read_corpus, write_corpus
+from latentcomp.corpus.records import Document
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
-from latentcomp.extract.tokens import tokenize_document
-from latentcomp.models import CausalLM, PromptTemplate, load_causal_lm
-from latentcomp.store.corpus_files import read_corpus, write_corpus
-from latentcomp.store.reader import FeatureStore
-from latentcomp.store.records import Document
-from latentcomp.store.schema import LayerRecord, Manifest, TeacherIdentity
-from latentcomp.store.writer import StoreWriter
+from latentcomp.lab.sequences import HEAD, QUESTION, SUMMARY
+from latentcomp.lab.tokenizer import build_tokenizer
+from latentcomp.models.live import describe_document, with_states
+from latentcomp.models.loading import CausalLM, PromptTemplate, load_causal_lm
+from latentcomp.models.tokens import tokenize_document
+from latentcomp.reasoner.frozen import FrozenReasoner
+from latentcomp.reasoner.packing import encode_questions
+from latentcomp.store.format.schema import LayerRecord, Manifest, TeacherIdentity
+from latentcomp.store.read.reader import FeatureStore
+from latentcomp.store.write.writer import StoreWriter
 from latentcomp.train.assemble import model_spec
 from latentcomp.train.batches import Batch, Example, collate
 from latentcomp.train.data import StoreBatches, Streamed
 from latentcomp.train.loop import Run
-from latentcomp.train.model import CompressionModel, ModelSpec
-from latentcomp.train.packing import encode_questions
 from latentcomp.train.phases import PhaseSpec, phase
 from latentcomp.train.plan import TrainPlan
-from latentcomp.train.reasoner import FrozenReasoner
 from latentcomp.train.staging import Staging
 
 HIDDEN = 16
@@ -173,7 +173,7 @@ def plan(**changes: Any) -> TrainPlan:
 def training_run(
     run: Path, teacher: Path, folder: Path, spec: PhaseSpec = PHASE, **changes: Any
 ) -> Run:
-    """A run of the loop without `training.py` around it: the store of `run`, its own teacher."""
+    """A run of the loop alone: the store of `run`, its own teacher."""
     model = load_causal_lm(str(teacher))
     made = plan(**changes)
     reasoner = FrozenReasoner(model)

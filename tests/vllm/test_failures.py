@@ -6,12 +6,12 @@ import threading
 import pytest
 from safetensors.torch import load_file, save_file
 
-from latentcomp.errors import TeacherError
+from latentcomp.common.errors import TeacherError
 from latentcomp.extract.backends import choose_backend
-from latentcomp.extract.layers import resolve_layers
 from latentcomp.extract.teachers.vllm import teacher as teacher_module
 from latentcomp.extract.teachers.vllm.channel import StateChannel
-from latentcomp.store.commit import stage_shard
+from latentcomp.models.layers import resolve_layers
+from latentcomp.store.write.commit import stage_shard
 
 from ..extract.command_line import run_command
 from . import checkpoints
@@ -119,7 +119,7 @@ def test_a_disk_that_no_longer_answers(models, tmp_path, monkeypatch):
         return came
 
     monkeypatch.setattr(StateChannel, "wait_for_release", waited)
-    monkeypatch.setattr("latentcomp.store.writer.stage_shard", stuck)
+    monkeypatch.setattr("latentcomp.store.write.writer.stage_shard", stuck)
     monkeypatch.setattr(teacher_module, "_PATIENCE", 0.5)
     with small.vllm() as teacher, pytest.raises(TeacherError, match="no shard was committed"):
         small.fill(teacher)

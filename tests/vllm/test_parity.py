@@ -5,10 +5,10 @@ import random
 import pytest
 import torch
 
-from latentcomp.extract.layers import resolve_layers
 from latentcomp.extract.teachers.vllm import engine
-from latentcomp.models import load_causal_lm
-from latentcomp.store.schema import LayerRecord
+from latentcomp.models.layers import resolve_layers
+from latentcomp.models.loading import load_causal_lm
+from latentcomp.store.format.schema import LayerRecord
 
 from .conftest import Bench
 from .parity import FLOAT32, assert_equal_states, documents_of, errors

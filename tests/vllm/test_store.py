@@ -8,16 +8,16 @@ import torch
 
 from latentcomp.extract.batches import plan_windows
 from latentcomp.extract.fill import fill_store
-from latentcomp.extract.layers import resolve_layers
 from latentcomp.extract.releasing import most_held, write_function
 from latentcomp.extract.teachers.vllm import teacher as teacher_module
 from latentcomp.extract.teachers.vllm.channel import StateChannel
 from latentcomp.extract.teachers.vllm.teacher import VllmTeacher
-from latentcomp.store.place import LocalPlace
-from latentcomp.store.reader import FeatureStore
-from latentcomp.store.schema import DocumentEntry, Manifest
-from latentcomp.store.verify import verify
-from latentcomp.store.writer import StoreWriter
+from latentcomp.models.layers import resolve_layers
+from latentcomp.store.format.schema import DocumentEntry, Manifest
+from latentcomp.store.places.place import LocalPlace
+from latentcomp.store.read.reader import FeatureStore
+from latentcomp.store.tools.verify import verify
+from latentcomp.store.write.writer import StoreWriter
 
 from ..extract.command_line import contents, run_command
 from .conftest import Bench

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ...errors import PhaseError
+from ...common.errors import PhaseError
 from .spec import PhaseSpec, Weighted
 
 _ALL_LAYERS = (-6, -18, -30)

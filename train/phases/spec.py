@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ...compressor.projection import ProjectionKind, ScaleKind
 from ..objectives import OBJECTIVES
-from ..projection import ProjectionKind, ScaleKind
 
 CorpusKind = Literal["documents", "sequential"]
 ReasonerKind = Literal["teacher", "student"]

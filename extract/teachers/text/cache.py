@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from ....store.atomic import disk_errors, write_json
+from ....common.atomic import disk_errors, write_json
 from .calls import Call, Reply
 from .server import ServedModel
 

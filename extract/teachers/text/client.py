@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from ....errors import TeacherError
-from ....model_files import one_line
+from ....common.errors import TeacherError
+from ....models.files import one_line
 from .cache import ReplyCache
 from .calls import Call, Named, Reply, parse_reply
 from .server import ServedModel, Server, choose_model, connect, list_models, refused, status_reason

@@ -7,7 +7,7 @@ caching reads it once for all its questions.
 from dataclasses import dataclass
 from typing import Final
 
-from ....store.records import Document, Question
+from ....corpus.records import Document, Question
 from .calls import Message
 
 

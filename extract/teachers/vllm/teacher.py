@@ -11,8 +11,8 @@ from typing import Final
 
 import torch
 
-from ....errors import TeacherError
-from ....store.schema import LayerRecord, TeacherIdentity
+from ....common.errors import TeacherError
+from ....store.format.schema import LayerRecord, TeacherIdentity
 from .engine import EngineSettings, VllmEngine
 
 _PATIENCE: Final = 600.0

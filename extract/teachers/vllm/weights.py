@@ -11,7 +11,7 @@ import torch
 from vllm.model_executor.model_loader import register_model_loader
 from vllm.model_executor.model_loader.default_loader import DefaultModelLoader
 
-from ....model_files import read_json
+from ....models.files import read_json
 
 LOAD_FORMAT: Final = "latentcomp"
 """Name under which vLLM knows the loader."""

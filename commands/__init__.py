@@ -1,0 +1,1 @@
+"""The commands of latentcomp, one file each: the only place where the stages meet."""

@@ -1,0 +1,173 @@
+"""The commands `latentcomp corpus` and `latentcomp extract`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ..common.terminal import DEFAULT_RUN, RunOption, stdout_console
+
+GENERATED = "generated"
+
+_PRESET = typer.Option(help="Size of the documents: lab (300-600 tokens) or qwen3-30b (2k-32k).")
+_SPLIT = typer.Option(help="Which names and values: train, or one that shares none with it.")
+_SEED = typer.Option(min=0, help="Seed of the generator.")
+_DOCUMENTS = typer.Option(min=1, help="Number of documents.")
+
+
+def corpus(
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    preset: Annotated[str, _PRESET] = "lab",
+    split: Annotated[str, _SPLIT] = "train",
+    documents: Annotated[int, _DOCUMENTS] = 1000,
+    seed: Annotated[int, _SEED] = 0,
+    check: Annotated[
+        bool, typer.Option("--check", help="Let the independent solver answer every question.")
+    ] = False,
+) -> None:
+    """Generate dated documents with questions, and write them as Parquet.
+
+    The same options give the same bytes. Example:
+    `latentcomp corpus --preset lab --split test --documents 200 --seed 7 --out runs/held-out`
+    """
+    from ..corpus.source import GeneratedCorpus, write_generated
+
+    wanted = GeneratedCorpus(preset=preset, split=split, documents=documents, seed=seed)
+    written = write_generated(wanted, out)
+    questions = sum(len(document.questions) for document in written.documents)
+    stdout_console().print(
+        f"{out}: {len(written.documents):,} documents, {questions:,} questions, "
+        f"sha256 {written.sha256[:12]}"
+    )
+    if check:
+        from ..common.errors import CorpusError
+        from ..corpus.chronicle.check import check_corpus, render_check
+
+        found = check_corpus(written.documents)
+        stdout_console().print(render_check(found))
+        if not found.ok:
+            raise CorpusError(f"{out}: the solver disagrees with the corpus; see above")
+
+
+def extract(
+    run: RunOption = DEFAULT_RUN,
+    layers: Annotated[
+        str, typer.Option(help="Which states: -k is hidden_states[-k]; -1 is after the norm.")
+    ] = "-6,-18,-30",
+    teacher: Annotated[
+        str, typer.Option(help="`lab`, a folder with safetensors weights, or a hub id.")
+    ] = "lab",
+    revision: Annotated[
+        str | None, typer.Option(help="Commit, tag or branch of a hub model.")
+    ] = None,
+    corpus: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH|generated",
+            help="Corpus folder or JSONL file; `generated` uses or makes the run's own.",
+        ),
+    ] = GENERATED,
+    preset: Annotated[str | None, _PRESET] = None,
+    split: Annotated[str | None, _SPLIT] = None,
+    documents: Annotated[int | None, _DOCUMENTS] = None,
+    seed: Annotated[int | None, _SEED] = None,
+    dtype: Annotated[
+        Literal["bfloat16", "float16", "float32"],
+        typer.Option(help="Precision in which the states are kept."),
+    ] = "bfloat16",
+    compute_dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"],
+        typer.Option(help="Precision of the teacher; auto: float32 for lab and CPU."),
+    ] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...")] = "auto",
+    backend: Annotated[
+        Literal["auto", "transformers", "vllm"],
+        typer.Option(help="Engine; auto: vLLM where it is installed and fits, and says why."),
+    ] = "auto",
+    batch_tokens: Annotated[
+        int | None,
+        typer.Option(min=1, help="Most tokens, padding included, read at once."),
+    ] = None,
+    reading: Annotated[
+        Literal["auto", "padded", "packed", "compiled", "tuned"],
+        typer.Option(
+            help="Of transformers; auto: packed and compiled on a GPU in bfloat16; tuned: faster, "
+            "but the last bits are then those of one run on one machine."
+        ),
+    ] = "auto",
+    codec: Annotated[
+        Literal["raw", "zstd", "split-zstd", "int8"],
+        typer.Option(help="How the store squeezes states."),
+    ] = "raw",
+    tokens_per_second: Annotated[
+        float | None,
+        typer.Option(min=1.0, help="Plan with this rate instead of measuring one."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")] = False,
+    tokens: Annotated[
+        float | None,
+        typer.Option(min=1.0, help="With --dry-run: forecast so many tokens, of no corpus."),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(help="Read with a Ray cluster: its address, auto, or local; an extra."),
+    ] = None,
+    within_hours: Annotated[
+        float, typer.Option(min=0.01, help="With --tokens: hours in which to be done.")
+    ] = 24.0,
+) -> None:
+    """Read documents with the teacher and keep its hidden states in the run's store.
+
+    Shows what it will cost before it begins. Killed and started again with the same options,
+    it goes on where it was; once finished, it does nothing. Started by torchrun or srun, the
+    processes share the work and one takes up what another lost. Example:
+    `latentcomp extract --layers -6,-18,-30 --documents 1000 --seed 3`
+    """
+    from ..common.errors import TeacherError
+    from ..corpus.source import choose_corpus
+    from ..extract.forecast import forecast, render_forecast
+    from ..extract.ranks import rank_from
+    from ..extract.request import LARGE_BATCH, ExtractionRequest
+    from ..extract.runner import extract as run_extraction
+    from ..models.layers import parse_layers
+
+    if tokens is not None:
+        if not dry_run:
+            raise TeacherError(f"--tokens {tokens:,.0f} only forecasts; give --dry-run with it")
+        found = forecast(
+            teacher,
+            parse_layers(layers),
+            round(tokens),
+            dtype=dtype,
+            batch_tokens=batch_tokens or LARGE_BATCH,
+            within_hours=within_hours,
+            tokens_per_second=tokens_per_second,
+        )
+        stdout_console().print(render_forecast(found))
+        return
+
+    request = ExtractionRequest(
+        run=run,
+        layers=parse_layers(layers),
+        corpus=choose_corpus(
+            None if corpus == GENERATED else Path(corpus), preset, split, documents, seed
+        ),
+        teacher=teacher,
+        revision=revision,
+        dtype=dtype,
+        compute_dtype=compute_dtype,
+        device=device,
+        backend=backend,
+        batch_tokens=batch_tokens,
+        reading=reading,
+        rank=rank_from(),
+        codec=codec,
+        tokens_per_second=tokens_per_second,
+        dry_run=dry_run,
+    )
+    if ray is None:
+        run_extraction(request, stdout_console())
+        return
+    from ..extract.ray_extract import extract_with_ray
+
+    extract_with_ray(request, stdout_console(), ray)

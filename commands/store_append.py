@@ -1,0 +1,148 @@
+"""`latentcomp store append`: more documents for a run that is finished, extracted once each.
+
+The stages do not know each other; this module knows them. Killed at any
+moment and run again, it goes on: the union of the documents is written beside the old corpus, the
+store is told of the new ones, the corpora change places, and then it is an extraction like any
+other, which skips what the store has.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from ..common.atomic import sync_folder
+from ..common.errors import CorpusError, StoreError
+from ..corpus.files import Corpus, read_corpus, write_corpus
+from ..corpus.records import Document
+from ..extract.record import read_record
+from ..extract.request import ExtractionOutcome, ExtractionRequest
+from ..extract.runner import extract
+from ..models.files import LAB_FOLDERS
+from ..models.loading import load_text_side
+from ..models.tokens import tokenize_document
+from ..store.format.layout import MANIFEST, is_store
+from ..store.format.ledger import read_sealed
+from ..store.format.schema import LayerRecord, Manifest
+from ..store.places.place import place_of
+from ..store.write.writer import StoreWriter
+
+CORPUS: Final = "corpus"
+_NEXT: Final = "corpus.next"
+_LAST: Final = "corpus.last"
+NAME: Final = "latentcomp store append"
+
+
+@dataclass(frozen=True, slots=True)
+class AppendRequest:
+    """What to add to what."""
+
+    run: Path
+    """With a store that was extracted before."""
+    corpus: Path
+    """Folder or JSONL file with the new documents."""
+    teacher: str | None = None
+    """Where the teacher lies, if the name in the manifest does not do."""
+    device: str = "auto"
+
+
+def append(request: AppendRequest, console: Console) -> ExtractionOutcome:
+    """Add documents to a run: to its corpus and, with the same teacher, to its store.
+
+    A document that is there already, or has the tokens of one that is, is not read again.
+
+    Raises:
+        CorpusError: the new corpus cannot be read, or has another document under a known id.
+        StoreError: there is no store, or it is damaged or of another teacher.
+        TeacherError: the teacher cannot be loaded.
+    """
+    place = place_of(request.run / "store")
+    if not is_store(place):
+        raise StoreError(f"{place}: no feature store here to append to: write one with `extract`")
+    manifest = read_sealed(place, MANIFEST, Manifest)
+    _finish_swap(request.run)
+    present, more = read_corpus(request.run / CORPUS), read_corpus(request.corpus)
+    documents = _union(present, more, request.corpus)
+    extraction = _extraction(request, manifest)
+    if len(documents) > len(present.documents):
+        shutil.rmtree(request.run / _NEXT, ignore_errors=True)
+        union = write_corpus(request.run / _NEXT, documents, _meta(present, more))
+        _grow(extraction, manifest, union)
+        _swap(request.run)
+    return extract(extraction, console)
+
+
+def _union(present: Corpus, more: Corpus, path: Path) -> tuple[Document, ...]:
+    known = {document.document_id: document for document in present.documents}
+    new = []
+    for document in more.documents:
+        found = known.get(document.document_id)
+        if found is None:
+            new.append(document)
+        elif found != document:
+            raise CorpusError(
+                f"{path}: document {document.document_id!r} is in the run already, but not the "
+                "same: rename it"
+            )
+    return (*present.documents, *new)
+
+
+def _meta(present: Corpus, more: Corpus) -> dict[str, Any]:
+    earlier = present.meta.get("parts") or [_part(present)]
+    return {"source": "appended", "parts": [*earlier, _part(more)]}
+
+
+def _part(corpus: Corpus) -> dict[str, Any]:
+    return {"sha256": corpus.sha256, "documents": len(corpus.documents), "meta": corpus.meta}
+
+
+def _extraction(request: AppendRequest, manifest: Manifest) -> ExtractionRequest:
+    """The extraction that the store was made by, for whatever its corpus is by then."""
+    teacher, record = manifest.teacher, read_record(request.run)
+    if request.teacher is None and teacher.revision is None and teacher.name not in LAB_FOLDERS:
+        raise StoreError(
+            f"{request.run}: its teacher {teacher.name!r} was a folder of one's own: "
+            "say where it lies with --teacher"
+        )
+    given: dict[str, Any] = {} if record is None else record.settings.model_dump()
+    return ExtractionRequest(
+        run=request.run,
+        layers=tuple(_negative(layer, teacher.blocks) for layer in manifest.layers),
+        teacher=request.teacher or teacher.name,
+        revision=None if request.teacher else teacher.revision,
+        dtype=manifest.dtype,
+        codec=manifest.codec,
+        **(given | {"device": request.device}),
+    )
+
+
+def _negative(layer: LayerRecord, blocks: int) -> int:
+    """k with which `hidden_states[k]` is this layer."""
+    return -1 if layer.post_norm else layer.blocks_completed - blocks - 1
+
+
+def _grow(extraction: ExtractionRequest, manifest: Manifest, union: Corpus) -> None:
+    """Tell the store of all documents; the extraction that follows finds the new ones missing."""
+    text_side = load_text_side(extraction.teacher, revision=extraction.revision)
+    wanted = manifest.model_copy(
+        update={"corpus_sha256": union.sha256, "teacher": text_side.identity}
+    )
+    entries = [tokenize_document(text_side, document) for document in union.documents]
+    with StoreWriter(extraction.store, wanted, entries, name=NAME, extend=True):
+        pass
+
+
+def _swap(run: Path) -> None:
+    shutil.rmtree(run / _LAST, ignore_errors=True)
+    (run / CORPUS).rename(run / _LAST)
+    _finish_swap(run)
+
+
+def _finish_swap(run: Path) -> None:
+    """Killed between two renames, a run has its corpus under another name."""
+    if not (run / CORPUS).exists() and (run / _NEXT / "corpus.json").exists():
+        (run / _NEXT).rename(run / CORPUS)
+        sync_folder(run)
+    shutil.rmtree(run / _LAST, ignore_errors=True)

@@ -1,0 +1,285 @@
+"""`latentcomp teacher summaries | answers`: a corpus through the text teacher, onto the disk."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..common import provenance
+from ..common.atomic import file_sha256
+from ..common.errors import CorpusError
+from ..corpus.files import Corpus, read_corpus
+from ..corpus.records import Document, Question
+from ..corpus.source import GeneratedCorpus, generate_corpus
+from ..evaluate.scores import score
+from ..extract.teachers.text import prompts, results
+from ..extract.teachers.text.cache import ReplyCache
+from ..extract.teachers.text.calls import Call, Message, Named, Reply
+from ..extract.teachers.text.client import ask, find_model, look_up
+from ..extract.teachers.text.prompts import Prompt
+from ..extract.teachers.text.results import Summary, TextRecord, WrittenAnswer
+from ..extract.teachers.text.server import ServedModel, Server
+from ..models.files import locate_model
+from ..models.loading import load_tokenizer, read_prompt
+
+
+@dataclass(frozen=True, slots=True)
+class TeachingRequest:
+    """What the user asked for."""
+
+    out: Path
+    """Folder of the results; the cache lies in it unless another is given."""
+    corpus: Path | GeneratedCorpus = GeneratedCorpus()
+    server: Server = Server()
+    model: str | None = None
+    """As the server names it; the only one it has by default."""
+    cache: Path | None = None
+    """Folder of the replies, which several runs may share."""
+    temperature: float = 0.0
+    seed: int = 0
+    more: dict[str, Any] = field(default_factory=dict)
+    """Further fields of every request."""
+
+    @property
+    def replies(self) -> ReplyCache:
+        """The cache."""
+        return ReplyCache(self.cache or self.out / "cache")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long a summary may be, in tokens of the model that will read it.
+
+    The server counts its own tokens. Where those are longer pieces of text, the summary it
+    writes exceeds the reader's budget, and the evaluation cuts what is too much.
+    """
+
+    ratio: float = 4.0
+    """Tokens of the document for each token of its summary."""
+    tokenizer: str = "lab"
+    """Model whose tokens are counted; that of the reasoner that will read the summary."""
+    tokens: int | None = None
+    """The same for every document, instead of a ratio."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a run left behind."""
+
+    file: Path
+    record: TextRecord
+
+
+OnPlan = Callable[[str, int, int], Callable[[Reply], None]]
+"""Told the model, the calls that the cache answers and those that are asked, before the first;
+what it returns is told every reply."""
+
+
+def _quiet(model: str, cached: int, asked: int) -> Callable[[Reply], None]:
+    return lambda reply: None
+
+
+def write_summaries(
+    request: TeachingRequest, budget: Budget = Budget(), on_plan: OnPlan = _quiet
+) -> Written:
+    """Have every document of a corpus summarised; the table is `summaries.parquet`.
+
+    Raises:
+        TeacherError: no server, no such model, or calls without a reply.
+        CorpusError, StoreError: the corpus cannot be read, or the folder not written.
+    """
+    corpus = _corpus(request)
+    most = _budgets(corpus.documents, budget)
+    work = _Work(request, corpus, prompts.SUMMARY)
+    calls = [
+        work.call(f"document {document.document_id!r}", prompts.summarise(document, tokens), tokens)
+        for document, tokens in zip(corpus.documents, most, strict=True)
+    ]
+    replies = work.ask(calls, on_plan)
+    rows = [
+        _summary(document, named.call, replies.of(named.call))
+        for document, named in zip(corpus.documents, calls, strict=True)
+    ]
+    path = request.out / results.SUMMARIES
+    results.write_summaries(path, rows)
+    return work.finish(path, calls, replies)
+
+
+def write_answers(
+    request: TeachingRequest, most_tokens: int = 64, on_plan: OnPlan = _quiet
+) -> Written:
+    """Have every question of a corpus answered; the table is `answers.parquet`.
+
+    Raises:
+        TeacherError: no server, no such model, or calls without a reply.
+        CorpusError, StoreError: the corpus cannot be read or has no questions, or the folder
+            cannot be written.
+    """
+    corpus = _corpus(request)
+    asked = [(document, one) for document in corpus.documents for one in document.questions]
+    if not asked:
+        raise CorpusError(f"{request.corpus}: no document has a question; nothing to answer")
+    work = _Work(request, corpus, prompts.ANSWER)
+    calls = [
+        work.call(f"question {one.question_id!r}", prompts.answer(document, one), most_tokens)
+        for document, one in asked
+    ]
+    replies = work.ask(calls, on_plan)
+    rows = [
+        _answer(document, one, named.call, replies.of(named.call))
+        for (document, one), named in zip(asked, calls, strict=True)
+    ]
+    path = request.out / results.ANSWERS
+    results.write_answers(path, rows)
+    return work.finish(path, calls, replies, correct=sum(row.correct for row in rows))
+
+
+class _Work:
+    """One run: which model, how it is asked, and what came of it."""
+
+    def __init__(self, request: TeachingRequest, corpus: Corpus, prompt: Prompt) -> None:
+        self._request = request
+        self._corpus = corpus
+        self._prompt = prompt
+        self._cache = request.replies
+        self._model, self._seen_served = self._choose()
+        # Before the work: what ran is the code as it was then.
+        self._seen = provenance.collect({"sampling": request.seed}, {"corpus": corpus.sha256})
+
+    def _choose(self) -> tuple[ServedModel, bool]:
+        """The model, and whether the server has just said that it has it.
+
+        A name that was given or is remembered needs no server, so that a rerun makes no request.
+        """
+        known = self._cache.served(self._request.server.url)
+        wanted = self._request.model
+        if known is not None and wanted in (None, known.id):
+            return known, False
+        if wanted is not None:
+            return ServedModel(id=wanted), False
+        return find_model(self._request.server, None), True
+
+    def call(self, name: str, messages: tuple[Message, ...], most_tokens: int) -> Named:
+        """One call of this run."""
+        call = Call(
+            model=self._model.id,
+            messages=messages,
+            max_tokens=most_tokens,
+            temperature=self._request.temperature,
+            seed=self._request.seed,
+            more=self._request.more,
+        )
+        return Named(name, call)
+
+    def ask(self, calls: Sequence[Named], on_plan: OnPlan) -> "_Replies":
+        """Reply to all of them; what is missing is asked only if the server has the model."""
+        found = look_up(self._cache, calls)
+        server = self._request.server
+        if found.missing:
+            if not self._seen_served:
+                self._model = find_model(server, self._model.id)
+            self._cache.remember(server.url, self._model)
+        on_reply = on_plan(self._model.id, len(found.known), len(found.missing))
+        start = time.perf_counter()
+        new = ask(server, self._cache, found.missing, on_reply)
+        return _Replies(
+            by_key=found.known | new,
+            from_cache=len(found.known),
+            asked=len(new),
+            seconds=time.perf_counter() - start,
+        )
+
+    def finish(
+        self, path: Path, calls: Sequence[Named], replies: "_Replies", correct: int | None = None
+    ) -> Written:
+        """Write the record beside the table.
+
+        A run that asked nothing leaves the record of the one that wrote the same table: that
+        one says when, where and how long.
+        """
+        before = results.read_record(path)
+        if not replies.asked and before is not None and before.sha256 == file_sha256(path):
+            return Written(path, before.model_copy(update={"asked": 0}))
+        given = [replies.of(named.call) for named in calls]
+        record = TextRecord(
+            file=path.name,
+            sha256=file_sha256(path),
+            rows=len(calls),
+            url=self._request.server.url,
+            model=self._model,
+            prompt=asdict(self._prompt),
+            sampling=calls[0].call.sampling,
+            corpus_sha256=self._corpus.sha256,
+            from_cache=replies.from_cache,
+            asked=replies.asked,
+            prompt_tokens=sum(reply.prompt_tokens or 0 for reply in given),
+            completion_tokens=sum(reply.completion_tokens or 0 for reply in given),
+            incomplete=sum(_cut(reply) for reply in given),
+            correct=correct,
+            seconds=replies.seconds,
+            provenance=self._seen,
+        )
+        results.write_record(path, record)
+        return Written(path, record)
+
+
+@dataclass(frozen=True, slots=True)
+class _Replies:
+    by_key: dict[str, Reply]
+    from_cache: int
+    asked: int
+    seconds: float
+
+    def of(self, call: Call) -> Reply:
+        return self.by_key[call.key]
+
+
+def _corpus(request: TeachingRequest) -> Corpus:
+    wanted = request.corpus
+    return read_corpus(wanted) if isinstance(wanted, Path) else generate_corpus(wanted)
+
+
+def _budgets(documents: Sequence[Document], budget: Budget) -> list[int]:
+    if budget.tokens is not None:
+        return [budget.tokens] * len(documents)
+    files = locate_model(budget.tokenizer)
+    tokenizer = load_tokenizer(files)
+    # With the head, as the teacher of hidden states reads it: so a summary has as many tokens
+    # as there are latents at the same ratio.
+    head = read_prompt(files, tokenizer).head
+    encoded = [tokenizer(head + document.text, add_special_tokens=False) for document in documents]
+    lengths = [len(one["input_ids"]) for one in encoded]
+    return [max(1, math.ceil(length / budget.ratio)) for length in lengths]
+
+
+def _cut(reply: Reply) -> bool:
+    return reply.finish_reason == "length"
+
+
+def _summary(document: Document, call: Call, reply: Reply) -> Summary:
+    return Summary(
+        document_id=document.document_id,
+        summary=reply.text,
+        budget=call.max_tokens,
+        tokens=reply.completion_tokens,
+        complete=not _cut(reply),
+        call=call.key,
+    )
+
+
+def _answer(document: Document, question: Question, call: Call, reply: Reply) -> WrittenAnswer:
+    scored = score(question, reply.text)
+    return WrittenAnswer(
+        document_id=document.document_id,
+        question_id=question.question_id,
+        family=question.family,
+        question=question.text,
+        answer=question.answer,
+        written=reply.text,
+        correct=scored.correct,
+        stale=scored.stale,
+        complete=not _cut(reply),
+        call=call.key,
+    )

@@ -1,0 +1,270 @@
+"""Files that are either whole or absent: temp file, fsync, rename, fsync of the folder."""
+
+import contextlib
+import errno
+import hashlib
+import itertools
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .errors import StoreError
+
+PARTIAL_SUFFIX = ".partial"
+"""Every temporary file ends so; what a killed run leaves behind is found by it."""
+
+Buffer = bytes | bytearray | memoryview
+
+_BLOCK = 2 * 2**20
+"""Bytes of one write. The page cache keeps a file in pieces as large as the writes that made it,
+if these begin at multiples of a power of two, and mapped memory is filled piece by piece."""
+_VECTORS = 1024  # of one call to the kernel
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DENIED = {errno.EROFS, errno.EACCES, errno.EPERM}
+_IN_THE_WAY = {errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path | str) -> Iterator[None]:
+    """Turn an OSError on `path` into one line that says what to do.
+
+    Raises:
+        StoreError: the disk is full, the folder is read-only, a file is in the way, and so on.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno in _FULL:
+            text = f"the disk is full ({reason}); what was committed is safe: free space, run again"
+        elif error.errno in _DENIED:
+            text = f"cannot write here ({reason}): choose a folder that you may write to"
+        elif error.errno in _IN_THE_WAY:
+            text = f"a file is in the way of a folder ({reason}): choose another path"
+        else:
+            text = f"{reason}: check the disk and run again"
+        raise StoreError(f"{path}: {text}") from error
+
+
+def make_folder(path: Path) -> None:
+    """Create `path` with its parents.
+
+    Raises:
+        StoreError: the folder cannot be made.
+    """
+    with disk_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def write_parts(path: Path, parts: Iterable[Buffer]) -> None:
+    """Write the buffers one after another as one file, atomically and durably.
+
+    Raises:
+        StoreError: the disk is full, the folder is read-only, and so on; `path` is untouched.
+    """
+    publish([StagedFiles([[(path, parts)]])])
+
+
+class StagedFiles:
+    """Files with all their bytes that do not show yet, and may not be durable.
+
+    They come in groups: those of a group appear when all of earlier groups are durable.
+    """
+
+    def __init__(self, groups: Iterable[Iterable[tuple[Path, Iterable[Buffer]]]]) -> None:
+        """Write them. The parts of a file are asked for when the file before it is written.
+
+        Raises:
+            StoreError: the disk is full and so on; nothing stays.
+        """
+        with contextlib.ExitStack() as stack:
+            self.groups = [[_Partial(path, parts, stack) for path, parts in one] for one in groups]
+            self._stack = stack.pop_all()
+
+    def discard(self) -> None:
+        """Remove what has not appeared."""
+        self._stack.close()
+
+
+def publish(staged: Sequence[StagedFiles]) -> None:
+    """Make files durable and let them appear, group by group.
+
+    Together they cost a fraction of the same one by one: a sync lets the file system write its
+    journal and the disk empty its cache, whoever has filled it.
+
+    Raises:
+        StoreError: the disk is full and so on; what has not appeared never does.
+    """
+    try:
+        for partial in (partial for one in staged for group in one.groups for partial in group):
+            partial.sync()
+        for step in itertools.zip_longest(*(one.groups for one in staged), fillvalue=()):
+            together = list(itertools.chain(*step))
+            for partial in together:
+                partial.appear()
+            for folder in dict.fromkeys(partial.path.parent for partial in together):
+                with disk_errors(folder):
+                    sync_folder(folder)
+    finally:
+        for one in staged:
+            one.discard()
+
+
+class _Partial:
+    """A temporary file with all its bytes, which goes with `stack` unless it appears."""
+
+    def __init__(self, path: Path, parts: Iterable[Buffer], stack: contextlib.ExitStack) -> None:
+        self.path = Path(path)
+        make_folder(self.path.parent)
+        self._partial = self.path.with_name(f".{path.name}.{os.getpid()}{PARTIAL_SUFFIX}")
+        self._appeared = False
+        stack.callback(self._remove)
+        with disk_errors(self.path):
+            self._file = stack.enter_context(self._partial.open("wb", buffering=0))
+            _write_all(self._file.fileno(), parts)
+
+    def sync(self) -> None:
+        with disk_errors(self.path):
+            os.fsync(self._file.fileno())
+
+    def appear(self) -> None:
+        with disk_errors(self.path):
+            self._file.close()
+            self._partial.replace(self.path)
+            self._appeared = True
+
+    def _remove(self) -> None:
+        if not self._appeared:
+            with contextlib.suppress(OSError):
+                self._partial.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: Buffer) -> None:
+    """Write one buffer atomically. Raises: StoreError."""
+    write_parts(path, [data])
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically. Raises: StoreError."""
+    write_parts(path, [text.encode()])
+
+
+def json_text(obj: Any) -> str:  # noqa: ANN401  any JSON value
+    """The one JSON form this project writes: sorted keys, two spaces, a newline, no NaN."""
+    return json.dumps(obj, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_json(path: Path, obj: Any) -> None:  # noqa: ANN401  any JSON value
+    """Write a JSON value atomically, in the form of `json_text`. Raises: StoreError."""
+    write_text(path, json_text(obj))
+
+
+def write_parquet(path: Path, table: pa.Table) -> None:
+    """Write a table as Parquet (zstd, page checksums) atomically. Raises: StoreError."""
+    write_parquet_groups(path, [table])
+
+
+def write_parquet_groups(path: Path, groups: Sequence[pa.Table]) -> None:
+    """As `write_parquet`, every table its own row group, for readers that want only some.
+
+    Raises:
+        StoreError: the disk is full, the folder is read-only, and so on.
+    """
+    write_parts(path, [parquet_bytes(groups)])
+
+
+def parquet_bytes(groups: Sequence[pa.Table]) -> memoryview:
+    """A Parquet file (zstd, page checksums) in memory, every table its own row group."""
+    sink = pa.BufferOutputStream()
+    schema = groups[0].schema
+    with pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True) as writer:
+        for group in groups:
+            writer.write_table(group, row_group_size=max(1, len(group)))
+    return memoryview(sink.getvalue())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and removals within `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex. Raises: OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def remove_partials(folder: Path) -> list[Path]:
+    """Delete the temporary files that a killed run left below `folder`; say which.
+
+    Raises:
+        StoreError: one of them cannot be removed.
+    """
+    removed = sorted(folder.rglob(f".*{PARTIAL_SUFFIX}"))
+    for path in removed:
+        with disk_errors(path):
+            path.unlink(missing_ok=True)
+    return removed
+
+
+def _write_all(descriptor: int, parts: Iterable[Buffer]) -> None:
+    start = held = 0
+    waiting: list[memoryview] = []
+    for part in parts:
+        data = memoryview(part).cast("B")
+        waiting.append(data)
+        held += len(data)
+        if held >= _BLOCK:
+            start, held = _flush(descriptor, waiting, held % _BLOCK, start), held % _BLOCK
+    _flush(descriptor, waiting, 0, start)
+
+
+def _flush(descriptor: int, waiting: list[memoryview], keep: int, start: int) -> int:
+    """Write what waits but for the last `keep` bytes, which are part of the last buffer.
+
+    Args:
+        descriptor: of the file.
+        waiting: buffers; the kept bytes stay.
+        keep: 0, or fewer bytes than the last buffer has.
+        start: where in the file.
+
+    Returns:
+        where the next write starts.
+    """
+    rest = waiting[-1:] if keep else []
+    if keep:
+        waiting[-1], rest[0] = rest[0][:-keep], rest[0][-keep:]
+    stop = start
+    while waiting:
+        done = os.writev(descriptor, waiting[:_VECTORS])  # a nearly full disk takes only a part
+        stop += done
+        whole = 0
+        while whole < len(waiting) and done >= len(waiting[whole]):
+            done, whole = done - len(waiting[whole]), whole + 1
+        del waiting[:whole]
+        if done:
+            waiting[0] = waiting[0][done:]
+    _begin_write_back(descriptor, start, stop - start)
+    waiting += rest
+    return stop
+
+
+def _begin_write_back(descriptor: int, start: int, length: int) -> None:
+    """Have the disk begin now, not at the sync, which would then wait for everything at once.
+
+    Saying that the bytes are not needed does so on Linux. They stay in memory: only pages that
+    are on the disk already are let go.
+    """
+    if sys.platform == "linux":
+        os.posix_fadvise(descriptor, start, length, os.POSIX_FADV_DONTNEED)

@@ -1,0 +1,1 @@
+"""The model that is trained: teacher states in, vectors in the reasoner's input space out."""

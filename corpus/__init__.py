@@ -1,0 +1,1 @@
+"""Documents with questions: records, files, bring-your-own JSONL, and generated chronicles."""

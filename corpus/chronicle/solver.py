@@ -1,0 +1,230 @@
+"""An independent reader of chronicles: every answer that the text alone allows.
+
+It knows the rendered text and the question's wording, nothing else, and it returns all the
+answers that are consistent with the text, once for each of the two ways to read a correction:
+as written, a corrected value was in force until the correction; in hindsight, it never was. A
+generated question is proved right when either set holds its answer and no other. How updates
+count: see `statements.in_force`; how corrections do: see `statements.Record.in_hindsight`.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ...common.errors import CorpusError
+from ..records import Bucket
+from .statements import (
+    ARRIVED,
+    ATTRIBUTE,
+    GUILD,
+    JOINED,
+    NAME,
+    ROLE,
+    SUBJECT,
+    SUPERIOR,
+    Record,
+    Statement,
+    in_force,
+    read_record,
+    seated_after,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """What the text alone says about one question."""
+
+    family: str
+    """Family that the question's wording belongs to."""
+    answers: frozenset[str]
+    """Every answer consistent with the text as written; empty if it settles none."""
+    answers_in_hindsight: frozenset[str]
+    """The same for a reader to whom a corrected value never was in force."""
+    stale_answers: tuple[str, ...]
+    """Values that were replaced by the time the question asks about, oldest first, as written."""
+    evidence: tuple[int, ...]
+    """Chunks that settle the answer as written, ascending."""
+    bucket: Bucket | None
+    """Third of the document in which the last of them lies; None without evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """A document read in the two ways that corrections allow."""
+
+    as_written: Record
+    """A corrected value was in force until it was corrected."""
+    in_hindsight: Record
+    """A corrected value never was in force."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    answers: frozenset[str]
+    settled_by: tuple[Statement, ...]
+    stale: tuple[str, ...] = ()
+
+
+def solve(chunks: Sequence[str], question: str) -> Solution:
+    """All the answers to a question that the text of a document allows.
+
+    Args:
+        chunks: text of each chunk, beginning with `Day N.`, in time order.
+        question: the question as it is put to the model.
+
+    Raises:
+        CorpusError: a sentence or the question is not understood, or the text contradicts itself.
+    """
+    return solve_readings(read_both(chunks), question)
+
+
+def read_both(chunks: Sequence[str]) -> Readings:
+    """Read a document once, for any number of questions.
+
+    Raises:
+        CorpusError: a sentence is not understood, or the text contradicts itself.
+    """
+    record = read_record(chunks)
+    return Readings(as_written=record, in_hindsight=record.in_hindsight())
+
+
+def solve_readings(readings: Readings, question: str) -> Solution:
+    """`solve` for a document that was read before.
+
+    Raises:
+        CorpusError: the question is not understood.
+    """
+    found = [
+        (family, find, match)
+        for family, pattern, find in _QUESTIONS
+        if (match := pattern.fullmatch(question)) is not None
+    ]
+    if len(found) != 1:
+        raise CorpusError(f"{len(found)} readings of the question {question!r}: one is needed")
+    family, find, match = found[0]
+    finding = find(readings.as_written, match)
+    hindsight = find(readings.in_hindsight, match)
+    evidence = tuple(sorted({statement.chunk for statement in finding.settled_by}))
+    bucket = _third(evidence[-1], len(readings.as_written.days)) if evidence else None
+    return Solution(family, finding.answers, hindsight.answers, finding.stale, evidence, bucket)
+
+
+def _third(chunk: int, chunks: int) -> Bucket:
+    if chunk < chunks / 3:
+        return "early"
+    return "middle" if chunk < 2 * chunks / 3 else "late"
+
+
+def _values(statements: Sequence[Statement]) -> frozenset[str]:
+    return frozenset(statement.value for statement in statements)
+
+
+def _distinct(words: Sequence[str], without: frozenset[str]) -> tuple[str, ...]:
+    return tuple(word for word in dict.fromkeys(words) if word not in without)
+
+
+def _on_day(history: Sequence[Statement], day: int) -> _Finding:
+    held = in_force(history, day)
+    answers = _values(held)
+    past = [statement.value for statement in history if statement.day <= day]
+    return _Finding(answers, held, _distinct(past, answers))
+
+
+def _latest(record: Record, match: re.Match[str]) -> _Finding:
+    return _on_day(record.history(match["topic"], match["subject"]), record.days[-1])
+
+
+def _as_of(record: Record, match: re.Match[str]) -> _Finding:
+    return _on_day(record.history(match["topic"], match["subject"]), int(match["day"]))
+
+
+def _original(record: Record, match: re.Match[str]) -> _Finding:
+    history = record.history(match["topic"], match["subject"])
+    first = in_force(history, history[0].day) if history else ()
+    # A history that opens with an update had a value before, which the text does not tell.
+    known = first if all(statement.mode == "plain" for statement in first) else ()
+    return _Finding(_values(known), known)
+
+
+def _changed(record: Record, match: re.Match[str]) -> _Finding:
+    history = record.history(match["topic"], match["subject"])
+    if not history:
+        return _Finding(frozenset(), ())
+    replaced = any(statement.mode != "plain" for statement in history)
+    several = len(_values(history)) > 1
+    # A second value without a word of change, or a change to the same value, can be read both ways.
+    answers = {"yes" if replaced else "no", "yes" if several else "no"}
+    return _Finding(frozenset(answers), history)
+
+
+def _when(record: Record, match: re.Match[str]) -> _Finding:
+    history = record.history(match["topic"], match["subject"])
+    days = [str(statement.day) for statement in history]
+    answers = frozenset(days[-1:])
+    last = tuple(statement for statement in history if statement.day == history[-1].day)
+    return _Finding(answers, last, _distinct(days, answers))
+
+
+def _two_hop(record: Record, match: re.Match[str]) -> _Finding:
+    links = record.history(match["role"], match["subject"])
+    seconds = [
+        _on_day(record.history(match["topic"], link.value), record.days[-1]) for link in links
+    ]
+    return _Finding(
+        frozenset().union(*(second.answers for second in seconds)),
+        links + tuple(statement for second in seconds for statement in second.settled_by),
+        tuple(stale for second in seconds for stale in second.stale),
+    )
+
+
+def _fixed(topic: str) -> Callable[[Record, re.Match[str]], _Finding]:
+    def find(record: Record, match: re.Match[str]) -> _Finding:
+        history = record.history(topic, match["subject"])
+        return _Finding(_values(history), history)
+
+    return find
+
+
+def _neighbour(record: Record, match: re.Match[str]) -> _Finding:
+    history = record.history(seated_after(match["place"]), match["subject"])
+    return _Finding(_values(history), history)
+
+
+def _order(record: Record, match: re.Match[str]) -> _Finding:
+    arrivals = record.history(ARRIVED, match["one"]), record.history(ARRIVED, match["other"])
+    one, other = ({statement.day for statement in arrival} for arrival in arrivals)
+    firsts = set()
+    # Somebody who arrived twice may be meant either time.
+    firsts |= {match["one"]} if any(a <= b for a in one for b in other) else set()
+    firsts |= {match["other"]} if any(b <= a for a in one for b in other) else set()
+    return _Finding(frozenset(firsts), arrivals[0] + arrivals[1])
+
+
+_OF = f"(?P<topic>{ATTRIBUTE}) of (?P<subject>{SUBJECT})"
+_QUESTIONS: Final = tuple(
+    (family, re.compile(pattern), find)
+    for family, pattern, find in (
+        ("fact", rf"What is the {_OF}\?", _latest),
+        ("relation", rf"Who is the (?P<topic>{ROLE}) of (?P<subject>{SUBJECT})\?", _latest),
+        (
+            "two_hop",
+            rf"What is the (?P<topic>{ATTRIBUTE}) of the (?P<role>{ROLE})"
+            rf" of (?P<subject>{SUBJECT})\?",
+            _two_hop,
+        ),
+        ("structure", rf"Which guild did (?P<subject>{NAME}) join\?", _fixed(JOINED)),
+        ("structure", rf"Which guild does (?P<subject>{GUILD}) answer to\?", _fixed(SUPERIOR)),
+        (
+            "structure",
+            rf"Who sits right after (?P<subject>{NAME}) at the table of (?P<place>{NAME})\?",
+            _neighbour,
+        ),
+        ("latest", rf"What is the latest {_OF}\?", _latest),
+        ("original", rf"What was the first {_OF}\?", _original),
+        ("as_of", rf"What was the {_OF} on day (?P<day>[0-9]+)\?", _as_of),
+        ("changed", rf"Did the {_OF} ever change\?", _changed),
+        ("when", rf"On which day was the {_OF} last set\?", _when),
+        ("order", rf"Who arrived first, (?P<one>{NAME}) or (?P<other>{NAME})\?", _order),
+    )
+)

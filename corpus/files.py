@@ -1,0 +1,247 @@
+"""A corpus on disk: documents, chunks and questions as Parquet, `corpus.json` written last."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..common.atomic import (
+    disk_errors,
+    file_sha256,
+    json_text,
+    make_folder,
+    write_json,
+    write_parquet,
+)
+from ..common.errors import CorpusError
+from .jsonl import read_jsonl
+from .records import Chunk, Document, Question
+
+CORPUS_FORMAT = "latentcomp-corpus"
+CORPUS_VERSION = 1
+_SUMMARY = "corpus.json"
+
+_DOCUMENTS = pa.schema(
+    [
+        pa.field("document_id", pa.string(), nullable=False),
+        pa.field("chunks", pa.int32(), nullable=False),
+        pa.field("questions", pa.int32(), nullable=False),
+        pa.field("summary", pa.string()),
+    ]
+)
+_CHUNKS = pa.schema(
+    [
+        pa.field("document_id", pa.string(), nullable=False),
+        pa.field("index", pa.int32(), nullable=False),
+        pa.field("day", pa.int64()),
+        pa.field("text", pa.string(), nullable=False),
+    ]
+)
+_QUESTIONS = pa.schema(
+    [
+        pa.field("document_id", pa.string(), nullable=False),
+        pa.field("question_id", pa.string(), nullable=False),
+        pa.field("family", pa.string(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("answer", pa.string(), nullable=False),
+        pa.field("stale_answers", pa.list_(pa.string()), nullable=False),
+        pa.field("evidence", pa.list_(pa.int32()), nullable=False),
+        pa.field("bucket", pa.string()),
+    ]
+)
+_SCHEMAS = {"documents": _DOCUMENTS, "chunks": _CHUNKS, "questions": _QUESTIONS}
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Documents with what is known of their making."""
+
+    documents: tuple[Document, ...]
+    meta: dict[str, Any]
+    """As given to `write_corpus`; `{"source": "jsonl"}` for bring-your-own files."""
+    sha256: str
+    """Over the documents themselves, so that it is the same for JSONL and for Parquet."""
+
+
+def corpus_sha256(documents: Iterable[Document]) -> str:
+    """SHA-256 of the documents' content, in hex, whatever file they come from."""
+    digest = hashlib.sha256()
+    for document in documents:
+        content = _plain(document) | {
+            "chunks": [_plain(chunk) for chunk in document.chunks],
+            "questions": [_plain(question) for question in document.questions],
+        }
+        line = json.dumps(content, sort_keys=True, ensure_ascii=False)
+        digest.update(line.encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _plain(record: Document | Chunk | Question) -> dict[str, Any]:
+    # dataclasses.asdict copies deeply, which takes seconds for a corpus of thousands.
+    return {name: getattr(record, name) for name in record.__slots__}
+
+
+def write_corpus(folder: Path, documents: Iterable[Document], meta: Mapping[str, Any]) -> Corpus:
+    """Write a corpus folder; its `corpus.json` comes last, so that its presence means complete.
+
+    Args:
+        folder: made if need be; the same documents give the same bytes.
+        documents: at least one, with unique ids.
+        meta: JSON values that say how the corpus was made (preset, split, seed and so on).
+
+    Raises:
+        CorpusError: no documents, or two with the same id.
+        StoreError: the disk is full, the folder is read-only, and so on.
+    """
+    folder = Path(folder)
+    corpus = _checked(tuple(documents), dict(meta), folder)
+    make_folder(folder)
+    with disk_errors(folder):
+        (folder / _SUMMARY).unlink(missing_ok=True)
+    rows = _rows(corpus.documents)
+    for name, schema in _SCHEMAS.items():
+        write_parquet(folder / f"{name}.parquet", pa.Table.from_pylist(rows[name], schema=schema))
+    write_json(folder / _SUMMARY, _summary(folder, corpus, rows))
+    return corpus
+
+
+def read_corpus(path: Path) -> Corpus:
+    """Read a corpus folder written by `write_corpus`, or a `.jsonl` file of one's own.
+
+    Raises:
+        CorpusError: missing, incomplete, damaged or empty; names file (and line) and next step.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _read_folder(path)
+    documents = read_jsonl(path)
+    return Corpus(documents, {"source": "jsonl"}, corpus_sha256(documents))
+
+
+def is_corpus(folder: Path) -> bool:
+    """True if a corpus was written into `folder`, to its end."""
+    return (folder / _SUMMARY).exists()
+
+
+def recorded_sha256(folder: Path) -> str:
+    """The SHA-256 that a corpus folder gives for its documents, which are not read.
+
+    Raises:
+        CorpusError: there is no complete corpus, or its `corpus.json` is damaged.
+    """
+    return str(_read_summary(folder)["sha256"])
+
+
+def _checked(documents: tuple[Document, ...], meta: dict[str, Any], folder: Path) -> Corpus:
+    if not documents:
+        raise CorpusError(f"{folder}: the corpus has no documents: ask for at least one")
+    seen = set()
+    for document in documents:
+        if document.document_id in seen:
+            raise CorpusError(f"{folder}: two documents are called {document.document_id!r}")
+        seen.add(document.document_id)
+        if not document.chunks:
+            raise CorpusError(f"{folder}: document {document.document_id!r} has no chunks")
+    return Corpus(documents, meta, corpus_sha256(documents))
+
+
+def _rows(documents: tuple[Document, ...]) -> dict[str, list[dict[str, Any]]]:
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in _SCHEMAS}
+    for document in documents:
+        key = {"document_id": document.document_id}
+        counts = {"chunks": len(document.chunks), "questions": len(document.questions)}
+        rows["documents"].append(key | counts | {"summary": document.summary})
+        rows["chunks"].extend(key | _plain(chunk) for chunk in document.chunks)
+        rows["questions"].extend(key | _plain(question) for question in document.questions)
+    return rows
+
+
+def _summary(
+    folder: Path, corpus: Corpus, rows: Mapping[str, list[dict[str, Any]]]
+) -> dict[str, Any]:
+    names = [f"{name}.parquet" for name in _SCHEMAS]
+    summary = {
+        "format": CORPUS_FORMAT,
+        "version": CORPUS_VERSION,
+        "meta": corpus.meta,
+        "sha256": corpus.sha256,
+        "files": {name: file_sha256(folder / name) for name in names},
+        **{name: len(found) for name, found in rows.items()},
+    }
+    return summary | {"checksum": _checksum(summary)}
+
+
+def _checksum(summary: Mapping[str, Any]) -> str:
+    rest = {key: value for key, value in summary.items() if key != "checksum"}
+    return hashlib.sha256(json_text(rest).encode()).hexdigest()
+
+
+def _read_folder(folder: Path) -> Corpus:
+    summary = _read_summary(folder)
+    tables = {name: _read_table(folder, f"{name}.parquet", summary) for name in _SCHEMAS}
+    documents = tuple(_documents(tables))
+    if corpus_sha256(documents) != summary["sha256"]:
+        raise CorpusError(
+            f"{folder / 'corpus.json'}: sha256 is not that of the documents: write the corpus again"
+        )
+    return _checked(documents, summary["meta"], folder)
+
+
+def _read_summary(folder: Path) -> dict[str, Any]:
+    path = folder / _SUMMARY
+    try:
+        summary = json.loads(path.read_bytes())
+        found = (summary["format"], summary["version"])
+        whole = found != (CORPUS_FORMAT, CORPUS_VERSION) or (
+            summary["checksum"] == _checksum(summary)
+        )
+    except FileNotFoundError as error:
+        raise CorpusError(
+            f"{path}: missing, so this is no complete corpus: write it with `latentcomp corpus`"
+        ) from error
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read ({error.strerror}): check the path") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorpusError(f"{path}: damaged: write the corpus again") from error
+    if not whole:
+        raise CorpusError(f"{path}: it fails its checksum: write the corpus again")
+    if found != (CORPUS_FORMAT, CORPUS_VERSION):
+        raise CorpusError(f"{path}: format {found[0]!r} version {found[1]!r} is not known here")
+    return dict(summary)
+
+
+def _read_table(folder: Path, name: str, summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    path = folder / name
+    try:
+        if file_sha256(path) != summary["files"].get(name):
+            raise CorpusError(f"{path}: not the file that corpus.json names: write it again")
+        table = pq.read_table(path, schema=_SCHEMAS[name.removesuffix(".parquet")])
+        columns = [column.to_pylist() for column in table.columns]
+        return [
+            dict(zip(table.column_names, row, strict=True)) for row in zip(*columns, strict=True)
+        ]
+    except FileNotFoundError as error:
+        raise CorpusError(f"{path}: missing: write the corpus again") from error
+    except (OSError, pa.ArrowException) as error:
+        raise CorpusError(f"{path}: cannot be read ({error}): write the corpus again") from error
+
+
+def _documents(tables: Mapping[str, list[dict[str, Any]]]) -> Iterator[Document]:
+    chunks = defaultdict(list)
+    for row in tables["chunks"]:
+        chunks[row["document_id"]].append(Chunk(row["index"], row["text"], row["day"]))
+    questions = defaultdict(list)
+    for row in tables["questions"]:
+        owner = row.pop("document_id")
+        row["stale_answers"] = tuple(row["stale_answers"])
+        row["evidence"] = tuple(row["evidence"])
+        questions[owner].append(Question(**row))
+    for row in tables["documents"]:
+        name = row["document_id"]
+        yield Document(name, tuple(chunks[name]), tuple(questions[name]), row["summary"])

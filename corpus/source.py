@@ -1,0 +1,164 @@
+"""The documents of a run: generated, brought along, or already in its folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..common.atomic import make_folder
+from ..common.errors import CorpusError
+from ..common.lock import gate
+from .chronicle import generate
+from .chronicle.generator import GENERATOR_VERSION
+from .files import Corpus, corpus_sha256, is_corpus, read_corpus, recorded_sha256, write_corpus
+from .records import Document
+
+DEFAULT_PRESET = "lab"
+DEFAULT_SPLIT = "train"
+DEFAULT_DOCUMENTS = 1000
+DEFAULT_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedCorpus:
+    """Which generated corpus is meant; None leaves the choice to the run folder or the default."""
+
+    preset: str | None = None
+    split: str | None = None
+    documents: int | None = None
+    seed: int | None = None
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What was asked for explicitly, under the names that `corpus.json` uses."""
+        fields = {
+            "preset": self.preset,
+            "split": self.split,
+            "documents": self.documents,
+            "seed": self.seed,
+        }
+        return {name: value for name, value in fields.items() if value is not None}
+
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """The same with the defaults filled in."""
+        return {
+            "preset": DEFAULT_PRESET,
+            "split": DEFAULT_SPLIT,
+            "documents": DEFAULT_DOCUMENTS,
+            "seed": DEFAULT_SEED,
+            **self.asked,
+        }
+
+
+def choose_corpus(
+    path: Path | None,
+    preset: str | None = None,
+    split: str | None = None,
+    documents: int | None = None,
+    seed: int | None = None,
+) -> Path | GeneratedCorpus:
+    """The corpus that a command line means: a path, or else what to generate.
+
+    Raises:
+        CorpusError: a path was given together with an option of the generator.
+    """
+    generated = GeneratedCorpus(preset, split, documents, seed)
+    if path is None:
+        return generated
+    for name, value in generated.asked.items():
+        raise CorpusError(
+            f"--{name} {value} is for generated documents; leave it out with --corpus {path}"
+        )
+    return path
+
+
+def generate_corpus(wanted: GeneratedCorpus) -> Corpus:
+    """Generate a corpus in memory.
+
+    Raises:
+        CorpusError: unknown preset or split, or a size or seed that makes no sense.
+    """
+    meta = wanted.resolved
+    documents: tuple[Document, ...] = tuple(
+        generate(meta["preset"], meta["split"], meta["documents"], meta["seed"])
+    )
+    meta["latentcomp"] = __version__
+    meta["generator"] = GENERATOR_VERSION
+    return Corpus(documents=documents, meta=meta, sha256=corpus_sha256(documents))
+
+
+def write_generated(wanted: GeneratedCorpus, folder: Path) -> Corpus:
+    """Generate a corpus and write it; one that is there already is kept if it is the same.
+
+    Raises:
+        CorpusError: the corpus cannot be generated, or the folder holds another one.
+        StoreError: the folder cannot be written.
+    """
+    corpus = generate_corpus(wanted)
+    if is_corpus(folder):
+        _check_same(read_corpus(folder), corpus, folder)
+        return corpus
+    return write_corpus(folder, corpus.documents, corpus.meta)
+
+
+def run_corpus(wanted: Path | GeneratedCorpus, folder: Path, *, write: bool) -> Corpus:
+    """The corpus of a run, whose own copy lies in `folder`; made and copied there if need be.
+
+    Several processes may ask at once: each makes or reads the corpus for itself, beside the others,
+    and the first one writes it. Were they to take turns, the last one would begin its work when all
+    others had read the corpus one after the other.
+
+    Args:
+        wanted: a corpus folder or JSONL file of one's own, or what to generate.
+        folder: the `corpus` folder of the run.
+        write: False to leave the disk as it is.
+
+    Raises:
+        CorpusError: it cannot be read or made, or the run has another corpus already.
+        StoreError: the folder cannot be written.
+    """
+    if is_corpus(folder):
+        return _present(wanted, folder)
+    corpus = read_corpus(wanted) if isinstance(wanted, Path) else generate_corpus(wanted)
+    if not write:
+        return corpus
+    make_folder(folder.parent)
+    with gate(folder.parent):
+        if not is_corpus(folder):
+            return write_corpus(folder, corpus.documents, corpus.meta)
+    if recorded_sha256(folder) != corpus.sha256:  # another process wrote, and something else
+        _check_same(read_corpus(folder), corpus, folder)
+    return corpus
+
+
+def _present(wanted: Path | GeneratedCorpus, folder: Path) -> Corpus:
+    """The corpus that the run has, if it is what is wanted."""
+    present = read_corpus(folder)
+    if isinstance(wanted, Path):
+        _check_same(present, read_corpus(wanted), folder)
+    else:
+        _check_asked(present, wanted, folder)
+    return present
+
+
+def _check_same(present: Corpus, wanted: Corpus, folder: Path) -> None:
+    if present.sha256 != wanted.sha256:
+        raise CorpusError(
+            f"{folder} holds another corpus ({_describe(present)}, not {_describe(wanted)}); "
+            "choose another folder or remove that one"
+        )
+
+
+def _check_asked(present: Corpus, wanted: GeneratedCorpus, folder: Path) -> None:
+    for name, value in wanted.asked.items():
+        found = present.meta.get(name)
+        if found != value:
+            raise CorpusError(
+                f"{folder} holds a corpus with {name} {found!r}, not {value!r}; "
+                f"leave --{name} out to use it, or choose another --run"
+            )
+
+
+def _describe(corpus: Corpus) -> str:
+    return f"{len(corpus.documents):,} documents, sha256 {corpus.sha256[:12]}"

@@ -1,0 +1,220 @@
+"""Assumption 4: hidden states can be extracted, and are those of the layers that are named."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from ..common.errors import TeacherError
+from ..extract.teachers.transformers_teacher import TransformersTeacher
+from ..models.files import LAB_FOLDERS
+from ..models.layers import layer_name, resolve_layer
+from ..models.loading import CausalLM, load_causal_lm, resolve_device
+from ..models.local import find_local
+from ..store.format.schema import LayerRecord, TeacherIdentity
+from .settings import Settings
+from .verdict import Finding
+
+TEXT: Final = "On day 12, Ana Bel moved to room 417. On day 15 she left it for room 803."
+MOST_TOKENS: Final = 24
+
+SAME: Final = {torch.float32: 1e-5, torch.bfloat16: 1e-3, torch.float16: 1e-3}
+"""Distance up to which a state is the library's own: the same kernels on the same shapes."""
+
+CLOSE: Final = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.05}
+"""The same for a document read alone and in a batch, whose kernels sum in another order and
+where a router may choose another expert on a near tie."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One document as the extraction code read it, and as the model itself lists its states."""
+
+    alone: torch.Tensor
+    """[tokens, layers, hidden], read by itself."""
+    batch: tuple[torch.Tensor, torch.Tensor]
+    """The same, read together with its own first half, and that half."""
+    own: torch.Tensor
+    """[blocks + 1, tokens, hidden]: the library's list; the last entry is after the norm."""
+    layers: tuple[LayerRecord, ...]
+    """As `every_layer` gives them."""
+    tokens: int
+    """Of the document."""
+
+
+def check_forward(settings: Settings) -> Finding:
+    """Read a few tokens through the extraction code and compare with the model's own list."""
+    name = settings.teacher
+    files = find_local(name, "config.json")
+    if files is None:
+        return Finding(
+            status="unknown",
+            found=f"the model {name} is not on this machine",
+            next_step=f"`hf download {name}`, or give --teacher a folder",
+        )
+    try:
+        device = resolve_device(settings.device)
+        needed, room = _weight_bytes(name, files.weights, device), _room(device)
+        if needed > room:
+            return Finding(
+                status="unknown",
+                found=f"the weights of {name} take {needed / 1e9:.1f} GB here, {device} has "
+                f"{room / 1e9:.1f} GB free",
+                next_step="run the doctor on the machine with the card",
+            )
+        lm = load_causal_lm(name, device=settings.device, dtype=_dtype(name, device))
+        return read_and_judge(lm)
+    except TeacherError as error:
+        return Finding(status="failed", found=str(error), next_step="see `latentcomp extract`")
+
+
+def read_and_judge(lm: CausalLM) -> Finding:
+    """The states of every depth of a loaded model, against the model's own."""
+    token_ids = lm.encode(lm.prompt.head + TEXT)[:MOST_TOKENS]
+    layers = every_layer(lm.identity.blocks)
+    teacher = TransformersTeacher(lm)
+    (alone,) = teacher.states([token_ids], layers)
+    half = token_ids[: len(token_ids) // 2]
+    long, short = teacher.states([token_ids, half], layers)
+    reading = Reading(alone, (long, short), own_states(lm, token_ids), layers, len(token_ids))
+    return judge(lm.identity, reading, lm.model.dtype)
+
+
+def every_layer(blocks: int) -> tuple[LayerRecord, ...]:
+    """From the embeddings to the last block, before the norm and after it."""
+    after_norm = resolve_layer(-1, blocks)
+    before = LayerRecord(blocks_completed=blocks, post_norm=False)
+    deeper = [resolve_layer(-k, blocks) for k in range(blocks + 1, 1, -1)]
+    return (*deeper, before, after_norm)
+
+
+@torch.inference_mode()
+def own_states(lm: CausalLM, token_ids: Sequence[int]) -> torch.Tensor:
+    """The library's own list of states, [blocks + 1, tokens, hidden], on the CPU."""
+    ids = torch.tensor([list(token_ids)], device=lm.device)
+    given = lm.model.base_model(input_ids=ids, use_cache=False, output_hidden_states=True)
+    return torch.stack([state[0].cpu() for state in given.hidden_states])
+
+
+def judge(teacher: TeacherIdentity, reading: Reading, dtype: torch.dtype) -> Finding:
+    """What is wrong with states that were read in a precision, if anything."""
+    problem = (
+        _wrong_shape(reading, teacher.hidden_size)
+        or _not_finite(reading)
+        or _wrong_layer(reading, SAME[dtype])
+        or _batch_matters(reading, CLOSE[dtype])
+    )
+    details = {
+        "model": teacher.name,
+        "blocks": teacher.blocks,
+        "tokens": reading.tokens,
+        "dtype": str(dtype).removeprefix("torch."),
+    }
+    if problem:
+        return Finding(
+            status="failed",
+            found=f"{teacher.name}: {problem}",
+            next_step="do not extract with this model and these versions; report it with --json",
+            details=details,
+        )
+    if blurred := _blurred(reading.own, SAME[dtype]):
+        return Finding(
+            status="unknown",
+            found=f"{teacher.name}: the states are finite, but {blurred}",
+            next_step="try --device cpu, which computes in float32",
+            details=details,
+        )
+    return Finding(
+        status="ok",
+        found=f"{teacher.name}: {reading.tokens} tokens x {len(reading.layers)} layers x "
+        f"{teacher.hidden_size}, finite, each the layer that it is called",
+        details=details,
+    )
+
+
+def _wrong_shape(reading: Reading, hidden: int) -> str | None:
+    long, half = reading.tokens, reading.tokens // 2
+    for state, tokens in zip((reading.alone, *reading.batch), (long, long, half), strict=True):
+        expected = (tokens, len(reading.layers), hidden)
+        if state.shape != expected:
+            return f"states of shape {tuple(state.shape)} where {expected} was asked"
+    return None
+
+
+def _not_finite(reading: Reading) -> str | None:
+    for slot, layer in enumerate(reading.layers):
+        for state in (reading.alone, *reading.batch):
+            if not torch.isfinite(state[:, slot]).all():
+                return f"a state {layer_name(layer)} is NaN or infinite"
+    return None
+
+
+def _wrong_layer(reading: Reading, same: float) -> str | None:
+    """Each state must be the entry of the library's list that it is called by."""
+    last = len(reading.own) - 1
+    for slot, layer in enumerate(reading.layers):
+        distances = [_distance(reading.alone[:, slot], one) for one in reading.own]
+        nearest = min(range(len(distances)), key=distances.__getitem__)
+        if layer.blocks_completed == last and not layer.post_norm:
+            # The one state that the list does not have: before the norm.
+            if distances[nearest] <= same:
+                return f"{layer_name(layer)}: is entry {nearest} of the model's own list"
+        elif distances[layer.blocks_completed] > same:
+            return (
+                f"{layer_name(layer)}: is not entry {layer.blocks_completed} of the model's own "
+                f"list (distance {distances[layer.blocks_completed]:.1e}); nearest is {nearest}"
+            )
+    return None
+
+
+def _blurred(own: torch.Tensor, same: float) -> str | None:
+    """Neighbours so much alike that taking one for the other would not show."""
+    for depth, (before, after) in enumerate(pairwise(own)):
+        if _distance(after, before) <= same:
+            return f"those after {depth} and {depth + 1} blocks are too much alike to be told apart"
+    return None
+
+
+def _batch_matters(reading: Reading, close: float) -> str | None:
+    """A causal model cannot tell whether more tokens, or more documents, follow."""
+    for slot, layer in enumerate(reading.layers):
+        for state in reading.batch:
+            distance = _distance(state[:, slot], reading.alone[: len(state), slot])
+            if distance > close:
+                return f"{layer_name(layer)}: a batch reads differently (distance {distance:.1e})"
+    return None
+
+
+def _distance(a_TD: torch.Tensor, b_TD: torch.Tensor) -> float:
+    """Median over tokens of the relative L2 distance.
+
+    The median, because the first token of large models has a state hundreds of times as long as
+    the others, which would hide them.
+    """
+    a_TD, b_TD = a_TD.float(), b_TD.float()
+    lengths_T = b_TD.norm(dim=-1).clamp(min=1e-30)
+    return float(((a_TD - b_TD).norm(dim=-1) / lengths_T).median())
+
+
+def _dtype(name: str, device: torch.device) -> str:
+    """As an extraction computes by default."""
+    return "float32" if device.type == "cpu" or name in LAB_FOLDERS else "bfloat16"
+
+
+def _weight_bytes(name: str, weights: Sequence[Path], device: torch.device) -> float:
+    """Of the loaded weights, taking the files for bfloat16."""
+    size = sum(file.stat().st_size for file in weights)
+    return size * (2.0 if _dtype(name, device) == "float32" else 1.0)
+
+
+def _room(device: torch.device) -> float:
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    try:
+        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (ValueError, OSError):
+        return float("inf")

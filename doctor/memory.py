@@ -1,0 +1,114 @@
+"""Assumption 3: extraction and the control experiment fit on the card, a tenth of it spare."""
+
+from typing import Any
+
+import torch
+
+from ..common.errors import TeacherError
+from ..models.architecture import PRESETS, Architecture, load_architecture
+from ..models.footprint import SPARE, Plan, Step, control, extraction
+from .settings import DEFAULT_CARD_GB, Settings
+from .verdict import Finding
+
+
+def check_memory(settings: Settings) -> Finding:
+    """Plan both jobs for the card of this machine, or for one of the size that was given."""
+    try:
+        model = load_architecture(settings.architecture)
+    except TeacherError as error:
+        return Finding(status="failed", found=str(error), next_step="give another --architecture")
+    if model is None:
+        return Finding(
+            status="unknown",
+            found=f"the config of {settings.architecture} is not on this machine",
+            next_step=f"`hf download {settings.architecture} config.json`, or give --architecture "
+            f"{' or '.join(PRESETS)} or a folder",
+        )
+    card = card_bytes(settings.card_gb)
+    return judge(model, plans(model, settings), card, settings)
+
+
+def card_bytes(card_gb: float | None) -> float:
+    """Bytes of the card: as given, as PyTorch sees it, or 96 GB."""
+    if card_gb is None and torch.cuda.is_available():
+        return float(torch.cuda.get_device_properties(0).total_memory)
+    return (card_gb or DEFAULT_CARD_GB) * 1e9
+
+
+def plans(model: Architecture, settings: Settings) -> tuple[Plan, Plan]:
+    """Extraction and control experiment as the settings describe them."""
+    return (
+        extraction(model, batch_tokens=settings.batch_tokens, layers=settings.layers),
+        control(model, _step(settings, settings.documents_at_once)),
+    )
+
+
+def judge(
+    model: Architecture, planned: tuple[Plan, Plan], card: float, settings: Settings
+) -> Finding:
+    """Whether both plans leave a tenth of the card free."""
+    parts = [
+        f"{plan.name} {plan.bytes / 1e9:.1f} GB ({1 - plan.bytes / card:.0%} spare)"
+        for plan in planned
+    ]
+    details: dict[str, Any] = {
+        "architecture": model.name,
+        "parameters": model.parameters,
+        "card_gb": card / 1e9,
+        "spare_share": SPARE,
+        "formula": "counted for the Qwen3 family"
+        if model.family.startswith("qwen3")
+        else "an estimate for this family",
+        "plans": {
+            plan.name: {line.name: line.bytes / 1e9 for line in plan.lines}
+            | {"total": plan.bytes / 1e9, "fits": plan.fits(card)}
+            for plan in planned
+        },
+        "largest_batch_tokens": most_batch_tokens(model, card, settings),
+        "largest_documents_at_once": most_documents(model, card, settings),
+    }
+    found = f"{model.name} on {card / 1e9:.0f} GB: {', '.join(parts)}"
+    if all(plan.fits(card) for plan in planned):
+        return Finding(status="ok", found=found, details=details)
+    return Finding(
+        status="failed",
+        found=f"{found}; {SPARE:.0%} must stay free",
+        next_step=_step_down(details),
+        details=details,
+    )
+
+
+def most_batch_tokens(model: Architecture, card: float, settings: Settings) -> int:
+    """Most tokens that extraction may read at once; 0 if not even one fits."""
+    one, two = (extraction(model, batch_tokens=n, layers=settings.layers).bytes for n in (1, 2))
+    return _most(card, one, two - one)
+
+
+def most_documents(model: Architecture, card: float, settings: Settings) -> int:
+    """Most documents in a step of the control experiment; 0 if not even one fits."""
+    one, two = (control(model, _step(settings, n)).bytes for n in (1, 2))
+    return _most(card, one, two - one)
+
+
+def _most(card: float, first: float, each: float) -> int:
+    """How many fit, where the first costs `first` and every further one `each`."""
+    return max(0, 1 + int(((1 - SPARE) * card - first) // each))
+
+
+def _step(settings: Settings, documents: int) -> Step:
+    return Step(
+        documents=documents,
+        latents=settings.latents,
+        question_tokens=settings.question_tokens,
+        context_tokens=int(settings.latents * settings.ratio),
+        layers=settings.layers,
+        trainable=settings.trainable,
+        checkpointing=settings.checkpointing,
+    )
+
+
+def _step_down(details: dict[str, Any]) -> str:
+    tokens, documents = details["largest_batch_tokens"], details["largest_documents_at_once"]
+    if not tokens or not documents:
+        return "take a larger card, more cards, or a smaller teacher"
+    return f"at most --batch-tokens {tokens} and --documents-at-once {documents} fit"

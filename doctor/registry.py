@@ -1,0 +1,51 @@
+"""The checks of the doctor, in the order of the assumptions."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ..common import provenance
+from ..common.errors import TeacherError
+from .forward import check_forward
+from .memory import check_memory
+from .server import check_server
+from .settings import Settings
+from .tokenizers import check_tokenizers
+from .verdict import Finding, Report, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One assumption and how it is looked at."""
+
+    name: str
+    assumption: str
+    run: Callable[[Settings], Finding]
+
+
+CHECKS: Final = (
+    Check("server", "a text teacher answers at --teacher-url and has the model", check_server),
+    Check("tokenizers", "both models cut text into the same tokens", check_tokenizers),
+    Check("memory", "extraction and the control experiment fit on the card", check_memory),
+    Check("forward", "hidden states can be extracted and are those named", check_forward),
+)
+NAMES: Final = tuple(check.name for check in CHECKS)
+
+
+def examine(settings: Settings, names: Sequence[str] = ()) -> Report:
+    """Run the checks, or those that are named.
+
+    Raises:
+        TeacherError: a name that no check has.
+    """
+    for name in names:
+        if name not in NAMES:
+            raise TeacherError(f"--check {name!r} is unknown; give one of {', '.join(NAMES)}")
+    chosen = [check for check in CHECKS if not names or check.name in names]
+    verdicts = tuple(_verdict(check, settings) for check in chosen)
+    return Report(verdicts=verdicts, provenance=provenance.collect({}, {}))
+
+
+def _verdict(check: Check, settings: Settings) -> Verdict:
+    finding = check.run(settings)
+    return Verdict(check=check.name, assumption=check.assumption, **finding.model_dump())

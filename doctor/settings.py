@@ -1,0 +1,48 @@
+"""What the doctor looks at."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ..extract.teachers.text.address import DEFAULT_URL
+
+QWEN3: Final = "Qwen/Qwen3-30B-A3B"
+QWEN25: Final = "Qwen/Qwen2.5-7B"
+DEFAULT_CARD_GB: Final = 96.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options of `latentcomp doctor`."""
+
+    teacher_url: str = DEFAULT_URL
+    """Where the text teacher should be."""
+    served_model: str | None = None
+    """The model that it should have; None for any."""
+    tokenizers: tuple[str, str] = (QWEN3, QWEN25)
+    """Two models (folder, hub id or lab name) whose tokenizers should agree."""
+    corpus: Path | None = None
+    """Documents to try the tokenizers on, beside the built-in ones."""
+    architecture: str = "qwen3-30b-a3b"
+    """Preset, folder with a config.json, or hub id in the local cache."""
+    card_gb: float | None = None
+    """10^9 bytes of the card; None for the GPU of this machine, or 96 where there is none."""
+    batch_tokens: int = 16_384
+    """Tokens that extraction reads at once."""
+    layers: int = 3
+    """States that are kept of each token."""
+    documents_at_once: int = 16
+    """Documents in a step of the control experiment."""
+    latents: int = 256
+    """Latents of each of them."""
+    question_tokens: int = 64
+    """Tokens of question and answer behind the latents; the loss looks at these alone."""
+    ratio: float = 4.0
+    """Tokens of the document for each latent."""
+    checkpointing: bool = True
+    """Whether the reasoner's blocks are computed again in the backward pass."""
+    trainable: int = 100_000_000
+    """Parameters of the compressor, in float32 with AdamW."""
+    teacher: str = "lab"
+    """Model for the real forward pass."""
+    device: str = "auto"

@@ -1,6 +1,0 @@
-"""Chronicles: dated documents with exactly one right answer to every question."""
-
-from .chronicle import generate
-from .presets import PRESETS, Preset, preset
-
-__all__ = ["PRESETS", "Preset", "generate", "preset"]

@@ -1,0 +1,178 @@
+"""One training step of a lab model: forward, backward, clip, update.
+
+A thin, deep model launches thousands of small kernels a step, and Python cannot launch them as
+fast as a GPU runs them. So on a GPU forward and backward are captured once as a CUDA graph and
+replayed, which halved the time of a step (docs/LOG.md).
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..models.segments import attention_mask
+from .sequences import NO_HINT, Batch
+
+WARM_UP: Final = 3
+"""Plain steps before the capture: kernels are compiled and workspaces allocated in them."""
+
+
+class Engine:
+    """Holds a model, its optimiser and one flat buffer of all gradients."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        rate: float,
+        *,
+        compiled: bool,
+        captured: bool,
+        world: int,
+        hints_at: Sequence[float] = (),
+    ) -> None:
+        """Prepare a model that is already on its device.
+
+        Args:
+            model: a causal LM; the same weights in every process.
+            rate: learning rate, set again before every step.
+            compiled: whether the blocks go through torch.compile.
+            captured: whether a GPU replays a CUDA graph; without, every kernel is launched anew.
+            world: processes whose gradients are averaged.
+            hints_at: depths at which hints are to be known, as shares of the blocks.
+        """
+        self._model, self._world, self._captured = model, world, captured
+        blocks = len(model.model.layers)  # type: ignore[union-attr, arg-type]
+        self._hint_depths = {round(share * blocks) for share in hints_at}
+        named = [(n, w) for n, w in model.named_parameters() if w.requires_grad]
+        weights = [weight for _, weight in named]
+        self._gradients = torch.zeros(sum(w.numel() for w in weights), device=weights[0].device)
+        at = 0
+        for weight in weights:
+            weight.grad = self._gradients[at : at + weight.numel()].view_as(weight)
+            at += weight.numel()
+        self._optimiser = _adamw(named, rate)
+        self._graph: torch.cuda.CUDAGraph | None = None
+        if compiled:
+            for block in model.model.layers:  # type: ignore[union-attr]
+                # One graph a length: with automatic dynamic shapes the second length is slow.
+                block.compile(dynamic=False)
+
+    def step(self, batch: Batch, rate: float) -> tuple[Tensor, Tensor]:
+        """Learn from one batch; returns the loss and where the likeliest token was right."""
+        loss, right = self._gradients_of(batch)
+        if self._world > 1:
+            torch.distributed.all_reduce(self._gradients)
+            self._gradients /= self._world
+        self._gradients *= (1.0 / (self._gradients.norm() + 1e-6)).clamp(max=1.0)
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        self._optimiser.step()
+        return loss, right
+
+    def _gradients_of(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        if not (self._gradients.is_cuda and self._captured):
+            return self._compute(batch.to(self._gradients.device))
+        if self._graph is None:
+            self._capture(batch)
+        else:
+            self._given.copy_from(batch)
+        assert self._graph is not None
+        self._graph.replay()
+        return self._result
+
+    def _capture(self, batch: Batch) -> None:
+        """Record forward and backward on this batch's memory, and check that a replay is equal."""
+        self._given = batch.to(self._gradients.device)
+        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(WARM_UP):
+                plain, _ = self._compute(self._given)
+        torch.cuda.current_stream().wait_stream(side)
+        plain_norm = self._gradients.norm().clone()
+        self._graph = torch.cuda.CUDAGraph()
+        # Other threads (the watchdog of NCCL, say) may use the GPU meanwhile.
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+            self._result = self._compute(self._given)
+        self._graph.replay()
+        for name, one, other in (
+            ("loss", plain, self._result[0]),
+            ("gradient norm", plain_norm, self._gradients.norm()),
+        ):
+            if not math.isclose(float(one), float(other), rel_tol=0.02):
+                raise FloatingPointError(
+                    f"the captured step has another {name} than the plain one: "
+                    f"{float(other)} against {float(one)}"
+                )
+
+    def _compute(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        self._gradients.zero_()
+        fast = batch.ids.is_cuda
+        with torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=fast):
+            mask = attention_mask(batch.segment, torch.bfloat16 if fast else torch.float32)
+            *early, last = self._states(batch, mask)
+            embedding = self._model.get_input_embeddings().weight  # type: ignore[operator]
+            logits = last @ embedding.T
+            guesses = [state @ embedding.T for state in early]
+        loss, right = next_token_loss(logits, batch)
+        if guesses:
+            loss = loss + sum(hint_loss(guess, batch) for guess in guesses) / len(guesses)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach(), right
+
+    def _states(self, batch: Batch, mask: Tensor) -> list[Tensor]:
+        """[B, T, D] after each depth that gets hints, and at last after all blocks; normalised."""
+        body: Any = self._model.model
+        hidden = body.embed_tokens(batch.ids)
+        rotary = body.rotary_emb(hidden, batch.position)
+        states: list[Tensor] = []
+        for done, block in enumerate(body.layers, start=1):
+            hidden = block(hidden, attention_mask=mask, position_embeddings=rotary)
+            if done in self._hint_depths:
+                states.append(body.norm(hidden))
+        return [*states, body.norm(hidden)]
+
+
+def _adamw(named: list[tuple[str, nn.Parameter]], rate: float) -> torch.optim.AdamW:
+    """AdamW; neither gains nor embeddings decay: a rare token must keep what sets it apart."""
+    decays = {name for name, weight in named if weight.ndim >= 2 and "embed" not in name}
+    groups = [
+        {"params": [weight for name, weight in named if name in decays], "weight_decay": 0.1},
+        {"params": [weight for name, weight in named if name not in decays], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95), fused=named[0][1].is_cuda)
+
+
+def next_token_loss(logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Weighted mean cross-entropy of the next token, and where the likeliest one was right.
+
+    The first token of a segment is never predicted (weight 0), so the shift by one never
+    crosses from one segment into the next.
+
+    Args:
+        logits: [B, T, V].
+        batch: the sequences they belong to.
+    """
+    target, weight = batch.ids[:, 1:], batch.weight[:, 1:]
+    losses = functional.cross_entropy(
+        logits[:, :-1].float().flatten(0, 1), target.flatten(), reduction="none"
+    )
+    loss = (losses * weight.flatten()).sum() / weight.sum()
+    return loss, logits[:, :-1].argmax(-1) == target
+
+
+def hint_loss(logits: Tensor, batch: Batch) -> Tensor:
+    """Mean cross-entropy of the hints, each at its own token; zero where a batch has none.
+
+    Args:
+        logits: [B, T, V], of half-way blocks through the model's own norm and embeddings.
+        batch: the sequences they belong to.
+    """
+    hint = batch.hint.flatten()
+    total = functional.cross_entropy(
+        logits.float().flatten(0, 1), hint, ignore_index=NO_HINT, reduction="sum"
+    )
+    return total / (hint != NO_HINT).sum().clamp(min=1)

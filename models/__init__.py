@@ -1,0 +1,1 @@
+"""Causal language models: their files, loading, layers, tokens and the mask of questions."""

@@ -1,0 +1,213 @@
+"""Where the files of a model lie and what they are: names, hashes, prompt; nothing is loaded."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from ..common.errors import TeacherError
+from ..store.format.schema import TeacherIdentity
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+
+_LAB = Path(__file__).resolve().parents[1] / "lab"
+LAB_FOLDERS = {"lab": _LAB / "teacher", "lab-student": _LAB / "student"}
+
+PROMPT_FILE = "latentcomp.json"
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+_HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A model's folder on this machine, before anything of it is loaded."""
+
+    name: str
+    """`lab`, `lab-student`, the hub id, or the name of a local folder."""
+    folder: Path
+    revision: str | None
+    """Commit on the hub; None for a folder."""
+
+    @property
+    def weights(self) -> tuple[Path, ...]:
+        """Its safetensors files in name order.
+
+        Raises:
+            TeacherError: there are none, or one that the index names is missing.
+        """
+        index = self.folder / "model.safetensors.index.json"
+        names = ["model.safetensors"]
+        if index.is_file():
+            names = sorted(set(read_json(index).get("weight_map", {}).values()))
+        files = tuple(self.folder / name for name in names)
+        for file in files or (index,):
+            if not file.is_file():
+                raise TeacherError(
+                    f"model {self.name!r}: {file} is missing; only safetensors weights are read, "
+                    "so download the model again or convert it"
+                )
+        return files
+
+    @property
+    def tokenizer(self) -> Path:
+        """Its tokenizer.json.
+
+        Raises:
+            TeacherError: it is missing.
+        """
+        file = self.folder / "tokenizer.json"
+        if not file.is_file():
+            raise TeacherError(
+                f"model {self.name!r}: {file} is missing; "
+                "save the model's fast tokenizer there (tokenizer.save_pretrained)"
+            )
+        return file
+
+
+def locate_model(name: str, *, revision: str | None = None) -> ModelFiles:
+    """Find a model by `lab`, `lab-student`, local folder or hub id (downloaded when not cached).
+
+    Raises:
+        TeacherError: no such folder, or the hub does not give it.
+    """
+    if name in LAB_FOLDERS:
+        return _packaged(name)
+    path = _expanded(name)
+    if name and path.is_dir():
+        return ModelFiles(name=path.resolve().name, folder=path.resolve(), revision=None)
+    if path.exists() or not _HUB_ID.fullmatch(name):
+        raise TeacherError(
+            f"model {name!r} is no folder; give a folder, a hub id, or {' or '.join(LAB_FOLDERS)}"
+        )
+    return _download(name, revision)
+
+
+def identify_model(files: ModelFiles) -> TeacherIdentity:
+    """What stores and phases record of a model; reads and hashes its files.
+
+    `weights_sha256` is over the contents of the safetensors files in name order.
+
+    Raises:
+        TeacherError: a file is missing or damaged.
+    """
+    config = read_config(files)
+    text = config.get_text_config()
+    for file in files.weights:
+        _check_safetensors(files, file)
+    return TeacherIdentity(
+        name=files.name,
+        revision=files.revision,
+        architecture=(config.architectures or [type(config).__name__])[0],
+        blocks=text.num_hidden_layers,
+        hidden_size=text.hidden_size,
+        weights_sha256=_sha256(*files.weights),
+        tokenizer_sha256=_sha256(files.tokenizer),
+    )
+
+
+def read_config(files: ModelFiles) -> "PretrainedConfig":
+    """The model's config.json as transformers understands it.
+
+    Raises:
+        TeacherError: it is missing, damaged or of an architecture that transformers lacks.
+    """
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(files.folder, trust_remote_code=False)
+        return cast("PretrainedConfig", config)
+    except Exception as error:  # configs validate themselves, each in its own way
+        raise TeacherError(
+            f"model {files.name!r}: {files.folder / 'config.json'} cannot be used "
+            f"({one_line(error)}); give the folder of a transformers causal language model"
+        ) from error
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A JSON object from a file of a model.
+
+    Raises:
+        TeacherError: the file is unreadable or holds something else.
+    """
+    try:
+        value = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise TeacherError(f"{file} cannot be read ({one_line(error)})") from error
+    if not isinstance(value, dict):
+        raise TeacherError(f"{file} holds a {type(value).__name__}, expected a JSON object")
+    return value
+
+
+def one_line(error: BaseException) -> str:
+    """An error's text without line breaks and not too long, for use inside a message."""
+    text = " ".join(str(error).split()).rstrip(".:") or type(error).__name__
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
+def _expanded(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:  # ~ of a user that does not exist
+        return Path(name)
+
+
+def _packaged(name: str) -> ModelFiles:
+    folder = LAB_FOLDERS[name]
+    if not (folder / "config.json").is_file():
+        raise TeacherError(
+            f"the {name!r} model is not in {folder}; "
+            "install latentcomp again, or train the model with `make lab-models`"
+        )
+    return ModelFiles(name=name, folder=folder, revision=None)
+
+
+def _download(name: str, revision: str | None) -> ModelFiles:
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=_HUB_FILES))
+    except (OSError, ValueError) as error:  # what hub and network errors derive from
+        raise TeacherError(
+            f"model {name!r} is no folder and cannot be had from the hub "
+            f"({one_line(error)}); check the name and the network, or give a local folder"
+        ) from error
+    return ModelFiles(name=name, folder=folder, revision=folder.name)
+
+
+def _check_safetensors(files: ModelFiles, file: Path) -> None:
+    """Raise if the header is no safetensors header or does not fit the length of the file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="pt"):
+            pass
+    except (SafetensorError, OSError) as error:
+        size = file.stat().st_size
+        raise TeacherError(
+            f"model {files.name!r}: {file} ({size:,} bytes) is truncated or damaged "
+            f"({one_line(error)}); copy or download it again"
+        ) from error
+
+
+def _sha256(*paths: Path) -> str:
+    """Hash of the contents of some files in a row, kept while none of them changes."""
+    stats = [path.stat() for path in paths]
+    return _hash_contents(
+        paths, tuple((stat.st_size, stat.st_mtime_ns, stat.st_ino) for stat in stats)
+    )
+
+
+@lru_cache(maxsize=8)
+def _hash_contents(paths: tuple[Path, ...], versions: tuple[tuple[int, int, int], ...]) -> str:
+    del versions  # part of the cache key only
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 22):
+                digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,265 @@
+"""Loading causal language models: frozen, with tokenizer, identity and prompt.
+
+Weights come from safetensors only, and no code of a checkpoint is ever run.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+
+from ..common.errors import TeacherError
+from ..store.format.schema import TeacherIdentity
+from .files import (
+    PROMPT_FILE,
+    ModelFiles,
+    identify_model,
+    locate_model,
+    one_line,
+    read_config,
+    read_json,
+)
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+PLAIN_QUESTION = "\nQuestion: {question}\nAnswer:"
+PLAIN_SUMMARY = "\nSummary in {budget} tokens:"
+
+
+@dataclass(frozen=True, slots=True)
+class PromptTemplate:
+    """The text pieces around a document; an answer follows as " <answer>" and the end token."""
+
+    head: str
+    """Before the document: usually the token that starts a text."""
+    question: str
+    """After the document; holds `{question}`."""
+    summary: str
+    """After the document; holds `{budget}`, the number of tokens that the summary may have."""
+    notes: str = "{summary}"
+    """How a summary stands where the document stood; holds `{summary}`."""
+
+    def ask(self, question: str) -> str:
+        """The text between the document and the answer to one question."""
+        return self.question.replace("{question}", question)
+
+    def summarise(self, budget: int) -> str:
+        """The text between the document and its summary in at most `budget` tokens."""
+        return self.summary.replace("{budget}", str(budget))
+
+    def instead(self, summary: str) -> str:
+        """A summary as it is read in place of the document."""
+        return self.notes.replace("{summary}", summary)
+
+
+@dataclass(frozen=True, slots=True)
+class TextSide:
+    """What of a model deals with text and identity: everything but the weights."""
+
+    tokenizer: "PreTrainedTokenizerFast"
+    identity: TeacherIdentity
+    prompt: PromptTemplate
+    context_tokens: int
+    """Tokens that the model can read at once, by its config."""
+
+    @property
+    def eos_token_id(self) -> int:
+        """The token that ends an answer."""
+        return cast(int, self.tokenizer.eos_token_id)
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text, with nothing added before or after it."""
+        return cast(list[int], self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def decode(self, token_ids: list[int]) -> str:
+        """Text of token ids, special tokens left out."""
+        return cast(str, self.tokenizer.decode(token_ids, skip_special_tokens=True))
+
+
+@dataclass(frozen=True, slots=True)
+class CausalLM(TextSide):
+    """A frozen model in evaluation mode with all that is needed to talk to it."""
+
+    model: "PreTrainedModel"
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights lie."""
+        return self.model.device
+
+
+def load_text_side(name: str, *, revision: str | None = None) -> TextSide:
+    """Tokenizer, identity and prompt of a model; its weights are hashed, not loaded.
+
+    Raises:
+        TeacherError: a file is missing or damaged; the message says which.
+    """
+    return _text_side(locate_model(name, revision=revision))
+
+
+def load_causal_lm(
+    name: str,
+    *,
+    revision: str | None = None,
+    dtype: str = "float32",
+    device: str = "cpu",
+) -> CausalLM:
+    """Load a model, frozen and in evaluation mode, with its tokenizer and prompt.
+
+    Args:
+        name: `lab`, `lab-student`, a local folder or a hub id.
+        revision: commit, tag or branch of a hub model.
+        dtype: precision of weights and arithmetic, one of `DTYPES`.
+        device: as in torch, or `auto` for the GPU where there is one.
+
+    Raises:
+        TeacherError: the model cannot be found, read or placed; the message says why.
+    """
+    place = resolve_device(device)
+    if dtype not in DTYPES:
+        raise TeacherError(f"dtype {dtype!r} is unknown; give one of {', '.join(DTYPES)}")
+    files = locate_model(name, revision=revision)
+    text = _text_side(files)
+    return CausalLM(
+        tokenizer=text.tokenizer,
+        identity=text.identity,
+        prompt=text.prompt,
+        context_tokens=text.context_tokens,
+        model=load_weights(files, DTYPES[dtype], place),
+    )
+
+
+def load_tokenizer(files: ModelFiles) -> "PreTrainedTokenizerFast":
+    """The fast tokenizer of a model; a fast one, because the place of each token is needed.
+
+    Raises:
+        TeacherError: it is missing, damaged, not a fast one, or ends no text.
+    """
+    from transformers import AutoTokenizer
+
+    file = files.tokenizer
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
+    except Exception as error:  # the tokenizers library raises bare Exception on bad files
+        raise TeacherError(
+            f"model {files.name!r}: {file} cannot be used ({one_line(error)}); "
+            "download or save the tokenizer again"
+        ) from error
+    if not tokenizer.is_fast or tokenizer.eos_token_id is None:
+        raise TeacherError(
+            f"model {files.name!r}: the tokenizer in {files.folder} must be a fast one "
+            f"with an end token, got {type(tokenizer).__name__} with {tokenizer.eos_token!r}"
+        )
+    return cast("PreTrainedTokenizerFast", tokenizer)
+
+
+def read_prompt(files: ModelFiles, tokenizer: "PreTrainedTokenizerFast") -> PromptTemplate:
+    """The `prompt` of the model's `latentcomp.json`, or a plain one where there is no such file.
+
+    Raises:
+        TeacherError: the file is damaged or a piece is missing or unusable.
+    """
+    file = files.folder / PROMPT_FILE
+    if not file.is_file():
+        return PromptTemplate(str(tokenizer.bos_token or ""), PLAIN_QUESTION, PLAIN_SUMMARY)
+    pieces = read_json(file).get("prompt")
+    wanted = {"head": "", "question": "{question}", "summary": "{budget}"}
+    if not isinstance(pieces, dict) or pieces.keys() - {"notes"} != wanted.keys():
+        raise TeacherError(
+            f"{file}: `prompt` must have exactly the keys {', '.join(wanted)}, and may have notes"
+        )
+    if "notes" in pieces:
+        wanted["notes"] = "{summary}"
+    for key, mark in wanted.items():
+        if not isinstance(pieces[key], str) or mark not in pieces[key]:
+            raise TeacherError(f"{file}: `prompt.{key}` must be a text with {mark!r} in it")
+    return PromptTemplate(**pieces)
+
+
+def resolve_device(device: str) -> torch.device:
+    """The torch device of a name; `auto` is the GPU where there is one, else the CPU.
+
+    Raises:
+        TeacherError: torch knows no such device, or this machine lacks it.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        place = torch.device(device)
+        torch.empty(0, device=place)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise TeacherError(
+            f"device {device!r} cannot be used ({one_line(error)}); give auto, cpu or cuda"
+        ) from error
+    return place
+
+
+def _text_side(files: ModelFiles) -> TextSide:
+    text_config = read_config(files).get_text_config()
+    tokenizer = load_tokenizer(files)
+    return TextSide(
+        tokenizer=tokenizer,
+        identity=identify_model(files),
+        prompt=read_prompt(files, tokenizer),
+        context_tokens=text_config.max_position_embeddings,
+    )
+
+
+def load_weights(
+    files: ModelFiles,
+    dtype: torch.dtype,
+    device: torch.device,
+    config: "PretrainedConfig | None" = None,
+) -> "PreTrainedModel":
+    """The model itself, frozen and in evaluation mode.
+
+    Args:
+        files: where its weights lie.
+        dtype: precision of weights and arithmetic.
+        device: where to put it.
+        config: another one than its own, such as one of fewer blocks.
+
+    Raises:
+        TeacherError: the weights do not fit the config or the device, or a tensor is missing.
+    """
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging as hf_logging
+
+    hf_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    verbosity = hf_logging.get_verbosity()
+    if config is not None:  # what a cut model leaves unread would be listed tensor by tensor
+        hf_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    load: Any = AutoModelForCausalLM.from_pretrained  # its type leaves out the loading info
+    try:
+        model, loading = load(
+            files.folder,
+            config=config,
+            dtype=dtype,
+            device_map={"": str(device)},
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except torch.OutOfMemoryError as error:
+        raise TeacherError(
+            f"model {files.name!r} does not fit into the memory of {device}; "
+            "give a narrower dtype or another device"
+        ) from error
+    except Exception as error:  # transformers lets through what torch, json or numpy raise
+        raise TeacherError(
+            f"model {files.name!r} cannot be loaded from {files.folder} ({one_line(error)}); "
+            "check that config.json and the weights belong together"
+        ) from error
+    finally:
+        hf_logging.set_verbosity(verbosity)
+    # Without this check transformers goes on with random numbers for what is missing.
+    if missing := sorted(loading["missing_keys"]):
+        raise TeacherError(
+            f"model {files.name!r}: the weights in {files.folder} lack {len(missing)} tensors "
+            f"(first: {missing[0]}); download the model again"
+        )
+    model.requires_grad_(False)
+    return cast("PreTrainedModel", model.eval())

@@ -1,0 +1,38 @@
+"""Finding a model's files without the network."""
+
+from pathlib import Path
+
+from ..common.errors import TeacherError
+from .files import LAB_FOLDERS, ModelFiles, locate_model
+
+
+def find_local(name: str, *needed: str) -> ModelFiles | None:
+    """The files of a model that is on this machine already; None where it is not.
+
+    Args:
+        name: `lab`, `lab-student`, a folder, or a hub id that may be in the local cache.
+        needed: files that must be there, such as `tokenizer.json`.
+
+    Raises:
+        TeacherError: a lab model is missing from the package.
+    """
+    if name in LAB_FOLDERS or Path(name).expanduser().is_dir():
+        files: ModelFiles | None = locate_model(name)
+    else:
+        files = _cached(name)
+    if files is None or not all((files.folder / file).is_file() for file in needed):
+        return None
+    return files
+
+
+def _cached(name: str) -> ModelFiles | None:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(name, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError):
+        return None
+    except OSError as error:
+        raise TeacherError(f"the local cache of {name!r} cannot be read ({error})") from error
+    return ModelFiles(name=name, folder=folder, revision=folder.name)

@@ -1,0 +1,1 @@
+"""The frozen reasoner: it reads vectors in place of a document and answers questions."""

@@ -1,0 +1,181 @@
+"""Writes the report of a run: one HTML file that needs no network, and a Markdown twin."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from ..common import atomic
+from ..evaluate.gates import gate_of
+from ..evaluate.result import EvaluationResult
+from ..evaluate.scores import SHOWN
+from ..evaluate.stats import Interval
+from ..evaluate.table import bytes_line, figure, human, remarks, span
+from ..evaluate.verdict import Verdict
+from . import figures
+from .collect import PhaseStory, collect
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """One figure of the page."""
+
+    title: str
+    """What the figure answers."""
+    note: str
+    """How to read it."""
+    svg: Markup
+    """The drawing."""
+
+
+def write_report(run: Path) -> Path:
+    """Writes `report/index.html` and `report/report.md` into a run folder.
+
+    Everything comes from `phases/<n>/`: evaluation.json, verdict.json, run.json, log.jsonl. What
+    is missing is left out.
+
+    Returns:
+        The path of the HTML page.
+
+    Raises:
+        LatentcompError: there is nothing to report, a file is damaged, or the folder can't be
+            written.
+    """
+    phases = collect(run)
+    page = run / "report" / "index.html"
+    atomic.write_text(page, _render("page.html.j2", phases, escape=True))
+    atomic.write_text(page.with_name("report.md"), _render("page.md.j2", phases, escape=False))
+    return page
+
+
+def _render(template: str, phases: tuple[PhaseStory, ...], *, escape: bool) -> str:
+    # Read by path and not by package name: a checkout is imported under more than one name.
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=escape,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "figure": figure,
+        "span": span,
+        "human": human,
+        "cell": _cell,
+        "percent": _percent,
+    }
+    return environment.get_template(template).render(
+        phases=phases,
+        headline=headline,
+        plates=plates,
+        flat=_flat,
+        bytes_line=bytes_line,
+        remarks=remarks,
+        arm_order=SHOWN,
+        gate_of=gate_of,
+        pretty=lambda config: json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False),
+    )
+
+
+def headline(result: EvaluationResult) -> str:
+    """The one sentence of an evaluation."""
+    kept = result.overall.retention.get("compressed")
+    if kept is None:
+        return f"The teacher alone answers {_percent(result.accuracy)} of the questions exactly."
+    if isnan(kept.point):
+        return "Retention cannot be measured here: the ceiling is not above the floor."
+    if is_faulty(result):
+        return "These figures cannot be read: shuffled latents beat the floor."
+    ends = "" if not kept.defined else f" (95 % interval {_ends(kept)})"
+    return (
+        f"{_percent(kept.point)} of what this reasoner gets from the full text (accuracy "
+        f"{figure(result.ceiling, 2)}) survives in latents at {figure(result.ratio, 0)}x{ends}."
+    )
+
+
+def is_faulty(result: EvaluationResult) -> bool:
+    """Whether the instrument found fault with itself; None is not a fault but no finding."""
+    return any(check.passed is False for check in result.checks.values())
+
+
+def plates(story: PhaseStory) -> list[Plate]:
+    """The figures of a phase, those that its data allow."""
+    drawn = [] if story.evaluation is None else _evaluation_plates(story.evaluation, story.verdict)
+    drawn.append(
+        Plate(
+            "Is it still learning?",
+            "Training loss by step: every logged step, and a running median.",
+            Markup(figures.curve(story.log)),
+        )
+    )
+    return [plate for plate in drawn if plate.svg]
+
+
+def _evaluation_plates(result: EvaluationResult, verdict: Verdict | None) -> list[Plate]:
+    compressed = "compressed" in result.overall.retention
+    return [
+        Plate(
+            "What does the reasoner answer from?",
+            "Accuracy by what it was given. Dots are figures, lines 95 % intervals clustered by "
+            "document. Shuffled latents belong at the floor.",
+            Markup(figures.arms(result)),
+        ),
+        Plate(
+            "How much survives, by family?",
+            "0 is the floor, 1 the ceiling. Intervals by family are exploratory.",
+            Markup(figures.retention(result, verdict) if compressed else ""),
+        ),
+        Plate(
+            "Where does each family stand?",
+            "The bar runs from floor to ceiling, the dot is the accuracy reached.",
+            Markup(figures.families(result)),
+        ),
+        Plate(
+            "Does it answer with values that were replaced?",
+            "Share of answers that a later chunk had made out of date. The tick is the ceiling's.",
+            Markup(figures.stale(result)),
+        ),
+        Plate(
+            "Does the place of the evidence matter?",
+            "Accuracy by the third of the document that holds the latest evidence.",
+            Markup(figures.buckets(result)),
+        ),
+        Plate(
+            "What does it weigh?",
+            "Mean bytes of one document in three forms.",
+            Markup(figures.sizes(result)),
+        ),
+    ]
+
+
+def _percent(value: float) -> str:
+    return "–" if isnan(value) else f"{100 * value:.0f} %"
+
+
+def _ends(interval: Interval) -> str:
+    return f"{100 * interval.low:.0f} to {100 * interval.high:.0f} %"
+
+
+def _cell(text: object) -> str:
+    """Text that cannot break a Markdown table."""
+    return " ".join(str(text).replace("|", "\\|").split())
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Leaves of a nested mapping as `a.b` and text, for a list of provenance."""
+    leaves: list[tuple[str, str]] = []
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            leaves += _flat(value, f"{name}.")
+        elif isinstance(value, list | tuple):
+            leaves.append((name, " ".join(map(str, value)) or "none"))
+        elif value not in (None, ""):
+            leaves.append((name, str(value)))
+    return leaves

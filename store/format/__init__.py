@@ -1,0 +1,1 @@
+"""The store on disk: schema, layout, codecs, ledger and seal (FORMAT.md)."""

@@ -1,0 +1,59 @@
+"""Which store is which: a difference is an error, never a warning."""
+
+import hashlib
+from typing import Any
+
+from ...common.atomic import json_text
+from ...common.errors import StoreError
+from ..places.place import Place
+from . import ledger
+from .layout import MANIFEST, is_store
+from .schema import Manifest
+
+_GROWS = "corpus_sha256"
+
+
+def owner_sha256(manifest: Manifest) -> str:
+    """SHA-256 in hex of what the states are: the manifest but for the corpus, which may grow."""
+    content = manifest.model_dump(mode="json", exclude={_GROWS})
+    return hashlib.sha256(json_text(content).encode()).hexdigest()
+
+
+def check_same(store: Place, manifest: Manifest, extend: bool) -> None:
+    """Make sure that the store there, if there is one, is of this very manifest.
+
+    Args:
+        store: where it lies.
+        manifest: what was asked for.
+        extend: allow another corpus.
+
+    Raises:
+        StoreError: it differs (names the first field and both values), or the place holds
+            something that is no store.
+    """
+    if not is_store(store):
+        stranger = store.stranger()
+        if not stranger:
+            return
+        if not is_store(store):  # another writer may have begun it between the two looks
+            raise StoreError(
+                f"{store}: holds {stranger!r}, so it is no feature store: choose an empty folder"
+            )
+    found = _flat(ledger.read_sealed(store, MANIFEST, Manifest).model_dump(mode="json"))
+    asked = _flat(manifest.model_dump(mode="json"))
+    for field, value in asked.items():
+        if found.get(field) != value and not (extend and field == _GROWS):
+            raise StoreError(
+                f"{store}: this store has {field} = {found.get(field)!r}, but {value!r} was asked "
+                "for: choose another folder, or delete this one"
+            )
+
+
+def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in content.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat

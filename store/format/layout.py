@@ -1,0 +1,153 @@
+"""Where things lie in a store folder, and the Zarr metadata that describes them."""
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+from ..places.place import Place, exists, reading
+from .codecs import Codec
+from .dtypes import DTYPES, StoredDtype
+from .encoding import Encoding
+from .schema import CodecName, Manifest
+from .shards import Grid
+
+MANIFEST = "manifest.json"
+SEAL = "seal.json"
+DOCUMENTS = "documents.parquet"
+CHUNKS = "chunks.parquet"
+LEDGER = "ledger.parquet"
+LEDGER_FOLDER = "ledger"
+STATES, TOKENS, STATISTICS = "states", "token_ids", "statistics"
+
+TOKEN_SENTINEL = 2**32 - 1
+"""Fill value of the token ids; no vocabulary reaches it."""
+STATISTICS_ROWS = ("sum", "sum_of_squares", "max_abs")
+ERROR_ROW = "sum_of_squared_errors"
+"""Fourth row of the statistics where the codec loses something."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A manifest plus the number of tokens: enough to know every file of the store."""
+
+    manifest: Manifest
+    tokens: int
+
+    @functools.cached_property
+    def dtype(self) -> StoredDtype:
+        """How the states' bits are to be read."""
+        return DTYPES[self.manifest.dtype]
+
+    @property
+    def hidden(self) -> int:
+        """Width of a state."""
+        return self.manifest.teacher.hidden_size
+
+    @property
+    def shards(self) -> int:
+        """Number of shards."""
+        return -(-self.tokens // self.manifest.shard_tokens)
+
+    @functools.cached_property
+    def encoding(self) -> Encoding:
+        """How the bits of a state become a stored row."""
+        return Encoding(self.dtype, self.hidden, self.manifest.codec)
+
+    @property
+    def statistics_rows(self) -> tuple[str, ...]:
+        """What the statistics array holds per layer and dimension."""
+        return STATISTICS_ROWS if self.encoding.exact else (*STATISTICS_ROWS, ERROR_ROW)
+
+    @functools.cached_property
+    def states(self) -> Grid:
+        """Geometry of the states: [tokens, layers, stored rows]."""
+        return self._grid(len(self.manifest.layers), self.encoding.row_bytes, self.manifest.codec)
+
+    @functools.cached_property
+    def token_ids(self) -> Grid:
+        """Geometry of the token ids: [tokens]."""
+        return self._grid(1, 4, "raw")
+
+    def shard_files(self, shard: int) -> tuple[str, str, str]:
+        """States, token ids and statistics of one shard, relative to the store."""
+        return (
+            f"{STATES}/c.{shard}.0.0",
+            f"{TOKENS}/c.{shard}",
+            f"{STATISTICS}/c.{shard}.0.0.0",
+        )
+
+    def metadata(self) -> dict[str, Any]:
+        """Path -> content of every zarr.json."""
+        blocks = [layer.blocks_completed for layer in self.manifest.layers]
+        form = self.encoding
+        attributes = {"logical_dtype": self.manifest.dtype, "blocks_completed": blocks}
+        attributes |= form.attributes
+        group = {"zarr_format": 3, "node_type": "group", "attributes": {"format": "latentcomp"}}
+        shape = [self.tokens, len(blocks), form.width]
+        states = self._sharded(self.states, shape, form.zarr, form.fill, attributes)
+        ids = self._sharded(self.token_ids, [self.tokens], "uint32", TOKEN_SENTINEL, {})
+        return {
+            "zarr.json": group,
+            f"{STATES}/zarr.json": states | {"dimension_names": ["token", "layer", "hidden"]},
+            f"{TOKENS}/zarr.json": ids | {"dimension_names": ["token"]},
+            f"{STATISTICS}/zarr.json": self._statistics(blocks),
+        }
+
+    def _grid(self, columns: int, row: int, name: CodecName) -> Grid:
+        made = self.manifest
+        codec = Codec(name, self.dtype.item_bytes, made.chunk_tokens * row)
+        return Grid(self.tokens, columns, row, made.chunk_tokens, made.shard_tokens, codec)
+
+    def _sharded(
+        self, grid: Grid, shape: list[int], data_type: str, fill: int, attributes: dict[str, Any]
+    ) -> dict[str, Any]:
+        inner = [grid.chunk_tokens, 1, *shape[2:]][: len(shape)]
+        sharding = {
+            "chunk_shape": inner,
+            "codecs": [_LITTLE, *grid.codec.zarr, _CRC32C],
+            "index_codecs": [_LITTLE, _CRC32C],
+            "index_location": "end",
+        }
+        codecs = [{"name": "sharding_indexed", "configuration": sharding}]
+        outer = [grid.shard_tokens, *shape[1:]]
+        return _array(shape, data_type, outer, fill, codecs) | {"attributes": attributes}
+
+    def _statistics(self, blocks: list[int]) -> dict[str, Any]:
+        chunk = [1, len(blocks), len(self.statistics_rows), self.hidden]
+        array = _array(
+            [self.shards, *chunk[1:]], "float64", chunk, "NaN", [dict(_LITTLE), dict(_CRC32C)]
+        )
+        return array | {
+            "attributes": {"rows": list(self.statistics_rows), "blocks_completed": blocks},
+            "dimension_names": ["shard", "layer", "row", "hidden"],
+        }
+
+
+_LITTLE: dict[str, Any] = {"name": "bytes", "configuration": {"endian": "little"}}
+_CRC32C: dict[str, Any] = {"name": "crc32c"}
+
+
+def _array(
+    shape: list[int], data_type: str, chunk: list[int], fill: int | str, codecs: list[Any]
+) -> dict[str, Any]:
+    return {
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": shape,
+        "data_type": data_type,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": chunk}},
+        # Dots keep all shards of an array in one folder: one fsync makes a new name durable.
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "."}},
+        "fill_value": fill,
+        "codecs": codecs,
+    }
+
+
+def is_store(place: Place) -> bool:
+    """True if a store was at least begun here.
+
+    Raises:
+        StoreError: the place may not be looked into.
+    """
+    with reading(place):
+        return exists(place, MANIFEST)

@@ -1,0 +1,1 @@
+"""Reading a store: random access by document, every chunk checked."""

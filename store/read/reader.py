@@ -1,0 +1,240 @@
+"""Reading a store: random access by document, only the layers asked for, every chunk checked."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ...common.errors import StoreError
+from ..format import ledger, seal
+from ..format.identity import owner_sha256
+from ..format.layout import MANIFEST, SEAL, Layout, is_store
+from ..format.placement import Placement
+from ..format.schema import Integers, Manifest
+from ..format.shards import Bytes2D
+from ..format.statistics import LayerStatistics
+from ..places.place import Place, exists, place_of
+from .document_table import DocumentRow, DocumentTable
+from .features import DocumentFeatures
+from .mapped import ColumnError
+from .open_shards import OpenShards
+
+
+class FeatureStore:
+    """A store opened for reading. Threads may share it; spawned workers get their own by pickle
+    of the path alone."""
+
+    def __init__(
+        self, path: Path | str | Place, *, allow_partial: bool = False, check: str = "first"
+    ) -> None:
+        """Open a store; the time this takes does not grow with its size.
+
+        Args:
+            path: folder or address of the store, such as `s3://bucket/run/store`.
+            allow_partial: open a store that is still being written, too, with the documents
+                that were committed when it was opened.
+            check: `first` checks a chunk's CRC32C when this process first reads it, `always`
+                every time.
+
+        Raises:
+            StoreError: no store, an unfinished one, or a damaged one.
+        """
+        if check not in ("first", "always"):
+            raise ValueError(f"check must be 'first' or 'always', not {check!r}")
+        self._place = place_of(path)
+        self.path: Path | str = self._place.path
+        """Its folder, or its address."""
+        self._arguments = (self.path, allow_partial, check)
+        if not is_store(self._place):
+            raise StoreError(f"{self.path}: no feature store here: write one with `extract`")
+        self.manifest: Manifest = ledger.read_sealed(self._place, MANIFEST, Manifest)
+        self.complete: bool = exists(self._place, SEAL)
+        """True if the store is finished."""
+        if not self.complete and not allow_partial:
+            raise StoreError(
+                f"{self.path}: this store is not finished: run the same `extract` command again"
+            )
+        self._table = DocumentTable(self._place)
+        self._columns = {layer.blocks_completed: i for i, layer in enumerate(self.manifest.layers)}
+        self._open_complete() if self.complete else self._open_partial()
+        owner, always = owner_sha256(self.manifest), check == "always"
+        self._shards = OpenShards(self._place, self._layout, owner, always=always)
+
+    def __reduce__(self) -> tuple[Callable[..., FeatureStore], tuple[Path | str, bool, str]]:
+        return _reopen, self._arguments
+
+    def __len__(self) -> int:
+        return self._table.documents if self._visible is None else len(self._visible)
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """`blocks_completed` of every stored layer, ascending."""
+        return tuple(self._columns)
+
+    @functools.cached_property
+    def document_ids(self) -> tuple[str, ...]:
+        """Id of every document, in the order of the store. Raises: StoreError."""
+        ids = self._table.document_ids
+        return ids if self._visible is None else tuple(ids[i] for i in self._visible)
+
+    @functools.cached_property
+    def lengths(self) -> Integers:
+        """[documents] tokens of every document. Raises: StoreError."""
+        lengths = self._table.lengths
+        return lengths if self._visible is None else lengths[self._visible]
+
+    @functools.cached_property
+    def starts(self) -> Integers:
+        """[documents] first token of every document; equal ones share it. Raises: StoreError."""
+        starts = self._table.starts
+        return starts if self._visible is None else starts[self._visible]
+
+    @property
+    def tokens(self) -> int:
+        """Length of the token axis, what is not yet committed included."""
+        return self._layout.tokens
+
+    def order(self, seed: int, epoch: int) -> Integers:
+        """[documents] a permutation of the documents: the same for the same seed and epoch,
+        on any machine and numpy version."""
+        words = np.random.Philox(key=np.array([seed, epoch], np.uint64)).random_raw(len(self))
+        return np.argsort(words, kind="stable").astype(np.int64)
+
+    def days(self, index: int) -> tuple[int | None, ...]:
+        """Day of every chunk of a document, None where the source had none. Raises: StoreError."""
+        return self._row(index).exact_days
+
+    def read(self, index: int, layers: Sequence[int] | None = None) -> DocumentFeatures:
+        """One document.
+
+        Args:
+            index: of the document, 0 .. len - 1.
+            layers: which layers, by blocks completed, in the order wanted; None for all.
+
+        Raises:
+            StoreError: a layer is not in the store; data is missing or damaged (names document,
+                layer and shard).
+            IndexError: no such document.
+        """
+        row = self._row(index)
+        wanted = self.layers if layers is None else tuple(layers)
+        what = f"document {row.document_id!r}"
+        return DocumentFeatures(
+            document_id=row.document_id,
+            states=self._states(row.first_token, row.tokens, wanted, what),
+            token_ids=self._token_ids(row),
+            spans=row.spans,
+            days=row.days,
+            buckets=row.buckets,
+        )
+
+    def read_tokens(
+        self, start: int, stop: int, layers: Sequence[int] | None = None
+    ) -> torch.Tensor:
+        """States of a stretch of the token axis, across documents: [stop - start, layers, hidden].
+
+        Documents lie at `starts` and have `lengths` tokens; layers and errors are as in `read`.
+
+        Raises:
+            StoreError: missing or damaged data, or a layer that is not in the store.
+            IndexError: beyond the end.
+        """
+        if not 0 <= start < stop <= self._layout.tokens:
+            raise IndexError(f"tokens {start} .. {stop} of {self._layout.tokens}")
+        wanted = self.layers if layers is None else tuple(layers)
+        return self._states(start, stop - start, wanted, f"tokens {start} .. {stop - 1}")
+
+    def _row(self, index: int) -> DocumentRow:
+        if not 0 <= index < len(self):
+            raise IndexError(f"document {index} of {len(self)}")
+        return self._table.row(index if self._visible is None else int(self._visible[index]))
+
+    def _states(self, start: int, tokens: int, layers: tuple[int, ...], what: str) -> torch.Tensor:
+        grid, form = self._layout.states, self._layout.encoding
+        columns = [self._column(layer) for layer in layers]
+        out = np.empty((len(columns), tokens * grid.row_bytes), np.uint8)
+        if columns:
+            self._fill(columns, start, out, what)
+        rows = out.reshape(len(columns), tokens, grid.row_bytes)
+        return form.to_tensor(rows).permute(1, 0, 2)
+
+    def _column(self, layer: int) -> int:
+        column = self._columns.get(layer)
+        if column is None:
+            raise StoreError(
+                f"{self.path}: no layer after {layer} blocks in this store: "
+                f"it has {', '.join(map(str, self.layers))}"
+            )
+        return column
+
+    def _token_ids(self, row: DocumentRow) -> torch.Tensor:
+        size, stop = self.manifest.shard_tokens, row.first_token + row.tokens
+        parts = []
+        for shard in range(row.first_token // size, (stop - 1) // size + 1):
+            first = shard * size
+            try:
+                ids = self._shards.token_ids(shard)
+                low, high = max(row.first_token - first, 0), min(stop - first, size)
+                parts.append(ids.read(low, high))
+            except (OSError, ValueError) as error:
+                where = f"document {row.document_id!r}, token ids, shard {shard}"
+                raise self._damaged(where, error) from error
+        whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return torch.from_numpy(whole)
+
+    def _fill(self, columns: list[int], start: int, out: Bytes2D, what: str) -> None:
+        """Fill `out` [columns, bytes of the rows] with rows from `start` on, shard by shard."""
+        grid = self._layout.states
+        done, tokens = 0, out.shape[1] // grid.row_bytes
+        while done < tokens:
+            shard, within = divmod(start + done, grid.shard_tokens)
+            rows = min(tokens - done, grid.shard_tokens - within)
+            part = out[:, done * grid.row_bytes : (done + rows) * grid.row_bytes]
+            try:
+                self._shards.states(shard).read_rows(columns, within, part)
+            except (OSError, ValueError) as error:
+                column = error.column if isinstance(error, ColumnError) else columns[0]
+                where = f"{what}, layer after {self.layers[column]} blocks, shard {shard}"
+                raise self._damaged(where, error) from error
+            done += rows
+
+    def _damaged(self, where: str, error: Exception) -> StoreError:
+        return ledger.damaged(self._place, where, getattr(error, "strerror", None) or str(error))
+
+    def _open_complete(self) -> None:
+        sealed = seal.read_seal(self._place)
+        self._layout = Layout(self.manifest, sealed.tokens)
+        self._visible: Integers | None = None
+        self.statistics: tuple[LayerStatistics, ...] = sealed.statistics
+        if sealed.documents != self._table.documents:
+            raise ledger.damaged(self._place, "documents.parquet", "another number of documents")
+
+    def _open_partial(self) -> None:
+        self._layout = Layout(self.manifest, self._table.tokens)
+        try:
+            records = list(ledger.committed(self._place).values())
+        except StoreError:
+            if not exists(self._place, SEAL):
+                raise
+            records = []
+        if exists(self._place, SEAL):  # it was finished in between, and the records are gone
+            self.complete = True
+            self._open_complete()
+            return
+        # A store that is being extended has a short shard, which reads well once it is longer.
+        records = [r for r in records if r.tokens == self._layout.states.shard_length(r.shard)]
+        committed = np.zeros(self._layout.shards, np.int64)
+        committed[[record.shard for record in records]] = [record.tokens for record in records]
+        starts, stops = self._table.starts, self._table.starts + self._table.lengths
+        everything = np.arange(len(starts))
+        placement = Placement(starts, stops, everything, self.manifest.shard_tokens)
+        self._visible = placement.covered(committed)
+        self.statistics = seal.combine(self._place, self._layout, records) if records else ()
+
+
+def _reopen(path: Path | str, allow_partial: bool, check: str) -> FeatureStore:
+    return FeatureStore(path, allow_partial=allow_partial, check=check)

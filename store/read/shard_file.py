@@ -1,0 +1,232 @@
+"""One open shard: rows of some columns, checked on their first read, copied once."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..format.checksum import crc32c as crc
+from ..format.shards import (
+    CRC_BYTES,
+    HEADER_BYTES,
+    RESIDUE,
+    Bytes1D,
+    Bytes2D,
+    Bytes3D,
+    Grid,
+    decode_chunk,
+    decode_index,
+    header,
+    plain_chunks,
+    plain_index,
+)
+from ..places.parts import PartReader, Span
+from .mapped import ColumnError, MappedRows, Verified
+
+_local = threading.local()
+_NOBODY_READS = memoryview(bytearray(CRC_BYTES))
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What to read of one column, and what to check then."""
+
+    column: int
+    span: Span
+    checks: list[tuple[Bytes1D, Bytes1D, Bytes1D]]
+    """Of every chunk that is read for the first time its bytes, checksum included."""
+    low: int
+    high: int
+    """Chunks [low, high) hold the rows."""
+
+
+class ShardFile:
+    """A shard opened for reading. Threads may share it; it is closed when nobody holds it."""
+
+    def __init__(
+        self, file: PartReader, grid: Grid, owner: str, shard: int, verified: Verified | None
+    ) -> None:
+        """Check the header and the index of a shard.
+
+        Args:
+            file: the file.
+            grid: geometry of its array.
+            owner: SHA-256 in hex of the manifest it must belong to.
+            shard: its number.
+            verified: per column a byte per chunk, not zero for those that this process has
+                checked before; kept up.
+                None checks every chunk on every read.
+
+        Raises:
+            OSError: unreadable.
+            ValueError: damaged, truncated, or another shard in its place.
+        """
+        self._grid = grid
+        self._verified = verified
+        self._file = file
+        self._mapped: Bytes3D | None = None
+        if file.size < HEADER_BYTES + grid.index_bytes:
+            raise ValueError(f"the file is cut off at {file.size} bytes")
+        first, last = bytearray(HEADER_BYTES), bytearray(grid.index_bytes)
+        at_end = Span(file.size - grid.index_bytes, [memoryview(last)])
+        file.read([Span(0, [memoryview(first)]), at_end])
+        self._used, table = grid.used_chunks(shard), bytes(last)
+        # Plain lists: a document takes a handful of look-ups, which numpy makes slow.
+        self._offsets: list[list[int]] = []
+        self._lengths: list[list[int]] = []
+        if not grid.codec.plain or table != plain_index(grid, self._used):
+            index = decode_index(grid, shard, table, file.size)
+            self._offsets, self._lengths = index.offsets.T.tolist(), index.lengths.T.tolist()
+            if grid.codec.plain:
+                raise ValueError("the index names chunks of another length")
+        elif file.size != self._offset(grid.columns, 0) + len(table):
+            raise ValueError(f"the file has {file.size} bytes, not those of its chunks")
+        if first != header(owner, shard):
+            raise ValueError("the header is of another shard or another store")
+
+    def read_rows(self, columns: Sequence[int], first: int, out: Bytes2D) -> None:
+        """Fill `out` [columns, bytes of the rows] with rows from `first` on.
+
+        Raises:
+            OSError: the disk fails.
+            ColumnError: damaged.
+        """
+        if not self._grid.codec.plain:
+            for column, rows in zip(columns, out, strict=True):
+                self._read_encoded(column, first, rows.reshape(-1, self._grid.row_bytes))
+            return
+        low, high = self._chunks(first, out.shape[1] // self._grid.row_bytes)
+        memory = self._file.memory([self._ends(column, low, high) for column in columns])
+        if memory is None:
+            self._read_plain(columns, first, out)
+            return
+        if self._mapped is None:
+            self._mapped = plain_chunks(self._grid, self._used, memory)
+        known = self._verified
+        if known is None:
+            known = [bytearray(self._used) for _ in range(self._grid.columns)]
+        MappedRows(self._grid, self._mapped, known, columns, first, out).fill()
+
+    def _offset(self, column: int, chunk: int) -> int:
+        """Where a chunk of a plain shard begins, or the one before it ends."""
+        return HEADER_BYTES + (column * self._used + chunk) * self._grid.stored_bytes
+
+    def _ends(self, column: int, low: int, high: int) -> range:
+        """Where chunks [low, high) of a plain shard end."""
+        first, step = self._offset(column, low + 1), self._grid.stored_bytes
+        return range(first, first + (high - low) * step, step)
+
+    def _read_encoded(self, column: int, first: int, out: Bytes2D) -> None:
+        size = self._grid.chunk_tokens
+        low, high = self._chunks(first, len(out))
+        lengths = self._lengths[column][low:high]
+        data = np.empty(sum(lengths), np.uint8)
+        self._read([Span(self._offsets[column][low], [data.data])], column)
+        start = 0
+        for chunk, length in zip(range(low, high), lengths, strict=True):
+            try:
+                rows = decode_chunk(self._grid, data[start : start + length].tobytes())
+            except ValueError as error:
+                raise ColumnError(column, str(error)) from error
+            begin, stop = max(first, chunk * size), min(first + len(out), (chunk + 1) * size)
+            out[begin - first : stop - first] = rows[begin - chunk * size : stop - chunk * size]
+            start += length
+        self._mark(column, low, high)
+
+    def _read_plain(self, columns: Sequence[int], first: int, out: Bytes2D) -> None:
+        """Read right into `out`; what surrounds it in its chunks goes to memory that is reused."""
+        low, high = self._chunks(first, out.shape[1] // self._grid.row_bytes)
+        if self._known(columns, low, high):
+            spans = [
+                self._known_span(column, first, low, high, rows)
+                for column, rows in zip(columns, out, strict=True)
+            ]
+            self._read(spans, columns[0])
+            return
+        each = 2 * (self._grid.chunk_bytes + CRC_BYTES) + (high - low) * CRC_BYTES
+        scratch = _scratch(each * len(columns))
+        plans = [
+            self._plan(column, first, low, high, rows, scratch[i * each : (i + 1) * each])
+            for i, (column, rows) in enumerate(zip(columns, out, strict=True))
+        ]
+        self._read([plan.span for plan in plans], columns[0])
+        for plan in plans:
+            for pieces in plan.checks:
+                value = 0
+                for piece in pieces:
+                    value = crc(piece.data, value)
+                if value != RESIDUE:
+                    raise ColumnError(plan.column, "the chunk fails its checksum")
+            self._mark(plan.column, low, high)
+
+    def _known(self, columns: Sequence[int], low: int, high: int) -> bool:
+        """True if all these chunks were checked before."""
+        if self._verified is None:
+            return False
+        return all(self._verified[column].find(0, low, high) < 0 for column in columns)
+
+    def _known_span(self, column: int, first: int, low: int, high: int, target: Bytes1D) -> Span:
+        """The rows alone, with the checksums that lie between them."""
+        step = self._grid.chunk_bytes
+        start = (first - low * self._grid.chunk_tokens) * self._grid.row_bytes
+        parts, done = [target[: step - start].data], step - start
+        for _ in range(low + 1, high):
+            parts.append(_NOBODY_READS)
+            parts.append(target[done : done + step].data)
+            done += step
+        return Span(self._offset(column, low) + start, parts)
+
+    def _plan(
+        self, column: int, first: int, low: int, high: int, target: Bytes1D, scratch: Bytes1D
+    ) -> _Plan:
+        """Known chunks give only the rows that are wanted, the others all that is checked."""
+        size, width = self._grid.chunk_tokens, self._grid.row_bytes
+        # A copy: another thread may be checking the same chunks.
+        known = bytes(high) if self._verified is None else bytes(self._verified[column])
+        rows = len(target) // width
+        parts: list[memoryview] = []
+        checks = []
+        used = done = 0
+        start = first - low * size
+        offset = self._offset(column, low) + (start * width if known[low] else 0)
+        for chunk in range(low, high):
+            begin = start if chunk == low else 0
+            stop = min(first + rows - chunk * size, size)
+            head = 0 if known[chunk] else begin * width
+            more = (size - stop) * width + CRC_BYTES
+            if known[chunk] and chunk == high - 1:
+                more = 0
+            end = done + (stop - begin) * width
+            pieces = (
+                scratch[used : used + head],
+                target[done:end],
+                scratch[used + head : used + head + more],
+            )
+            used, done = used + head + more, end
+            parts += [piece.data for piece in pieces if len(piece)]
+            if not known[chunk]:
+                checks.append(pieces)
+        return _Plan(column, Span(offset, parts), checks, low, high)
+
+    def _chunks(self, first: int, rows: int) -> tuple[int, int]:
+        size = self._grid.chunk_tokens
+        return first // size, -(-(first + rows) // size)
+
+    def _read(self, spans: Sequence[Span], column: int) -> None:
+        try:
+            self._file.read(spans)
+        except ValueError as error:
+            raise ColumnError(column, str(error)) from error
+
+    def _mark(self, column: int, low: int, high: int) -> None:
+        if self._verified is not None:
+            self._verified[column][low:high] = b"\1" * (high - low)
+
+
+def _scratch(size: int) -> Bytes1D:
+    """Memory of this thread: fresh memory costs as much as the reading."""
+    memory: Bytes1D | None = getattr(_local, "memory", None)
+    if memory is None or len(memory) < size:
+        memory = _local.memory = np.empty(size, np.uint8)
+    return memory

@@ -1,0 +1,106 @@
+"""What a person wants to know about a store: the content of `latentcomp store info`."""
+
+from pathlib import Path
+
+from ...common.errors import StoreError
+from ..format import ledger, seal
+from ..format.layout import MANIFEST, SEAL, Layout, is_store
+from ..format.ledger import ShardRecord
+from ..format.schema import Manifest, Record
+from ..format.statistics import LayerStatistics
+from ..places.place import Place, exists, place_of
+from ..read.document_table import DocumentTable
+
+
+class StoreInfo(Record):
+    """A store at a glance; `model_dump_json()` gives it to programs."""
+
+    path: str
+    complete: bool
+    """True if the store is finished."""
+    documents: int
+    chunks: int
+    tokens: int
+    shards: int
+    committed_shards: int
+    raw_bytes: int
+    """Bytes of the states alone, before any codec."""
+    stored_bytes: int
+    """Bytes of all shard files on the disk."""
+    manifest: Manifest
+    statistics: tuple[LayerStatistics, ...]
+    """One per layer, over the committed shards; empty if there are none."""
+
+    def lines(self) -> tuple[str, ...]:
+        """The same for people: one aligned line per fact."""
+        teacher = self.manifest.teacher
+        revision = f" @ {teacher.revision}" if teacher.revision else ""
+        state = "complete" if self.complete else f"{self.committed_shards} of {self.shards} shards"
+        stored = max(1, self.stored_bytes)
+        facts = {
+            "store": f"{self.path} ({state}, format version {self.manifest.format_version})",
+            "teacher": f"{teacher.name}{revision} ({teacher.architecture}, {teacher.blocks} "
+            f"blocks, hidden {teacher.hidden_size}, weights {teacher.weights_sha256[:12]})",
+            "corpus": f"{self.manifest.corpus_sha256[:12]}: {self.documents:,} documents, "
+            f"{self.chunks:,} chunks, {self.tokens:,} tokens",
+            "states": f"{len(self.manifest.layers)} layers in {self.manifest.dtype}, codec "
+            f"{self.manifest.codec}, {self.shards:,} shards of {self.manifest.shard_tokens:,} "
+            f"tokens, chunks of {self.manifest.chunk_tokens:,}",
+            "size": f"{self.stored_bytes / 1e6:,.1f} MB on disk, states {self.raw_bytes / 1e6:,.1f}"
+            f" MB, ratio {self.raw_bytes / stored:.2f}",
+            "written by": f"latentcomp {self.manifest.code_version}",
+        }
+        for layer, numbers in zip(self.manifest.layers, self.statistics, strict=False):
+            top = ", ".join(f"{o.dimension} ({o.rms:.3g})" for o in numbers.outliers[:3])
+            norm = " after the norm" if layer.post_norm else ""
+            facts[f"layer {layer.blocks_completed}{norm}"] = (
+                f"mean {numbers.mean:+.4g}, RMS {numbers.rms:.4g}, largest {numbers.max_abs:.4g}, "
+                f"top dimensions (RMS) {top}"
+            )
+            if numbers.lost:
+                facts[f"layer {layer.blocks_completed}{norm}"] += (
+                    f", lost {numbers.lost.relative_error:.2%} "
+                    f"({numbers.lost.relative_error_without_outliers:.2%} without outliers)"
+                )
+        width = max(map(len, facts))
+        return tuple(f"{name:<{width}}  {fact}" for name, fact in facts.items())
+
+
+def describe(path: Path | str | Place) -> StoreInfo:
+    """Read what a store, finished or not, says about itself; no states are read.
+
+    Raises:
+        StoreError: there is no store, or what describes it is damaged.
+    """
+    store = place_of(path)
+    if not is_store(store):
+        raise StoreError(f"{store}: no feature store here: write one with `extract`")
+    manifest = ledger.read_sealed(store, MANIFEST, Manifest)
+    sealed = seal.read_seal(store) if exists(store, SEAL) else None
+    table = DocumentTable(store)
+    layout = Layout(manifest, sealed.tokens if sealed else table.tokens)
+    records = [] if sealed else list(ledger.committed(store).values())
+    tokens = layout.tokens if sealed else sum(record.tokens for record in records)
+    return StoreInfo(
+        path=str(store),
+        complete=sealed is not None,
+        documents=table.documents,
+        chunks=table.chunks,
+        tokens=layout.tokens,
+        shards=layout.shards,
+        committed_shards=sealed.shards if sealed else len(records),
+        raw_bytes=tokens * layout.states.columns * layout.states.row_bytes,
+        stored_bytes=sealed.shard_bytes if sealed else _bytes(records),
+        manifest=manifest,
+        statistics=sealed.statistics if sealed else _statistics(store, layout, records),
+    )
+
+
+def _bytes(records: list[ShardRecord]) -> int:
+    return sum(file.bytes for record in records for file in record.files)
+
+
+def _statistics(
+    store: Place, layout: Layout, records: list[ShardRecord]
+) -> tuple[LayerStatistics, ...]:
+    return seal.combine(store, layout, records) if records else ()

@@ -1,0 +1,105 @@
+"""Several stores of one teacher as one."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...common.errors import StoreError
+from ..format.identity import owner_sha256
+from ..format.layout import Layout
+from ..format.schema import DocumentEntry, Manifest
+from ..places.place import Place
+from ..read.reader import FeatureStore
+from ..write.append import stored_entries
+from ..write.writer import StoreWriter
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Place:
+    """Where a document of the merged store comes from."""
+
+    store: FeatureStore
+    index: int
+    entry: DocumentEntry
+
+
+def merge(
+    sources: Sequence[Path | str | Place],
+    target: Path | str | Place,
+    *,
+    corpus_sha256: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Manifest:
+    """Write the documents of several finished stores, in this order, as one store.
+
+    Killed and run again, it goes on. A document that several sources have is taken once.
+
+    Args:
+        sources: at least one; the same in everything but their corpus.
+        target: new folder, or one begun by the same merge.
+        corpus_sha256: of the union; None makes one of those of the sources.
+        progress: called with (documents done, documents in all).
+
+    Returns:
+        the manifest of the merged store.
+
+    Raises:
+        StoreError: a source is damaged or unlike the first, two documents share an id but not
+            their tokens, the states are quantised (they would lose twice), the disk is full.
+    """
+    stores = [FeatureStore(source) for source in sources]
+    for store in stores[1:]:
+        _check_like(stores[0], store)
+    if not Layout(stores[0].manifest, 1).encoding.exact:
+        raise StoreError(
+            f"{stores[0].path}: quantised states lose again when they are merged: extract with "
+            "`extend` instead"
+        )
+    places = _places(stores)
+    manifest = stores[0].manifest.model_copy(
+        update={"corpus_sha256": corpus_sha256 or _union(stores)}
+    )
+    entries = [place.entry for place in places]
+    with StoreWriter(target, manifest, entries, name="latentcomp store merge") as writer:
+        pending = writer.pending()
+        for done, number in enumerate(pending, start=1):
+            place = places[number]
+            writer.write(number, place.store.read(place.index).states)
+            if progress:
+                progress(done, len(pending))
+    return manifest
+
+
+def _check_like(first: FeatureStore, other: FeatureStore) -> None:
+    if owner_sha256(first.manifest) == owner_sha256(other.manifest):
+        return
+    wanted, found = (
+        store.manifest.model_dump(exclude={"corpus_sha256"}) for store in (first, other)
+    )
+    field = next(name for name in wanted if wanted[name] != found[name])
+    raise StoreError(
+        f"{other.path}: its {field} is not that of {first.path}: only stores of one teacher and "
+        "one form can be merged"
+    )
+
+
+def _places(stores: Sequence[FeatureStore]) -> list[_Place]:
+    known: dict[str, _Place] = {}
+    for store in stores:
+        for index, entry in enumerate(stored_entries(store.path)):
+            place = known.setdefault(entry.document_id, _Place(store, index, entry))
+            same = np.array_equal(np.asarray(place.entry.token_ids), np.asarray(entry.token_ids))
+            if not same:
+                raise StoreError(
+                    f"{store.path}: document {entry.document_id!r} has other tokens in "
+                    f"{place.store.path}: rename one of them"
+                )
+    return list(known.values())
+
+
+def _union(stores: Sequence[FeatureStore]) -> str:
+    hashes = "\n".join(store.manifest.corpus_sha256 for store in stores)
+    return hashlib.sha256(hashes.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Writing a store: whole shards, each durable before the ledger says so."""

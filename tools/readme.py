@@ -1,0 +1,192 @@
+"""What README.md quotes, written from the committed result files and from nothing else.
+
+`python -m latentcomp.tools.readme` rewrites the blocks between the marks; a test
+compares them with the files, so that no figure in the README is typed by hand.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import isnan
+from pathlib import Path
+from typing import Any, Final
+
+from ..common import atomic
+from ..common.errors import LatentcompError
+from ..evaluate.result import EvaluationResult
+from ..evaluate.scores import Arm
+from .speeds import extraction_block, result_file, store_block
+from .terminal import terminal_block
+
+MODELS: Final = "lab_models.json"
+TEACHER: Final = "lab_teacher.json"
+PHASE_4: Final = "phase4.json"
+ARMS: Final[tuple[Arm, ...]] = (
+    "ceiling",
+    "floor",
+    "compressed",
+    "summary",
+    "shuffled",
+    "gaussian",
+    "zero",
+)
+"""Columns, as far as an evaluation has them."""
+
+
+def models_block(results: Path) -> str:
+    """Markdown of what the lab models can do.
+
+    Args:
+        results: folder of the committed result files.
+
+    Raises:
+        LatentcompError: a file is missing or damaged.
+    """
+    record, teacher = result_file(results / MODELS), EvaluationResult.read(results / TEACHER)
+    models, held = record["models"], record["held_out"]
+    lines = [
+        f"From `docs/results/{MODELS}` ({held['documents']:,} held-out documents, seed "
+        f"{held['seed']}; greedy exact match, 95 % intervals over documents).",
+        "",
+        "| family | teacher | student | teacher without the document |",
+        "|---|---|---|---|",
+    ]
+    for family in sorted(models["teacher"]["ceiling"]["by_family"]):
+        cells = [
+            models["teacher"]["ceiling"]["by_family"][family],
+            models["student"]["ceiling"]["by_family"][family],
+            models["teacher"]["floor"]["by_family"][family],
+        ]
+        lines.append(f"| {family} | " + " | ".join(_span(cell) for cell in cells) + " |")
+    whole = [
+        models["teacher"]["ceiling"]["accuracy"],
+        models["student"]["ceiling"]["accuracy"],
+        models["teacher"]["floor"]["accuracy"],
+    ]
+    lines += [
+        "| **all** | " + " | ".join(_span(cell) for cell in whole) + " |",
+        "",
+        f"On other documents, by `latentcomp evaluate --teacher-only` on a CPU (`docs/results/"
+        f"{TEACHER}`, {teacher.documents} documents, seed {teacher.seed}): "
+        f"{_span(teacher.arms['ceiling'].model_dump())}.",
+    ]
+    return "\n".join(lines)
+
+
+def _span(figure: Mapping[str, Any]) -> str:
+    if isnan(figure["point"]):
+        return "–"
+    return f"{figure['point']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
+
+
+def results_block(results: Path) -> str:
+    """Markdown of what survived compression.
+
+    Args:
+        results: folder of the committed result files.
+
+    Raises:
+        LatentcompError: a file is missing or damaged.
+    """
+    phase4 = EvaluationResult.read(results / PHASE_4)
+    arms = [arm for arm in ARMS if arm in phase4.arms]
+    heads = ["compressed 4x" if arm == "compressed" else arm for arm in arms]
+    lines = [
+        f"From `docs/results/{PHASE_4}` ({phase4.documents} held-out documents, "
+        f"{phase4.questions:,} questions, seed {phase4.seed}; greedy exact match).",
+        "",
+        "| family | " + " | ".join(heads) + " | retention [95 %] |",
+        "|---" * (len(arms) + 2) + "|",
+    ]
+    cells = {family: phase4.families[family] for family in sorted(phase4.families)}
+    for name, cell in {**cells, "**all**": phase4.overall}.items():
+        figures = [f"{cell.accuracy[arm].point:.3f}" for arm in arms]
+        kept = _span(cell.retention["compressed"].model_dump())
+        lines.append(f"| {name} | " + " | ".join([*figures, kept]) + " |")
+    lines += [
+        "",
+        f"Retention {phase4.retention:.3f} [{phase4.retention_low:.3f}, "
+        f"{phase4.retention_high:.3f}] at {phase4.tokens_per_latent:.2f} tokens per latent; stale "
+        f"rate {phase4.stale_rate:.3f}. {_bytes(phase4)}",
+    ]
+    return "\n".join(lines)
+
+
+def _bytes(result: EvaluationResult) -> str:
+    sizes = result.bytes
+    if sizes.latents is None or sizes.text is None or sizes.states is None:
+        return ""
+    return (
+        f"In bytes the latents are {sizes.latents / sizes.states:.3f} of the stored states, and "
+        f"{sizes.latents / sizes.text:.1f} times the text itself."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of the README that is written from files."""
+
+    name: str
+    """In its marks."""
+    make: Callable[[Path], str]
+    """Folder of the results -> Markdown."""
+
+    @property
+    def begin(self) -> str:
+        """The mark before it."""
+        return f"<!-- {self.name}:begin -->"
+
+    @property
+    def end(self) -> str:
+        """The mark after it."""
+        return f"<!-- {self.name}:end -->"
+
+    def replace(self, readme: str, content: str) -> str:
+        """The README with `content` between the marks.
+
+        Raises:
+            LatentcompError: a mark is missing.
+        """
+        before, begin, rest = readme.partition(self.begin)
+        _, end, after = rest.partition(self.end)
+        if not begin or not end:
+            raise LatentcompError(
+                f"README.md: the marks {self.begin} and {self.end} are missing; put them back"
+            )
+        return f"{before}{self.begin}\n{content}\n{self.end}{after}"
+
+
+BLOCKS: Final = (
+    Block("demo", lambda results: terminal_block(results / "terminal" / "demo.txt")),
+    Block("test", lambda results: terminal_block(results / "terminal" / "test.txt")),
+    Block("models", models_block),
+    Block("results", results_block),
+    Block("extraction", extraction_block),
+    Block("store", store_block),
+)
+
+
+def written(readme: str, results: Path) -> str:
+    """The README with every block as the files say.
+
+    Raises:
+        LatentcompError: a mark or a file is missing, or a file is damaged.
+    """
+    for block in BLOCKS:
+        try:
+            readme = block.replace(readme, block.make(results))
+        except (KeyError, TypeError) as error:
+            raise LatentcompError(
+                f"{results}: the block {block.name!r} finds no {error} in its file; measure again"
+            ) from error
+    return readme
+
+
+def main() -> None:
+    """Rewrite the README of this checkout."""
+    root = Path(__file__).resolve().parents[1]
+    readme = root / "README.md"
+    atomic.write_text(readme, written(readme.read_text(), root / "docs" / "results"))
+
+
+if __name__ == "__main__":
+    main()
