@@ -17,7 +17,7 @@ from latentcomp.store.format.schema import (
     DtypeName,
     LayerRecord,
     Manifest,
-    TeacherIdentity,
+    ModelIdentity,
 )
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.write.writer import StoreWriter
@@ -299,7 +299,7 @@ def _tensor(bits: npt.NDArray[Any]) -> torch.Tensor:
 
 
 def _manifest(made: Shape, codec: Any) -> Manifest:  # noqa: ANN401  a CodecName
-    teacher = TeacherIdentity(
+    teacher = ModelIdentity(
         name="benchmark",
         revision=None,
         architecture="none",

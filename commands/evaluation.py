@@ -24,7 +24,7 @@ from ..evaluate.verdict import Verdict
 from ..extract.teachers.text.results import read_summaries
 from ..lab.make import measure
 from ..models.loading import CausalLM, load_causal_lm
-from ..store.format.schema import TeacherIdentity
+from ..store.format.schema import ModelIdentity
 from ..train.phases import PhaseSpec, phase
 from .training import REASONERS, SHIPPED
 
@@ -289,7 +289,7 @@ def _given_summaries(
     return texts
 
 
-def _check_same(role: str, expected: TeacherIdentity, lm: CausalLM) -> None:
+def _check_same(role: str, expected: ModelIdentity, lm: CausalLM) -> None:
     if expected.weights_sha256 != lm.identity.weights_sha256:
         raise CheckpointError(
             f"the checkpoint was trained with {role} {expected.name!r} (weights "

@@ -18,7 +18,7 @@ from ..extract.teachers.transformers_teacher import TransformersTeacher
 from ..models.files import LAB_FOLDERS
 from ..models.loading import CausalLM, TextSide, load_causal_lm, load_text_side
 from ..models.tokens import tokenize_document
-from ..store.format.schema import TeacherIdentity
+from ..store.format.schema import ModelIdentity
 from ..store.read.reader import FeatureStore
 from ..store.tools.recompute import TOLERANCES, LayerComparison, compare
 
@@ -131,7 +131,7 @@ def _name(store: FeatureStore, request: RecomputeRequest) -> tuple[str, str | No
     return known.name, known.revision
 
 
-def _check_teacher(store: FeatureStore, found: TeacherIdentity) -> None:
+def _check_teacher(store: FeatureStore, found: ModelIdentity) -> None:
     """Another name or revision with the same contents is the same teacher."""
     known = store.manifest.teacher
     for field in _WHO:

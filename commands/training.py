@@ -26,7 +26,7 @@ from ..models.live import LiveCorpus, describe_document
 from ..models.loading import CausalLM, TextSide, load_causal_lm
 from ..reasoner.frozen import FrozenReasoner
 from ..reasoner.packing import encode_questions
-from ..store.format.schema import LayerRecord, TeacherIdentity
+from ..store.format.schema import LayerRecord, ModelIdentity
 from ..store.read.reader import FeatureStore
 from ..store.read.resident import load_resident
 from ..train.assemble import check_available, check_tokenizers, model_spec
@@ -165,7 +165,7 @@ def _live_teacher(spec: PhaseSpec, reasoner: CausalLM) -> CausalLM:
     return load_causal_lm(REASONERS["teacher"], device=str(reasoner.device))
 
 
-def _check_control(spec: PhaseSpec, teacher: TeacherIdentity, lm: CausalLM) -> None:
+def _check_control(spec: PhaseSpec, teacher: ModelIdentity, lm: CausalLM) -> None:
     if spec.reasoner == "teacher" and teacher.weights_sha256 != lm.identity.weights_sha256:
         raise StoreError(
             f"phase {spec.number} is a control: its reasoner must be the teacher, but the store "

@@ -9,6 +9,10 @@ class LatentcompError(Exception):
     """
 
 
+class UsageError(LatentcompError):
+    """Options or arguments that do not go together, or a value outside its range."""
+
+
 class CorpusError(LatentcompError):
     """A corpus file that cannot be read: names the file, the line and the reason."""
 

@@ -1,4 +1,4 @@
-"""Threads of this process: how many, and how they take turns."""
+"""Threads of this process: how many, and how often they switch."""
 
 import functools
 import os
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-_TURN = 2e-4
-"""Seconds after which a thread that wants the interpreter's lock gets it."""
+_SWITCH_INTERVAL = 2e-4
+"""Seconds after which Python hands the GIL to a thread that waits for it; the default is 5 ms."""
 
 
 def cores() -> int:
@@ -28,14 +28,14 @@ os.register_at_fork(after_in_child=pool.cache_clear)
 
 
 @contextmanager
-def quick_turns() -> Iterator[None]:
-    """Threads hand the interpreter's lock over sooner than after Python's 5 ms.
+def short_switch_interval() -> Iterator[None]:
+    """Let threads hand over the GIL sooner than after Python's default of 5 ms.
 
-    Every operation of torch gives the lock up and takes it back. While another thread works
-    in Python, each of them may cost the thread that drives the device a whole turn of that one.
+    Every torch operation releases the GIL and takes it back. While another thread runs Python
+    code, each operation may cost the thread that drives the device one whole switch interval.
     """
     before = sys.getswitchinterval()
-    sys.setswitchinterval(_TURN)
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from ..store.format.schema import LayerRecord, TeacherIdentity
+from ..store.format.schema import LayerRecord, ModelIdentity
 from .perceiver import Compressor, CompressorShape, States
 from .projection import Projection, ProjectionKind, ScaleKind
 
@@ -18,9 +18,9 @@ class ModelSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    teacher: TeacherIdentity
+    teacher: ModelIdentity
     """Whose states it reads."""
-    reasoner: TeacherIdentity
+    reasoner: ModelIdentity
     """Whose input space it writes into."""
     layers: tuple[LayerRecord, ...]
     """Which states, in the order of the layer axis."""

@@ -15,7 +15,7 @@ from ..models.files import LAB_FOLDERS
 from ..models.layers import layer_name, resolve_layer
 from ..models.loading import CausalLM, load_causal_lm, resolve_device
 from ..models.local import find_local
-from ..store.format.schema import LayerRecord, TeacherIdentity
+from ..store.format.schema import LayerRecord, ModelIdentity
 from .settings import Settings
 from .verdict import Finding
 
@@ -100,7 +100,7 @@ def own_states(lm: CausalLM, token_ids: Sequence[int]) -> torch.Tensor:
     return torch.stack([state[0].cpu() for state in given.hidden_states])
 
 
-def judge(teacher: TeacherIdentity, reading: Reading, dtype: torch.dtype) -> Finding:
+def judge(teacher: ModelIdentity, reading: Reading, dtype: torch.dtype) -> Finding:
     """What is wrong with states that were read in a precision, if anything."""
     problem = (
         _wrong_shape(reading, teacher.hidden_size)

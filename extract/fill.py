@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from ..common.threads import quick_turns
+from ..common.threads import short_switch_interval
 from ..store.format.schema import LayerRecord
 from .batches import Batch, Window
 from .plan import pending_batches
@@ -50,7 +50,7 @@ def fill_store(
                 write(index, states.pop(index))
         return
     asked = ([documents[i] for i in b.indices] for b in pending_batches(windows, pending))
-    with quick_turns(), WriteBehind(write) as behind:
+    with short_switch_interval(), WriteBehind(write) as behind:
         stream = teacher.stream(asked, layers)
         for states in _windows(stream, windows, pending, dtype, on_batch):
             behind.put(states)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..common.errors import TeacherError
-from ..store.format.schema import TeacherIdentity
+from ..store.format.schema import ModelIdentity
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -87,7 +87,7 @@ def locate_model(name: str, *, revision: str | None = None) -> ModelFiles:
     return _download(name, revision)
 
 
-def identify_model(files: ModelFiles) -> TeacherIdentity:
+def identify_model(files: ModelFiles) -> ModelIdentity:
     """What stores and phases record of a model; reads and hashes its files.
 
     `weights_sha256` is over the contents of the safetensors files in name order.
@@ -99,7 +99,7 @@ def identify_model(files: ModelFiles) -> TeacherIdentity:
     text = config.get_text_config()
     for file in files.weights:
         _check_safetensors(files, file)
-    return TeacherIdentity(
+    return ModelIdentity(
         name=files.name,
         revision=files.revision,
         architecture=(config.architectures or [type(config).__name__])[0],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 
 from ..common.errors import TeacherError
-from ..store.format.schema import TeacherIdentity
+from ..store.format.schema import ModelIdentity
 from .files import (
     PROMPT_FILE,
     ModelFiles,
@@ -60,7 +60,7 @@ class TextSide:
     """What of a model deals with text and identity: everything but the weights."""
 
     tokenizer: "PreTrainedTokenizerFast"
-    identity: TeacherIdentity
+    identity: ModelIdentity
     prompt: PromptTemplate
     context_tokens: int
     """Tokens that the model can read at once, by its config."""

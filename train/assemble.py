@@ -3,14 +3,14 @@
 from ..common.errors import PhaseError
 from ..compressor.model import ModelSpec
 from ..reasoner.frozen import FrozenReasoner
-from ..store.format.schema import LayerRecord, TeacherIdentity
+from ..store.format.schema import LayerRecord, ModelIdentity
 from .objectives import READS_DOCUMENT
 from .phases.spec import PhaseSpec
 
 
 def model_spec(
     phase: PhaseSpec,
-    teacher: TeacherIdentity,
+    teacher: ModelIdentity,
     layers: tuple[LayerRecord, ...],
     reasoner: FrozenReasoner,
 ) -> ModelSpec:
@@ -50,7 +50,7 @@ def check_available(phase: PhaseSpec) -> None:
         )
 
 
-def check_tokenizers(phase: PhaseSpec, teacher: TeacherIdentity, reasoner: TeacherIdentity) -> None:
+def check_tokenizers(phase: PhaseSpec, teacher: ModelIdentity, reasoner: ModelIdentity) -> None:
     """Refuse objectives that let the reasoner read the teacher's tokens, where they differ.
 
     Raises:

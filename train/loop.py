@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ..common import atomic
 from ..common.errors import CheckpointError
-from ..common.threads import quick_turns
+from ..common.threads import short_switch_interval
 from ..compressor import checkpoint
 from ..compressor.model import Compressed, CompressionModel
 from ..compressor.perceiver import States
@@ -50,7 +50,7 @@ class Run:
     """Kept in every checkpoint: phase, plan, source, history."""
 
 
-@quick_turns()
+@short_switch_interval()
 def train(
     run: Run,
     on_step: Progress = lambda figures: None,

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ...common.errors import TeacherError
-from ...store.format.schema import TeacherIdentity
+from ...store.format.schema import ModelIdentity
 
 _BLOCK_LISTS = ("layers", "h", "blocks")
 
@@ -56,7 +56,7 @@ def captured(
             handle.remove()
 
 
-def blocks_of(model: nn.Module, identity: TeacherIdentity) -> nn.ModuleList:
+def blocks_of(model: nn.Module, identity: ModelIdentity) -> nn.ModuleList:
     """The list of decoder blocks, which families of models name differently.
 
     A teacher that was cut at loading has fewer of them than its identity says.

@@ -11,7 +11,7 @@ import torch
 from ...common.errors import TeacherError
 from ...models.files import ModelFiles, identify_model, locate_model, one_line, read_config
 from ...models.loading import DTYPES, load_weights, resolve_device
-from ...store.format.schema import LayerRecord, TeacherIdentity
+from ...store.format.schema import LayerRecord, ModelIdentity
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -24,7 +24,7 @@ _PER_BLOCK = ("layer_types", "no_rope_layers")
 class LoadedTeacher:
     """A base model without its head, cut after the deepest block that is read."""
 
-    identity: TeacherIdentity
+    identity: ModelIdentity
     """Of the whole model."""
     model: "PreTrainedModel"
 
@@ -65,7 +65,7 @@ def load_teacher(
     return LoadedTeacher(identity, cast("PreTrainedModel", whole.base_model))
 
 
-def random_identity(files: ModelFiles, seed: int) -> TeacherIdentity:
+def random_identity(files: ModelFiles, seed: int) -> ModelIdentity:
     """Who a model with made-up weights is: its name and hashes say what it is not.
 
     Raises:
@@ -74,7 +74,7 @@ def random_identity(files: ModelFiles, seed: int) -> TeacherIdentity:
     config = read_config(files)
     text = config.get_text_config()
     shape = hashlib.sha256((files.folder / "config.json").read_bytes()).hexdigest()
-    return TeacherIdentity(
+    return ModelIdentity(
         name=f"{files.name} with random weights",
         revision=files.revision,
         architecture=(config.architectures or [type(config).__name__])[0],

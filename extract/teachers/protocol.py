@@ -5,14 +5,14 @@ from typing import Protocol, runtime_checkable
 
 import torch
 
-from ...store.format.schema import LayerRecord, TeacherIdentity
+from ...store.format.schema import LayerRecord, ModelIdentity
 
 
 class Teacher(Protocol):
     """A frozen model that reads documents and shows its hidden states."""
 
     @property
-    def identity(self) -> TeacherIdentity:
+    def identity(self) -> ModelIdentity:
         """Which model this is; the store is tied to it."""
         ...
 

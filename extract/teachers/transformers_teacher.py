@@ -14,7 +14,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from ...common.errors import TeacherError
-from ...store.format.schema import LayerRecord, TeacherIdentity
+from ...store.format.schema import LayerRecord, ModelIdentity
 from . import packed_attention
 from .hooks import DeepestReached, blocks_of, captured
 from .host_copy import HostCopier, HostCopy
@@ -31,7 +31,7 @@ class LoadedModel(Protocol):
     """What the teacher needs of a model; a `CausalLM` has it."""
 
     @property
-    def identity(self) -> TeacherIdentity:
+    def identity(self) -> ModelIdentity:
         """Which model it is."""
         ...
 
@@ -82,7 +82,7 @@ class TransformersTeacher:
         compile_blocks(self._blocks, reading)
 
     @property
-    def identity(self) -> TeacherIdentity:
+    def identity(self) -> ModelIdentity:
         """Which model this is."""
         return self._identity
 

@@ -22,8 +22,8 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class TeacherIdentity(Record):
-    """Which model produced the states: two teachers are the same only if all of this is."""
+class ModelIdentity(Record):
+    """Identifies a teacher or a reasoner; two models are the same only if every field is equal."""
 
     name: str
     """Hub id, `lab`, or the last part of a local path."""
@@ -64,7 +64,7 @@ class Manifest(Record):
     """What a store holds; a difference in any field makes it another store."""
 
     format_version: Literal[1] = FORMAT_VERSION
-    teacher: TeacherIdentity
+    teacher: ModelIdentity
     layers: tuple[LayerRecord, ...] = Field(min_length=1)
     """Ascending in `blocks_completed`; the order of the layer axis."""
     dtype: DtypeName

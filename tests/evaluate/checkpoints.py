@@ -4,9 +4,9 @@ from pathlib import Path
 
 from latentcomp.compressor import checkpoint
 from latentcomp.compressor.model import CompressionModel, ModelSpec
-from latentcomp.store.format.schema import LayerRecord, TeacherIdentity
+from latentcomp.store.format.schema import LayerRecord, ModelIdentity
 
-MODEL = TeacherIdentity(
+MODEL = ModelIdentity(
     name="tiny",
     revision=None,
     architecture="Qwen3ForCausalLM",

@@ -24,10 +24,10 @@ from latentcomp.extract.record import (
     read_record,
     write_record,
 )
-from latentcomp.store.format.schema import LayerRecord, Manifest, TeacherIdentity
+from latentcomp.store.format.schema import LayerRecord, Manifest, ModelIdentity
 
 MANIFEST = Manifest(
-    teacher=TeacherIdentity(
+    teacher=ModelIdentity(
         name="big",
         revision=None,
         architecture="Qwen3MoeForCausalLM",

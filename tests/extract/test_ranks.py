@@ -19,7 +19,7 @@ from latentcomp import cli
 from latentcomp.common.errors import LatentcompError, StoreBusyError, StoreError
 from latentcomp.extract.parts import PARTS_PER_RANK, WINDOWS_PER_PART, Part, fill_parts, parts_of
 from latentcomp.extract.ranks import Rank, rank_from
-from latentcomp.store.format.schema import DocumentEntry, LayerRecord, Manifest, TeacherIdentity
+from latentcomp.store.format.schema import DocumentEntry, LayerRecord, Manifest, ModelIdentity
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.write.writer import StoreWriter
 
@@ -80,7 +80,7 @@ def test_parts(world, shards, windows, count):
 
 
 MANIFEST = Manifest(
-    teacher=TeacherIdentity(
+    teacher=ModelIdentity(
         name="t", revision=None, architecture="T", blocks=2, hidden_size=8,
         weights_sha256="0", tokenizer_sha256="0",
     ),

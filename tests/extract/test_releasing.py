@@ -12,11 +12,11 @@ from latentcomp.extract.releasing import (
     stopping,
     write_function,
 )
-from latentcomp.store.format.schema import DocumentEntry, LayerRecord, Manifest, TeacherIdentity
+from latentcomp.store.format.schema import DocumentEntry, LayerRecord, Manifest, ModelIdentity
 from latentcomp.store.write.writer import StoreWriter, most_in_flight
 
 HIDDEN = 4
-IDENTITY = TeacherIdentity(
+IDENTITY = ModelIdentity(
     name="fake",
     revision=None,
     architecture="Fake",

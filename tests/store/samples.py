@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from latentcomp.store.format.schema import DocumentEntry, LayerRecord, Manifest, TeacherIdentity
+from latentcomp.store.format.schema import DocumentEntry, LayerRecord, Manifest, ModelIdentity
 from latentcomp.store.write.writer import StoreWriter
 
 HIDDEN = 8
@@ -23,7 +23,7 @@ BLOCKS = (19, 31, 43)
 DAYS = (3, None, 4, 9)
 
 
-def teacher(**changes: Any) -> TeacherIdentity:
+def teacher(**changes: Any) -> ModelIdentity:
     fields: dict[str, Any] = {
         "name": "sample",
         "revision": None,
@@ -33,7 +33,7 @@ def teacher(**changes: Any) -> TeacherIdentity:
         "weights_sha256": "a" * 64,
         "tokenizer_sha256": "b" * 64,
     }
-    return TeacherIdentity(**(fields | changes))
+    return ModelIdentity(**(fields | changes))
 
 
 def manifest(**changes: Any) -> Manifest:

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from latentcomp.common.errors import StoreError
-from latentcomp.common.threads import quick_turns
+from latentcomp.common.threads import short_switch_interval
 from latentcomp.train.ahead import Ahead
 from latentcomp.train.workers import Workers, workers_for
 
@@ -96,10 +96,10 @@ def test_as_many_processes_as_cores_and_memory_bear(monkeypatch, device, free, c
 
 
 @pytest.mark.parametrize("failing", [False, True])
-def test_threads_take_quick_turns_while_a_run_trains(failing):
+def test_threads_switch_often_while_a_run_trains(failing):
     before, seen = sys.getswitchinterval(), []
 
-    @quick_turns()
+    @short_switch_interval()
     def train():
         seen.append(sys.getswitchinterval())
         if failing:

@@ -25,7 +25,7 @@ from latentcomp.models.loading import CausalLM, PromptTemplate, load_causal_lm
 from latentcomp.models.tokens import tokenize_document
 from latentcomp.reasoner.frozen import FrozenReasoner
 from latentcomp.reasoner.packing import encode_questions
-from latentcomp.store.format.schema import LayerRecord, Manifest, TeacherIdentity
+from latentcomp.store.format.schema import LayerRecord, Manifest, ModelIdentity
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.write.writer import StoreWriter
 from latentcomp.train.assemble import model_spec
@@ -84,7 +84,7 @@ def lm(blocks: int, seed: int = 0, hidden: int = HIDDEN) -> CausalLM:
     """The same without a folder."""
     model = qwen3(blocks, seed, hidden)
     model.requires_grad_(False)
-    identity = TeacherIdentity(
+    identity = ModelIdentity(
         name=f"tiny-{blocks}",
         revision=None,
         architecture="Qwen3ForCausalLM",

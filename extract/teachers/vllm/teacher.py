@@ -12,7 +12,7 @@ from typing import Final
 import torch
 
 from ....common.errors import TeacherError
-from ....store.format.schema import LayerRecord, TeacherIdentity
+from ....store.format.schema import LayerRecord, ModelIdentity
 from .engine import EngineSettings, VllmEngine
 
 _PATIENCE: Final = 600.0
@@ -22,7 +22,7 @@ _PATIENCE: Final = 600.0
 class VllmTeacher:
     """Reads documents with vLLM."""
 
-    def __init__(self, identity: TeacherIdentity, settings: EngineSettings) -> None:
+    def __init__(self, identity: ModelIdentity, settings: EngineSettings) -> None:
         """Start the engine.
 
         Raises:
@@ -36,7 +36,7 @@ class VllmTeacher:
         self._held: dict[tuple[int, ...], list[int]] = {}
 
     @property
-    def identity(self) -> TeacherIdentity:
+    def identity(self) -> ModelIdentity:
         """Which model this is."""
         return self._identity
 
