@@ -16,13 +16,14 @@ from ..common import atomic, provenance
 from ..common.errors import CheckpointError, StoreError
 from ..compressor import checkpoint
 from ..compressor.model import CompressionModel, ModelSpec
+from ..corpus.chronicle.live import LiveCorpus
 from ..corpus.chronicle.presets import preset
 from ..corpus.files import read_corpus
 from ..evaluate.history import clear_phase
 from ..evaluate.order import read_verdicts, require
 from ..extract.teachers.transformers_teacher import TransformersTeacher
+from ..models.describe import describe_document
 from ..models.layers import parse_layers, resolve_layers
-from ..models.live import LiveCorpus, describe_document
 from ..models.loading import CausalLM, TextSide, load_causal_lm
 from ..reasoner.frozen import FrozenReasoner
 from ..reasoner.packing import encode_questions

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..compressor.model import Compressed, CompressionModel
 from ..corpus.records import Document
 from ..extract.teachers.transformers_teacher import TransformersTeacher
-from ..models.live import describe_document, with_states
+from ..models.describe import describe_document, with_states
 from ..models.loading import CausalLM
 from ..reasoner.frozen import FrozenReasoner
 from ..reasoner.generate import Prefix

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latentcomp.common.errors import StoreError
-from latentcomp.models.live import describe_document
+from latentcomp.models.describe import describe_document
 from latentcomp.reasoner.packing import encode_questions
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.read.resident import load_resident

@@ -20,7 +20,7 @@ from latentcomp.corpus.records import Document
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
 from latentcomp.lab.sequences import HEAD, QUESTION, SUMMARY
 from latentcomp.lab.tokenizer import build_tokenizer
-from latentcomp.models.live import describe_document, with_states
+from latentcomp.models.describe import describe_document, with_states
 from latentcomp.models.loading import CausalLM, PromptTemplate, load_causal_lm
 from latentcomp.models.tokens import tokenize_document
 from latentcomp.reasoner.frozen import FrozenReasoner

@@ -1,0 +1,26 @@
+"""An endless corpus: every document is generated from its index, none is stored."""
+
+from dataclasses import dataclass
+
+from ..records import Document
+from .generator import chronicle
+from .names import Split
+from .presets import Preset
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCorpus:
+    """Documents of an endless corpus, by index; picklable, for data-loading workers."""
+
+    size: Preset
+    split: Split
+    seed: int
+    questions_per_family: int
+    """At most this many questions of each family."""
+
+    def document(self, index: int) -> Document:
+        """Document number `index`, 0 or more."""
+        most = self.questions_per_family
+        return chronicle(
+            self.size, self.split, self.seed, index, questions_per_family=most
+        ).document
