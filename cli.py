@@ -23,7 +23,7 @@ from .common.terminal import stderr_console
 
 # Threads of a thin model wait for each other thousands of times a second. Where the machine is
 # shared, waiting long in a loop lets each hold a core that the other needs, and not waiting in a
-# loop at all wakes them too late (docs/LOG.md). Read when torch is loaded.
+# loop at all wakes them too late (docs/LOG-engineering.md). Read when torch is loaded.
 os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 PROGRAM = "latentcomp"
