@@ -66,7 +66,7 @@ def evaluate(
         reasoner=reasoner,
         ratio=ratio,
         device=device,
-        documents_at_once=batch,
+        batch_size=batch,
         summary=summary,
         summaries=summaries,
     )

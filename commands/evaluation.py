@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from ..common.atomic import file_sha256
 from ..common.errors import CheckpointError, CorpusError
 from ..compressor import checkpoint
 from ..corpus.records import Document
+from ..evaluate.bench import Bench
 from ..evaluate.gates import judge
 from ..evaluate.held_out import Held, Training, held_out, known_names, untold_days
 from ..evaluate.history import record_verdict
@@ -19,8 +21,9 @@ from ..evaluate.order import phase_folder
 from ..evaluate.result import EvaluationResult
 from ..evaluate.samples import choose_samples
 from ..evaluate.scores import AnswersSource, ScoredAnswer, write_answers
-from ..evaluate.suite import Bench, Progress, run_arms
+from ..evaluate.suite import Progress, run_arms
 from ..evaluate.verdict import Verdict
+from ..extract.read_documents import read_documents
 from ..extract.teachers.text.results import read_summaries
 from ..lab.make import measure
 from ..models.loading import CausalLM, load_causal_lm
@@ -47,7 +50,7 @@ class EvaluateRequest:
     ratio: float | None = None
     """Tokens per latent; the phase's own when None."""
     device: str = "auto"
-    documents_at_once: int = 8
+    batch_size: int = 8
     summary: bool = False
     """Whether the text summary of as many tokens is measured too."""
     summaries: Path | None = None
@@ -160,9 +163,7 @@ def evaluate_teacher(
         {"evaluate": request.seed},
         {"teacher": lm.identity.weights_sha256, "corpus": held.source.sha256},
     )
-    rows = measure(
-        lm, held.documents, documents_at_once=request.documents_at_once, progress=progress
-    )
+    rows = measure(lm, held.documents, batch_size=request.batch_size, progress=progress)
     return EvaluationResult.from_scores(
         rows,
         seed=request.seed,
@@ -213,10 +214,15 @@ def _bench(request: EvaluateRequest, subject: _Subject, given: dict[str, str] | 
     _check_same("reasoner", subject.found.state.spec.reasoner, reasoner)
     return Bench(
         subject.found.model(),
-        teacher,
+        partial(
+            read_documents,
+            teacher,
+            layers=subject.found.state.spec.layers,
+            batch_size=request.batch_size,
+        ),
         reasoner,
         request.ratio or subject.spec.ratios[0],
-        request.documents_at_once,
+        request.batch_size,
         summary=request.summary or given is not None,
         summaries=given,
     )
@@ -227,7 +233,7 @@ def _provenance(
 ) -> provenance.Provenance:
     inputs = {
         "checkpoint": subject.sha256,
-        "teacher": bench.teacher.identity.weights_sha256,
+        "teacher": subject.found.state.spec.teacher.weights_sha256,
         "reasoner": bench.reasoner.identity.weights_sha256,
         "corpus": held.source.sha256,
     }

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .attention import Attention, GatedMLP
+from .states import States
 
 MOST_CHUNKS: Final = 1024
 """Chunks beyond this share the last order embedding."""
@@ -41,21 +42,6 @@ class CompressorShape:
     blocks: int = 3
     time: bool = True
     """Whether bucket, chunk order and day are told."""
-
-
-@dataclass(frozen=True, slots=True)
-class States:
-    """Teacher states of a batch of documents, as the compressor takes them."""
-
-    h_BTLD: Tensor
-    mask_BT: Tensor
-    """bool: a token, not padding."""
-    chunk_BT: Tensor
-    """int64: index of the chunk, 0 for padding."""
-    bucket_BT: Tensor
-    """int64: 0 early, 1 middle, 2 late."""
-    day_BT: Tensor
-    """int64: day of the chunk, -1 where the source has none."""
 
 
 @dataclass(frozen=True, slots=True)

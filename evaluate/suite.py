@@ -3,24 +3,21 @@
 Shapes: B = documents, K = latents, R = width of the reasoner.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from random import Random
+from itertools import islice
 
 import torch
 from torch import Tensor
 
-from ..compressor.model import Compressed, CompressionModel
+from ..compressor.model import Compressed, CompressionModel, compress
+from ..compressor.states import States, pad_states
 from ..corpus.records import Document
-from ..extract.teachers.transformers_teacher import TransformersTeacher
-from ..models.describe import describe_document, with_states
-from ..models.loading import CausalLM
 from ..reasoner.frozen import FrozenReasoner
 from ..reasoner.generate import Prefix
-from ..train.batches import Batch, Example, collate
-from ..train.loop import compress
 from . import controls
+from .bench import Bench
 from .result import Sizes
 from .scores import Arm, ScoredAnswer
 from .summary import given_summaries, summaries
@@ -28,27 +25,6 @@ from .teacher import ask, ceiling, floor
 
 Progress = Callable[[str, int], None]
 """Told an arm and how many more of its documents are done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """A checkpoint with the models that it stands between."""
-
-    model: CompressionModel
-    teacher: CausalLM
-    reasoner: CausalLM
-    ratio: float
-    """Tokens per latent."""
-    documents_at_once: int = 8
-    summary: bool = False
-    """Whether the text summary of as many tokens is measured too."""
-    summaries: Mapping[str, str] | None = None
-    """Summaries to measure, by document; None if the reasoner writes its own."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where everything runs."""
-        return self.reasoner.device
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +71,7 @@ def run_arms(bench: Bench, documents: Sequence[Document], seed: int, progress: P
             documents,
             given,
             arm,
-            documents_at_once=bench.documents_at_once,
+            batch_size=bench.batch_size,
             progress=partial(progress, arm),
         )
     return Outcome(rows, sizes)
@@ -118,16 +94,16 @@ def _latents(
     model = bench.model.to(bench.device).eval()
     prefixes: list[Prefix] = []
     latents = tokens = 0
-    for batch in _batches(bench, documents):
-        compressed = _stored(model, compress(model, batch.to(bench.device).states, bench.ratio))
+    for states in _batches(bench, documents):
+        compressed = _stored(model, compress(model, states.to(bench.device), bench.ratio))
         context = reasoner.latent_context(compressed)
         for x_CR, mask_C, position_C, after in zip(
             context.x_BCR, context.mask_BC, context.position_BC, context.after_B, strict=True
         ):
             prefixes.append(Prefix(x_CR[mask_C], position_C[mask_C], int(after)))
         latents += int(compressed.mask_BK.sum())
-        tokens += int(batch.tokens_B.sum())
-        progress("states", len(batch.token_ids_BT))
+        tokens += int(states.tokens_B.sum())
+        progress("states", len(states.mask_BT))
     spec = bench.model.spec
     width = spec.teacher.hidden_size
     sizes = Sizes(
@@ -146,15 +122,7 @@ def _stored(model: CompressionModel, compressed: Compressed) -> Compressed:
     return replace(compressed, z_BKE=z_BKE, x_BKR=model.projection(z_BKE))
 
 
-def _batches(bench: Bench, documents: Sequence[Document]) -> Iterator[Batch]:
-    teacher = TransformersTeacher(bench.teacher)
-    for start in range(0, len(documents), bench.documents_at_once):
-        here = documents[start : start + bench.documents_at_once]
-        features = [describe_document(bench.teacher, document) for document in here]
-        token_ids = [one.token_ids.tolist() for one in features]
-        states = teacher.states(token_ids, bench.model.spec.layers)
-        examples = [
-            Example(with_states(one, state), ())
-            for one, state in zip(features, states, strict=True)
-        ]
-        yield collate(examples, positions=1, rng=Random(0))
+def _batches(bench: Bench, documents: Sequence[Document]) -> Iterator[States]:
+    features = iter(bench.read(documents))
+    while batch := list(islice(features, bench.batch_size)):
+        yield pad_states(batch)

@@ -31,7 +31,7 @@ def ask(
     prefixes: Sequence[Prefix],
     arm: Arm,
     *,
-    documents_at_once: int = 8,
+    batch_size: int = 8,
     progress: Callable[[int], None] = lambda documents: None,
 ) -> list[ScoredAnswer]:
     """Let the reasoner read `prefixes[i]` and answer every question about `documents[i]`.
@@ -41,18 +41,18 @@ def ask(
         documents: what the questions are about.
         prefixes: what stands in place of each document.
         arm: what the prefixes are, as it will stand in the tables.
-        documents_at_once: documents of one batch.
+        batch_size: documents of one batch.
         progress: told after every batch how many documents were done in it.
     """
     rows: list[ScoredAnswer] = []
-    for start in range(0, len(documents), documents_at_once):
-        batch = documents[start : start + documents_at_once]
+    for start in range(0, len(documents), batch_size):
+        batch = documents[start : start + batch_size]
         asked = [[question.text for question in document.questions] for document in batch]
         given = greedy_answers(
             lm,
-            prefixes[start : start + documents_at_once],
+            prefixes[start : start + batch_size],
             asked,
-            documents_at_once=documents_at_once,
+            batch_size=batch_size,
         )
         for document, answers in zip(batch, given, strict=True):
             rows += [

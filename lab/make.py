@@ -155,7 +155,7 @@ def _record(
 
     gpu = torch.cuda.is_available()
     lm = load_causal_lm(str(folder), device="cuda" if gpu else "cpu")
-    rows = measure(lm, documents, documents_at_once=48 if gpu else 16, progress=told)
+    rows = measure(lm, documents, batch_size=48 if gpu else 16, progress=told)
     found = figures(rows)
     by_family = found["ceiling"]["by_family"].values()
     met = found["ceiling"]["accuracy"]["point"] >= BAR_OVERALL and all(
@@ -173,7 +173,7 @@ def measure(
     lm: CausalLM,
     documents: Sequence[Document],
     *,
-    documents_at_once: int = 8,
+    batch_size: int = 8,
     progress: Callable[[str, int], None] = lambda arm, documents: None,
 ) -> list[ScoredAnswer]:
     """Answers with the whole document (ceiling) and without it (floor)."""
@@ -188,7 +188,7 @@ def measure(
             documents,
             prefixes,
             arm,
-            documents_at_once=documents_at_once,
+            batch_size=batch_size,
             progress=partial(progress, arm),
         )
     return rows

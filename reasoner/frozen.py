@@ -34,7 +34,7 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReaderOutput:
     """What the reasoner made of the questions."""
 
     logits_NV: Tensor
@@ -112,7 +112,7 @@ class FrozenReasoner:
 
     def read(
         self, context: Context, questions: PackedQuestions, keep: tuple[int, ...] = ()
-    ) -> Reading:
+    ) -> ReaderOutput:
         """Ask every question right after the context, each on its own.
 
         Args:
@@ -133,7 +133,7 @@ class FrozenReasoner:
         asked = hidden[:, start - 1 : stop - 1]  # a token is predicted one place before it
         logits = self._head(asked[questions.answer_BS])
         kept = {depth: state[:, start:stop] for depth, state in states.items()}
-        return Reading(logits.float(), questions.ids_BS[questions.answer_BS], kept)
+        return ReaderOutput(logits.float(), questions.ids_BS[questions.answer_BS], kept)
 
     def _assembled(
         self, context: Context, questions: PackedQuestions

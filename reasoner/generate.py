@@ -48,7 +48,7 @@ def greedy_answers(
     questions: Sequence[Sequence[str]],
     *,
     most_tokens: int = MOST_TOKENS,
-    documents_at_once: int = 8,
+    batch_size: int = 8,
 ) -> list[list[str]]:
     """Answer `questions[i]` after reading `prefixes[i]`, for every i.
 
@@ -57,14 +57,14 @@ def greedy_answers(
         prefixes: one for each document; their lengths may differ.
         questions: the questions about each document, as plain text.
         most_tokens: longest answer, in tokens; a longer one is cut.
-        documents_at_once: documents read in one batch.
+        batch_size: documents read in one batch.
 
     Returns:
         The text of every answer, up to the end token or the first line break.
     """
     answers: list[list[str]] = []
-    for start in range(0, len(prefixes), documents_at_once):
-        here = slice(start, start + documents_at_once)
+    for start in range(0, len(prefixes), batch_size):
+        here = slice(start, start + batch_size)
         prompts = [[lm.encode(lm.prompt.ask(text)) for text in texts] for texts in questions[here]]
         said = _Conversation(lm, prefixes[here], prompts).answers(most_tokens)
         answers += [[text.split("\n")[0].strip() for text in row] for row in said]
@@ -78,15 +78,15 @@ def greedy_texts(
     prompts: Sequence[str],
     most_tokens: int,
     *,
-    documents_at_once: int = 8,
+    batch_size: int = 8,
 ) -> list[str]:
     """What the model writes after each prefix and its prompt, such as a summary.
 
     Up to the end token, line breaks included.
     """
     texts: list[str] = []
-    for start in range(0, len(prefixes), documents_at_once):
-        here = slice(start, start + documents_at_once)
+    for start in range(0, len(prefixes), batch_size):
+        here = slice(start, start + batch_size)
         coded = [[lm.encode(prompt)] for prompt in prompts[here]]
         said = _Conversation(lm, prefixes[here], coded).answers(most_tokens)
         texts += [row[0] for row in said]

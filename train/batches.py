@@ -11,12 +11,9 @@ from random import Random
 import torch
 from torch import Tensor
 
-from ..compressor.perceiver import States
+from ..compressor.states import States, pad_states, scatter_rows
 from ..reasoner.packing import EncodedQuestion, PackedQuestions, pack
 from ..store.read.features import DocumentFeatures
-
-LENGTH_STEP = 64
-"""Lengths are padded to multiples of this many tokens, so that few shapes occur."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,7 @@ class Batch:
     @property
     def tokens_B(self) -> Tensor:
         """int64: tokens of each document."""
-        return self.states.mask_BT.sum(1)
+        return self.states.tokens_B
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
@@ -76,11 +73,6 @@ class IndexedBatch:
     """Of the documents in the store, in the order of the batch."""
 
 
-def padded_length(tokens: int) -> int:
-    """The next multiple of `LENGTH_STEP`."""
-    return -(-tokens // LENGTH_STEP) * LENGTH_STEP
-
-
 def collate(
     examples: Sequence[Example],
     positions: int,
@@ -95,33 +87,8 @@ def collate(
         rng: picks the questions where not all fit.
         length: padded length in tokens; the next multiple of `LENGTH_STEP` when None.
     """
-    found = [example.features for example in examples]
-    longest = max(len(features.token_ids) for features in found)
-    if length is None:
-        length = padded_length(longest)
-    tokens_B = torch.tensor([len(features.token_ids) for features in found])
-    mask_BT = torch.arange(length) < tokens_B[:, None]
-    states = States(
-        h_BTLD=_padded([features.states for features in found], length),
-        mask_BT=mask_BT,
-        chunk_BT=_laid(mask_BT, [features.chunk_index for features in found]),
-        bucket_BT=_laid(mask_BT, [features.bucket for features in found]),
-        day_BT=_laid(mask_BT, [features.day for features in found]),
-    )
-    token_ids_BT = _laid(mask_BT, [features.token_ids for features in found])
+    features = [example.features for example in examples]
+    states = pad_states(features, length)
+    token_ids_BT = scatter_rows(states.mask_BT, [one.token_ids for one in features])
     packed = pack([example.questions for example in examples], positions, rng)
     return Batch(states, token_ids_BT, packed)
-
-
-def _laid(mask_BT: Tensor, rows: Sequence[Tensor]) -> Tensor:
-    """One row of integers for each document, 0 where `mask_BT` says padding."""
-    out = torch.zeros(mask_BT.shape, dtype=rows[0].dtype)
-    return out.masked_scatter_(mask_BT, torch.cat(list(rows)))
-
-
-def _padded(rows: Sequence[Tensor], length: int) -> Tensor:
-    out = torch.empty((len(rows), length, *rows[0].shape[1:]), dtype=rows[0].dtype)
-    for number, row in enumerate(rows):
-        out[number, : len(row)] = row
-        out[number, len(row) :] = 0
-    return out

@@ -13,13 +13,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..common.errors import StoreError
+from ..compressor.states import padded_length
 from ..corpus.records import Document
 from ..models.loading import TextSide
 from ..reasoner.packing import EncodedQuestion, encode_questions
 from ..store.format.schema import Integers
 from ..store.read.reader import FeatureStore
 from .ahead import Ahead
-from .batches import Batch, Example, IndexedBatch, collate, padded_length
+from .batches import Batch, Example, IndexedBatch, collate
 from .staging import Staging
 from .workers import Source
 

@@ -20,9 +20,8 @@ from ..common import atomic
 from ..common.errors import CheckpointError
 from ..common.threads import short_switch_interval
 from ..compressor import checkpoint
-from ..compressor.model import Compressed, CompressionModel
-from ..compressor.perceiver import States
-from ..reasoner.frozen import FrozenReasoner, Reading
+from ..compressor.model import Compressed, CompressionModel, compress
+from ..reasoner.frozen import FrozenReasoner, ReaderOutput
 from .batches import Batch
 from .clock import clock_of
 from .data import Batches
@@ -133,35 +132,19 @@ def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def compress(forward: nn.Module, states: States, ratio: float) -> Compressed:
-    """Compress a batch at `ratio` tokens per latent.
-
-    Args:
-        forward: a `CompressionModel`, wrapped or not.
-        states: of the documents.
-        ratio: tokens per latent; the number of latents is rounded up.
-    """
-    tokens_B = states.mask_BT.sum(1)
-    # In float64, as `most`: in float32, 33 / 3.3 is 10 where it is a little more in truth.
-    counts_B = (tokens_B.double() / ratio).ceil().long().clamp(min=1)
-    most = math.ceil(states.mask_BT.shape[1] / ratio)
-    compressed: Compressed = forward(states, counts_B, most)
-    return compressed
-
-
-def _read(run: Run, compressed: Compressed, batch: Batch) -> Reading:
+def _read(run: Run, compressed: Compressed, batch: Batch) -> ReaderOutput:
     context = run.reasoner.latent_context(compressed)
     wanted = any(objective.name in NEEDS_STATES for objective in run.phase.objectives)
     keep = alignment_depths(len(run.reasoner.blocks)) if wanted else ()
     return run.reasoner.read(context, batch.questions, keep)
 
 
-def _losses(run: Run, batch: Batch, reading: Reading) -> dict[str, Tensor]:
+def _losses(run: Run, batch: Batch, reading: ReaderOutput) -> dict[str, Tensor]:
     step = Step(run.reasoner, batch, reading)
     return {o.name: OBJECTIVES[o.name](step) for o in run.phase.objectives}
 
 
-def _token_accuracy(reading: Reading) -> Tensor:
+def _token_accuracy(reading: ReaderOutput) -> Tensor:
     """Share of answer tokens that are likeliest given the right ones before: a diagnostic."""
     return (reading.logits_NV.argmax(-1) == reading.targets_N).float().mean()
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..reasoner.frozen import FrozenReasoner, Reading
+from ..reasoner.frozen import FrozenReasoner, ReaderOutput
 from .batches import Batch
 
 
@@ -21,7 +21,7 @@ class Step:
 
     reasoner: FrozenReasoner
     batch: Batch
-    reading: Reading
+    reading: ReaderOutput
     """Of the latents, with gradients."""
 
 
@@ -59,7 +59,7 @@ def distillation(step: Step) -> Tensor:
     )
 
 
-def _full_reading(step: Step) -> Reading:
+def _full_reading(step: Step) -> ReaderOutput:
     with torch.no_grad():
         context = step.reasoner.document_context(step.batch.token_ids_BT, step.batch.states.mask_BT)
         return step.reasoner.read(context, step.batch.questions, tuple(step.reading.states))

@@ -65,7 +65,7 @@ def test_the_reference_tells_documents_and_questions_apart(expected):
 @pytest.mark.parametrize("at_once", [1, 2, 3, 8])
 def test_batched_answers_are_those_of_generate(lm, documents, questions, expected, at_once):
     given_answers = greedy_answers(
-        lm, ceiling(lm, documents), questions, most_tokens=MOST, documents_at_once=at_once
+        lm, ceiling(lm, documents), questions, most_tokens=MOST, batch_size=at_once
     )
     assert given_answers == expected
 
@@ -75,7 +75,7 @@ def test_batched_answers_are_those_of_generate(lm, documents, questions, expecte
 def test_answers_do_not_depend_on_the_company(lm, documents, questions, expected, order, at_once):
     prefixes = ceiling(lm, [documents[i] for i in order])
     asked = [questions[i][::-1] for i in order]
-    found = greedy_answers(lm, prefixes, asked, most_tokens=MOST, documents_at_once=at_once)
+    found = greedy_answers(lm, prefixes, asked, most_tokens=MOST, batch_size=at_once)
     assert found == [expected[i][::-1] for i in order]
 
 
@@ -163,9 +163,7 @@ def test_ceiling_and_floor(lm, documents):
 
 def test_ask_scores_every_question_in_order(lm, documents):
     told: list[int] = []
-    rows = ask(
-        lm, documents, ceiling(lm, documents), "ceiling", documents_at_once=3, progress=told.append
-    )
+    rows = ask(lm, documents, ceiling(lm, documents), "ceiling", batch_size=3, progress=told.append)
     assert [(row.document_id, row.question_id) for row in rows] == [
         (d.document_id, q.question_id) for d in documents for q in d.questions
     ]

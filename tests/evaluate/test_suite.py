@@ -117,8 +117,8 @@ def test_every_control_keeps_the_head_and_the_count(seen):
 def test_latents_do_not_depend_on_the_batch(documents, number):
     lm = tiny.lm(4)
     found = [
-        suite._latents(bench(lm, number, at_once=at_once), documents, lambda *done: None)
-        for at_once in (1, 4)
+        suite._latents(bench(lm, number, batch_size=batch_size), documents, lambda *done: None)
+        for batch_size in (1, 4)
     ]
     assert found[0][1] == found[1][1]
     for alone, among in zip(found[0][0], found[1][0], strict=True):

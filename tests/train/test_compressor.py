@@ -7,18 +7,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latentcomp.compressor.model import ModelSpec
+from latentcomp.compressor.model import ModelSpec, compress
 from latentcomp.compressor.perceiver import (
     Compressor,
     CompressorShape,
     LayerMix,
-    States,
     TimeEmbedding,
     latent_count,
     stretches,
 )
 from latentcomp.compressor.projection import OutputScale, Projection
-from latentcomp.train.loop import compress
+from latentcomp.compressor.states import States
 from latentcomp.train.phases import PHASES
 
 from . import tiny

@@ -5,9 +5,9 @@ import torch
 from pydantic import ValidationError
 
 from latentcomp.common.errors import PhaseError
+from latentcomp.compressor.model import compress
 from latentcomp.reasoner.frozen import FrozenReasoner
 from latentcomp.train.assemble import check_available
-from latentcomp.train.loop import compress
 from latentcomp.train.objectives import NEEDS_STATES, OBJECTIVES, Step, alignment_depths
 from latentcomp.train.phases import PHASES, Weighted, phase
 

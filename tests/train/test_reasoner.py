@@ -6,11 +6,10 @@ from random import Random
 import pytest
 import torch
 
-from latentcomp.compressor.model import Compressed
+from latentcomp.compressor.model import Compressed, compress
 from latentcomp.reasoner.frozen import SEQUENCE_STEP, FrozenReasoner
 from latentcomp.reasoner.packing import pack
 from latentcomp.train.batches import collate
-from latentcomp.train.loop import compress
 from latentcomp.train.objectives import OBJECTIVES, Step
 
 from . import tiny

@@ -1,0 +1,84 @@
+"""Teacher states of a batch of documents, padded to one length.
+
+Shapes: B = documents, T = tokens (padded), L = layers, D = teacher width.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..store.read.features import DocumentFeatures
+
+LENGTH_STEP = 64
+"""Lengths are padded to multiples of this many tokens, so that few shapes occur."""
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """Teacher states of a batch of documents, as the compressor takes them."""
+
+    h_BTLD: Tensor
+    mask_BT: Tensor
+    """bool: a token, not padding."""
+    chunk_BT: Tensor
+    """int64: index of the chunk, 0 for padding."""
+    bucket_BT: Tensor
+    """int64: 0 early, 1 middle, 2 late."""
+    day_BT: Tensor
+    """int64: day of the chunk, -1 where the source has none."""
+
+    @property
+    def tokens_B(self) -> Tensor:
+        """int64: tokens of each document."""
+        return self.mask_BT.sum(1)
+
+    def to(self, device: torch.device) -> "States":
+        """The same states on a device."""
+        return States(
+            self.h_BTLD.to(device),
+            self.mask_BT.to(device),
+            self.chunk_BT.to(device),
+            self.bucket_BT.to(device),
+            self.day_BT.to(device),
+        )
+
+
+def padded_length(tokens: int) -> int:
+    """The next multiple of `LENGTH_STEP`."""
+    return -(-tokens // LENGTH_STEP) * LENGTH_STEP
+
+
+def pad_states(features: Sequence[DocumentFeatures], length: int | None = None) -> States:
+    """Pad the states of several documents to one length.
+
+    Args:
+        features: the documents, states included.
+        length: padded length in tokens; the next multiple of `LENGTH_STEP` when None.
+    """
+    if length is None:
+        length = padded_length(max(len(one.token_ids) for one in features))
+    tokens_B = torch.tensor([len(one.token_ids) for one in features])
+    mask_BT = torch.arange(length) < tokens_B[:, None]
+    return States(
+        h_BTLD=_pad_rows([one.states for one in features], length),
+        mask_BT=mask_BT,
+        chunk_BT=scatter_rows(mask_BT, [one.chunk_index for one in features]),
+        bucket_BT=scatter_rows(mask_BT, [one.bucket for one in features]),
+        day_BT=scatter_rows(mask_BT, [one.day for one in features]),
+    )
+
+
+def scatter_rows(mask_BT: Tensor, rows: Sequence[Tensor]) -> Tensor:
+    """One row of integers for each document [B, T], 0 where `mask_BT` is false."""
+    out = torch.zeros(mask_BT.shape, dtype=rows[0].dtype)
+    return out.masked_scatter_(mask_BT, torch.cat(list(rows)))
+
+
+def _pad_rows(rows: Sequence[Tensor], length: int) -> Tensor:
+    out = torch.empty((len(rows), length, *rows[0].shape[1:]), dtype=rows[0].dtype)
+    for number, row in enumerate(rows):
+        out[number, : len(row)] = row
+        out[number, len(row) :] = 0
+    return out
