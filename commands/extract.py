@@ -123,7 +123,7 @@ def extract(
     processes share the work and one takes up what another lost. Example:
     `latentcomp extract --layers -6,-18,-30 --documents 1000 --seed 3`
     """
-    from ..common.errors import TeacherError
+    from ..common.errors import UsageError
     from ..corpus.source import choose_corpus
     from ..extract.forecast import forecast, render_forecast
     from ..extract.ranks import rank_from
@@ -133,7 +133,7 @@ def extract(
 
     if tokens is not None:
         if not dry_run:
-            raise TeacherError(f"--tokens {tokens:,.0f} only forecasts; give --dry-run with it")
+            raise UsageError(f"--tokens {tokens:,.0f} only forecasts; give --dry-run with it")
         found = forecast(
             teacher,
             parse_layers(layers),

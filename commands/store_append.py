@@ -21,11 +21,12 @@ from ..extract.record import read_record
 from ..extract.request import ExtractionOutcome, ExtractionRequest
 from ..extract.runner import extract
 from ..models.files import LAB_FOLDERS
+from ..models.layers import negative
 from ..models.loading import load_text_side
 from ..models.tokens import tokenize_document
 from ..store.format.layout import MANIFEST, is_store
 from ..store.format.ledger import read_sealed
-from ..store.format.schema import LayerRecord, Manifest
+from ..store.format.schema import Manifest
 from ..store.places.place import place_of
 from ..store.write.writer import StoreWriter
 
@@ -109,18 +110,13 @@ def _extraction(request: AppendRequest, manifest: Manifest) -> ExtractionRequest
     given: dict[str, Any] = {} if record is None else record.settings.model_dump()
     return ExtractionRequest(
         run=request.run,
-        layers=tuple(_negative(layer, teacher.blocks) for layer in manifest.layers),
+        layers=tuple(negative(layer, teacher.blocks) for layer in manifest.layers),
         teacher=request.teacher or teacher.name,
         revision=None if request.teacher else teacher.revision,
         dtype=manifest.dtype,
         codec=manifest.codec,
         **(given | {"device": request.device}),
     )
-
-
-def _negative(layer: LayerRecord, blocks: int) -> int:
-    """k with which `hidden_states[k]` is this layer."""
-    return -1 if layer.post_norm else layer.blocks_completed - blocks - 1
 
 
 def _grow(extraction: ExtractionRequest, manifest: Manifest, union: Corpus) -> None:

@@ -180,17 +180,17 @@ def answers(
 
 
 def _more(body: str) -> dict[str, Any]:
-    """The fields of --body. Raises: TeacherError."""
+    """The fields of --body. Raises: UsageError."""
     import json
 
-    from ..common.errors import TeacherError
+    from ..common.errors import UsageError
 
     try:
         fields = json.loads(body)
     except ValueError:
         fields = None
     if not isinstance(fields, dict):
-        raise TeacherError(f"--body {body!r} is no JSON object; give one such as '{NO_THOUGHTS}'")
+        raise UsageError(f"--body {body!r} is no JSON object; give one such as '{NO_THOUGHTS}'")
     return fields
 
 

@@ -23,7 +23,7 @@ from ..evaluate.history import clear_phase
 from ..evaluate.order import read_verdicts, require
 from ..extract.teachers.transformers_teacher import TransformersTeacher
 from ..models.describe import describe_document
-from ..models.layers import parse_layers, resolve_layers
+from ..models.layers import resolve_layers
 from ..models.loading import CausalLM, TextSide, load_causal_lm
 from ..reasoner.frozen import FrozenReasoner
 from ..reasoner.packing import encode_questions
@@ -135,7 +135,7 @@ def _gather(
     store = None if request.live else FeatureStore(request.run / "store")
     reader = lm if store is not None else _live_teacher(spec, lm)
     teacher = reader.identity if store is None else store.manifest.teacher
-    layers = resolve_layers(parse_layers(",".join(map(str, spec.layers))), teacher.blocks)
+    layers = resolve_layers(spec.layers, teacher.blocks)
     shape = model_spec(spec, teacher, tuple(layers), reasoner)
     _check_control(spec, teacher, lm)
     if store is not None:

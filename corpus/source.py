@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import __version__
 from ..common.atomic import make_folder
-from ..common.errors import CorpusError
+from ..common.errors import CorpusError, UsageError
 from ..common.lock import gate
 from .chronicle import generate
 from .chronicle.generator import GENERATOR_VERSION
@@ -61,13 +61,13 @@ def choose_corpus(
     """The corpus that a command line means: a path, or else what to generate.
 
     Raises:
-        CorpusError: a path was given together with an option of the generator.
+        UsageError: a path was given together with an option of the generator.
     """
     generated = GeneratedCorpus(preset, split, documents, seed)
     if path is None:
         return generated
     for name, value in generated.asked.items():
-        raise CorpusError(
+        raise UsageError(
             f"--{name} {value} is for generated documents; leave it out with --corpus {path}"
         )
     return path

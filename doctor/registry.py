@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..common import provenance
-from ..common.errors import TeacherError
+from ..common.errors import UsageError
 from .forward import check_forward
 from .memory import check_memory
 from .server import check_server
@@ -36,11 +36,11 @@ def examine(settings: Settings, names: Sequence[str] = ()) -> Report:
     """Run the checks, or those that are named.
 
     Raises:
-        TeacherError: a name that no check has.
+        UsageError: a name that no check has.
     """
     for name in names:
         if name not in NAMES:
-            raise TeacherError(f"--check {name!r} is unknown; give one of {', '.join(NAMES)}")
+            raise UsageError(f"--check {name!r} is unknown; give one of {', '.join(NAMES)}")
     chosen = [check for check in CHECKS if not names or check.name in names]
     verdicts = tuple(_verdict(check, settings) for check in chosen)
     return Report(verdicts=verdicts, provenance=provenance.collect({}, {}))

@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING
 
-from ..common.errors import TeacherError
+from ..common.errors import LatentcompError
 from ..extract.teachers.text.calls import parse_reply
 from ..extract.teachers.text.server import ServedModel, Server, choose_model, connect, list_models
 from ..models.files import one_line
@@ -37,7 +37,7 @@ async def _look(settings: Settings) -> Finding:
             wanted = settings.served_model or served[0].id
             model = choose_model(served, wanted, server.url)
             problem = await _write_a_token(client, model)
-    except TeacherError as error:
+    except LatentcompError as error:
         found, _, step = str(error).partition("; ")
         return Finding(status="failed", found=found, next_step=step or None)
     details = {"url": server.url, "models": [one.model_dump() for one in served]}

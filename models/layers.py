@@ -1,15 +1,16 @@
-"""Layer numbers: from the `-6` that people write to the place in the teacher that is meant.
+"""Conversion between negative layer numbers and `LayerRecord`, in both directions.
 
 `-k` is entry `hidden_states[-k]` of the Hugging Face tuple, which has one entry more than the
 model has blocks: entry 0 is the embeddings, entry i the residual stream after i blocks, and
 the last one has also gone through the final norm. So on 48 blocks -6 is the state after 43
-blocks, not 42. Everything after this file speaks of `blocks_completed`, never of -6.
+blocks, not 42. Only this module computes with negative numbers; all others use
+`blocks_completed` and `post_norm`.
 """
 
 import re
 from collections.abc import Sequence
 
-from ..common.errors import TeacherError
+from ..common.errors import TeacherError, UsageError
 from ..store.format.schema import LayerRecord
 
 _NUMBER = re.compile(r"-?[0-9]+")
@@ -19,23 +20,23 @@ def parse_layers(text: str) -> tuple[int, ...]:
     """Numbers of a list such as "-6,-18,-30", in the order given.
 
     Raises:
-        TeacherError: a part is no whole number, or is not negative, or is given twice.
+        UsageError: a part is no whole number, or is not negative, or is given twice.
     """
     parts = [part.strip() for part in text.split(",")]
     for part in parts:
         if not _NUMBER.fullmatch(part) or int(part) >= 0:
-            raise TeacherError(
+            raise UsageError(
                 f"--layers {text!r}: {part!r} is no layer; give negative whole numbers "
                 "counted from the last state, such as -6,-18,-30"
             )
     numbers = tuple(int(part) for part in parts)
     if len(set(numbers)) != len(numbers):
-        raise TeacherError(f"--layers {text!r} names a layer twice; give each layer once")
+        raise UsageError(f"--layers {text!r} names a layer twice; give each layer once")
     return numbers
 
 
 def resolve_layer(number: int, blocks: int) -> LayerRecord:
-    """The place that `hidden_states[number]` of a model with `blocks` blocks is taken from.
+    """The record of `hidden_states[number]` in a model with `blocks` blocks.
 
     Raises:
         TeacherError: the model has no such state.
@@ -49,17 +50,40 @@ def resolve_layer(number: int, blocks: int) -> LayerRecord:
 
 
 def resolve_layers(numbers: Sequence[int], blocks: int) -> tuple[LayerRecord, ...]:
-    """Every layer resolved, shallowest first: the order in which the store keeps them.
+    """The records of several layers, shallowest first: the order in which a store keeps them.
+
+    Args:
+        numbers: negative, in any order, such as (-6, -18, -30).
+        blocks: of the model.
 
     Raises:
-        TeacherError: the model lacks one of them.
+        TeacherError: the model lacks one of them, or one is given twice.
     """
+    for number in numbers:
+        if numbers.count(number) > 1:
+            raise TeacherError(f"layer {number} is given twice; give each layer once")
     records = [resolve_layer(number, blocks) for number in numbers]
     return tuple(sorted(records, key=lambda record: record.blocks_completed))
 
 
+def negative(record: LayerRecord, blocks: int) -> int:
+    """The number k with which `hidden_states[k]` is this layer; inverse of `resolve_layer`.
+
+    Raises:
+        TeacherError: the model is too shallow, or the layer is the last block's output before
+            the final norm, which the Hugging Face tuple does not contain.
+    """
+    number = -1 if record.post_norm else record.blocks_completed - blocks - 1
+    if not -(blocks + 1) <= number <= -1 or resolve_layer(number, blocks) != record:
+        raise TeacherError(
+            f"the state {layer_name(record)} has no layer number in a model with {blocks} blocks; "
+            "extract again with --layers of this teacher"
+        )
+    return number
+
+
 def layer_name(record: LayerRecord) -> str:
-    """How a layer is called in messages and plans, such as "after 43 blocks"."""
+    """Name of a layer in messages and plans, such as "after 43 blocks"."""
     if record.post_norm:
         return f"after {record.blocks_completed} blocks and the final norm"
     return f"after {record.blocks_completed} blocks"

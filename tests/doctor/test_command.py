@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from latentcomp.common.errors import UsageError
 from latentcomp.doctor import registry
 from latentcomp.doctor.registry import CHECKS, NAMES, examine
 from latentcomp.doctor.settings import Settings
@@ -77,6 +78,11 @@ def test_one_check_alone(capsys, server):
 def test_an_unknown_check(capsys):
     error = run_command(capsys, "doctor", "--check", "weather").error
     assert "'weather' is unknown; give one of server, tokenizers, memory, forward" in error
+
+
+def test_an_unknown_check_is_a_usage_error():
+    with pytest.raises(UsageError, match="'weather' is unknown"):
+        examine(Settings(), ["memory", "weather"])
 
 
 def test_a_corpus_that_is_missing_is_a_mistake_of_the_user(capsys):

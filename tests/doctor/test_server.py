@@ -34,6 +34,11 @@ def test_it_is_down(server):
     assert finding.next_step is not None and "latentcomp teacher serve" in finding.next_step
 
 
+def test_a_url_that_is_no_address_is_a_failed_check():
+    finding = check_server(Settings(teacher_url="localhost:8000"))
+    assert finding.status == "failed" and "is no address" in finding.found
+
+
 def test_another_model(server):
     finding = check(server, served_model="gpt")
     assert finding.status == "failed" and f"serves {MODEL}, not 'gpt'" in finding.found

@@ -2,8 +2,14 @@
 
 import pytest
 
-from latentcomp.common.errors import TeacherError
-from latentcomp.models.layers import layer_name, parse_layers, resolve_layer, resolve_layers
+from latentcomp.common.errors import TeacherError, UsageError
+from latentcomp.models.layers import (
+    layer_name,
+    negative,
+    parse_layers,
+    resolve_layer,
+    resolve_layers,
+)
 from latentcomp.store.format.schema import LayerRecord
 
 
@@ -46,7 +52,7 @@ def test_layers_ascend_whatever_order_was_given():
     ],
 )
 def test_parse_layers_refuses(text, says):
-    with pytest.raises(TeacherError, match=says) as caught:
+    with pytest.raises(UsageError, match=says) as caught:
         parse_layers(text)
     assert "\n" not in str(caught.value)
 
@@ -55,6 +61,36 @@ def test_parse_layers_refuses(text, says):
 def test_a_layer_that_the_teacher_lacks(number):
     with pytest.raises(TeacherError, match=f"layer {number} does not exist.*48 blocks"):
         resolve_layers([number], 48)
+
+
+@pytest.mark.parametrize("number", [-49, 0, 3])
+def test_numbers_out_of_range_are_refused_by_resolve_layer_too(number):
+    with pytest.raises(TeacherError, match=f"layer {number} does not exist"):
+        resolve_layers([-2, number], 47)
+
+
+def test_a_layer_given_twice():
+    with pytest.raises(TeacherError, match="layer -6 is given twice"):
+        resolve_layers((-6, -18, -6), 48)
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 48])
+def test_negative_is_the_inverse_of_resolve_layer(blocks):
+    for number in range(-(blocks + 1), 0):
+        assert negative(resolve_layer(number, blocks), blocks) == number
+
+
+@pytest.mark.parametrize(
+    ("record", "blocks"),
+    [
+        (LayerRecord(blocks_completed=48, post_norm=False), 48),  # before the final norm
+        (LayerRecord(blocks_completed=12, post_norm=True), 48),  # of a model with 12 blocks
+        (LayerRecord(blocks_completed=43, post_norm=False), 12),
+    ],
+)
+def test_layers_that_the_hugging_face_tuple_lacks_have_no_number(record, blocks):
+    with pytest.raises(TeacherError, match=f"no layer number in a model with {blocks} blocks"):
+        negative(record, blocks)
 
 
 def test_layer_names():

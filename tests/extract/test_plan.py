@@ -8,7 +8,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from latentcomp.common.errors import CorpusError, StoreError
+from latentcomp.common.errors import CorpusError, StoreError, UsageError
 from latentcomp.common.provenance import collect
 from latentcomp.corpus import source
 from latentcomp.corpus.files import read_corpus, write_corpus
@@ -157,7 +157,7 @@ def test_settings_must_stay(tmp_path):
 def test_choosing_a_corpus(tmp_path):
     assert choose_corpus(None, seed=3) == GeneratedCorpus(seed=3)
     assert choose_corpus(tmp_path) == tmp_path
-    with pytest.raises(CorpusError, match="--split test is for generated documents"):
+    with pytest.raises(UsageError, match="--split test is for generated documents"):
         choose_corpus(tmp_path, split="test")
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from latentcomp.common.errors import StoreError, TeacherError
+from latentcomp.common.errors import StoreError, TeacherError, UsageError
 from latentcomp.extract.teachers.text import client
 from latentcomp.extract.teachers.text import server as server_module
 from latentcomp.extract.teachers.text.cache import ReplyCache
@@ -185,7 +185,7 @@ def test_a_server_that_is_not_there(cache, server):
 
 @pytest.mark.parametrize("url", ["localhost:8000", "ftp://x/v1", "", "http://"])
 def test_no_address(url):
-    with pytest.raises(TeacherError, match="is no address"):
+    with pytest.raises(UsageError, match="is no address"):
         find_model(Server(url=url), None)
 
 

@@ -55,6 +55,7 @@ def find_model(server: Server, wanted: str | None) -> ServedModel:
 
     Raises:
         TeacherError: nothing answers, or the model is not there.
+        UsageError: `server.url` is not an http(s) address.
     """
 
     async def find() -> ServedModel:

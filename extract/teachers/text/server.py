@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ....common.errors import TeacherError
+from ....common.errors import TeacherError, UsageError
 from ....models.files import one_line
 from .address import DEFAULT_URL
 
@@ -58,13 +58,13 @@ def connect(server: Server) -> "AsyncOpenAI":
     """A client of the server; close it with `async with`.
 
     Raises:
-        TeacherError: the URL is none.
+        UsageError: `server.url` is not an http(s) address.
     """
     from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
     parts = urlsplit(server.url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise TeacherError(
+        raise UsageError(
             f"--teacher-url {server.url!r} is no address; give one such as {DEFAULT_URL}"
         )
     # A proxy that the environment names for the outer world cannot reach this machine's ports.
