@@ -189,7 +189,7 @@ def _blocks(text: str) -> list[int] | None:
 def _store_of(run: str) -> Path | str:
     """The store of a run; a store itself is taken as it is."""
     from ..store.format.layout import is_store
-    from ..store.places.place import place_of
+    from ..store.places.open import place_of
 
     place = place_of(run)
     return place.path if is_store(place) else place_of(place.at("store")).path

@@ -27,7 +27,7 @@ from ..models.tokens import tokenize_document
 from ..store.format.layout import MANIFEST, is_store
 from ..store.format.ledger import read_sealed
 from ..store.format.schema import Manifest
-from ..store.places.place import place_of
+from ..store.places.open import place_of
 from ..store.write.writer import StoreWriter
 
 CORPUS: Final = "corpus"

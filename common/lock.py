@@ -1,4 +1,4 @@
-"""One writer at a time: a lock file that names its owner and dies with it."""
+"""One writer at a time: flock on a file that names its owner."""
 
 import contextlib
 import fcntl
@@ -15,17 +15,17 @@ from .atomic import disk_errors
 from .errors import StoreBusyError, StoreError
 
 LOCK = ".lock"
-GATE = ".gate"
-"""Object that does what `gate` does, where folders cannot be locked."""
-_TRIES = 10
+MUTEX = ".gate"
+"""Object that replaces `folder_mutex` in object stores, which cannot lock a folder."""
+_MAX_ATTEMPTS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who writes."""
+    """The process that holds a lock."""
 
     name: str
-    """Such as `latentcomp extract`."""
+    """Command, such as `latentcomp extract`."""
     pid: int
     host: str
 
@@ -34,7 +34,7 @@ class Owner:
 
     @property
     def gone(self) -> bool:
-        """True if it ran on this machine and runs no more."""
+        """True if it ran on this machine and has ended."""
         if self.host != socket.gethostname():
             return False
         try:
@@ -47,16 +47,16 @@ class Owner:
 
 
 @contextlib.contextmanager
-def gate(folder: Path) -> Iterator[None]:
-    """Let one process at a time prepare or seal the store in `folder`; leaves no file behind.
+def folder_mutex(folder: Path) -> Iterator[None]:
+    """Held by one process at a time, to prepare or seal the store in `folder`; leaves no file.
 
     Raises:
-        StoreError: the folder is gone or closed to us.
+        StoreError: the folder does not exist or may not be opened.
     """
     with disk_errors(folder):
         descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        # Some network file systems cannot lock a folder; there, writers start one by one.
+        # Some network file systems cannot lock a folder; there, writers must be started in turn.
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -64,41 +64,41 @@ def gate(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-class Held(Protocol):
-    """A lock that is held."""
+class LockHandle(Protocol):
+    """A lock that has been acquired."""
 
-    alone: bool
-    """True if no other process was writing to the store when this lock was taken."""
+    sole_writer: bool
+    """True if no other process held a lock of the store when this one was acquired."""
 
     def release(self) -> None:
-        """Let go; harmless when done twice."""
+        """Release the lock; harmless when called twice."""
 
 
 class Lock:
-    """Exclusive lock on shards of a store, gone at the end; a dead owner's lock is taken over.
+    """Exclusive lock on shards of a store; the lock of a dead owner is taken over.
 
-    The kernel's flock is what excludes, so a killed process leaves nothing that could block; the
-    file's content only tells who it is.
+    Exclusion is by flock, which the kernel releases when a process is killed. The content of the
+    file only names the owner, for messages.
     """
 
     def __init__(self, folder: Path, name: str, shards: range | None = None) -> None:
-        """Take the lock of `folder` in the name of `name`, such as `latentcomp extract`.
+        """Acquire the lock of `folder`.
 
         Args:
-            folder: of the store; hold its `gate` if several writers may start at once.
-            name: who writes.
-            shards: what it will write; None for everything.
+            folder: of the store; hold its `folder_mutex` if several writers may start at once.
+            name: command that writes, such as `latentcomp extract`.
+            shards: which shards it will write; None for all.
 
         Raises:
             StoreError: a live process holds some of the same shards; the message has its name
                 and pid.
         """
         self.path = folder / part_name(shards)
-        self.alone = self._look_around(shards)
+        self.sole_writer = self._check_others(shards)
         with disk_errors(self.path):
-            for _ in range(_TRIES):
+            for _ in range(_MAX_ATTEMPTS):
                 descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-                if self._grab(descriptor):
+                if self._try_flock(descriptor):
                     break
                 os.close(descriptor)
             else:
@@ -112,9 +112,9 @@ class Lock:
                 self.release()
                 raise
 
-    def _look_around(self, shards: range | None) -> bool:
-        """Refuse what overlaps; remove what the dead left. True if nobody else is there."""
-        alone = True
+    def _check_others(self, shards: range | None) -> bool:
+        """Refuse overlapping locks, remove those of dead owners; True if there is no other."""
+        sole_writer = True
         for other in self.path.parent.glob(f"{LOCK}*"):
             if other == self.path:
                 continue
@@ -124,36 +124,36 @@ class Lock:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 other.unlink(missing_ok=True)
             except BlockingIOError:
-                alone = False
+                sole_writer = False
                 if overlap(shards, other.name):
-                    raise self._refusal(self._owner(descriptor)) from None
+                    raise self._busy(self._owner(descriptor)) from None
             finally:
                 os.close(descriptor)
-        return alone
+        return sole_writer
 
-    def _grab(self, descriptor: int) -> bool:
+    def _try_flock(self, descriptor: int) -> bool:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             owner = self._owner(descriptor)
-            if owner.gone:  # a child that it forked still holds the descriptor
+            if owner.gone:  # a child that it forked still has the descriptor
                 self.path.unlink(missing_ok=True)
                 return False
             os.close(descriptor)
-            raise self._refusal(owner) from None
-        # Between open and flock the owner may have ended and removed the file.
+            raise self._busy(owner) from None
+        # The owner may have ended and removed the file between open and flock.
         try:
             return os.fstat(descriptor).st_ino == self.path.stat().st_ino
         except FileNotFoundError:
             return False
 
-    def _refusal(self, owner: "Owner") -> StoreError:
+    def _busy(self, owner: Owner) -> StoreBusyError:
         return StoreBusyError(
             f"{self.path.parent}: {owner} is writing to this store: "
             "wait for it to end, or stop it, and run again"
         )
 
-    def _owner(self, descriptor: int) -> "Owner":
+    def _owner(self, descriptor: int) -> Owner:
         try:
             owner = json.loads(os.pread(descriptor, 4096, 0))
             return Owner(str(owner["name"]), int(owner["pid"]), str(owner["host"]))
@@ -161,7 +161,7 @@ class Lock:
             return Owner("another process", 0, "an unknown host")
 
     def release(self) -> None:
-        """Remove the file and let go; harmless when done twice."""
+        """Remove the file and release the flock; harmless when called twice."""
         if self._descriptor is not None:
             self.path.unlink(missing_ok=True)
             os.close(self._descriptor)
@@ -180,12 +180,12 @@ class Lock:
 
 
 def part_name(shards: range | None) -> str:
-    """Name of the lock of some shards, or of all of them."""
+    """Name of the lock file of some shards; None: of all shards."""
     return LOCK if shards is None else f"{LOCK}.{shards.start}-{shards.stop}"
 
 
 def overlap(shards: range | None, name: str) -> bool:
-    """True if the lock of this name excludes who wants these shards."""
+    """True if the lock file `name` covers one of these shards; None: all shards."""
     part = name.removeprefix(f"{LOCK}.")
     if shards is None or part == name:
         return True

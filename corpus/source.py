@@ -7,7 +7,7 @@ from typing import Any
 from .. import __version__
 from ..common.atomic import make_folder
 from ..common.errors import CorpusError, UsageError
-from ..common.lock import gate
+from ..common.lock import folder_mutex
 from .chronicle import generate
 from .chronicle.generator import GENERATOR_VERSION
 from .files import Corpus, corpus_sha256, is_corpus, read_corpus, recorded_sha256, write_corpus
@@ -124,7 +124,7 @@ def run_corpus(wanted: Path | GeneratedCorpus, folder: Path, *, write: bool) -> 
     if not write:
         return corpus
     make_folder(folder.parent)
-    with gate(folder.parent):
+    with folder_mutex(folder.parent):
         if not is_corpus(folder):
             return write_corpus(folder, corpus.documents, corpus.meta)
     if recorded_sha256(folder) != corpus.sha256:  # another process wrote, and something else

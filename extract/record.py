@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..common.atomic import write_json
 from ..common.errors import StoreError
-from ..common.lock import gate
+from ..common.lock import folder_mutex
 from ..common.provenance import Provenance
 
 RECORD = "extract.json"
@@ -99,7 +99,7 @@ def start_session(run: Path, settings: ExtractionSettings, session: Session) -> 
     Raises:
         StoreError: the record is damaged or cannot be written.
     """
-    with gate(run):
+    with folder_mutex(run):
         record = read_record(run)
         if record is None or record.settings != settings:
             record = RunRecord(settings=settings)
@@ -108,7 +108,7 @@ def start_session(run: Path, settings: ExtractionSettings, session: Session) -> 
 
 def end_session(run: Path, session: Session, seconds: float) -> None:
     """Note that a process that was started is done. Raises: StoreError."""
-    with gate(run):
+    with folder_mutex(run):
         record = read_record(run)
         if record is not None and session in record.sessions:
             write_record(run, record.finished(session, seconds))

@@ -10,7 +10,7 @@ from ..common.errors import StoreBusyError
 from ..common.provenance import collect
 from ..models.loading import DTYPES
 from ..store.format.seal import at_rest
-from ..store.places.place import place_of
+from ..store.places.open import place_of
 from ..store.write.writer import StoreWriter
 from .backends import start_vllm
 from .batches import Batch

@@ -5,7 +5,7 @@ from typing import Any
 
 from ...common.atomic import json_text
 from ...common.errors import StoreError
-from ..places.place import Place
+from ..places.protocol import Place
 from . import ledger
 from .layout import MANIFEST, is_store
 from .schema import Manifest
@@ -32,12 +32,12 @@ def check_same(store: Place, manifest: Manifest, extend: bool) -> None:
             something that is no store.
     """
     if not is_store(store):
-        stranger = store.stranger()
-        if not stranger:
+        entry = store.visible_entry()
+        if not entry:
             return
         if not is_store(store):  # another writer may have begun it between the two looks
             raise StoreError(
-                f"{store}: holds {stranger!r}, so it is no feature store: choose an empty folder"
+                f"{store}: holds {entry!r}, so it is no feature store: choose an empty folder"
             )
     found = _flat(ledger.read_sealed(store, MANIFEST, Manifest).model_dump(mode="json"))
     asked = _flat(manifest.model_dump(mode="json"))

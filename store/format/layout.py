@@ -4,7 +4,7 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
-from ..places.place import Place, exists, reading
+from ..places.protocol import Place, exists, reading
 from .codecs import Codec
 from .dtypes import DTYPES, StoredDtype
 from .encoding import Encoding

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from ...common.atomic import json_text, parquet_bytes
 from ...common.errors import StoreError
-from ..places.place import Place, reading
+from ..places.protocol import Place, reading
 from .layout import LEDGER, LEDGER_FOLDER
 from .schema import Record
 

@@ -5,7 +5,7 @@ from typing import Literal
 from ...common.atomic import disk_errors
 from ...common.errors import StoreError
 from ...common.lock import LOCK
-from ..places.place import Place, exists
+from ..places.protocol import Place, exists
 from . import ledger, statistics
 from .layout import CHUNKS, DOCUMENTS, LEDGER, LEDGER_FOLDER, MANIFEST, SEAL, Layout
 from .ledger import FileRecord, ShardRecord

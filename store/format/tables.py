@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from ...common.errors import StoreError
 from ...corpus.records import BUCKETS, bucket_of
-from ..places.place import Place, exists
+from ..places.protocol import Place, exists
 from .layout import CHUNKS, DOCUMENTS, TOKEN_SENTINEL
 from .schema import DocumentEntry, Integers
 

@@ -1,7 +1,7 @@
-"""One writer at a time where there is no flock: objects that are put only if there is none.
+"""Locks in an object store, which has no flock: objects created by a conditional put.
 
-An object does not die with its owner. A lock whose owner ran on this machine and runs no more is
-taken over; one of another machine must be removed by a person who knows that the writer is gone.
+An object outlives its owner. A lock whose owner ran on this machine and no longer runs is taken
+over; the lock of another machine must be deleted by a person who knows that the writer is gone.
 """
 
 import contextlib
@@ -12,131 +12,163 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Protocol, Self
 
 from ...common.errors import StoreBusyError
-from ...common.lock import GATE, LOCK, Owner, overlap, part_name
+from ...common.lock import LOCK, MUTEX, Owner, overlap, part_name
 
-if TYPE_CHECKING:
-    from .remote import RemotePlace
+_MUTEX_TIMEOUT: Final = 60.0
+_POLL_INTERVAL: Final = 0.1
 
-_PATIENCE: Final = 60.0
-_PAUSE: Final = 0.1
+
+@dataclass(frozen=True, slots=True)
+class TaggedObject:
+    """A small object."""
+
+    data: bytes
+    tag: str
+    """Changes with the content (ETag)."""
+
+
+class LockObjects(Protocol):
+    """What locks need of an object store."""
+
+    def __str__(self) -> str:
+        """Address, for messages."""
+
+    def at(self, name: str) -> str:
+        """Address of an object, for messages."""
+
+    def names(self) -> tuple[str, ...]:
+        """Every object. Raises: OSError."""
+
+    def read(self, name: str) -> bytes:
+        """A whole object. Raises: OSError, FileNotFoundError if there is none."""
+
+    def fetch(self, name: str) -> TaggedObject | None:
+        """An object with its tag; None if there is none. Raises: StoreError."""
+
+    def put_if(self, name: str, data: bytes, tag: str | None) -> bool:
+        """Put if the object has this tag, or if there is none; True if put. Raises: StoreError."""
+
+    def remove(self, *names: str) -> None:
+        """Remove objects; missing ones are ignored. Raises: StoreError."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """What a lock object says."""
+    """Content of a lock object."""
 
     name: str
     pid: int
     host: str
     token: str
-    """Of this very claim: a put that was answered twice is still ours."""
+    """Unique per claim: a put that was retried after it had succeeded is recognised as ours."""
 
     @property
     def owner(self) -> Owner:
         return Owner(self.name, self.pid, self.host)
 
 
-def _claim(place: "RemotePlace", key: str, mine: _Claim) -> _Claim | None:
-    """Put `key` in our name unless a living process has it, which is returned then."""
-    content = json.dumps(asdict(mine)).encode()
+def _acquire(place: LockObjects, key: str, ours: _Claim) -> _Claim | None:
+    """Put `key` with our claim; None if acquired, else the claim of the process that has it."""
+    content = json.dumps(asdict(ours)).encode()
     tag: str | None = None
     while not place.put_if(key, content, tag):
-        found = place.fetch(key)
-        if found is None:  # its owner has just ended
+        existing = place.fetch(key)
+        if existing is None:  # released between put and fetch
             tag = None
             continue
-        other = _parsed(found.data)
-        if other.token == mine.token:
+        claim = _parse(existing.data)
+        if claim.token == ours.token:
             return None
-        if not other.owner.gone:
-            return other
-        # Only if it is still that of the dead: of several that see it, one takes it over.
-        tag = found.tag
+        if not claim.owner.gone:
+            return claim
+        # Conditional on the dead owner's tag: of several processes only one takes it over.
+        tag = existing.tag
     return None
 
 
-def _parsed(data: bytes) -> _Claim:
+def _parse(data: bytes) -> _Claim:
     try:
-        found = json.loads(data)
+        fields = json.loads(data)
         return _Claim(
-            str(found["name"]), int(found["pid"]), str(found["host"]), str(found["token"])
+            str(fields["name"]), int(fields["pid"]), str(fields["host"]), str(fields["token"])
         )
     except (ValueError, KeyError, TypeError):
         return _Claim("another process", 0, "an unknown host", "")
 
 
-def _mine(name: str) -> _Claim:
+def _new_claim(name: str) -> _Claim:
     return _Claim(name, os.getpid(), socket.gethostname(), uuid.uuid4().hex)
 
 
 @contextlib.contextmanager
-def remote_gate(place: "RemotePlace") -> Iterator[None]:
-    """Let one process at a time prepare or seal the store.
+def remote_mutex(place: LockObjects) -> Iterator[None]:
+    """Held by one process at a time, to prepare or seal the store.
 
     Raises:
-        StoreError: another one has been at it for a minute.
+        StoreBusyError: another process has held it for a minute.
     """
-    mine = _mine("a writer")
-    end = time.monotonic() + _PATIENCE
-    while (other := _claim(place, GATE, mine)) is not None:
-        if time.monotonic() > end:
-            raise _refusal(place, GATE, other)
-        time.sleep(_PAUSE)
+    ours = _new_claim("a writer")
+    deadline = time.monotonic() + _MUTEX_TIMEOUT
+    while (other := _acquire(place, MUTEX, ours)) is not None:
+        if time.monotonic() > deadline:
+            raise _busy(place, MUTEX, other)
+        time.sleep(_POLL_INTERVAL)
     try:
         yield
     finally:
-        place.remove(GATE)
+        place.remove(MUTEX)
 
 
 class RemoteLock:
-    """The lock on some or all shards, by an object that names its owner."""
+    """Exclusive lock on some or all shards: an object that names its owner."""
 
-    def __init__(self, place: "RemotePlace", name: str, shards: range | None) -> None:
-        """Take it in the name of `name`.
+    def __init__(self, place: LockObjects, name: str, shards: range | None) -> None:
+        """Acquire it under the name `name`.
 
-        First the own object, then a look at the others: of two that overlap at least one sees
-        the other, so never do both write.
+        The own object is put first and the others are listed afterwards: of two that overlap, at
+        least one sees the other, so they never both write.
 
         Raises:
-            StoreBusyError: a process that may live holds some of the same shards.
+            StoreBusyError: a process that may still run holds some of the same shards.
             StoreError: the object store fails.
         """
         self._place, self._key = place, part_name(shards)
-        self._held = False
-        other = _claim(place, self._key, _mine(name))
+        self._acquired = False
+        other = _acquire(place, self._key, _new_claim(name))
         if other is not None:
-            raise _refusal(place, self._key, other)
-        self._held = True
+            raise _busy(place, self._key, other)
+        self._acquired = True
         try:
-            self.alone = self._look_around(shards)
+            self.sole_writer = self._check_others(shards)
         except BaseException:
             self.release()
             raise
 
-    def _look_around(self, shards: range | None) -> bool:
-        alone = True
+    def _check_others(self, shards: range | None) -> bool:
+        """Refuse overlapping locks, remove those of dead owners; True if there is no other."""
+        sole_writer = True
         for key in self._place.names():
             if not key.startswith(LOCK) or key == self._key:
                 continue
             try:
-                other = _parsed(self._place.read(key))
+                other = _parse(self._place.read(key))
             except FileNotFoundError:
-                continue  # it has just ended
+                continue  # released since the listing
             if other.owner.gone:
                 self._place.remove(key)
                 continue
-            alone = False
+            sole_writer = False
             if overlap(shards, key):
-                raise _refusal(self._place, key, other)
-        return alone
+                raise _busy(self._place, key, other)
+        return sole_writer
 
     def release(self) -> None:
-        """Remove the object; harmless when done twice."""
-        if self._held:
-            self._held = False
+        """Remove the object; harmless when called twice."""
+        if self._acquired:
+            self._acquired = False
             self._place.remove(self._key)
 
     def __enter__(self) -> Self:
@@ -146,7 +178,7 @@ class RemoteLock:
         self.release()
 
 
-def _refusal(place: "RemotePlace", key: str, other: _Claim) -> StoreBusyError:
+def _busy(place: LockObjects, key: str, other: _Claim) -> StoreBusyError:
     return StoreBusyError(
         f"{place}: {other.owner} is writing to this store: wait for it to end and run again, or "
         f"delete {place.at(key)} if it no longer runs"

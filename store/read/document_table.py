@@ -14,7 +14,7 @@ from ...common.errors import StoreError
 from ..format.layout import CHUNKS, DOCUMENTS
 from ..format.schema import Integers
 from ..format.tables import GROUP_DOCUMENTS
-from ..places.place import Place
+from ..places.protocol import Place
 
 _CACHED_GROUPS = 256
 _DOCUMENT_COLUMNS = ["document_id", "first_token", "tokens", "chunks"]

@@ -4,7 +4,7 @@ import resource
 import threading
 
 from ..format.layout import Layout
-from ..places.place import Place
+from ..places.protocol import Place
 from .mapped import Verified
 from .shard_file import ShardFile
 from .shard_ids import ShardIds

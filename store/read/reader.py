@@ -17,7 +17,8 @@ from ..format.placement import Placement
 from ..format.schema import Integers, Manifest
 from ..format.shards import Bytes2D
 from ..format.statistics import LayerStatistics
-from ..places.place import Place, exists, place_of
+from ..places.open import place_of
+from ..places.protocol import Place, exists
 from .document_table import DocumentRow, DocumentTable
 from .features import DocumentFeatures
 from .mapped import ColumnError

@@ -7,7 +7,7 @@ from safetensors.torch import save
 
 from ...common.atomic import make_folder, write_bytes, write_json
 from ...common.errors import StoreError
-from ..places.place import Place
+from ..places.protocol import Place
 from ..read.reader import FeatureStore
 
 INDEX = "index.json"

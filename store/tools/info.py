@@ -8,7 +8,8 @@ from ..format.layout import MANIFEST, SEAL, Layout, is_store
 from ..format.ledger import ShardRecord
 from ..format.schema import Manifest, Record
 from ..format.statistics import LayerStatistics
-from ..places.place import Place, exists, place_of
+from ..places.open import place_of
+from ..places.protocol import Place, exists
 from ..read.document_table import DocumentTable
 
 

@@ -11,7 +11,7 @@ from ...common.errors import StoreError
 from ..format.identity import owner_sha256
 from ..format.layout import Layout
 from ..format.schema import DocumentEntry, Manifest
-from ..places.place import Place
+from ..places.protocol import Place
 from ..read.reader import FeatureStore
 from ..write.append import stored_entries
 from ..write.writer import StoreWriter

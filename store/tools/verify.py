@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ...common.atomic import PARTIAL_SUFFIX
 from ...common.errors import StoreError
-from ...common.lock import GATE, LOCK
+from ...common.lock import LOCK, MUTEX
 from ..format import ledger, seal, statistics
 from ..format.encoding import StoredRows
 from ..format.identity import owner_sha256
@@ -29,7 +29,8 @@ from ..format.schema import Manifest
 from ..format.seal import Seal
 from ..format.shards import Grid, decode_shard, shard_sha256
 from ..format.statistics import Doubles
-from ..places.place import Place, exists, place_of
+from ..places.open import place_of
+from ..places.protocol import Place, exists
 from ..read.document_table import DocumentTable
 
 Progress = Callable[[int, int], None]
@@ -266,7 +267,7 @@ class _Check:
         known |= {file.path for file in sealed.files} | {SEAL}
         for name in self.store.names():
             leftover = name.startswith(f"{LEDGER_FOLDER}/") or name.endswith(PARTIAL_SUFFIX)
-            if name not in known and not name.startswith((LOCK, GATE)):
+            if name not in known and not name.startswith((LOCK, MUTEX)):
                 hint = "left by a killed run" if leftover else "it belongs to no store"
                 self.problem(name, f"not a file of this store ({hint}): remove it")
 

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 from ...common.errors import StoreError
 from ..format.layout import DOCUMENTS
 from ..format.schema import DocumentEntry
-from ..places.place import Place, place_of
+from ..places.open import place_of
+from ..places.protocol import Place
 from ..read.reader import FeatureStore
 
 

@@ -16,7 +16,7 @@ from ..format.ledger import FileRecord, ShardRecord
 from ..format.schema import Integers
 from ..format.shards import Digest, Grid, chunks_of, encode_shard
 from ..format.statistics import Doubles
-from ..places.place import Place, Staged
+from ..places.protocol import Place, Staged
 
 
 class NotFiniteError(ValueError):

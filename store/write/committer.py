@@ -8,7 +8,7 @@ turn takes them all: as many turns as the disk can give, and nobody computes les
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from ..places.place import Place, Staged
+from ..places.protocol import Place, Staged
 
 
 class Committer:

@@ -13,7 +13,7 @@ import torch
 
 from ...common.atomic import json_text, parquet_bytes
 from ...common.errors import StoreError
-from ...common.lock import Held
+from ...common.lock import LockHandle
 from ...common.threads import cores
 from ..format import ledger, seal, tables
 from ..format.dtypes import Bits
@@ -23,7 +23,8 @@ from ..format.ledger import ShardRecord
 from ..format.placement import Piece, part_of, place, tokens_between
 from ..format.schema import DocumentEntry, Integers, Manifest
 from ..format.shards import decode_shard
-from ..places.place import Place, exists, place_of
+from ..places.open import place_of
+from ..places.protocol import Place, exists
 from .commit import NotFiniteError, stage_shard
 from .committer import Committer
 
@@ -113,13 +114,13 @@ class StoreWriter:
 
     def __enter__(self) -> Self:
         self.place.prepare()
-        with self.place.gate():
+        with self.place.mutex():
             shards = None if self._everything else self._shards
-            self._lock: Held = self.place.lock(self._name, shards)
+            self._lock: LockHandle = self.place.lock(self._name, shards)
             try:
                 check_same(self.place, self.manifest, self._extend)
-                if self._lock.alone:
-                    self.place.tidy()
+                if self._lock.sole_writer:
+                    self.place.remove_partials()
                 self._load()
                 self._prepare()
                 self._buffer = self._allocate()
@@ -142,7 +143,7 @@ class StoreWriter:
             if kind is None:
                 while self._encodings:
                     self._settle()
-                with self.place.gate():
+                with self.place.mutex():
                     self._load()
                     if self.complete:
                         self._finish()
@@ -308,6 +309,6 @@ class StoreWriter:
         if exists(self.place, SEAL):
             seal.remove_records(self.place)
             return
-        self.place.tidy()  # of writers that were killed; the living have nothing left
+        self.place.remove_partials()  # of writers that were killed; the living have nothing left
         chunks = sum(len(entry.days) for entry in self._entries)
         seal.write_seal(self.place, self._layout, len(self._entries), chunks)

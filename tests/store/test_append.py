@@ -6,7 +6,7 @@ import pytest
 from latentcomp.common import atomic
 from latentcomp.common.errors import StoreError
 from latentcomp.store.format.schema import DocumentEntry
-from latentcomp.store.places import place
+from latentcomp.store.places import local
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.tools.verify import verify
 from latentcomp.store.write.append import extended_entries, stored_entries
@@ -75,7 +75,7 @@ def test_an_append_that_fails_at_any_write_goes_on(tmp_path, at_once, monkeypatc
         original(folder)
 
     with monkeypatch.context() as patch:
-        for module in (atomic, place):
+        for module in (atomic, local):
             patch.setattr(module, "sync_folder", failing)
         try:
             extend(path)

@@ -10,7 +10,8 @@ import pytest
 
 from latentcomp.common import atomic
 from latentcomp.common.errors import StoreError
-from latentcomp.store.places.place import LocalPlace, Staged
+from latentcomp.store.places.local import LocalPlace
+from latentcomp.store.places.protocol import Staged
 from latentcomp.store.write.committer import Committer
 
 WAIT = 30

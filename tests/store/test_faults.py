@@ -17,7 +17,8 @@ from latentcomp.store.format import ledger, seal
 from latentcomp.store.format.layout import MANIFEST, Layout
 from latentcomp.store.format.schema import DocumentEntry, LayerRecord, Manifest
 from latentcomp.store.format.shards import HEADER_BYTES
-from latentcomp.store.places.place import LocalPlace, place_of
+from latentcomp.store.places.local import LocalPlace
+from latentcomp.store.places.open import place_of
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.tools.verify import verify
 from latentcomp.store.write.writer import StoreWriter
@@ -256,14 +257,14 @@ def test_damage_names_document_layer_and_shard(tmp_path, damage, reason, codec):
 
 
 def test_a_store_that_another_writer_begins_meanwhile_is_no_stranger(tmp_path, monkeypatch):
-    look = LocalPlace.stranger
+    look = LocalPlace.visible_entry
 
     def late(place):
-        monkeypatch.setattr(LocalPlace, "stranger", look)
+        monkeypatch.setattr(LocalPlace, "visible_entry", look)
         samples.write(tmp_path / "s")
         return look(place)
 
-    monkeypatch.setattr(LocalPlace, "stranger", late)
+    monkeypatch.setattr(LocalPlace, "visible_entry", late)
     StoreWriter(tmp_path / "s", samples.manifest(), samples.entries(samples.LENGTHS))
     assert verify(tmp_path / "s").ok
 

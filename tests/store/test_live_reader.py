@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from latentcomp.store.format.layout import SEAL, is_store
-from latentcomp.store.places.place import place_of
+from latentcomp.store.places.open import place_of
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.tools.verify import verify
 

@@ -95,13 +95,13 @@ def test_the_lock_is_gone_at_the_end_even_of_a_failure(tmp_path):
 )
 def test_only_the_same_shards_exclude_each_other(tmp_path, held, asked, refused):
     with Lock(tmp_path, "me", held) as first:
-        assert first.alone
+        assert first.sole_writer
         if refused:
             with pytest.raises(StoreError, match="me .pid"):
                 Lock(tmp_path, "me too", asked)
         else:
             with Lock(tmp_path, "me too", asked) as second:
-                assert not second.alone
+                assert not second.sole_writer
     assert list(tmp_path.iterdir()) == []
 
 

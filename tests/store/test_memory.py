@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from latentcomp.store.places.place import LocalPlace, Staged
+from latentcomp.store.places.local import LocalPlace
+from latentcomp.store.places.protocol import Staged
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.write.writer import _BACKLOG, StoreWriter, encoders
 

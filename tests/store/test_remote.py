@@ -16,7 +16,9 @@ import zarr
 
 from latentcomp import cli
 from latentcomp.common.errors import StoreError
-from latentcomp.store.places.place import LocalPlace, Place, place_of
+from latentcomp.store.places.local import LocalPlace
+from latentcomp.store.places.open import place_of
+from latentcomp.store.places.protocol import Place
 from latentcomp.store.places.remote import RemotePlace
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.tools.info import describe

@@ -14,7 +14,7 @@ from latentcomp.store.format.identity import owner_sha256
 from latentcomp.store.format.layout import Layout
 from latentcomp.store.format.schema import Manifest
 from latentcomp.store.format.shards import chunks_of, encode_shard
-from latentcomp.store.places.place import LocalPlace
+from latentcomp.store.places.local import LocalPlace
 from latentcomp.store.tools.info import describe
 from latentcomp.store.tools.verify import verify
 

@@ -14,7 +14,7 @@ from latentcomp.extract.teachers.vllm.channel import StateChannel
 from latentcomp.extract.teachers.vllm.teacher import VllmTeacher
 from latentcomp.models.layers import resolve_layers
 from latentcomp.store.format.schema import DocumentEntry, Manifest
-from latentcomp.store.places.place import LocalPlace
+from latentcomp.store.places.local import LocalPlace
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.tools.verify import verify
 from latentcomp.store.write.writer import StoreWriter

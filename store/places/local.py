@@ -1,0 +1,102 @@
+"""A store in a folder of a file system: temporary files, fsync, rename, flock."""
+
+import shutil
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, cast
+
+from ...common.atomic import (
+    Buffer,
+    StagedFiles,
+    disk_errors,
+    make_folder,
+    publish,
+    remove_partials,
+    sync_folder,
+    write_parts,
+)
+from ...common.errors import StoreError
+from ...common.lock import Lock, LockHandle, folder_mutex
+from .local_file import LocalFile
+from .parts import PartReader
+from .protocol import File, Staged
+
+
+class LocalPlace:
+    """A folder of a file system."""
+
+    def __init__(self, folder: Path) -> None:
+        """Refer to `folder`; nothing is read or created yet."""
+        self.path = folder
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def at(self, name: str) -> str:
+        return str(self.path / name)
+
+    def read(self, name: str) -> bytes:
+        return (self.path / name).read_bytes()
+
+    def size(self, name: str) -> int | None:
+        try:
+            return (self.path / name).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def names(self, folder: str = "") -> tuple[str, ...]:
+        below = (self.path / folder).rglob("*")
+        files = (path.relative_to(self.path).as_posix() for path in below if path.is_file())
+        return tuple(sorted(files))
+
+    def open(self, name: str) -> PartReader:
+        return LocalFile(self.path / name)
+
+    def arrow(self, name: str) -> Any:  # noqa: ANN401  as in Place
+        return str(self.path / name)
+
+    def write(self, name: str, parts: Iterable[Buffer]) -> None:
+        write_parts(self.path / name, parts)
+
+    def stage(self, files: Iterable[File], record: File) -> Staged:
+        groups = (files, [record])
+        return Staged(
+            StagedFiles([(self.path / name, parts) for name, parts in group] for group in groups)
+        )
+
+    def publish(self, staged: Sequence[Staged]) -> None:
+        publish(cast(Sequence[StagedFiles], staged))
+
+    def remove(self, *names: str) -> None:
+        with disk_errors(self.path):
+            for name in names:
+                (self.path / name).unlink(missing_ok=True)
+            for folder in {(self.path / name).parent for name in names}:
+                sync_folder(folder)
+
+    def remove_folder(self, folder: str) -> None:
+        with disk_errors(self.path / folder):
+            if (self.path / folder).exists():
+                shutil.rmtree(self.path / folder)
+
+    def prepare(self) -> None:
+        make_folder(self.path)
+
+    def visible_entry(self) -> str | None:
+        if self.path.is_file():
+            raise StoreError(
+                f"{self.path}: is a file, so it is no feature store: choose an empty folder"
+            )
+        with disk_errors(self.path):
+            names = [item.name for item in self.path.iterdir()] if self.path.is_dir() else []
+        return min((name for name in names if not name.startswith(".")), default=None)
+
+    def remove_partials(self) -> None:
+        remove_partials(self.path)
+
+    def mutex(self) -> AbstractContextManager[None]:
+        return folder_mutex(self.path)
+
+    def lock(self, name: str, shards: range | None) -> LockHandle:
+        return Lock(self.path, name, shards)
