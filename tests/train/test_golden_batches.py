@@ -1,0 +1,56 @@
+"""Golden hashes of batches: a run begun with an older version resumes with the same bits."""
+
+import hashlib
+
+import pytest
+import torch
+
+from latentcomp.corpus.files import write_corpus
+from latentcomp.models.tokens import tokenize_document
+from latentcomp.store.format.schema import Manifest
+from latentcomp.store.write.writer import StoreWriter
+
+from . import tiny
+
+GOLDEN = {
+    0: "fbf7854fa6f1c2e5f3b7f29b4c70c60828b25bf4065e96cd8bfef6ac170b02b2",
+    5: "a52d11657c9cc39174f7e022a9f9e9918d8fab8b2aafc6cb7fdeb65bcc9f8b4f",
+    23: "3812aed4576dab3424c873a0bf5804403d8374ff94814b328793a2d008bb0789",
+}
+"""SHA-256 of the tensors of a batch, by step."""
+
+
+def digest(batch):
+    """SHA-256 of the dtypes, shapes and bytes of all tensors, in the order of `Batch.tensors`."""
+    seen = hashlib.sha256()
+    for tensor in batch.tensors():
+        seen.update(f"{tensor.dtype} {tuple(tensor.shape)} ".encode())
+        seen.update(tensor.contiguous().view(torch.uint8).numpy().tobytes())
+    return seen.hexdigest()
+
+
+@pytest.fixture(scope="module")
+def counted_run(lm, tmp_path_factory):
+    """A run folder with integer states instead of computed ones, the same on every machine."""
+    folder = tmp_path_factory.mktemp("counted")
+    documents, stored = tiny.documents(9, chunks=2), tiny.layers(1, 3)
+    corpus = write_corpus(folder / "corpus", documents, {"source": "test"})
+    entries = [tokenize_document(lm, document) for document in documents]
+    manifest = Manifest(
+        teacher=lm.identity,
+        layers=stored,
+        dtype="bfloat16",
+        corpus_sha256=corpus.sha256,
+        code_version="1",
+    )
+    with StoreWriter(folder / "store", manifest, entries) as writer:
+        for index in writer.pending():
+            shape = (len(entries[index].token_ids), len(stored), tiny.HIDDEN)
+            counted = torch.arange(torch.Size(shape).numel()).remainder(251) + index
+            writer.write(index, counted.view(shape).to(torch.bfloat16))
+    return folder
+
+
+def test_batch_bits_match_the_golden_hashes(counted_run, lm):
+    source = tiny.store_batches(counted_run, lm, per_step=3, seed=7, rank=1, world=2)
+    assert {step: digest(source.at(step)) for step in GOLDEN} == GOLDEN
