@@ -63,7 +63,7 @@ def main() -> None:
     """Parse, measure, write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--documents", type=int, default=3000, help="in the store")
-    parser.add_argument("--per-step", type=int, default=256, help="documents of a step")
+    parser.add_argument("--batch-size", type=int, default=256, help="documents of a step")
     parser.add_argument("--steps", type=int, default=150, help="of each run")
     parser.add_argument(
         "--workers", type=int, help="processes; as many as training takes if left out"
@@ -84,7 +84,7 @@ def main() -> None:
         for arm in ARMS:
             steps = min(given.steps, WARM_UP_STEPS) if arm == "warm-up" else given.steps
             began = time.perf_counter()
-            record["arms"][arm] = measure(folder, given.per_step, steps, ARMS[arm], given.workers)
+            record["arms"][arm] = measure(folder, given.batch_size, steps, ARMS[arm], given.workers)
             record["arms"][arm]["seconds"] = time.perf_counter() - began
             beside = record["arms"].get("prepared", record["arms"]["warm-up"])
             found = record["arms"][arm]
@@ -94,10 +94,10 @@ def main() -> None:
 
 
 def measure(
-    folder: Path, per_step: int, steps: int, arm: Arm, workers: int | None
+    folder: Path, batch_size: int, steps: int, arm: Arm, workers: int | None
 ) -> dict[str, Any]:
     """Train for so many steps; what they waited and took."""
-    plan = TrainPlan(steps=steps, documents=per_step, rate=1e-3, warm_up=20, save_every=1_000_000)
+    plan = TrainPlan(steps=steps, documents=batch_size, rate=1e-3, warm_up=20, save_every=1_000_000)
     request = TrainRequest(
         run=folder,
         phase=4,
@@ -123,7 +123,7 @@ def measure(
         "longest_wait": max(waited[counted]),
         "step_seconds": sum(took[counted]) / len(took[counted]),
         "median_step_seconds": median(took[counted]),
-        "documents_per_second": per_step * len(took[counted]) / sum(took[counted]),
+        "documents_per_second": batch_size * len(took[counted]) / sum(took[counted]),
         "steps": [[round(w, 5), round(t, 5)] for w, t in zip(waited, took, strict=True)],
     }
 

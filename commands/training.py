@@ -33,12 +33,12 @@ from ..store.read.resident import load_resident
 from ..train.assemble import check_available, check_tokenizers, model_spec
 from ..train.batches import Example
 from ..train.data import Batches, StoreBatches, Streamed
+from ..train.device_transfer import DeviceTransfer
 from ..train.live import LiveBatches, LiveSettings
 from ..train.loop import Progress, Run, train
 from ..train.phases import PhaseSpec, phase
 from ..train.plan import TrainPlan
 from ..train.resident import ResidentBatches
-from ..train.staging import Staging
 from ..train.workers import Workers, workers_for
 
 RECORD: Final = "run.json"
@@ -234,14 +234,14 @@ def _stored(
         )
     wanted = [layer.blocks_completed for layer in layers]
     resident = load_resident(store, wanted, accelerator.device) if request.resident else None
-    staging = Staging(accelerator.device)
+    transfer = DeviceTransfer(accelerator.device)
     batches = StoreBatches(
         store,
         corpus.documents,
         lm,
         () if request.resident else wanted,
-        per_step=request.plan.documents,
-        positions=request.plan.question_positions,
+        batch_size=request.plan.documents,
+        question_tokens=request.plan.question_positions,
         seed=request.plan.seed,
         rank=accelerator.process_index,
         world=accelerator.num_processes,
@@ -252,8 +252,8 @@ def _stored(
         workers = workers_for(accelerator.device, batches.batch_bytes)
     source = Workers(batches, workers) if workers else batches
     if resident is not None:
-        return ResidentBatches(source, resident, staging)
-    return Streamed(source, staging)
+        return ResidentBatches(source, resident, transfer)
+    return Streamed(source, transfer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,8 +299,8 @@ def _live(
     resumed = checkpoint.exists(root) and not request.restart
     first = checkpoint.open_checkpoint(root).state.step if resumed else 0
     settings = LiveSettings(
-        per_step=request.plan.documents,
-        positions=request.plan.question_positions,
+        batch_size=request.plan.documents,
+        question_tokens=request.plan.question_positions,
         seed=request.plan.seed,
         lengths=LIVE_LENGTHS,
         rank=accelerator.process_index,

@@ -1,4 +1,4 @@
-"""One batch of training, whatever its documents come from.
+"""One training batch, whatever the source of its documents.
 
 Shapes: B = documents, T = tokens (padded), L = layers, D = teacher width.
 """
@@ -18,7 +18,7 @@ from ..store.read.features import DocumentFeatures
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A document as training needs it."""
+    """A document with the questions to learn from."""
 
     features: DocumentFeatures
     questions: tuple[EncodedQuestion, ...]
@@ -26,47 +26,47 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one step of training sees."""
+    """The input of one training step."""
 
     states: States
     token_ids_BT: Tensor
-    """int64: tokens that the teacher read, for objectives that read the document too."""
+    """int64: the tokens that the teacher read, for objectives that read the document."""
     questions: PackedQuestions
 
     @property
     def tokens_B(self) -> Tensor:
-        """int64: tokens of each document."""
+        """int64: number of tokens of each document."""
         return self.states.tokens_B
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
-        # Only towards a GPU: what comes from one is read on the CPU, before a copy would be there.
-        ahead = device.type != "cpu"
-        return Batch.of(part.to(device, non_blocking=ahead) for part in self.tensors())
+        # To the CPU copies are synchronous: the caller reads the tensors at once.
+        non_blocking = device.type != "cpu"
+        return Batch.of(part.to(device, non_blocking=non_blocking) for part in self.tensors())
 
-    def used_on(self, stream: torch.cuda.Stream) -> None:
-        """Tell the allocator of the device that this stream reads the batch."""
+    def record_stream(self, stream: torch.cuda.Stream) -> None:
+        """`torch.Tensor.record_stream` for every tensor of the batch."""
         for part in self.tensors():
             part.record_stream(stream)
 
     def tensors(self) -> Iterator[Tensor]:
-        """All of it, in the order that `of` takes."""
+        """Every tensor, in the order that `of` expects."""
         for record in (self.states, self.questions):
             yield from (getattr(record, part.name) for part in fields(record))
         yield self.token_ids_BT
 
     @classmethod
     def of(cls, tensors: Iterable[Tensor]) -> "Batch":
-        """The batch of these tensors."""
-        each = iter(tensors)
-        states = States(*islice(each, len(fields(States))))
-        questions = PackedQuestions(*islice(each, len(fields(PackedQuestions))))
-        return cls(states, next(each), questions)
+        """Rebuild a batch from its `tensors`."""
+        remaining = iter(tensors)
+        states = States(*islice(remaining, len(fields(States))))
+        questions = PackedQuestions(*islice(remaining, len(fields(PackedQuestions))))
+        return cls(states, next(remaining), questions)
 
 
 @dataclass(frozen=True, slots=True)
 class IndexedBatch:
-    """A batch and where its documents are."""
+    """A batch and the indices of its documents."""
 
     batch: Batch
     indices: tuple[int, ...]
@@ -75,20 +75,20 @@ class IndexedBatch:
 
 def collate(
     examples: Sequence[Example],
-    positions: int,
+    question_tokens: int,
     rng: Random,
     length: int | None = None,
 ) -> Batch:
-    """Pad documents to one length and pack their questions into `positions` places.
+    """Pad documents to one length and pack their questions into `question_tokens` tokens.
 
     Args:
         examples: the documents.
-        positions: question tokens behind each document.
+        question_tokens: tokens of questions behind each document.
         rng: picks the questions where not all fit.
         length: padded length in tokens; the next multiple of `LENGTH_STEP` when None.
     """
     features = [example.features for example in examples]
     states = pad_states(features, length)
     token_ids_BT = scatter_rows(states.mask_BT, [one.token_ids for one in features])
-    packed = pack([example.questions for example in examples], positions, rng)
+    packed = pack([example.questions for example in examples], question_tokens, rng)
     return Batch(states, token_ids_BT, packed)

@@ -1,4 +1,4 @@
-"""How much of its budget a run has used: by steps, or by the clock on the wall."""
+"""How much of its budget a run has used, counted in steps or in wall-clock seconds."""
 
 import time
 from typing import Final, Protocol
@@ -9,16 +9,18 @@ from accelerate.utils import broadcast
 
 from .plan import TrainPlan
 
-LOOK_EVERY: Final = 8
-"""Steps between two looks at the wall clock, which the processes have to agree on."""
+BROADCAST_EVERY: Final = 8
+"""Steps between two readings of the wall clock, each broadcast to all processes."""
 
 
 class Clock(Protocol):
-    """Tells how far a run is."""
+    """Measures the progress of a run."""
 
     def progress(self, step: int) -> float:
-        """Share of the budget used up before `step`; the run ends at 1. The same in every
-        process."""
+        """Fraction of the budget used before `step`; the run ends at 1.
+
+        The same in every process.
+        """
         ...
 
 
@@ -34,25 +36,25 @@ class StepClock:
 
 
 class WallClock:
-    """Reads the clock of the first process and tells the others."""
+    """Reads the clock of the first process and broadcasts it to the others."""
 
     def __init__(self, seconds: float, accelerator: Accelerator, spent: float = 0.0) -> None:
-        """A budget of `seconds`, of which earlier sessions of the run have `spent` some."""
+        """A budget of `seconds`, of which earlier sessions of the run used `spent`."""
         self._seconds, self._accelerator = seconds, accelerator
         self._started = time.monotonic() - spent
         self._progress = spent / seconds
 
     def progress(self, step: int) -> float:
-        """Seconds gone / seconds planned, as of the last look."""
-        if step % LOOK_EVERY == 0:
-            gone = (time.monotonic() - self._started) / self._seconds
-            told = torch.tensor(gone, device=self._accelerator.device)
-            self._progress = float(broadcast(told))
+        """Seconds elapsed / seconds planned, as of the last broadcast."""
+        if step % BROADCAST_EVERY == 0:
+            elapsed = (time.monotonic() - self._started) / self._seconds
+            shared = torch.tensor(elapsed, device=self._accelerator.device)
+            self._progress = float(broadcast(shared))
         return self._progress
 
 
 def clock_of(plan: TrainPlan, accelerator: Accelerator, spent: float = 0.0) -> Clock:
-    """The clock that a plan asks for, after sessions that took `spent` seconds."""
+    """The clock of a plan, after earlier sessions of `spent` seconds."""
     if plan.steps is not None:
         return StepClock(plan.steps)
     assert plan.seconds is not None

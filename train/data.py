@@ -1,6 +1,6 @@
-"""Batches from the store: which documents a step sees is a function of seed and step alone.
+"""Batches from the store: the documents of a step are a pure function of seed and step.
 
-So there is nothing to save of the data when a run is interrupted, and nothing to replay.
+So a checkpoint holds no data state, and a resumed run replays nothing.
 """
 
 import os
@@ -19,32 +19,31 @@ from ..models.loading import TextSide
 from ..reasoner.packing import EncodedQuestion, encode_questions
 from ..store.format.schema import Integers
 from ..store.read.reader import FeatureStore
-from .ahead import Ahead
 from .batches import Batch, Example, IndexedBatch, collate
-from .staging import Staging
+from .device_transfer import DeviceTransfer
+from .prefetcher import Prefetcher
 from .workers import Source
 
 WINDOW = 8
-"""Batches that are sorted by length together, so that a batch holds documents of one length."""
-
+"""Batches drawn and sorted by length together, so that a batch holds documents of like length."""
 
 _READERS = min(4, max(1, (os.cpu_count() or 1) // 2))
-"""Threads that read the documents of a batch: copies and checksums run beside each other."""
+"""Threads that read the documents of a batch: copies and checksums release the GIL."""
 
 
 class Batches(Protocol):
-    """Where a training run gets its batches from."""
+    """The source of batches of a training run."""
 
     def at(self, step: int) -> Batch:
-        """The batch of one step, on the CPU or on the device; the same whenever it is asked."""
+        """The batch of one step, on the CPU or on the device; a pure function of the step."""
         ...
 
     def describe(self) -> Mapping[str, object]:
-        """What decides the batches, for the record of the run."""
+        """What determines the batches, for the record of the run."""
         ...
 
     def close(self) -> None:
-        """Stop whatever prepares batches."""
+        """Stop the threads and processes that prepare batches."""
         ...
 
 
@@ -58,8 +57,8 @@ class StoreBatches:
         reasoner: TextSide,
         layers: Sequence[int],
         *,
-        per_step: int,
-        positions: int,
+        batch_size: int,
+        question_tokens: int,
         seed: int,
         rank: int = 0,
         world: int = 1,
@@ -70,44 +69,44 @@ class StoreBatches:
         Args:
             store: the states.
             documents: the corpus that was extracted, questions included.
-            reasoner: whose tokens the questions are told in.
+            reasoner: its tokenizer and prompt encode the questions.
             layers: which stored layers, by blocks completed.
-            per_step: documents of a step of this process.
-            positions: question tokens behind each document.
-            seed: of the order of documents and of the choice of questions.
+            batch_size: documents of one step of one process.
+            question_tokens: tokens of questions behind each document.
+            seed: decides the order of documents and the choice of questions.
             rank: of this process among `world`.
             world: processes that train together.
-            split: of the corpus, for the record; None where it does not say.
+            split: of the corpus, for the record; None if unknown.
 
         Raises:
             StoreError: a document of the store is not in the corpus, or none has questions.
         """
         self._store, self._layers = store, tuple(layers)
-        self._per_step, self._positions, self._seed = per_step, positions, seed
+        self._batch_size, self._question_tokens, self._seed = batch_size, question_tokens, seed
         self._rank, self._world, self._split = rank, world, split
         self._questions = _questions(store, documents, reasoner)
-        # A step whose questions all are too long would learn from the mean of nothing.
+        # A document whose questions are all too long would make a loss over no tokens.
         self._usable = np.flatnonzero(
-            [any(len(question) <= positions for question in asked) for asked in self._questions]
+            [any(len(q) <= question_tokens for q in questions) for questions in self._questions]
         )
         if not len(self._usable):
             raise StoreError(
                 f"{store.path}: no document of this store has a question to learn from that fits "
-                f"into {positions} tokens; give questions, or more tokens for them"
+                f"into {question_tokens} tokens; give questions, or more tokens for them"
             )
 
         self._open()
 
     def _open(self) -> None:
-        """What each process has of its own."""
+        """Threads and caches, which are not pickled: every process makes its own."""
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
         # Eight steps share a window, and many windows an epoch, or many epochs a window.
         self._window = lru_cache(maxsize=2)(self._draw)
         self._shuffled = lru_cache(maxsize=2)(self._shuffle)
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_readers", "_window", "_shuffled")
-        return {k: v for k, v in vars(self).items() if k not in own}
+        unpickled = ("_readers", "_window", "_shuffled")
+        return {k: v for k, v in vars(self).items() if k not in unpickled}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -115,32 +114,32 @@ class StoreBatches:
 
     @property
     def batch_bytes(self) -> int:
-        """About what the largest batch takes."""
+        """Estimated size of the largest batch."""
         width = self._store.manifest.teacher.hidden_size * len(self._layers)
         longest = padded_length(int(self._store.lengths.max()))
-        return self._per_step * (longest * (2 * width + 33) + self._positions * 25)
+        return self._batch_size * (longest * (2 * width + 33) + self._question_tokens * 25)
 
     def at(self, step: int) -> Batch:
         """The batch of one step, on the CPU."""
         return self.indexed(step).batch
 
     def indexed(self, step: int) -> IndexedBatch:
-        """The same with the places of its documents in the store."""
+        """The batch of one step with the indices of its documents in the store."""
         rng = Random(f"batch/{self._seed}/{step}/{self._rank}")
         indices = self._indices(step)
-        # A few parts, not a task each: what hands tasks out holds the interpreter's lock.
+        # A few parts instead of one task a document: submitting tasks holds the GIL.
         parts = (indices[start::_READERS] for start in range(_READERS))
         read = list(self._readers.map(self._examples, parts))
         rows = [read[place % _READERS][place // _READERS] for place in range(len(indices))]
-        return IndexedBatch(collate(rows, self._positions, rng), tuple(indices))
+        return IndexedBatch(collate(rows, self._question_tokens, rng), tuple(indices))
 
     def describe(self) -> Mapping[str, object]:
-        """Seed, sizes, processes, and what decides the bytes of the store."""
+        """Seed, sizes, number of processes, and what determines the bytes of the store."""
         return {
             "kind": "store",
             "seed": self._seed,
             "documents": len(self._usable),
-            "per_step": self._per_step,
+            "per_step": self._batch_size,  # the name in the records of older runs
             "world": self._world,
             "corpus_sha256": self._store.manifest.corpus_sha256,
             "split": self._split,
@@ -157,17 +156,17 @@ class StoreBatches:
         return [Example(read(index, self._layers), questions[index]) for index in indices]
 
     def _indices(self, step: int) -> list[int]:
-        """Documents of a step: a window of the endless shuffled order, sorted, one slice of it."""
+        """Indices of a step: a slice of one window of the endless shuffled order."""
         slot = step * self._world + self._rank
         window, place = divmod(slot, WINDOW)
         drawn = self._window(window)
         order = Random(f"window/{self._seed}/{window}").sample(range(WINDOW), WINDOW)
-        start = order[place] * self._per_step
-        return [int(index) for index in drawn[start : start + self._per_step]]
+        start = order[place] * self._batch_size
+        return [int(index) for index in drawn[start : start + self._batch_size]]
 
     def _draw(self, window: int) -> Integers:
-        """Documents of a window, the shortest first, and of those of one length the first."""
-        size, documents = WINDOW * self._per_step, len(self._usable)
+        """Indices of a window, sorted by length, then by index."""
+        size, documents = WINDOW * self._batch_size, len(self._usable)
         numbers = np.arange(window * size, (window + 1) * size)
         epochs, places = np.divmod(numbers, documents)
         drawn = np.concatenate(
@@ -195,16 +194,16 @@ def _questions(
 
 
 class Streamed:
-    """Batches of a store, each read and laid onto the device while the one before is trained on."""
+    """Batches of a source, read and copied to the device while earlier steps run."""
 
-    def __init__(self, source: Source, staging: Staging) -> None:
-        """Read ahead of the training loop."""
-        self._source, self._staging = source, staging
-        self._ahead = Ahead(lambda step: staging.lay(source.indexed(step).batch))
+    def __init__(self, source: Source, transfer: DeviceTransfer) -> None:
+        """Start reading at the first request."""
+        self._source, self._transfer = source, transfer
+        self._prefetcher = Prefetcher(lambda step: transfer.start(source.indexed(step).batch))
 
     def at(self, step: int) -> Batch:
-        """The batch of a step, on the device; steps are asked for in order."""
-        return self._staging.take(self._ahead.at(step))
+        """The batch of a step, on the device; steps must be requested in order."""
+        return self._transfer.wait(self._prefetcher.at(step))
 
     def describe(self) -> Mapping[str, object]:
         """Of the source."""
@@ -212,5 +211,5 @@ class Streamed:
 
     def close(self) -> None:
         """Stop reading."""
-        self._ahead.close()
+        self._prefetcher.close()
         self._source.close()

@@ -1,4 +1,4 @@
-"""The progress bar of a training run: step, loss, documents a second, time to go."""
+"""The progress bar of a training run: step, loss, elapsed and remaining time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from .plan import TrainPlan
 
 @contextmanager
 def step_progress(console: Console, plan: TrainPlan) -> Iterator[OnStep]:
-    """A bar on the console while the block runs; what it yields is told every step."""
+    """Show a progress bar; yields the callback that receives the figures of every step."""
     columns = (
         TextColumn("training"),
         BarColumn(),
@@ -30,13 +30,13 @@ def step_progress(console: Console, plan: TrainPlan) -> Iterator[OnStep]:
     total = plan.steps if plan.steps is not None else plan.seconds
     task = progress.add_task("training", total=total, shown="loading")
 
-    def on_step(figures: dict[str, float]) -> None:
-        progress.start()  # only now: before, whatever fails fails in one clean line
+    def update(figures: dict[str, float]) -> None:
+        progress.start()  # not earlier: an error before the first step prints one clean line
         done = figures["step"] if plan.steps is not None else figures["seconds"]
         shown = f"step {figures['step']:.0f}  loss {figures['loss']:.3f}"
         progress.update(task, completed=done, shown=shown)
 
     try:
-        yield on_step
+        yield update
     finally:
         progress.stop()

@@ -1,10 +1,9 @@
-"""Batches made by processes of their own, so that the training thread keeps the interpreter.
+"""Multiprocess data loading, so that workers do not hold the GIL of the training thread.
 
-A thread that makes batches takes Python's lock from the one that launches kernels, in the middle
-of its steps: on an H200 these took half as long again, although next to nothing was waited for
-(docs/LOG.md, "training waits where nobody looked"). A batch comes over in one piece of shared
-memory. Until the processes are there, which takes as long as importing torch, batches are made by
-the thread that asks.
+A loader thread competes for the GIL with the thread that launches kernels: on an H200 a step took
+half as long again, although the loop hardly waited for batches (docs/LOG.md, "training waits where
+nobody looked"). A batch arrives as one block of shared memory. Starting the processes takes as
+long as importing torch; until then the calling thread makes the batches itself.
 """
 
 import multiprocessing
@@ -24,120 +23,120 @@ import torch
 from ..common.errors import StoreError
 from ..common.threads import cores
 from .batches import IndexedBatch
-from .parcel import Parcel, wrap
+from .flat_batch import FlatBatch, pack
 
 PREFETCHED: Final = 2
-"""Batches that each process has ready or in the making."""
+"""Batches in flight a process, finished ones included."""
 _SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108  where Linux keeps it
 
 
 class Source(Protocol):
-    """What makes the batch of any step, and can be sent to another process."""
+    """Makes the batch of any step; picklable, so that worker processes can have a copy."""
 
     def indexed(self, step: int) -> IndexedBatch:
-        """The batch of one step, on the CPU; the same whenever it is asked."""
+        """The batch of one step, on the CPU; a pure function of the step."""
         ...
 
     def describe(self) -> Mapping[str, object]:
-        """What decides the batches."""
+        """What determines the batches."""
         ...
 
     def close(self) -> None:
-        """Stop whatever prepares batches."""
+        """Stop the threads and processes that prepare batches."""
         ...
 
 
 def workers_for(device: torch.device, batch_bytes: int) -> int:
-    """How many processes are worth it, 0 for none: on a GPU, as many as cores and memory bear."""
+    """Default number of processes: 0 without a GPU, else limited by cores and shared memory."""
     if device.type != "cuda" or not _SHARED_MEMORY.is_dir():
         return 0
     free = shutil.disk_usage(_SHARED_MEMORY).free
     return min(4, cores() // 4, max(0, free // (2 * batch_bytes) - 1) // PREFETCHED)
 
 
-_Made = Future[tuple[Parcel, tuple[int, ...]]]
+_Result = Future[tuple[FlatBatch, tuple[int, ...]]]
 
 
 class Workers:
-    """A source whose batches are made elsewhere; steps are asked for in order."""
+    """A source whose batches are made by worker processes; request steps in order."""
 
     def __init__(self, source: Source, count: int) -> None:
-        """Start `count` processes when the first step is asked for."""
+        """The `count` processes start at the first request."""
         self._source, self._count = source, count
         self._pool: ProcessPoolExecutor | None = None
-        self._begun: dict[int, _Made] = {}
-        self.at_work: bool = False
-        """True once the processes have made a batch."""
+        self._pending: dict[int, _Result] = {}
+        self.ready: bool = False
+        """True once a worker process has made a batch."""
 
     def indexed(self, step: int) -> IndexedBatch:
         """The batch of a step.
 
         Raises:
-            StoreError: what the source raises, or a process died.
+            StoreError: raised by the source, or a worker process died.
         """
         try:
-            made = self._begin(step)
-            if not self.at_work and not made.done():
-                made.cancel()
+            result = self._submit(step)
+            if not self.ready and not result.done():
+                result.cancel()
                 return self._source.indexed(step)
-            parcel, indices = made.result()
+            flat, indices = result.result()
         except BrokenProcessPool as error:
             raise StoreError(
                 f"a process that makes batches died ({' '.join(str(error).split())[:200]}): "
                 "out of memory, or of shared memory? Try --workers 0"
             ) from error
-        self.at_work = True
-        return IndexedBatch(parcel.open(), indices)
+        self.ready = True
+        return IndexedBatch(flat.unpack(), indices)
 
     def describe(self) -> Mapping[str, object]:
-        """Of the source: who makes the batches decides nothing."""
+        """Of the source: which process makes a batch does not change it."""
         return self._source.describe()
 
     def close(self) -> None:
-        """Let the processes go."""
+        """Stop the processes."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
         self._source.close()
 
-    def _begin(self, step: int) -> _Made:
-        """Have this step made, and those behind it."""
+    def _submit(self, step: int) -> _Result:
+        """Schedule this step and those behind it."""
         if self._pool is None:
             self._pool = _start(self._source, self._count)
-        for ahead in range(step, step + self._count * PREFETCHED):
-            if ahead not in self._begun:
-                self._begun[ahead] = self._pool.submit(_make, ahead)
-        return self._begun.pop(step)
+        for later in range(step, step + self._count * PREFETCHED):
+            if later not in self._pending:
+                self._pending[later] = self._pool.submit(_make, later)
+        return self._pending.pop(step)
 
 
 def _start(source: Source, count: int) -> ProcessPoolExecutor:
-    # In shared memory: a process that is being started reads what it is sent only when it has
-    # imported everything, and whoever starts it would wait for that, once for each.
-    sent = torch.frombuffer(bytearray(ForkingPickler.dumps(source)), dtype=torch.uint8)
-    sent.share_memory_()  # type: ignore[no-untyped-call]
+    # In shared memory: a spawned process reads its arguments only after its imports, and the
+    # parent would block on a pipe that long, once for every process.
+    pickled = torch.frombuffer(bytearray(ForkingPickler.dumps(source)), dtype=torch.uint8)
+    pickled.share_memory_()  # type: ignore[no-untyped-call]
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(count, context, initializer=_receive, initargs=(sent,))
+    return ProcessPoolExecutor(count, context, initializer=_receive, initargs=(pickled,))
 
 
 _received: Source
-"""In a process that makes batches: its own copy of the source."""
+"""In a worker process: its copy of the source."""
 
 
-def _receive(sent: torch.Tensor) -> None:
+def _receive(pickled: torch.Tensor) -> None:
     global _received
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it reaches the whole group; the parent decides
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     torch.set_num_threads(1)
-    _received = ForkingPickler.loads(sent.numpy().tobytes())
+    _received = ForkingPickler.loads(pickled.numpy().tobytes())
 
 
-def _leave_with_parent() -> None:
-    """A parent that is killed cannot say so; nobody would ever end its children."""
+def _exit_with_parent() -> None:
+    """Exit when the parent is gone: one that is killed cannot end its children."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
         os._exit(1)
 
 
-def _make(step: int) -> tuple[Parcel, tuple[int, ...]]:
-    found = _received.indexed(step)
-    return wrap(found.batch, shared=True), found.indices
+def _make(step: int) -> tuple[FlatBatch, tuple[int, ...]]:
+    indexed = _received.indexed(step)
+    return pack(indexed.batch, shared=True), indexed.indices

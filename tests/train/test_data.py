@@ -14,16 +14,16 @@ from latentcomp.reasoner.packing import encode_questions
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.read.resident import load_resident
 from latentcomp.train.data import WINDOW, Batches, StoreBatches, Streamed
+from latentcomp.train.device_transfer import DeviceTransfer
+from latentcomp.train.flat_batch import pack
 from latentcomp.train.live import LiveBatches, LiveSettings
-from latentcomp.train.parcel import wrap
 from latentcomp.train.resident import ResidentBatches
-from latentcomp.train.staging import Staging
 from latentcomp.train.workers import Workers
 
 from . import tiny
 
 DOCUMENTS = 12
-CPU = Staging(torch.device("cpu"))
+CPU = DeviceTransfer(torch.device("cpu"))
 GOLDEN = {0: (0, 6, 6, 6, 1), 1: (1, 1, 10, 10, 10), 7: (2, 2, 4, 4, 4), 40: (9, 8, 8, 8, 11)}
 
 
@@ -71,11 +71,11 @@ def test_other_seeds_give_other_batches(run_folder, lm):
     assert one.describe() != other.describe()
 
 
-@pytest.mark.parametrize(("per_step", "world"), [(1, 1), (3, 1), (3, 2), (1, 4)])
-def test_every_document_appears_once_an_epoch(run_folder, lm, keys, per_step, world):
+@pytest.mark.parametrize(("batch_size", "world"), [(1, 1), (3, 1), (3, 2), (1, 4)])
+def test_every_document_appears_once_an_epoch(run_folder, lm, keys, batch_size, world):
     """Counted over whole windows, which hold a whole number of epochs together."""
     ranks = [
-        tiny.store_batches(run_folder, lm, per_step=per_step, rank=rank, world=world)
+        tiny.store_batches(run_folder, lm, batch_size=batch_size, rank=rank, world=world)
         for rank in range(world)
     ]
     steps = DOCUMENTS * WINDOW // world  # = DOCUMENTS windows of WINDOW slots
@@ -94,7 +94,7 @@ def test_every_document_appears_once_an_epoch(run_folder, lm, keys, per_step, wo
 def test_the_ranks_of_a_window_share_nothing(run_folder, lm, keys):
     """12 documents are 12 slots of one: a window of 8 slots of distinct documents."""
     ranks = [
-        tiny.store_batches(run_folder, lm, per_step=1, rank=rank, world=4) for rank in range(4)
+        tiny.store_batches(run_folder, lm, batch_size=1, rank=rank, world=4) for rank in range(4)
     ]
     window = [seen(rank.at(step), keys)[0] for step in range(WINDOW // 4) for rank in ranks]
     assert len(window) == WINDOW
@@ -102,9 +102,9 @@ def test_the_ranks_of_a_window_share_nothing(run_folder, lm, keys):
 
 
 def test_batches_hold_documents_of_like_length(run_folder, lm, keys):
-    source = tiny.store_batches(run_folder, lm, per_step=1)
+    source = tiny.store_batches(run_folder, lm, batch_size=1)
     lengths = [int(source.at(step).tokens_B[0]) for step in range(WINDOW)]
-    pairs = tiny.store_batches(run_folder, lm, per_step=4)
+    pairs = tiny.store_batches(run_folder, lm, batch_size=4)
     spans = [pairs.at(step).tokens_B for step in range(WINDOW)]
     widest = max(int(span.max() - span.min()) for span in spans)
     assert lengths != sorted(lengths), "within a window the order is shuffled"
@@ -134,12 +134,12 @@ def test_read_ahead_or_resident_the_batches_are_the_same(run_folder, lm, make):
 def test_staged_on_a_gpu_the_batches_are_the_same(run_folder, lm, resident):
     """While the device is busy with something else, and memory of earlier batches is reused."""
     device = torch.device("cuda")
-    plain, staging = tiny.store_batches(run_folder, lm), Staging(device)
-    prepared: Batches = Streamed(tiny.store_batches(run_folder, lm), staging)
+    plain, transfer = tiny.store_batches(run_folder, lm), DeviceTransfer(device)
+    prepared: Batches = Streamed(tiny.store_batches(run_folder, lm), transfer)
     if resident:
         states = load_resident(FeatureStore(run_folder / "store"), device=device)
         source = tiny.store_batches(run_folder, lm, layers=())
-        prepared = ResidentBatches(source, states, staging)
+        prepared = ResidentBatches(source, states, transfer)
     busy = torch.randn(4096, 4096, device=device)
     for step in range(12):
         for _ in range(8):
@@ -162,7 +162,7 @@ def test_made_by_processes_the_batches_are_the_same(run_folder, lm, resident):
     left = 12
     for step in itertools.count(3):  # the first ones are made here, while the processes start
         assert same(prepared.at(step), plain.at(step))
-        left -= source.at_work
+        left -= source.ready
         if not left:
             break
     assert prepared.describe() == plain.describe()
@@ -171,15 +171,15 @@ def test_made_by_processes_the_batches_are_the_same(run_folder, lm, resident):
 
 def test_a_batch_in_one_piece_is_the_same(run_folder, lm):
     batch = tiny.store_batches(run_folder, lm).at(3)
-    for parcel in (wrap(batch), wrap(batch, shared=True), wrap(batch).to(torch.device("cpu"))):
-        assert same(parcel.open(), batch)
-        memories = {part.untyped_storage().data_ptr() for part in parcel.open().tensors()}
-        assert memories == {parcel.memory.untyped_storage().data_ptr()}
+    for flat in (pack(batch), pack(batch, shared=True), pack(batch).to(torch.device("cpu"))):
+        assert same(flat.unpack(), batch)
+        memories = {part.untyped_storage().data_ptr() for part in flat.unpack().tensors()}
+        assert memories == {flat.memory.untyped_storage().data_ptr()}
 
 
 def test_which_documents_a_step_sees_does_not_change_between_versions(run_folder, lm):
     """A run that was begun with an older version goes on with the same batches."""
-    source = tiny.store_batches(run_folder, lm, per_step=5, seed=3, rank=1, world=2)
+    source = tiny.store_batches(run_folder, lm, batch_size=5, seed=3, rank=1, world=2)
     assert {step: source.indexed(step).indices for step in (0, 1, 7, 40)} == GOLDEN
 
 
@@ -194,9 +194,11 @@ def test_an_error_of_the_source_reaches_whoever_asks(run_folder, lm, monkeypatch
         Streamed(source, CPU).at(0)
 
 
-def batches_of(run_folder, lm, documents, positions=96):
+def batches_of(run_folder, lm, documents, question_tokens=96):
     store = FeatureStore(run_folder / "store")
-    return StoreBatches(store, documents, lm, store.layers, per_step=2, positions=positions, seed=0)
+    return StoreBatches(
+        store, documents, lm, store.layers, batch_size=2, question_tokens=question_tokens, seed=0
+    )
 
 
 def test_a_store_of_another_corpus_is_refused(run_folder, lm):
@@ -221,10 +223,10 @@ def test_questions_longer_than_their_places_are_no_questions(run_folder, lm):
     """Else every loss would be the mean of nothing."""
     ours = tiny.documents(DOCUMENTS)
     with pytest.raises(StoreError, match="question"):
-        batches_of(run_folder, lm, ours, positions=3)
+        batches_of(run_folder, lm, ours, question_tokens=3)
     coded = [encode_questions(lm, document.questions) for document in ours]
     shortest = sorted(min(map(len, questions)) for questions in coded)
-    source = batches_of(run_folder, lm, ours, positions=shortest[3])
+    source = batches_of(run_folder, lm, ours, question_tokens=shortest[3])
     for step in range(12):
         answers = source.at(step).questions.answer_BS
         assert (answers.sum(1) > 0).all()
@@ -253,7 +255,13 @@ def live(lm, first, seed=0, rank=0, world=1):
         ]
 
     settings = LiveSettings(
-        per_step=1, positions=64, seed=seed, lengths=(224, 256), rank=rank, world=world, workers=0
+        batch_size=1,
+        question_tokens=64,
+        seed=seed,
+        lengths=(224, 256),
+        rank=rank,
+        world=world,
+        workers=0,
     )
     read = lambda ids: torch.ones(*ids.shape, 1, 4)  # noqa: E731
     return LiveBatches(examples, read, settings, first), made

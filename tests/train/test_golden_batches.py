@@ -2,6 +2,7 @@
 
 import hashlib
 
+import numpy as np
 import pytest
 import torch
 
@@ -45,12 +46,13 @@ def counted_run(lm, tmp_path_factory):
     )
     with StoreWriter(folder / "store", manifest, entries) as writer:
         for index in writer.pending():
-            shape = (len(entries[index].token_ids), len(stored), tiny.HIDDEN)
+            tokens = len(np.asarray(entries[index].token_ids))
+            shape = (tokens, len(stored), tiny.HIDDEN)
             counted = torch.arange(torch.Size(shape).numel()).remainder(251) + index
             writer.write(index, counted.view(shape).to(torch.bfloat16))
     return folder
 
 
 def test_batch_bits_match_the_golden_hashes(counted_run, lm):
-    source = tiny.store_batches(counted_run, lm, per_step=3, seed=7, rank=1, world=2)
+    source = tiny.store_batches(counted_run, lm, batch_size=3, seed=7, rank=1, world=2)
     assert {step: digest(source.at(step)) for step in GOLDEN} == GOLDEN

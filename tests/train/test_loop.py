@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from latentcomp.compressor import checkpoint
 from latentcomp.train import clock
-from latentcomp.train.clock import LOOK_EVERY, StepClock, WallClock, clock_of
+from latentcomp.train.clock import BROADCAST_EVERY, StepClock, WallClock, clock_of
 from latentcomp.train.log import CurveLog, read_curve
 from latentcomp.train.loop import train
 from latentcomp.train.phases import phase
@@ -178,15 +178,15 @@ def test_a_clock_of_steps_and_one_of_the_wall(made, monkeypatch):
     monkeypatch.setattr(clock, "broadcast", lambda told: told)
     wall = clock_of(tiny.plan(steps=None, seconds=4.0), run.accelerator)
     assert isinstance(wall, WallClock)
-    told = [wall.progress(step) for step in range(2 * LOOK_EVERY + 1)]
-    assert told == [0.25] * LOOK_EVERY + [0.5] * LOOK_EVERY + [0.75]
+    told = [wall.progress(step) for step in range(2 * BROADCAST_EVERY + 1)]
+    assert told == [0.25] * BROADCAST_EVERY + [0.5] * BROADCAST_EVERY + [0.75]
 
 
 def test_a_run_by_the_clock_ends(made):
     told: list[dict[str, float]] = []
     train(made(steps=None, seconds=0.5), told.append)
-    assert len(told) >= LOOK_EVERY
-    assert len(told) % LOOK_EVERY == 0
+    assert len(told) >= BROADCAST_EVERY
+    assert len(told) % BROADCAST_EVERY == 0
     assert told[-1]["seconds"] >= 0.4
 
 

@@ -1,4 +1,4 @@
-"""Batches made ahead, by a thread or processes that fail in a line and leave nobody behind."""
+"""Prefetching by a thread or by worker processes: one-line errors, no orphaned processes."""
 
 import multiprocessing
 import os
@@ -15,7 +15,7 @@ import torch
 
 from latentcomp.common.errors import StoreError
 from latentcomp.common.threads import short_switch_interval
-from latentcomp.train.ahead import Ahead
+from latentcomp.train.prefetcher import Prefetcher
 from latentcomp.train.workers import Workers, workers_for
 
 
@@ -48,39 +48,39 @@ class Failing:
 
 
 @pytest.mark.parametrize(
-    ("dies", "told"), [(False, "^shard 3 is damaged$"), (True, "died.*--workers 0")]
+    ("dies", "message"), [(False, "^shard 3 is damaged$"), (True, "died.*--workers 0")]
 )
 @pytest.mark.usefixtures("importable")
-def test_what_goes_wrong_in_a_process_is_told_in_a_line(dies, told):
+def test_an_error_of_a_worker_process_is_one_line(dies, message):
     workers = Workers(Failing(dies), 1)
-    with pytest.raises(StoreError, match=told) as raised:
+    with pytest.raises(StoreError, match=message) as raised:
         for step in range(2_000):
             assert workers.indexed(step).indices == (step,)
     assert "\n" not in str(raised.value)
     workers.close()
 
 
-def waits_for_processes(told):
-    """Runs in a process of its own: starts some, says which, and does not end."""
+def start_workers_and_wait(pids):
+    """Runs in a process of its own: starts workers, reports their ids, and never ends."""
     workers = Workers(Failing(dies=False), 2)
     workers.indexed(0)
-    told.put([child.pid for child in multiprocessing.active_children()])
+    pids.put([child.pid for child in multiprocessing.active_children()])
     time.sleep(600)
 
 
 @pytest.mark.usefixtures("importable")
 def test_processes_do_not_outlive_one_that_is_killed():
     context = multiprocessing.get_context("spawn")
-    told = context.Queue()
-    parent = context.Process(target=waits_for_processes, args=(told,))
+    pids = context.Queue()
+    parent = context.Process(target=start_workers_and_wait, args=(pids,))
     parent.start()
-    children = told.get(timeout=120)
+    children = pids.get(timeout=120)
     assert len(children) == 2
     parent.kill()
     parent.join()
     until = time.monotonic() + 60
     while any(Path(f"/proc/{child}").exists() for child in children):
-        assert time.monotonic() < until, "they live on"
+        assert time.monotonic() < until, "the children outlive their parent"
         time.sleep(0.05)
 
 
@@ -113,15 +113,15 @@ def test_threads_switch_often_while_a_run_trains(failing):
     assert max(seen) < before / 5
 
 
-def test_ahead_makes_what_comes_next():
+def test_a_prefetcher_makes_the_next_steps_once_and_in_order():
     made: list[int] = []
 
     def make(step: int) -> int:
         made.append(step)
         return -step
 
-    ahead = Ahead(make, depth=3)
-    assert [ahead.at(step) for step in (4, 5)] == [-4, -5]
-    ahead.close()
+    prefetcher = Prefetcher(make, depth=3)
+    assert [prefetcher.at(step) for step in (4, 5)] == [-4, -5]
+    prefetcher.close()
     assert made == sorted(set(made)), "each once, in order"
     assert {4, 5} <= set(made) <= {4, 5, 6, 7}

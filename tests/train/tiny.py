@@ -31,10 +31,10 @@ from latentcomp.store.write.writer import StoreWriter
 from latentcomp.train.assemble import model_spec
 from latentcomp.train.batches import Batch, Example, collate
 from latentcomp.train.data import StoreBatches, Streamed
+from latentcomp.train.device_transfer import DeviceTransfer
 from latentcomp.train.loop import Run
 from latentcomp.train.phases import PhaseSpec, phase
 from latentcomp.train.plan import TrainPlan
-from latentcomp.train.staging import Staging
 
 HIDDEN = 16
 STORED = tuple(LayerRecord(blocks_completed=b, post_norm=False) for b in (1, 3))
@@ -152,7 +152,12 @@ def write_run(folder: Path, teacher: Path, given: tuple[Document, ...], stored) 
 def store_batches(run: Path, model: CausalLM, **changes: Any) -> StoreBatches:
     """Batches of a run folder."""
     store = FeatureStore(run / "store")
-    options: dict[str, Any] = {"per_step": 2, "positions": 96, "seed": 0, "layers": store.layers}
+    options: dict[str, Any] = {
+        "batch_size": 2,
+        "question_tokens": 96,
+        "seed": 0,
+        "layers": store.layers,
+    }
     corpus = read_corpus(run / "corpus")
     return StoreBatches(store, corpus.documents, model, **(options | changes))
 
@@ -177,8 +182,8 @@ def training_run(
     model = load_causal_lm(str(teacher))
     made = plan(**changes)
     reasoner = FrozenReasoner(model)
-    source = store_batches(run, model, per_step=made.documents, seed=made.seed)
-    batches = Streamed(source, Staging(torch.device("cpu")))
+    source = store_batches(run, model, batch_size=made.documents, seed=made.seed)
+    batches = Streamed(source, DeviceTransfer(torch.device("cpu")))
     stored = FeatureStore(run / "store").manifest.layers
     torch.manual_seed(made.seed)
     compressor = CompressionModel(model_spec(spec, model.identity, stored, reasoner))
