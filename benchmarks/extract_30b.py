@@ -14,8 +14,7 @@ import gc
 import math
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,7 @@ from extraction_runs import compare, disk_rate
 from extraction_variants import LENGTHS, VARIANTS, Variant
 from kernel_profile import profiled
 
-from latentcomp.extract.teachers.packing import pack
-from latentcomp.extract.teachers.reading import PADDED, restore_blocks
+from latentcomp.extract.teachers.reading_mode import PADDED, restore_blocks
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
 
 
@@ -42,10 +40,10 @@ def try_variant(
     plan = [[documents[i] for i in batch.indices] for w in windows for batch in w.batches]
     plan = [batch for batch in plan if sum(map(len, batch)) > tokens // 2][:3] or plan[:1]
     try:
-        with limit(min(variant.limit, bench.left)), inductor(variant):
+        with limit(min(variant.limit, bench.left)):
             if bench.cuda:
                 torch.cuda.reset_peak_memory_stats()
-            teacher = bench.teacher(variant, tokens)
+            teacher = bench.teacher(variant)
             began = time.perf_counter()
             forward(bench, teacher, plan[0])
             bench.sync()
@@ -54,8 +52,6 @@ def try_variant(
             result["tokens_per_second"] = middle(
                 batch_rates(bench, teacher, plan, bench.given.variant_seconds)
             )
-            if variant.graph:
-                result["captured"] = captured_rate(bench, teacher, plan[0])
             if reference is not None:
                 read = teacher.states(probe(bench), bench.layers)
                 result["relative_difference"] = difference(read, reference)
@@ -85,38 +81,12 @@ def batch_rates(bench: Bench, teacher: TransformersTeacher, batches: list[list[l
     return rates
 
 
-@contextmanager
-def inductor(variant: Variant) -> Iterator[None]:
-    """The compiler's options of a variant."""
-    import torch._inductor.config as options
-
-    with options.patch(**variant.inductor):
-        yield
-
-
 def clear(bench: Bench) -> None:
     """Forget compiled code and cached memory, so that variants do not help each other."""
     torch._dynamo.reset()
     gc.collect()
     if bench.cuda:
         torch.cuda.empty_cache()
-
-
-def captured_rate(
-    bench: Bench, teacher: TransformersTeacher, documents: list[list[int]]
-) -> dict[str, Any]:
-    """The whole forward pass as one CUDA graph, replayed."""
-    packing = pack(documents, teacher.device, teacher.reading.row_tokens)
-    graph = torch.cuda.CUDAGraph()
-    with torch.inference_mode(), torch.cuda.graph(graph):
-        teacher.read_packed(packing, bench.deepest)
-    rates = []
-    for _ in range(5):
-        start = time.perf_counter()
-        graph.replay()
-        torch.cuda.synchronize()
-        rates.append(sum(map(len, documents)) / (time.perf_counter() - start))
-    return middle(rates)
 
 
 def probe(bench: Bench) -> list[list[int]]:
@@ -138,7 +108,7 @@ def profile_of(bench: Bench, variant: Variant, kind: str) -> dict[str, Any]:
     documents = bench.documents(kind, 2 * tokens)
     batch = windows_of(documents, tokens, variant.reading.packed)[0].batches[0]
     chosen = [documents[i] for i in batch.indices]
-    teacher = bench.teacher(variant, tokens)
+    teacher = bench.teacher(variant)
     try:
         for _ in range(2):
             forward(bench, teacher, chosen)
@@ -159,7 +129,7 @@ def expert_load(bench: Bench, variant: Variant) -> list[float]:
     routers = [m for m in bench.lm.model.modules() if type(m).__name__.endswith("TopKRouter")]
     handles = [router.register_forward_hook(count) for router in routers]
     try:
-        teacher = bench.teacher(dataclasses.replace(variant, reading=PADDED), 0)
+        teacher = bench.teacher(dataclasses.replace(variant, reading=PADDED))
         forward(bench, teacher, bench.documents("2k", 8 * 2048 * bench.given.scale))
     finally:
         for handle in handles:
@@ -201,7 +171,7 @@ def main() -> None:
     for variant in early:
         results.append(try_variant(bench, variant, reference))
         if reference is None and results[-1]["error"] is None:
-            reference = bench.teacher(variant, 0).states(probe(bench), bench.layers)
+            reference = bench.teacher(variant).states(probe(bench), bench.layers)
         show(results[-1])
         bench.save(variants=results)
     ran = [r for r in results if r["error"] is None]

@@ -1,7 +1,6 @@
 """What the parts of the 30B benchmark share: the loaded model, documents, one forward pass."""
 
 import argparse
-import dataclasses
 import json
 import signal
 import statistics
@@ -20,7 +19,6 @@ from extraction_variants import QWEN3_30B, Variant, corpus_lengths
 from latentcomp.common.atomic import write_json
 from latentcomp.common.provenance import collect
 from latentcomp.extract.batches import Window, plan_windows
-from latentcomp.extract.teachers import experts
 from latentcomp.extract.teachers.loading import LoadedTeacher, load_teacher
 from latentcomp.extract.teachers.packing import pack
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
@@ -104,13 +102,10 @@ class Bench:
         noise = np.random.default_rng(seed)
         return [noise.integers(0, self.vocabulary, n).tolist() for n in lengths]
 
-    def teacher(self, variant: Variant, batch_tokens: int) -> TransformersTeacher:
-        """The model, reading in this way."""
-        static = variant.reading.compiled == "static"
-        reading = dataclasses.replace(variant.reading, row_tokens=batch_tokens if static else None)
-        experts.register()
+    def teacher(self, variant: Variant) -> TransformersTeacher:
+        """The model, reading in this mode."""
         self.lm.model.config._experts_implementation = variant.experts
-        return TransformersTeacher(self.lm, reading)
+        return TransformersTeacher(self.lm, variant.reading)
 
     @property
     def deepest(self) -> tuple[LayerRecord, ...]:
@@ -125,9 +120,8 @@ def windows_of(documents: list[list[int]], batch_tokens: int, packed: bool) -> t
 def forward(bench: Bench, teacher: TransformersTeacher, documents: list[list[int]]) -> None:
     """The forward pass alone: tokens up, blocks run, nothing kept."""
     with torch.inference_mode():
-        if teacher.reading.packed:
-            row = teacher.reading.row_tokens
-            teacher.read_packed(pack(documents, teacher.device, row), bench.deepest)
+        if teacher.mode.packed:
+            teacher.read_packed(pack(documents, teacher.device), bench.deepest)
         else:
             rows = [torch.tensor(document) for document in documents]
             padded = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)

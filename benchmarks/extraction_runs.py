@@ -13,7 +13,7 @@ from extraction_variants import Variant
 
 from latentcomp.extract.batches import Batch, Window
 from latentcomp.extract.fill import fill_store
-from latentcomp.extract.teachers.reading import restore_blocks
+from latentcomp.extract.teachers.reading_mode import restore_blocks
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
 from latentcomp.store.format.schema import DocumentEntry, Manifest
 from latentcomp.store.write.writer import StoreWriter
@@ -91,7 +91,7 @@ def compare(bench: Bench, variant: Variant, kind: str, folder: Path) -> dict[str
     if bench.cuda:
         torch.cuda.reset_peak_memory_stats()
     try:
-        teacher = bench.teacher(variant, tokens)
+        teacher = bench.teacher(variant)
         forward(bench, teacher, documents[:1])
         few = windows[:1]  # compiles, and takes the pinned memory that all runs use
         extraction_rates(bench, teacher, documents, few, folder)

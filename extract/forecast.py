@@ -16,7 +16,7 @@ from ..models.footprint import Plan, extraction
 from ..models.layers import layer_name, resolve_layers
 from ..store.format.schema import DtypeName, LayerRecord
 from .plan import BYTES_PER_VALUE
-from .teachers.reading import Reading, named_by
+from .teachers.reading_mode import mode_name, recorded_mode
 
 MEASURED: Final = Path(__file__).resolve().parents[1] / "docs" / "results" / "extract_30b.json"
 """Written by benchmarks/extract_30b.py on a real GPU."""
@@ -155,13 +155,13 @@ def _measured_rates(
 
 
 def _how_read(record: Mapping[str, Any]) -> str:
-    """The reading that was measured, and how the one that `auto` takes does beside it."""
+    """The measured reading mode, and the relative speed of the one that `auto` chooses."""
     done = [variant for variant in record["variants"] if variant["error"] is None]
-    readings = {variant["name"]: named_by(Reading(**variant["reading"])) for variant in done}
+    modes = {variant["name"]: mode_name(recorded_mode(variant["reading"])) for variant in done}
     speed = {variant["name"]: variant["tokens_per_second"]["median"] for variant in done}
     chosen = record["chosen"]
-    name = readings[chosen]
-    usual = [speed[other] for other, reading in readings.items() if reading == "compiled"]
+    name = modes[chosen]
+    usual = [speed[other] for other, mode in modes.items() if mode == "compiled"]
     if name != "tuned" or not usual:
         return f"--reading {name}"
     return f"--reading tuned; auto takes compiled, {max(usual) / speed[chosen]:.2f} as fast"

@@ -22,7 +22,7 @@ from .parts import WHOLE, Part
 from .plan import ExtractionPlan, make_plan
 from .record import ExtractionSettings, check_settings, read_record
 from .request import ExtractionRequest
-from .teachers.reading import Reading, choose_reading, named_reading
+from .teachers.reading_mode import ReadingMode, choose_reading_mode, reading_mode
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,14 @@ class Job:
         return [len(entry.token_ids) for entry in self.entries]
 
     @property
-    def reading(self) -> Reading:
+    def reading_mode(self) -> ReadingMode:
         """How transformers reads the documents."""
-        return named_reading(self.settings.reading, self.need.device, self.settings.compute_dtype)
+        return reading_mode(self.settings.reading, self.need.device, self.settings.compute_dtype)
 
     @property
     def packed(self) -> bool:
         """True if the engine computes no padding."""
-        return self.choice.backend == "vllm" or self.reading.packed
+        return self.choice.backend == "vllm" or self.reading_mode.packed
 
     @cached_property
     def windows(self) -> tuple[Window, ...]:
@@ -109,7 +109,7 @@ def prepare(request: ExtractionRequest) -> Job:
     tokens = sum(len(entry.token_ids) for entry in entries)
     reading = "packed"
     if choice.backend == "transformers":
-        reading = choose_reading(
+        reading = choose_reading_mode(
             request.reading, need.files, need.device, need.compute_dtype, tokens
         )
     settings = request.settings.model_copy(update={"backend": choice.backend, "reading": reading})

@@ -29,7 +29,7 @@ class ExtractionSettings(_Record):
     backend: str = "transformers"
     """Engine that computed the states, one of `backends.BackendName`."""
     reading: str = "padded"
-    """How transformers read the documents, one of `reading.ReadingName`."""
+    """How transformers read the documents, one of `reading_mode.ReadingModeName`."""
 
 
 class Session(_Record):

@@ -11,7 +11,7 @@ from .backends import AskedBackend
 from .plan import ExtractionPlan
 from .ranks import Rank
 from .record import ExtractionSettings
-from .teachers.reading import AskedReading
+from .teachers.reading_mode import RequestedReadingMode
 
 SMALL_BATCH, LARGE_BATCH = 8192, 32768
 """Tokens; a GPU in half precision is filled by the large one (docs/results/extract_30b.json)."""
@@ -44,7 +44,7 @@ class ExtractionRequest:
     batch_tokens: int | None = None
     """Most tokens, padding included, that the teacher reads at once; None for what suits the
     device."""
-    reading: AskedReading = "auto"
+    reading: RequestedReadingMode = "auto"
     """How transformers reads: padded, packed, or packed and compiled."""
     rank: Rank = Rank()
     """Which of the processes that fill the store together this one is."""

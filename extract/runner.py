@@ -93,7 +93,7 @@ def load_job_teacher(job: Job) -> Teacher:
         dtype=job.settings.compute_dtype,
         device=str(job.need.device),
     )
-    return TransformersTeacher(lm, job.reading)
+    return TransformersTeacher(lm, job.reading_mode)
 
 
 def _measure(job: Job, teacher: Teacher) -> float:

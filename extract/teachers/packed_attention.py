@@ -1,7 +1,7 @@
 """Causal attention that stays within each document of a packed row.
 
-Registered with transformers under `latentcomp_<kernel>`. The places of the documents travel
-with the forward pass as the keyword arguments of `packed_arguments`; a pass without them is
+Registered with transformers as `latentcomp_<kernel>`. The bounds of the documents are passed
+through the forward pass as the keyword arguments of `packed_arguments`; a pass without them is
 refused, so a packed row can never be read as one long document.
 
 Axis letters: T tokens of the row, H query heads, K key and value heads, C width of a head.
@@ -18,13 +18,13 @@ from torch.nn import functional
 from .packing import Packing
 
 PREFIX = "latentcomp_"
-_UNKNOWN = ("softcap", "s_aux", "position_bias", "sliding_window")
-"""Arguments of other kinds of attention, which the kernels here would silently leave out."""
+_UNSUPPORTED = ("softcap", "s_aux", "position_bias", "sliding_window")
+"""Arguments of other kinds of attention, which the kernels here would silently ignore."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of documents, as a kernel gets it."""
+    """Input of a kernel: one row of documents."""
 
     query: torch.Tensor
     """[T, H, C]"""
@@ -46,11 +46,11 @@ class Row:
 
 
 Kernel = Callable[[Row], torch.Tensor]
-"""From a row to what it attends to, [T, H, C]."""
+"""From a row to the attention output [T, H, C]."""
 
 
 def _each(row: Row) -> torch.Tensor:
-    """Document by document, exactly as each alone: any device, any precision."""
+    """One document at a time, bit-equal to each read alone: any device, any precision."""
     out = torch.empty_like(row.query)
     edges = row.bounds.tolist()
     gqa = row.query.shape[1] != row.key.shape[1]
@@ -68,29 +68,17 @@ def _each(row: Row) -> torch.Tensor:
 def _flash(row: Row) -> torch.Tensor:
     """All documents in one FlashAttention kernel; CUDA, half precision, heads up to 256 wide.
 
-    The operator below torch.nn.attention.varlen: its own Python signature is another one in
-    each of torch 2.10 to 2.13, and some of them refuse fewer key heads than query heads.
+    Calls the operator below torch.nn.attention.varlen, whose Python signature differs in each of
+    torch 2.10 to 2.13; some of these versions refuse fewer key heads than query heads.
     """
-    places = (row.starts, row.starts, *[row.longest] * 2)
+    bounds = (row.starts, row.starts, *[row.longest] * 2)
     out = torch.ops.aten._flash_attention_forward(
-        row.query, row.key, row.value, *places, 0.0, True, False, scale=row.scale
+        row.query, row.key, row.value, *bounds, 0.0, True, False, scale=row.scale
     )
     return cast(torch.Tensor, out[0])
 
 
-def _cudnn(row: Row) -> torch.Tensor:
-    """All documents in one cuDNN kernel; a plan is made for each length, rounded up here."""
-    rounded = 1 << max(0, row.longest - 1).bit_length()
-    groups = row.query.shape[1] // row.key.shape[1]
-    keys, values = (x.repeat_interleave(groups, dim=1) for x in (row.key, row.value))
-    places = (row.starts, row.starts, *[rounded] * 2)
-    out = torch.ops.aten._cudnn_attention_forward(
-        row.query, keys, values, None, *places, True, 0.0, True, False, scale=row.scale
-    )
-    return cast(torch.Tensor, out[0]).contiguous()
-
-
-KERNELS: dict[str, Kernel] = {"each": _each, "flash": _flash, "cudnn": _cudnn}
+KERNELS: dict[str, Kernel] = {"each": _each, "flash": _flash}
 
 
 @torch.library.custom_op("latentcomp::attend_within", mutates_args=())
@@ -113,13 +101,13 @@ def _shape(query: torch.Tensor, *_: object) -> torch.Tensor:
 
 
 def packed_arguments(packing: Packing) -> dict[str, torch.Tensor]:
-    """What a forward pass must be given beside tokens and positions."""
+    """Keyword arguments of a forward pass, beside token ids and position ids."""
     return {"packed_starts": packing.starts, "packed_bounds": packing.bounds}
 
 
 @contextmanager
 def attending(config: Any, kernel: str) -> Iterator[None]:  # noqa: ANN401 - any model's config
-    """Within it, the model of this config attends with one of `KERNELS`; afterwards as before."""
+    """Context in which the model of this config uses one of `KERNELS`; restored on exit."""
     before = config._attn_implementation
     config._attn_implementation = PREFIX + kernel
     try:
@@ -140,11 +128,11 @@ def _interface(kernel: str) -> Callable[..., tuple[torch.Tensor, None]]:
         packed_bounds: torch.Tensor | None = None,
         **others: Any,  # noqa: ANN401 - each architecture passes its own
     ) -> tuple[torch.Tensor, None]:
-        """As transformers asks for it: [1, heads, T, C] in, [1, T, H, C] out."""
+        """Interface of transformers: [1, heads, T, C] in, [1, T, H, C] out."""
         if packed_starts is None or packed_bounds is None or attention_mask is not None:
-            raise ValueError("packed attention needs the places of the documents, and no mask")
-        if any(others.get(name) is not None for name in _UNKNOWN):
-            raise ValueError(f"packed attention cannot do {', '.join(_UNKNOWN)}")
+            raise ValueError("packed attention needs the bounds of the documents, and no mask")
+        if any(others.get(name) is not None for name in _UNSUPPORTED):
+            raise ValueError(f"packed attention cannot do {', '.join(_UNSUPPORTED)}")
         q_THC, k_TKC, v_TKC = (x[0].transpose(0, 1).contiguous() for x in (query, key, value))
         scale = q_THC.shape[-1] ** -0.5 if scaling is None else scaling
         out = attend_within(q_THC, k_TKC, v_TKC, packed_starts, packed_bounds, scale, kernel)
@@ -154,7 +142,7 @@ def _interface(kernel: str) -> Callable[..., tuple[torch.Tensor, None]]:
 
 
 def register() -> None:
-    """Make the kernels known to transformers; harmless when done twice."""
+    """Register the kernels with transformers; idempotent."""
     from transformers import AttentionInterface
 
     for kernel in KERNELS:

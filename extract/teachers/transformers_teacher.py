@@ -1,4 +1,4 @@
-"""The teacher in plain transformers: hooks on the blocks that are needed, nothing deeper runs.
+"""Teacher on plain transformers: forward hooks on the needed blocks, no deeper block runs.
 
 Axis letters: B documents of the batch, T tokens, L layers, D hidden size.
 """
@@ -19,20 +19,20 @@ from . import packed_attention
 from .hooks import DeepestReached, blocks_of, captured
 from .host_copy import HostCopier, HostCopy
 from .packing import Packing, pack
-from .reading import PADDED, Reading, compile_blocks
+from .reading_mode import PADDED, ReadingMode, compile_blocks
 
 Documents = Sequence[Sequence[int]]
 
-_AHEAD = 1
-"""Batches that the device is given beyond the one whose states are awaited."""
+_PREFETCH = 1
+"""Batches queued on the device beyond the one whose states are awaited."""
 
 
 class LoadedModel(Protocol):
-    """What the teacher needs of a model; a `CausalLM` has it."""
+    """Interface of the models that the teacher reads with; a `CausalLM` satisfies it."""
 
     @property
     def identity(self) -> ModelIdentity:
-        """Which model it is."""
+        """Identity of the model."""
         ...
 
     @property
@@ -43,11 +43,11 @@ class LoadedModel(Protocol):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class QueuedBatch:
-    """A batch that is being read."""
+    """A batch queued on the device, with the copy of its states to the host."""
 
     copy: HostCopy
     cut: Callable[[torch.Tensor], list[torch.Tensor]]
-    """From the states of all rows to those of each document."""
+    """Splits the states of all rows into those of each document."""
 
     def wait(self) -> list[torch.Tensor]:
         """The states of each document, [tokens, layers, hidden] on the CPU."""
@@ -61,17 +61,17 @@ class TransformersTeacher:
     its list form counts blocks differently from one version of transformers to the next.
     """
 
-    def __init__(self, lm: LoadedModel, reading: Reading = PADDED) -> None:
+    def __init__(self, lm: LoadedModel, mode: ReadingMode = PADDED) -> None:
         """Read with `lm`, on the device and in the precision that it was loaded with.
 
         Args:
-            lm: the model; a compiled reading changes it for whoever shares it.
-            reading: how.
+            lm: the model; a compiled mode also affects other users of the same model.
+            mode: how the documents are read.
 
         Raises:
             TeacherError: the blocks of this architecture cannot be found.
         """
-        self.reading = reading
+        self.mode = mode
         self._identity = lm.identity
         # The base model: its output is the last state, without the logits over the vocabulary.
         self._base = lm.model.base_model
@@ -79,16 +79,16 @@ class TransformersTeacher:
         self._device = lm.model.device
         self._copier = HostCopier(self._device)
         packed_attention.register()
-        compile_blocks(self._blocks, reading)
+        compile_blocks(self._blocks, mode)
 
     @property
     def identity(self) -> ModelIdentity:
-        """Which model this is."""
+        """Identity of the model."""
         return self._identity
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """Device that computes."""
         return self._device
 
     def states(self, documents: Documents, layers: Sequence[LayerRecord]) -> list[torch.Tensor]:
@@ -97,14 +97,14 @@ class TransformersTeacher:
         Raises:
             TeacherError: the batch does not fit into the memory of the device.
         """
-        (read,) = self.stream([documents], layers)
-        return read
+        (states,) = self.stream([documents], layers)
+        return states
 
     def stream(
         self, batches: Iterable[Documents], layers: Sequence[LayerRecord]
     ) -> Iterator[list[torch.Tensor]]:
-        """The same for one batch after another, in order: while the states of one are copied
-        and used, the device computes the next.
+        """`states` of one batch after another, in order: the device computes the next batch
+        while the states of one are copied and used.
 
         Raises:
             TeacherError: a batch does not fit into the memory of the device.
@@ -112,14 +112,15 @@ class TransformersTeacher:
         waiting: deque[QueuedBatch] = deque()
         for documents in batches:
             waiting.append(self.queue(documents, layers))
-            if len(waiting) > _AHEAD:
+            if len(waiting) > _PREFETCH:
                 yield waiting.popleft().wait()
         while waiting:
             yield waiting.popleft().wait()
 
     @torch.inference_mode()
     def queue(self, documents: Documents, layers: Sequence[LayerRecord]) -> "QueuedBatch":
-        """Have a batch read and copied; on a GPU this returns before it is computed.
+        """Queue a batch and the copy of its states; on a GPU this returns before the batch is
+        computed.
 
         Raises:
             TeacherError: the batch does not fit into the memory of the device.
@@ -128,8 +129,8 @@ class TransformersTeacher:
         if not layers or not lengths or min(lengths) == 0:
             raise ValueError("a batch needs layers, and documents of at least one token")
         try:
-            if self.reading.packed:
-                packing = pack(documents, self._device, self.reading.row_tokens)
+            if self.mode.packed:
+                packing = pack(documents, self._device)
                 states = torch.stack(self.read_packed(packing, layers), dim=1)
                 return QueuedBatch(self._copier.start(states), packing.cut)
             states = torch.stack(self._read(self._padded(documents), layers), dim=2)
@@ -155,18 +156,18 @@ class TransformersTeacher:
         return torch.stack(self._read(token_ids_BT, layers), dim=2)
 
     def read_packed(self, packing: Packing, layers: Sequence[LayerRecord]) -> list[torch.Tensor]:
-        """One [T, D] tensor a layer, left on the device; nothing waits for it."""
-        with packed_attention.attending(self._base.config, self.reading.kernel):
-            read = self._read(
+        """One [T, D] tensor a layer, left on the device, without synchronisation."""
+        with packed_attention.attending(self._base.config, self.mode.kernel):
+            states = self._read(
                 packing.token_ids,
                 layers,
                 position_ids=packing.position_ids,
                 **packed_attention.packed_arguments(packing),
             )
-        return [state[0] for state in read]
+        return [state[0] for state in states]
 
     def _padded(self, documents: Documents) -> torch.Tensor:
-        """Token ids [B, T], padded on the right with token 0, which nothing ever sees."""
+        """Token ids [B, T], padded on the right with token 0, which no token attends to."""
         rows = [torch.tensor(document) for document in documents]
         return nn.utils.rnn.pad_sequence(rows, batch_first=True).to(self._device)
 
@@ -175,9 +176,9 @@ class TransformersTeacher:
     ) -> list[torch.Tensor]:
         """One [B, T, D] tensor a layer.
 
-        Every block is causal and the padding is on the right, so no token of a document sees
-        it and no mask is passed: with one, attention would leave the fast causal kernels and
-        build a B x T x T mask.
+        Every block is causal and the padding is on the right, so no token of a document attends
+        to it and no mask is passed: with one, attention would not use the fast causal kernels
+        and would build a B x T x T mask.
         """
         depths = {layer.blocks_completed for layer in layers if not layer.post_norm}
         to_the_end = any(layer.post_norm for layer in layers)

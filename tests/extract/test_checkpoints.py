@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 
 from latentcomp.common.errors import TeacherError
 from latentcomp.extract.teachers.loading import load_teacher
-from latentcomp.extract.teachers.reading import Reading
+from latentcomp.extract.teachers.reading_mode import ReadingMode
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
 from latentcomp.models.layers import resolve_layers
 from latentcomp.store.read.reader import FeatureStore
@@ -98,7 +98,7 @@ def test_the_embeddings_alone(tmp_path):
     folder = save(KINDS["dense-tied-fp32"](), tmp_path / "model", False)
     layers = resolve_layers([-6], 5)
     loaded = load_teacher(str(folder), layers, dtype="float32", device="cpu")
-    (states,) = TransformersTeacher(loaded, Reading(packed=True)).states([[4, 9]], layers)
+    (states,) = TransformersTeacher(loaded, ReadingMode(packed=True)).states([[4, 9]], layers)
     assert torch.equal(states[:, 0], embeddings(loaded)[[4, 9]])
 
 

@@ -15,17 +15,15 @@ from transformers import (
 )
 
 from latentcomp.common.errors import TeacherError
-from latentcomp.extract.teachers import experts
 from latentcomp.extract.teachers.packing import pack
-from latentcomp.extract.teachers.reading import PADDED, Reading, can_pack, restore_blocks
+from latentcomp.extract.teachers.reading_mode import PADDED, ReadingMode, can_pack, restore_blocks
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
 from latentcomp.models.layers import resolve_layers
 
 from . import tiny_models
 
 MODELS = ["qwen3-6", "qwen3-48", "moe-4"]
-PACKED = Reading(packed=True)
-FILLED = Reading(packed=True, row_tokens=1500)
+PACKED = ReadingMode(packed=True)
 LENGTHS = [1, 40, 23, 150, 7, 1, 64]
 BOUND = 1e-5
 
@@ -36,11 +34,11 @@ def documents():
     return [torch.randint(0, 300, (n,), generator=noise).tolist() for n in LENGTHS]
 
 
-def far(found, wanted):
+def far(states, wanted):
     """Largest relative distance of a layer of a document."""
     return max(
         float(((a - b).norm(dim=(0, 2)) / b.norm(dim=(0, 2))).max())
-        for a, b in zip(found, wanted, strict=True)
+        for a, b in zip(states, wanted, strict=True)
     )
 
 
@@ -49,14 +47,14 @@ def layers_of(lm):
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("reading", [PACKED, FILLED, PADDED], ids=str)
+@pytest.mark.parametrize("reading", [PACKED, PADDED], ids=str)
 def test_together_as_one_by_one(loaded, name, reading, documents):
     lm = loaded[name]
     layers = layers_of(lm)
     alone = [TransformersTeacher(lm).states([document], layers)[0] for document in documents]
-    found = TransformersTeacher(lm, reading).states(documents, layers)
-    assert [state.shape for state in found] == [state.shape for state in alone]
-    assert far(found, alone) < BOUND
+    states = TransformersTeacher(lm, reading).states(documents, layers)
+    assert [state.shape for state in states] == [state.shape for state in alone]
+    assert far(states, alone) < BOUND
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -65,8 +63,8 @@ def test_any_order(loaded, name, documents):
     teacher, layers = TransformersTeacher(lm, PACKED), layers_of(lm)
     alone = [teacher.states([document], layers)[0] for document in documents]
     for order in ([6, 5, 4, 3, 2, 1, 0], [3, 0, 5], [2, 2, 1]):
-        found = teacher.states([documents[i] for i in order], layers)
-        assert far(found, [alone[i] for i in order]) < BOUND
+        states = teacher.states([documents[i] for i in order], layers)
+        assert far(states, [alone[i] for i in order]) < BOUND
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -100,9 +98,9 @@ def test_streaming_gives_the_batches_in_order(lm, documents):
     teacher = TransformersTeacher(lm, PACKED)
     batches = [documents[:2], documents[2:3], documents[3:]]
     streamed = list(teacher.stream(iter(batches), layers))
-    for found, batch in zip(streamed, batches, strict=True):
+    for states, batch in zip(streamed, batches, strict=True):
         wanted = teacher.states(batch, layers)
-        assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
+        assert all(torch.equal(a, b) for a, b in zip(states, wanted, strict=True))
 
 
 def test_streaming_computes_ahead_by_one_batch(lm, documents):
@@ -119,24 +117,22 @@ def test_streaming_computes_ahead_by_one_batch(lm, documents):
 
 
 def test_the_row():
-    packing = pack([[7, 8, 9], [4]], torch.device("cpu"), total=600)
-    assert packing.token_ids[0, :5].tolist() == [7, 8, 9, 4, 0]
-    assert packing.token_ids.shape == packing.position_ids.shape == (1, 600)
-    assert packing.position_ids[0, :6].tolist() == [0, 1, 2, 0, 0, 1]
-    assert packing.bounds.tolist() == [0, 3, 4, 516, 600]
-    assert [len(state) for state in packing.cut(torch.zeros(600, 1, 2))] == [3, 1]
-    longer = pack([[1] * 9], torch.device("cpu"), total=5)
-    assert longer.token_ids.shape == (1, 9)
+    packing = pack([[7, 8, 9], [4]], torch.device("cpu"))
+    assert packing.token_ids.tolist() == [[7, 8, 9, 4]]
+    assert packing.position_ids.tolist() == [[0, 1, 2, 0]]
+    assert packing.starts.tolist() == packing.bounds.tolist() == [0, 3, 4]
+    first, second = packing.cut(torch.arange(4).view(4, 1, 1))
+    assert (first.flatten().tolist(), second.flatten().tolist()) == ([0, 1, 2], [3])
 
 
-def test_a_row_without_its_places_is_refused(lm):
+def test_a_row_without_its_bounds_is_refused(lm):
     from latentcomp.extract.teachers import packed_attention
 
     packed_attention.register()
     with (
         packed_attention.attending(lm.model.config, "each"),
         torch.inference_mode(),
-        pytest.raises(ValueError, match="needs the places of the documents"),
+        pytest.raises(ValueError, match="needs the bounds of the documents"),
     ):
         lm.model(torch.tensor([[1, 2, 3]]), use_cache=False)
     assert lm.model.config._attn_implementation == "sdpa"
@@ -180,21 +176,6 @@ def test_other_families(lm, model, documents):
     assert far(TransformersTeacher(other, reading).states(documents, layers), alone) < BOUND
 
 
-def test_own_experts_are_those_of_the_library(loaded, documents):
-    lm = loaded["moe-4"]
-    layers = layers_of(lm)
-    wanted = TransformersTeacher(lm, PACKED).states(documents, layers)
-    experts.register()
-    assert all(experts.supports(block.mlp.experts) for block in lm.model.model.layers)
-    before = lm.model.config._experts_implementation
-    lm.model.config._experts_implementation = experts.NAME
-    try:
-        found = TransformersTeacher(lm, PACKED).states(documents, layers)
-    finally:
-        lm.model.config._experts_implementation = before
-    assert far(found, wanted) < BOUND
-
-
 def test_out_of_memory_is_one_line(monkeypatch, lm, documents):
     def full(*_args, **_kwargs):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB")
@@ -220,7 +201,7 @@ def test_compiled_blocks(lm, make, documents):
     alone = [TransformersTeacher(other).states([document], layers)[0] for document in documents]
     torch._dynamo.reset()
     torch._dynamo.utils.counters.clear()
-    teacher = TransformersTeacher(other, Reading(packed=True, compiled="dynamic"))
+    teacher = TransformersTeacher(other, ReadingMode(packed=True, compiled=True))
     assert far(teacher.states(documents, layers), alone) < BOUND
     assert far(teacher.states(documents[1:4], layers), alone[1:4]) < BOUND
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
