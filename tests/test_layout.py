@@ -134,6 +134,13 @@ def test_ci_runs_check_test_demo_in_this_order():
     text = script.read_text(encoding="utf-8")
     assert "set -euo pipefail" in text
     assert re.findall(r"^make (\S+)$", text, re.MULTILINE) == ["check", "test", "demo"]
+    guarded = re.search(
+        r"^if ! .+unchanged.py (.+); then\n  make test-disk\nfi$", text, re.M | re.S
+    )
+    assert guarded, "the slow tests of the disk run when their files changed"
+    watched = set(guarded[1].replace("\\", "").split())
+    assert {"store", "extract", "common", "tests/store", "tests/extract"} <= watched
+    assert [path for path in watched if not (ROOT / path).exists()] == []
 
 
 @pytest.mark.slow
