@@ -28,9 +28,6 @@ class Import:
     """The module that is imported: for `from .layout import Layout` the one that ends in
     `.layout`."""
     line: int
-    when_loaded: bool
-    """Whether it runs while the module is loaded: not within a function, nor under
-    `if TYPE_CHECKING`."""
 
     @property
     def arrow(self) -> tuple[str, str]:
@@ -79,31 +76,31 @@ _ROOT_MODULES: Final = frozenset({f"{PACKAGE}.cli", f"{PACKAGE}.__main__"})
 
 
 def imports(known: Mapping[str, Path]) -> list[Import]:
-    """Every import of one module of `known` by another one, by module and line.
+    """Every import of one module of `known` by another one, by module; lazy ones count.
 
     Args:
         known: module names and their files, as `modules` gives them.
     """
     return [
-        Import(module, target, line, when_loaded)
+        Import(module, target, line)
         for module, file in known.items()
-        for name, line, when_loaded in imported_names(module, file)
+        for name, line in imported_names(module, file)
         if (target := _longest_known(name, known)) not in (None, module)
     ]
 
 
-def imported_names(module: str, file: Path) -> Iterator[tuple[str, int, bool]]:
-    """Absolute names that a module imports, their lines, and whether they run while it is loaded.
+def imported_names(module: str, file: Path) -> Iterator[tuple[str, int]]:
+    """Absolute names that a module imports anywhere, functions included, and their lines.
 
     `from ..store import read` in `latentcomp.train.loop` gives `latentcomp.store.read`.
     """
     home = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    for node, when_loaded in _statements(_tree(file), True):
+    for node in ast.walk(_tree(file)):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, node.lineno, when_loaded) for alias in node.names)
-        else:
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
             base = ".".join(part for part in (_base(home, node.level), node.module) if part)
-            yield from ((f"{base}.{alias.name}", node.lineno, when_loaded) for alias in node.names)
+            yield from ((f"{base}.{alias.name}", node.lineno) for alias in node.names)
 
 
 def _tree(file: Path) -> ast.Module:
@@ -116,21 +113,6 @@ def _base(home: str, level: int) -> str:
     return ".".join(parts[: len(parts) - level + 1]) if level else ""
 
 
-def _statements(
-    node: ast.AST, when_loaded: bool
-) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Import | ast.ImportFrom):
-            yield child, when_loaded
-        else:
-            later = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            yield from _statements(child, when_loaded and not later and not _for_types(child))
-
-
-def _for_types(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-
-
 def _longest_known(name: str, known: Mapping[str, Path]) -> str | None:
     """The module that an imported name lies in: itself, or the nearest one before a dot."""
     while name and name not in known:
@@ -139,11 +121,10 @@ def _longest_known(name: str, known: Mapping[str, Path]) -> str | None:
 
 
 def circles(edges: Sequence[Import]) -> list[tuple[str, ...]]:
-    """Groups of modules that import one another while they are loaded, each in order of names."""
+    """Groups of modules that import one another, now or lazily, each in order of names."""
     targets: dict[str, set[str]] = {}
     for one in edges:
-        if one.when_loaded:
-            targets.setdefault(one.module, set()).add(one.target)
+        targets.setdefault(one.module, set()).add(one.target)
     reach = {module: _reachable(module, targets) for module in targets}
     groups = {
         tuple(sorted(other for other in seen if module in reach.get(other, ())))
@@ -164,7 +145,7 @@ def _reachable(module: str, targets: Mapping[str, set[str]]) -> set[str]:
 
 
 def arrows(edges: Sequence[Import]) -> Counter[tuple[str, str]]:
-    """How often one folder imports from another one, lazy imports included."""
+    """How often one folder imports from another one."""
     return Counter(one.arrow for one in edges if one.arrow[0] != one.arrow[1])
 
 

@@ -14,7 +14,7 @@ LONGER = {
     "commands/training.py": 331,
     "evaluate/gates.py": 302,
     "lab/pretrain.py": 304,
-    "store/write/writer.py": 313,
+    "store/write/writer.py": 320,
     "commands/doctor.py:doctor": 73,
     "commands/evaluate.py:evaluate": 76,
     "commands/extract.py:extract": 122,
