@@ -31,6 +31,9 @@ def evaluate(
     teacher_only: Annotated[
         bool, typer.Option("--teacher-only", help="Only the teacher: ceiling and floor.")
     ] = False,
+    arms: Annotated[
+        str, typer.Option(help="Optional arms to measure too, such as summary,truncation.")
+    ] = "",
     summary: Annotated[
         bool, typer.Option("--summary", help="Also answer from a summary of as many tokens.")
     ] = False,
@@ -67,7 +70,7 @@ def evaluate(
         ratio=ratio,
         device=device,
         batch_size=batch,
-        summary=summary,
+        arms=(*(name for name in arms.split(",") if name), *(["summary"] if summary else [])),
         summaries=summaries,
     )
     console = stdout_console()

@@ -13,6 +13,7 @@ from ..common.atomic import file_sha256
 from ..common.errors import CheckpointError, CorpusError
 from ..compressor import checkpoint
 from ..corpus.records import Document
+from ..evaluate.arms.table import select_arms
 from ..evaluate.bench import Bench
 from ..evaluate.gates import judge
 from ..evaluate.held_out import Held, Training, held_out, known_names, untold_days
@@ -51,8 +52,8 @@ class EvaluateRequest:
     """Tokens per latent; the phase's own when None."""
     device: str = "auto"
     batch_size: int = 8
-    summary: bool = False
-    """Whether the text summary of as many tokens is measured too."""
+    arms: tuple[str, ...] = ()
+    """Optional arms to measure too, such as `summary` and `truncation`."""
     summaries: Path | None = None
     """A file of the text teacher to take the summaries from; None if the reasoner writes them."""
 
@@ -96,6 +97,7 @@ def evaluate_phase(
             belong together, or the documents are those that the checkpoint was trained on.
     """
     phase(request.phase)
+    select_arms(request.arms)
     held = held_out(request.corpus, request.preset, request.documents, request.seed)
     given = _given_summaries(request, held.documents)
     subject = _subject(request)
@@ -223,7 +225,7 @@ def _bench(request: EvaluateRequest, subject: _Subject, given: dict[str, str] | 
         reasoner,
         request.ratio or subject.spec.ratios[0],
         request.batch_size,
-        summary=request.summary or given is not None,
+        arms=(*request.arms, "summary") if given is not None else request.arms,
         summaries=given,
     )
 

@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from ..compressor.model import CompressionModel
 from ..corpus.records import Document
 from ..models.loading import CausalLM
+from ..reasoner.generate import Prefix
 from ..store.read.features import DocumentFeatures
 
 ReadStates = Callable[[Sequence[Document]], Iterable[DocumentFeatures]]
@@ -16,7 +18,7 @@ ReadStates = Callable[[Sequence[Document]], Iterable[DocumentFeatures]]
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A compressor, where its states come from, and who answers."""
+    """A compressor, the source of its states, and the reasoner."""
 
     model: CompressionModel
     read: ReadStates
@@ -26,12 +28,34 @@ class Bench:
     """Tokens per latent."""
     batch_size: int = 8
     """Documents that are read, compressed and answered together."""
-    summary: bool = False
-    """Whether the text summary of as many tokens is measured too."""
+    arms: tuple[str, ...] = ()
+    """Optional arms to measure besides those that always run (`evaluate/arms/table.py`)."""
     summaries: Mapping[str, str] | None = None
-    """Summaries to measure, by document; None if the reasoner writes its own."""
+    """Summaries for the arm `summary`, by document id; None if the reasoner writes its own."""
 
     @property
     def device(self) -> torch.device:
         """Where everything runs."""
         return self.reasoner.device
+
+
+@dataclass(frozen=True, slots=True)
+class ArmInputs:
+    """What an arm makes its prefixes of: the documents and their latents."""
+
+    bench: Bench
+    documents: Sequence[Document]
+    latents: Sequence[Prefix]
+    """Prefix of every document as the compressor gives it: the prompt's head, then vectors."""
+    seed: int
+    """Of whatever an arm draws at random."""
+
+    @property
+    def head(self) -> int:
+        """Positions of the prompt's head, at the beginning of every prefix."""
+        return len(self.bench.reasoner.encode(self.bench.reasoner.prompt.head))
+
+    @property
+    def vectors(self) -> list[Tensor]:
+        """Vectors [K, R] behind the head, by document: as many as a baseline may have tokens."""
+        return [prefix.x_PD[self.head :] for prefix in self.latents]

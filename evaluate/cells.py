@@ -4,14 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..common.record import Record
-from .gates import SHUFFLED_MARGIN, shuffled_at_floor
-from .scores import Arm, ScoredAnswer
+from .arms.table import REFERENCE_ARMS
+from .measures import SHUFFLED_MARGIN, Measure, shuffled_at_floor
+from .scores import ScoredAnswer
 from .stats import Bootstrap, Interval, difference, retained, share
 from .tally import QUESTIONS, STALE_QUESTIONS, Answers, Tally, stale_column
-from .verdict import Measure
-
-REFERENCE_ARMS: tuple[Arm, ...] = ("ceiling", "floor")
-"""They define retention, so they have none."""
 
 
 class Cell(Record):
@@ -19,11 +16,11 @@ class Cell(Record):
 
     questions: int
     """Questions in the cell."""
-    accuracy: dict[Arm, Interval]
+    accuracy: dict[str, Interval]
     """Greedy exact match by arm."""
-    stale_rate: dict[Arm, Interval]
+    stale_rate: dict[str, Interval]
     """Stale answers / answers to questions that have a replaced value, by arm."""
-    retention: dict[Arm, Interval]
+    retention: dict[str, Interval]
     """(accuracy - floor) / (ceiling - floor) by arm; NaN where the ceiling is not above."""
 
 
@@ -125,7 +122,7 @@ def _below(interval: Interval) -> str:
     )
 
 
-def _cell(tally: Tally, arms: Sequence[Arm], bootstrap: Bootstrap) -> Cell:
+def _cell(tally: Tally, arms: Sequence[str], bootstrap: Bootstrap) -> Cell:
     columns, counts = tally.columns, tally.questions
     measurable = [arm for arm in arms if arm not in REFERENCE_ARMS] if _has_scale(arms) else []
     return Cell(
@@ -141,18 +138,18 @@ def _cell(tally: Tally, arms: Sequence[Arm], bootstrap: Bootstrap) -> Cell:
     )
 
 
-def _has_scale(arms: Sequence[Arm]) -> bool:
+def _has_scale(arms: Sequence[str]) -> bool:
     return all(arm in arms for arm in REFERENCE_ARMS)
 
 
-_CONTRASTS: Mapping[Measure, tuple[Arm, Arm]] = {
+_CONTRASTS: Mapping[Measure, tuple[str, str]] = {
     "compressed_minus_shuffled": ("compressed", "shuffled"),
     "shuffled_minus_floor": ("shuffled", "floor"),
     "ceiling_minus_floor": ("ceiling", "floor"),
 }
 
 
-def _contrasts(tally: Tally, arms: Sequence[Arm], bootstrap: Bootstrap) -> dict[Measure, Interval]:
+def _contrasts(tally: Tally, arms: Sequence[str], bootstrap: Bootstrap) -> dict[Measure, Interval]:
     return {
         name: bootstrap.interval(difference(plus, minus, QUESTIONS), tally.columns, tally.questions)
         for name, (plus, minus) in _CONTRASTS.items()

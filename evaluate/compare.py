@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..common.errors import LatentcompError
-from .cells import REFERENCE_ARMS
-from .gates import TIME_FAMILIES, Evidence, Measurement
-from .scores import Arm, ScoredAnswer, read_answers, read_source
+from .arms.table import REFERENCE_ARMS
+from .gates import Evidence
+from .measures import TIME_FAMILIES, Measure, Measurement
+from .scores import ScoredAnswer, read_answers, read_source
 from .stats import (
     CONFIDENCE,
     RESAMPLES,
@@ -22,7 +23,6 @@ from .stats import (
     share,
 )
 from .tally import QUESTIONS, STALE_QUESTIONS, Answers, Tally, pooled, stale_column
-from .verdict import Measure
 
 Runs = Mapping[int, Sequence[ScoredAnswer]]
 """Scored answers by training seed."""
@@ -195,7 +195,7 @@ def _asked(rows: Sequence[ScoredAnswer]) -> set[tuple[str, ...]]:
     return {(row.document_id, row.question_id, row.family, row.answer) for row in rows}
 
 
-def _said(rows: Sequence[ScoredAnswer], arm: Arm) -> set[tuple[str, ...]]:
+def _said(rows: Sequence[ScoredAnswer], arm: str) -> set[tuple[str, ...]]:
     return {(row.document_id, row.question_id, row.prediction) for row in rows if row.arm == arm}
 
 

@@ -8,15 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from .scores import REQUIRED_ARMS, Arm
+from .arms.table import REQUIRED_ARMS
+from .measures import SHUFFLED_MARGIN as SHUFFLED_MARGIN
+from .measures import TIME_FAMILIES as TIME_FAMILIES
+from .measures import Measure as Measure
+from .measures import Measurement as Measurement
+from .measures import shuffled_at_floor as shuffled_at_floor
 from .stats import Interval
 from .verdict import CriterionOutcome
-from .verdict import Measure as Measure
 from .verdict import Status as Status
 from .verdict import Verdict as Verdict
 
-SHUFFLED_MARGIN = 0.02
-"""The self-check holds when shuffled - floor has low <= 0, or high below this."""
 HEADROOM = 0.30
 """ceiling - floor must lie above this, else there is no room to measure retention in."""
 MIN_RATIO = 3.9
@@ -25,8 +27,6 @@ EXTENSION = 4
 """An inconclusive evaluation is extended once, to this many times the documents."""
 ATTEMPTS = 3
 """Attempts after which a failed phase is closed."""
-TIME_FAMILIES = ("latest", "original", "as_of", "changed", "when", "order")
-"""Families that need time information."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +128,6 @@ def gate_of(phase: int) -> Gate:
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
-    """A measure as it was taken: its interval, and what each training seed alone gave."""
-
-    interval: Interval
-    """Training seeds pooled within each document."""
-    by_seed: tuple[float, ...] = ()
-    """Point estimate of each training seed; empty where there is one seed."""
-
-
-@dataclass(frozen=True, slots=True)
 class Evidence:
     """All that a verdict looks at."""
 
@@ -151,7 +141,7 @@ class Evidence:
     """Measured ratio of the gated arm."""
     measures: Mapping[Measure, Measurement]
     """What was taken; a missing measure makes its criterion inconclusive."""
-    arms: tuple[Arm, ...]
+    arms: tuple[str, ...]
     """What the reasoner was given; every verdict rests on `REQUIRED_ARMS`."""
     seed: int | None = None
     """Seed of the held-out documents."""
@@ -279,11 +269,6 @@ def _instrument_fault(evidence: Evidence) -> str:
     ):
         return f"too little headroom: ceiling - floor is not above {HEADROOM:.2f}"
     return ""
-
-
-def shuffled_at_floor(difference: Interval) -> bool:
-    """The self-check: the interval of shuffled - floor reaches 0, or lies below the margin."""
-    return difference.defined and (difference.low <= 0 or difference.high < SHUFFLED_MARGIN)
 
 
 def _reason(criterion: Criterion, outcome: CriterionOutcome) -> str:

@@ -11,12 +11,12 @@ from ..common import atomic
 from ..common.errors import LatentcompError
 from ..common.record import Record, read_record
 from .cells import Cell, Check, break_down, self_check
-from .gates import Evidence, Measurement
+from .gates import Evidence
 from .held_out import Source
+from .measures import Measure, Measurement
 from .samples import Sample
-from .scores import Arm, ScoredAnswer
+from .scores import ScoredAnswer
 from .stats import RESAMPLES, Figure, Interval
-from .verdict import Measure
 
 
 class Sizes(Record):
@@ -25,13 +25,21 @@ class Sizes(Record):
     tokens: int
     """Document tokens, as the teacher reads them."""
     latents: int
-    """Latents that stand for them."""
+    """Latents that the compressor says it made of them."""
     latent_bytes: int
     """Bytes of the latents as they would be stored."""
     state_bytes: int
     """Bytes of the teacher states they were made from."""
     text_bytes: int
     """Bytes of the text itself, UTF-8."""
+    vectors: dict[str, int] = Field(default_factory=dict)
+    """By arm: vectors that stood before the questions, counted in what the reasoner read."""
+
+    @property
+    def tokens_per_latent(self) -> float:
+        """Document tokens per vector that the reasoner read in their place; NaN without any."""
+        vectors = self.vectors.get("compressed", self.latents)
+        return self.tokens / vectors if vectors else nan
 
 
 class Bytes(Record):
@@ -50,7 +58,7 @@ class EvaluationResult(Record):
 
     phase: int | None
     """Phase of the checkpoint; None for the teacher alone."""
-    headline: Arm
+    headline: str
     """The arm that `accuracy` and `by_family` speak of."""
     accuracy: Figure
     """Of the headline arm."""
@@ -77,7 +85,9 @@ class EvaluationResult(Record):
     ratio: Figure
     """Nominal compression: context tokens per latent."""
     tokens_per_latent: Figure
-    """Measured compression; a little under the nominal one, as latents are rounded up."""
+    """Measured compression: document tokens per vector that the reasoner read in their place.
+
+    A little under the nominal one, as the number of latents is rounded up."""
     bytes: Bytes
     """The same in bytes."""
     documents: int
@@ -88,7 +98,7 @@ class EvaluationResult(Record):
     """Seed of the held-out documents, and of the resampling."""
     training_seeds: tuple[int, ...]
     """Seeds of the training runs behind the checkpoint."""
-    arms: dict[Arm, Interval]
+    arms: dict[str, Interval]
     """Accuracy by arm with intervals."""
     overall: Cell
     """All questions, every figure with its interval."""
@@ -114,6 +124,8 @@ class EvaluationResult(Record):
     """Optimiser steps behind them."""
     finished: bool | None = None
     """Whether the budget of their training was used up."""
+    vectors: dict[str, int] = Field(default_factory=dict)
+    """By arm: vectors that stood before the questions; empty in results of earlier versions."""
     unjudged: str = ""
     """Why there is no verdict on these figures; empty where there is one, or none is due."""
     notes: tuple[str, ...] = ()
@@ -132,7 +144,7 @@ class EvaluationResult(Record):
         samples: Sequence[Sample] = (),
         skipped: Sequence[int] = (),
         provenance: BaseModel | Mapping[str, Any] | None = None,
-        headline: Arm = "compressed",
+        headline: str = "compressed",
         resamples: int = RESAMPLES,
     ) -> Self:
         """Condenses scored answers.
@@ -176,7 +188,8 @@ class EvaluationResult(Record):
             retention_low=kept.low if kept else nan,
             retention_high=kept.high if kept else nan,
             ratio=ratio,
-            tokens_per_latent=sizes.tokens / sizes.latents if sizes and sizes.latents else nan,
+            tokens_per_latent=sizes.tokens_per_latent if sizes else nan,
+            vectors=sizes.vectors if sizes else {},
             bytes=_bytes(sizes),
             documents=found.documents,
             questions=overall.questions,
@@ -249,7 +262,7 @@ def _point(interval: Interval | None) -> float:
     return nan if interval is None or isnan(interval.point) else interval.point
 
 
-def _accuracies(cells: Mapping[str, Cell], arm: Arm) -> dict[str, float]:
+def _accuracies(cells: Mapping[str, Cell], arm: str) -> dict[str, float]:
     return {name: _point(cell.accuracy.get(arm)) for name, cell in cells.items()}
 
 

@@ -5,7 +5,7 @@ from random import Random
 
 from ..common.record import Record
 from ..corpus.records import Document, Question
-from .scores import Arm, ScoredAnswer
+from .scores import ScoredAnswer
 
 
 class SampleAnswer(Record):
@@ -36,7 +36,7 @@ class Sample(Record):
     """Values that were replaced."""
     evidence: tuple[str, ...]
     """Text of the chunks that settle the answer."""
-    answers: dict[Arm, SampleAnswer]
+    answers: dict[str, SampleAnswer]
     """By arm."""
 
 
@@ -48,7 +48,7 @@ def choose_samples(
     per_family: int = 1,
 ) -> tuple[Sample, ...]:
     """Draws questions of every family at random, without looking at the answers."""
-    said: dict[tuple[str, str], dict[Arm, SampleAnswer]] = {}
+    said: dict[tuple[str, str], dict[str, SampleAnswer]] = {}
     for row in rows:
         answer = SampleAnswer(prediction=row.prediction, correct=row.correct, stale=row.stale)
         said.setdefault((row.document_id, row.question_id), {})[row.arm] = answer
@@ -70,7 +70,7 @@ def _asked(documents: Iterable[Document]) -> Iterator[tuple[Document, Question]]
     return ((document, question) for document in documents for question in document.questions)
 
 
-def _sample(document: Document, question: Question, answers: dict[Arm, SampleAnswer]) -> Sample:
+def _sample(document: Document, question: Question, answers: dict[str, SampleAnswer]) -> Sample:
     return Sample(
         document_id=document.document_id,
         question_id=question.question_id,

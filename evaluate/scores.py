@@ -1,10 +1,10 @@
 """One scored answer: greedy exact match, and whether it is a value that had been replaced."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,35 +12,6 @@ import pyarrow.parquet as pq
 from ..common import atomic
 from ..common.errors import LatentcompError
 from ..corpus.records import Question
-
-Arm = Literal[
-    "compressed",
-    "ceiling",
-    "floor",
-    "shuffled",
-    "zero",
-    "gaussian",
-    "identity",
-    "summary",
-    "rag",
-    "pooling",
-]
-ARMS: tuple[Arm, ...] = get_args(Arm)
-"""What the reasoner was given. `identity`, `rag` and `pooling` are named in the experiment plan
-(sections 2 and 3) and not produced by any command yet."""
-
-SHOWN: tuple[Arm, ...] = (
-    "ceiling",
-    "floor",
-    "compressed",
-    "shuffled",
-    "zero",
-    *(arm for arm in ARMS if arm not in ("ceiling", "floor", "compressed", "shuffled", "zero")),
-)
-"""The order in which arms are shown."""
-
-REQUIRED_ARMS: tuple[Arm, ...] = ("compressed", "ceiling", "floor", "shuffled", "zero")
-"""Every verdict rests on these five."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +36,8 @@ class ScoredAnswer:
     """Question family, such as `fact` or `as_of`."""
     bucket: str
     """Third of the document that holds the latest evidence: early, middle, late; "" if unknown."""
-    arm: Arm
-    """What the reasoner was given."""
+    arm: str
+    """What the reasoner read (`evaluate/arms/table.py`)."""
     prediction: str
     """Greedily generated text, as generated."""
     answer: str
@@ -96,7 +67,7 @@ def score(question: Question, prediction: str) -> Score:
     return Score(correct, stale)
 
 
-def score_answer(document_id: str, question: Question, arm: Arm, prediction: str) -> ScoredAnswer:
+def score_answer(document_id: str, question: Question, arm: str, prediction: str) -> ScoredAnswer:
     """Scores one prediction and keeps with it all that the statistics need."""
     scored = score(question, prediction)
     return ScoredAnswer(
@@ -185,9 +156,3 @@ def read_answers(path: Path) -> tuple[ScoredAnswer, ...]:
             f"{path}: not a readable file of answers ({reason}); run `latentcomp evaluate` again."
         ) from error
     return tuple(ScoredAnswer(**record) for record in table.to_pylist())
-
-
-def arms_of(rows: Iterable[ScoredAnswer]) -> tuple[Arm, ...]:
-    """Arms that occur, in the order of `SHOWN`."""
-    present = {row.arm for row in rows}
-    return tuple(arm for arm in SHOWN if arm in present)

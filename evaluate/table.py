@@ -8,9 +8,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from .arms.table import REQUIRED_ARMS, in_order
 from .cells import Cell
 from .result import Bytes, EvaluationResult
-from .scores import SHOWN, Arm
 from .stats import Interval
 from .verdict import Verdict
 
@@ -22,7 +22,7 @@ _STYLE = {"passed": "bold green", "failed": "bold red", "inconclusive": "bold ye
 def render(result: EvaluationResult) -> RenderableType:
     """Rows by family, totals, sizes, and the self-check line."""
     parts: list[RenderableType] = [_table(result)]
-    if any(arm not in _COLUMNS for arm in result.arms):
+    if any(arm not in REQUIRED_ARMS for arm in result.arms):
         parts.append(_other_arms(result))
     if result.bytes.latents is not None:
         parts.append(Text(sizes_line(result)))
@@ -52,11 +52,8 @@ def render_verdict(verdict: Verdict) -> Text:
     )
 
 
-_COLUMNS: tuple[Arm, ...] = ("ceiling", "floor", "compressed", "shuffled", "zero")
-
-
 def _table(result: EvaluationResult) -> Table:
-    arms = [arm for arm in _COLUMNS if arm in result.arms]
+    arms = [arm for arm in REQUIRED_ARMS if arm in result.arms]
     headers = ["n", *arms, "stale"]
     if "compressed" in result.overall.retention:
         headers.append("retention [95 %]")
@@ -79,7 +76,7 @@ def _title(result: EvaluationResult) -> str:
     return f"{what}: {result.documents_line}"
 
 
-def _row(name: str, cell: Cell, arms: Sequence[Arm], result: EvaluationResult) -> list[str]:
+def _row(name: str, cell: Cell, arms: Sequence[str], result: EvaluationResult) -> list[str]:
     row = [name, str(cell.questions), *(figure(cell.accuracy[arm].point) for arm in arms)]
     row.append(figure(cell.stale_rate[result.headline].point))
     if kept := cell.retention.get("compressed"):
@@ -88,7 +85,7 @@ def _row(name: str, cell: Cell, arms: Sequence[Arm], result: EvaluationResult) -
 
 
 def _other_arms(result: EvaluationResult) -> Text:
-    others = [arm for arm in SHOWN if arm in result.arms and arm not in _COLUMNS]
+    others = [arm for arm in in_order(result.arms) if arm not in REQUIRED_ARMS]
     return Text("also: " + ", ".join(f"{arm} {span(result.arms[arm])}" for arm in others))
 
 

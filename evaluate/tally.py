@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .scores import Arm, ScoredAnswer, arms_of
+from .arms.table import in_order
+from .scores import ScoredAnswer
 from .stats import FloatArray
 
 QUESTIONS = "questions"
@@ -15,7 +16,7 @@ STALE_QUESTIONS = "stale_questions"
 """Column: questions that have a replaced value."""
 
 
-def stale_column(arm: Arm) -> str:
+def stale_column(arm: str) -> str:
     """Name of the column that counts an arm's stale answers."""
     return f"stale:{arm}"
 
@@ -49,7 +50,7 @@ class Answers:
         Raises:
             ValueError: an arm answered a question twice, or not the questions of the other arms.
         """
-        self.arms = arms_of(rows)
+        self.arms = in_order(row.arm for row in rows)
         self.documents = tuple(sorted({row.document_id for row in rows}))
         self._check_paired(rows)
         position = {document: index for index, document in enumerate(self.documents)}

@@ -3,21 +3,10 @@
 from typing import Literal
 
 from ..common.record import Record
+from .measures import Measure
 from .stats import Interval
 
 Status = Literal["passed", "failed", "inconclusive"]
-Measure = Literal[
-    "retention",
-    "compressed_minus_shuffled",
-    "shuffled_minus_floor",
-    "ceiling_minus_floor",
-    "retention_gain",
-    "time_gain",
-    "stale_rate",
-    "stale_rise",
-    "largest_ablation_drop",
-]
-"""What a gate may look at; defined in section 3 of the plan."""
 
 
 class CriterionOutcome(Record):

@@ -15,10 +15,12 @@ from ..common import atomic, provenance
 from ..common.errors import LatentcompError
 from ..corpus.chronicle import generate
 from ..corpus.records import Document
-from ..evaluate.cells import REFERENCE_ARMS, break_down
-from ..evaluate.scores import Arm, ScoredAnswer
+from ..evaluate.answers import answer_questions
+from ..evaluate.arms.table import REFERENCE_ARMS
+from ..evaluate.arms.text import ceiling, floor
+from ..evaluate.cells import break_down
+from ..evaluate.scores import ScoredAnswer
 from ..evaluate.stats import RESAMPLES, Interval
-from ..evaluate.teacher import ask, ceiling, floor
 from ..models.files import LAB_FOLDERS
 from ..models.loading import CausalLM, load_causal_lm
 from ..reasoner.generate import Prefix
@@ -178,19 +180,19 @@ def measure(
 ) -> list[ScoredAnswer]:
     """Answers with the whole document (ceiling) and without it (floor)."""
     rows: list[ScoredAnswer] = []
-    arms: dict[Arm, list[Prefix]] = {
+    arms: dict[str, list[Prefix]] = {
         "ceiling": ceiling(lm, documents),
         "floor": floor(lm, documents),
     }
     for arm, prefixes in arms.items():
-        rows += ask(
+        rows += answer_questions(
             lm,
             documents,
             prefixes,
             arm,
             batch_size=batch_size,
             progress=partial(progress, arm),
-        )
+        ).rows
     return rows
 
 

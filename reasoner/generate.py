@@ -64,10 +64,10 @@ def greedy_answers(
     """
     answers: list[list[str]] = []
     for start in range(0, len(prefixes), batch_size):
-        here = slice(start, start + batch_size)
-        prompts = [[lm.encode(lm.prompt.ask(text)) for text in texts] for texts in questions[here]]
-        said = _Conversation(lm, prefixes[here], prompts).answers(most_tokens)
-        answers += [[text.split("\n")[0].strip() for text in row] for row in said]
+        batch = slice(start, start + batch_size)
+        prompts = [[lm.encode(lm.prompt.ask(text)) for text in texts] for texts in questions[batch]]
+        generated = _GreedyBatch(lm, prefixes[batch], prompts).generate(most_tokens)
+        answers += [[text.split("\n")[0].strip() for text in row] for row in generated]
     return answers
 
 
@@ -80,21 +80,34 @@ def greedy_texts(
     *,
     batch_size: int = 8,
 ) -> list[str]:
-    """What the model writes after each prefix and its prompt, such as a summary.
+    """The text that the model writes after each prefix and its prompt, such as a summary.
 
     Up to the end token, line breaks included.
     """
     texts: list[str] = []
     for start in range(0, len(prefixes), batch_size):
-        here = slice(start, start + batch_size)
-        coded = [[lm.encode(prompt)] for prompt in prompts[here]]
-        said = _Conversation(lm, prefixes[here], coded).answers(most_tokens)
-        texts += [row[0] for row in said]
+        batch = slice(start, start + batch_size)
+        encoded = [[lm.encode(prompt)] for prompt in prompts[batch]]
+        generated = _GreedyBatch(lm, prefixes[batch], encoded).generate(most_tokens)
+        texts += [row[0] for row in generated]
     return texts
 
 
-class _Conversation:
-    """A batch of prefixes with their questions, and what has been said so far."""
+@torch.inference_mode()
+def vectors_before_questions(lm: CausalLM, prefix: Prefix) -> int:
+    """Positions of a prefix that are not the prompt's head.
+
+    The head is recognised by its embeddings and not by its length, so a vector in its place counts.
+    """
+    head = lm.encode(lm.prompt.head)[: len(prefix.x_PD)]
+    ids = torch.tensor(head, dtype=torch.int64, device=prefix.x_PD.device)
+    x_head = lm.model.get_input_embeddings()(ids.to(lm.device)).to(prefix.x_PD)
+    same = (prefix.x_PD[: len(head)] == x_head).all(-1)
+    return len(prefix.x_PD) - int(same.int().cumprod(0).sum())
+
+
+class _GreedyBatch:
+    """A batch of prefixes with their prompts, and the cache of what was generated so far."""
 
     def __init__(
         self, lm: CausalLM, prefixes: Sequence[Prefix], prompts: list[list[list[int]]]
@@ -119,32 +132,32 @@ class _Conversation:
             torch.tensor(ids, dtype=torch.int64, device=lm.device)
         )
         offsets = [torch.arange(len(prompt)) for prompt in prompts]
-        asked = torch.cat([torch.empty(0, dtype=torch.int64), *offsets]).to(lm.device)
+        offset = torch.cat([torch.empty(0, dtype=torch.int64), *offsets]).to(lm.device)
         numbers = torch.arange(1, len(prompts) + 1).repeat_interleave(lengths).to(lm.device)
         context = torch.full((start,), CONTEXT, device=lm.device)
         return (
             torch.cat([prefix.x_PD.to(embedded), embedded]),
             torch.cat([context, numbers]),
-            torch.cat([prefix.position_P.to(lm.device), prefix.after + asked]),
+            torch.cat([prefix.position_P.to(lm.device), prefix.after + offset]),
             (start + lengths.cumsum(0) - 1).to(lm.device),
         )
 
-    def answers(self, most_tokens: int) -> list[list[str]]:
-        """Every document's answers, each the likeliest token again and again, to its end token."""
+    def generate(self, most_tokens: int) -> list[list[str]]:
+        """The text behind every prompt, the likeliest token each time, up to the end token."""
         if self._last_BQ.shape[1] == 0:
             return [[] for _ in self._prompts]
         ids_BQ = self._first()
         position_BQ = self._position_BS.gather(1, self._last_BQ)
-        written = [ids_BQ]
+        generated = [ids_BQ]
         going = self._real() & (ids_BQ != self._lm.eos_token_id)
-        while bool(going.any()) and len(written) < most_tokens:
+        while bool(going.any()) and len(generated) < most_tokens:
             position_BQ = position_BQ + 1
             ids_BQ = self._next(ids_BQ, position_BQ)
-            written.append(ids_BQ)
+            generated.append(ids_BQ)
             going &= ids_BQ != self._lm.eos_token_id
-        tokens = torch.stack(written, -1).tolist()
+        tokens = torch.stack(generated, -1).tolist()
         return [
-            [_text(self._lm, said) for said in row[: len(prompts)]]
+            [_text(self._lm, token_ids) for token_ids in row[: len(prompts)]]
             for row, prompts in zip(tokens, self._prompts, strict=True)
         ]
 
@@ -163,14 +176,14 @@ class _Conversation:
             use_cache=True,
         ).last_hidden_state
         at = self._last_BQ[..., None].expand(-1, -1, hidden.shape[-1])
-        return self._likeliest(hidden.gather(1, at))
+        return self._argmax(hidden.gather(1, at))
 
     def _next(self, ids_BQ: Tensor, position_BQ: Tensor) -> Tensor:
-        """Say one token of every answer; the next one [B, Q]."""
+        """Append one token to every answer; the next one [B, Q]."""
         own_BQ = torch.arange(1, ids_BQ.shape[1] + 1, device=ids_BQ.device).expand_as(ids_BQ)
         self._segment_BS = torch.cat([self._segment_BS, own_BQ], 1)
         key, query = self._segment_BS[:, None, :], own_BQ[:, :, None]
-        # Of the tokens said now, each sees itself; the others belong to other questions.
+        # Of the tokens appended now, each sees itself; the others belong to other questions.
         seen = (key == CONTEXT) | (key == query)
         dtype = self._lm.model.dtype
         mask = torch.zeros(seen.shape, dtype=dtype, device=seen.device)
@@ -181,12 +194,12 @@ class _Conversation:
             past_key_values=self._cache,
             use_cache=True,
         ).last_hidden_state
-        return self._likeliest(hidden)
+        return self._argmax(hidden)
 
-    def _likeliest(self, hidden: Tensor) -> Tensor:
+    def _argmax(self, hidden: Tensor) -> Tensor:
         head = self._lm.model.get_output_embeddings()  # type: ignore[no-untyped-call]
-        likeliest: Tensor = head(hidden).argmax(-1)
-        return likeliest
+        token_ids: Tensor = head(hidden).argmax(-1)
+        return token_ids
 
 
 def _text(lm: CausalLM, tokens: list[int]) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from ..evaluate.arms.table import ARMS, in_order
 from ..evaluate.gates import gate_of
 from ..evaluate.result import EvaluationResult
-from ..evaluate.scores import ARMS, Arm
 from ..evaluate.stats import Interval
 from ..evaluate.table import figure as number
 from ..evaluate.table import human
@@ -23,13 +23,13 @@ ROW = 0.34
 
 def arms(result: EvaluationResult) -> str:
     """What the reasoner got right, by what it was given."""
-    shown = [arm for arm in _ORDER if arm in result.arms]
+    shown = in_order(result.arms)
     with style():
         figure, axes = blank(0.55 + ROW * len(shown))
         for row, arm in enumerate(shown):
             _range(axes, row, result.arms[arm], _COLOR.get(arm, MUTED))
             _right(axes, row, _span(result.arms[arm]), _COLOR.get(arm, MUTED))
-        _rows(axes, [_NAME.get(arm, arm) for arm in shown])
+        _rows(axes, [_label(arm) for arm in shown])
         _share_axis(axes, "accuracy (greedy exact match)")
         return inline(figure, "Accuracy by arm, with 95 % intervals")
 
@@ -176,27 +176,12 @@ def sizes(result: EvaluationResult) -> str:
         return inline(figure, "Bytes of one document in three forms")
 
 
-_LINES: tuple[Arm, ...] = ("ceiling", "floor", "shuffled", "compressed")
-_ORDER: tuple[Arm, ...] = (
-    "ceiling",
-    *(arm for arm in ARMS if arm not in ("ceiling", "floor", "shuffled", "zero")),
-    "shuffled",
-    "zero",
-    "floor",
-)
+_LINES: tuple[str, ...] = ("ceiling", "floor", "shuffled", "compressed")
 _COLOR = {"compressed": ACCENT, "shuffled": WARN, "ceiling": INK, "floor": INK}
-_NAME = {
-    "ceiling": "ceiling: the full document",
-    "compressed": "compressed: its latents",
-    "shuffled": "shuffled: another's latents",
-    "zero": "zero: latents of zeros",
-    "gaussian": "gaussian: random latents",
-    "identity": "identity: a latent a token",
-    "summary": "summary of as many tokens",
-    "rag": "retrieved chunks",
-    "pooling": "mean-pooled states",
-    "floor": "floor: no document",
-}
+
+
+def _label(arm: str) -> str:
+    return f"{arm}: {ARMS[arm].label}" if arm in ARMS else arm
 
 
 def _marks(verdict: Verdict | None) -> dict[str, float]:
@@ -223,7 +208,7 @@ def _range(axes: Axes, row: float, interval: Interval, color: str) -> None:
         axes.plot([interval.point], [row], marker="o", color=color, markersize=5.5)
 
 
-def _line(axes: Axes, intervals: Sequence[Interval], arm: Arm) -> None:
+def _line(axes: Axes, intervals: Sequence[Interval], arm: str) -> None:
     color, heavy = _COLOR.get(arm, MUTED), arm == "compressed"
     places = np.arange(len(intervals))
     points = [interval.point for interval in intervals]
@@ -235,7 +220,7 @@ def _line(axes: Axes, intervals: Sequence[Interval], arm: Arm) -> None:
             axes.plot([place, place], [interval.low, interval.high], color=color, linewidth=1.8)
 
 
-def _label_ends(axes: Axes, place: float, ends: Mapping[Arm, float]) -> None:
+def _label_ends(axes: Axes, place: float, ends: Mapping[str, float]) -> None:
     """Names lines at their right ends, moved apart where they would overlap."""
     height = -1.0
     for arm, point in sorted(ends.items(), key=lambda item: item[1]):

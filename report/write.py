@@ -11,9 +11,9 @@ import jinja2
 from markupsafe import Markup
 
 from ..common import atomic
+from ..evaluate.arms.table import ARMS
 from ..evaluate.gates import gate_of
 from ..evaluate.result import EvaluationResult
-from ..evaluate.scores import SHOWN
 from ..evaluate.stats import Interval
 from ..evaluate.table import bytes_line, figure, human, remarks, span
 from ..evaluate.verdict import Verdict
@@ -77,7 +77,7 @@ def _render(template: str, phases: tuple[PhaseStory, ...], *, escape: bool) -> s
         flat=_flat,
         bytes_line=bytes_line,
         remarks=remarks,
-        arm_order=SHOWN,
+        arm_order=tuple(ARMS),
         gate_of=gate_of,
         pretty=lambda config: json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False),
     )

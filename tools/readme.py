@@ -12,24 +12,14 @@ from typing import Any, Final
 
 from ..common import atomic
 from ..common.errors import LatentcompError
+from ..evaluate.arms.table import in_order
 from ..evaluate.result import EvaluationResult
-from ..evaluate.scores import Arm
 from .speeds import extraction_block, result_file, store_block
 from .terminal import terminal_block
 
 MODELS: Final = "lab_models.json"
 TEACHER: Final = "lab_teacher.json"
 PHASE_4: Final = "phase4.json"
-ARMS: Final[tuple[Arm, ...]] = (
-    "ceiling",
-    "floor",
-    "compressed",
-    "summary",
-    "shuffled",
-    "gaussian",
-    "zero",
-)
-"""Columns, as far as an evaluation has them."""
 
 
 def models_block(results: Path) -> str:
@@ -88,7 +78,7 @@ def results_block(results: Path) -> str:
         LatentcompError: a file is missing or damaged.
     """
     phase4 = EvaluationResult.read(results / PHASE_4)
-    arms = [arm for arm in ARMS if arm in phase4.arms]
+    arms = in_order(phase4.arms)
     heads = ["compressed 4x" if arm == "compressed" else arm for arm in arms]
     lines = [
         f"From `docs/results/{PHASE_4}` ({phase4.documents} held-out documents, "

@@ -5,8 +5,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latentcomp.evaluate.teacher import ask, ceiling, embed_text, floor
-from latentcomp.reasoner.generate import Prefix, greedy_answers, greedy_texts
+from latentcomp.evaluate.answers import answer_questions
+from latentcomp.evaluate.arms.text import ceiling, embed_text, floor
+from latentcomp.reasoner.generate import (
+    Prefix,
+    greedy_answers,
+    greedy_texts,
+    vectors_before_questions,
+)
 
 from ..train import tiny
 
@@ -161,14 +167,26 @@ def test_ceiling_and_floor(lm, documents):
         assert torch.equal(prefix.x_PD, nothing[0].x_PD)
 
 
-def test_ask_scores_every_question_in_order(lm, documents):
-    told: list[int] = []
-    rows = ask(lm, documents, ceiling(lm, documents), "ceiling", batch_size=3, progress=told.append)
-    assert [(row.document_id, row.question_id) for row in rows] == [
+def test_every_question_is_scored_in_order(lm, documents):
+    done: list[int] = []
+    answers = answer_questions(
+        lm, documents, ceiling(lm, documents), "ceiling", batch_size=3, progress=done.append
+    )
+    assert [(row.document_id, row.question_id) for row in answers.rows] == [
         (d.document_id, q.question_id) for d in documents for q in d.questions
     ]
-    assert {row.arm for row in rows} == {"ceiling"}
-    assert told == [3, 1]
+    assert {row.arm for row in answers.rows} == {"ceiling"}
+    assert done == [3, 1]
+
+
+def test_vectors_before_the_question_are_those_that_are_not_the_head(lm, documents):
+    (whole,), (nothing,) = ceiling(lm, documents[:1]), floor(lm, documents[:1])
+    head = len(nothing.x_PD)
+    assert vectors_before_questions(lm, nothing) == 0
+    assert vectors_before_questions(lm, whole) == len(whole.x_PD) - head
+    smuggled = Prefix.counted(torch.cat([whole.x_PD[:1] + 1, whole.x_PD[1:]]))
+    assert vectors_before_questions(lm, smuggled) == len(whole.x_PD), "a vector in the head's place"
+    assert vectors_before_questions(lm, Prefix.counted(whole.x_PD[:0])) == 0
 
 
 def test_a_text_keeps_its_lines_and_an_answer_its_first(lm, documents):

@@ -16,11 +16,12 @@ from latentcomp.common.errors import CheckpointError, CorpusError, PhaseError
 from latentcomp.compressor import checkpoint
 from latentcomp.corpus.files import read_corpus, write_corpus
 from latentcomp.evaluate import held_out as documents
-from latentcomp.evaluate import teacher
+from latentcomp.evaluate import answers
+from latentcomp.evaluate.arms.table import REQUIRED_ARMS
 from latentcomp.evaluate.history import FILE, read_history
 from latentcomp.evaluate.order import read_verdicts
 from latentcomp.evaluate.result import EvaluationResult
-from latentcomp.evaluate.scores import REQUIRED_ARMS, read_answers, read_source
+from latentcomp.evaluate.scores import read_answers, read_source
 from latentcomp.reasoner.generate import greedy_answers
 from latentcomp.report import write_report
 
@@ -44,7 +45,7 @@ def short(monkeypatch):
         return [replace(one, questions=one.questions[:2]) for one in made]
 
     monkeypatch.setattr(documents, "generate", few)
-    monkeypatch.setattr(teacher, "greedy_answers", partial(greedy_answers, most_tokens=1))
+    monkeypatch.setattr(answers, "greedy_answers", partial(greedy_answers, most_tokens=1))
 
 
 @pytest.fixture(scope="module")

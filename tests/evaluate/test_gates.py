@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latentcomp.evaluate import gates, stats
+from latentcomp.evaluate.arms.table import REQUIRED_ARMS
 from latentcomp.evaluate.gates import (
     GATES,
     Criterion,
@@ -18,7 +19,6 @@ from latentcomp.evaluate.gates import (
     judge,
     shuffled_at_floor,
 )
-from latentcomp.evaluate.scores import REQUIRED_ARMS
 from latentcomp.evaluate.stats import Interval
 
 PLAN = (Path(__file__).parents[2] / "docs" / "experiment_plan.md").read_text(encoding="utf-8")

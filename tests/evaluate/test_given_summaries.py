@@ -8,8 +8,8 @@ import torch
 from latentcomp.commands.evaluation import EvaluateRequest, evaluate_phase
 from latentcomp.common.errors import CorpusError
 from latentcomp.evaluate import suite
-from latentcomp.evaluate.summary import given_summaries
-from latentcomp.evaluate.teacher import embed_text
+from latentcomp.evaluate.arms import summary
+from latentcomp.evaluate.arms.text import embed_text
 from latentcomp.extract.teachers.text.results import Summary, write_summaries
 
 from ..train import tiny
@@ -31,9 +31,8 @@ def row(document_id, text):
     return Summary(document_id, text, budget=9, tokens=3, complete=True, call="0")
 
 
-def test_each_document_has_its_own_summary_cut_to_its_budget(lm, documents):
-    texts = {documents[0].document_id: "On day 3 Ana.", documents[1].document_id: "Bel."}
-    got = given_summaries(lm, documents, [4, 50], texts)
+def test_each_document_has_its_own_summary_cut_to_its_budget(lm):
+    got = summary.summary_prefixes(lm, ["On day 3 Ana.", "Bel."], [4, 50])
     cut = lm.decode(lm.encode("On day 3 Ana.")[:4])
     assert cut != "On day 3 Ana."
     for prefix, text in zip(got, (cut, "Bel."), strict=True):
@@ -41,9 +40,9 @@ def test_each_document_has_its_own_summary_cut_to_its_budget(lm, documents):
 
 
 def test_the_arm_reads_them_and_the_reasoner_writes_none(lm, documents, monkeypatch):
-    monkeypatch.setattr(suite, "summaries", lambda *_: pytest.fail("the reasoner wrote"))
+    monkeypatch.setattr(summary, "write_summaries", lambda *_: pytest.fail("the reasoner wrote"))
     texts = {document.document_id: "Nothing." for document in documents}
-    made = replace(bench(lm), summary=True, summaries=texts)
+    made = bench(lm, arms=("summary",), summaries=texts)
     rows = suite.run_arms(made, documents, 0, lambda arm, count: None).rows
     assert sum(one.arm == "summary" for one in rows) == 4
 

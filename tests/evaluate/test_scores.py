@@ -7,10 +7,6 @@ from hypothesis import strategies as st
 from latentcomp.common.errors import LatentcompError
 from latentcomp.corpus.records import Question
 from latentcomp.evaluate.scores import (
-    ARMS,
-    REQUIRED_ARMS,
-    SHOWN,
-    arms_of,
     normalise,
     read_answers,
     score,
@@ -18,7 +14,7 @@ from latentcomp.evaluate.scores import (
     write_answers,
 )
 
-from .rows import row, simulated
+from .rows import simulated
 
 
 def question(answer="Red Fox", stale=("Blue Jay", "red fox."), bucket="late"):
@@ -89,9 +85,3 @@ def test_answers_that_cannot_be_read_are_one_line(tmp_path):
     pq.write_table(pa.table({"other": [1]}), path)
     with pytest.raises(LatentcompError):
         read_answers(path)
-
-
-def test_arms_come_in_their_shown_order():
-    assert arms_of([row(arm=arm) for arm in ARMS]) == SHOWN
-    assert sorted(SHOWN) == sorted(ARMS)
-    assert set(REQUIRED_ARMS) <= set(ARMS)

@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from latentcomp.evaluate import controls, suite, teacher
-from latentcomp.evaluate.scores import REQUIRED_ARMS
+from latentcomp.evaluate import answers, suite
+from latentcomp.evaluate.arms import controls, latents
+from latentcomp.evaluate.arms.table import REQUIRED_ARMS
+from latentcomp.evaluate.result import EvaluationResult
 from latentcomp.reasoner.frozen import FrozenReasoner
 
 from ..train import tiny
@@ -43,12 +45,12 @@ def watched(made, documents, told):
     """An outcome, and the prefixes of every arm as they were asked."""
     given = {}
 
-    def ask(lm, documents, prefixes, arm, **rest):
+    def watch(lm, documents, prefixes, arm, **rest):
         given[arm] = prefixes
-        return teacher.ask(lm, documents, prefixes, arm, **rest)
+        return answers.answer_questions(lm, documents, prefixes, arm, **rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(suite, "ask", ask)
+        patch.setattr(suite, "answer_questions", watch)
         outcome = run(made, documents, progress=lambda arm, count: told.update({arm: count}))
     return outcome, given
 
@@ -83,11 +85,17 @@ def test_sizes_add_up(made, documents, outcome):
     assert sizes.latents == latents
     assert sizes.latent_bytes == latents * tiny.HIDDEN * 2
     assert sizes.state_bytes == sum(tokens) * 2 * tiny.HIDDEN * 2  # two layers in bfloat16
+    for arm in ("compressed", "shuffled", "zero", "gaussian"):
+        assert sizes.vectors[arm] == latents
+    assert sizes.vectors["floor"] == 0
+    head = len(lm.encode(lm.prompt.head))
+    assert sizes.vectors["ceiling"] == sum(tokens) - head * len(documents)
+    assert sizes.tokens_per_latent == sum(tokens) / latents
     assert sizes.text_bytes == sum(len(document.text.encode()) for document in documents)
 
 
 def test_shuffled_borrows_the_latents_of_another_document(documents, outcome, seen):
-    borrowed = controls.others(len(documents), SEED)
+    borrowed = controls.donor_cycle(len(documents), SEED)
     for mine, other in enumerate(borrowed):
         assert torch.equal(seen["shuffled"][mine].x_PD, seen["compressed"][other].x_PD)
         assert seen["shuffled"][mine].after == seen["compressed"][other].after
@@ -100,28 +108,26 @@ def test_shuffled_borrows_the_latents_of_another_document(documents, outcome, se
 
 
 def test_every_control_keeps_the_head_and_the_count(seen):
-    for index, latents in enumerate(seen["compressed"]):
+    for index, own in enumerate(seen["compressed"]):
         for arm in ("zero", "gaussian"):
             control = seen[arm][index]
-            assert torch.equal(control.x_PD[:1], latents.x_PD[:1]), "the head is no latent"
-            assert torch.equal(control.position_P, latents.position_P)
-            assert control.after == latents.after
-            assert control.x_PD.shape == latents.x_PD.shape
+            assert torch.equal(control.x_PD[:1], own.x_PD[:1]), "the head is no latent"
+            assert torch.equal(control.position_P, own.position_P)
+            assert control.after == own.after
+            assert control.x_PD.shape == own.x_PD.shape
         assert not seen["zero"][index].x_PD[1:].any()
-        torch.testing.assert_close(
-            seen["gaussian"][index].x_PD.norm(dim=-1), latents.x_PD.norm(dim=-1)
-        )
+        torch.testing.assert_close(seen["gaussian"][index].x_PD.norm(dim=-1), own.x_PD.norm(dim=-1))
 
 
 @pytest.mark.parametrize("number", [1, 4])
 def test_latents_do_not_depend_on_the_batch(documents, number):
     lm = tiny.lm(4)
-    found = [
-        suite._latents(bench(lm, number, batch_size=batch_size), documents, lambda *done: None)
-        for batch_size in (1, 4)
+    made = [
+        latents.compress_documents(bench(lm, number, batch_size=size), documents, lambda done: None)
+        for size in (1, 4)
     ]
-    assert found[0][1] == found[1][1]
-    for alone, among in zip(found[0][0], found[1][0], strict=True):
+    assert (made[0].tokens, made[0].latents) == (made[1].tokens, made[1].latents)
+    for alone, among in zip(made[0].prefixes, made[1].prefixes, strict=True):
         assert torch.equal(alone.position_P, among.position_P)
         assert alone.after == among.after
         torch.testing.assert_close(alone.x_PD, among.x_PD, rtol=2e-2, atol=2e-2)
@@ -137,7 +143,7 @@ def test_what_is_measured_is_what_is_counted(made, documents, monkeypatch):
         return context(reasoner, compressed)
 
     monkeypatch.setattr(FrozenReasoner, "latent_context", watch)
-    suite._latents(made, documents, lambda *done: None)
+    latents.compress_documents(made, documents, lambda done: None)
     assert read
     for one in read:
         assert torch.equal(one.z_BKE.bfloat16().to(one.z_BKE), one.z_BKE)
@@ -151,3 +157,28 @@ def test_the_same_again(made, documents, outcome):
 def test_one_document_cannot_be_shuffled(made, documents):
     with pytest.raises(ValueError, match="at least 2"):
         run(made, documents[:1])
+
+
+def test_vectors_beyond_those_claimed_show_in_the_ratio(made, documents, outcome, monkeypatch):
+    """A compressor that has three vectors more put before every question than it has latents."""
+    context = FrozenReasoner.latent_context
+
+    def with_three_more(reasoner, compressed):
+        given = context(reasoner, compressed)
+        x_BCR = torch.cat([given.x_BCR, given.x_BCR[:, -1:].expand(-1, 3, -1)], 1)
+        mask_BC = torch.cat([given.mask_BC, given.mask_BC.new_ones(len(given.mask_BC), 3)], 1)
+        last = given.position_BC[:, -1:].expand(-1, 3)
+        return replace(
+            given,
+            x_BCR=x_BCR,
+            mask_BC=mask_BC,
+            position_BC=torch.cat([given.position_BC, last], 1),
+        )
+
+    monkeypatch.setattr(FrozenReasoner, "latent_context", with_three_more)
+    sizes = run(made, documents).sizes
+    assert sizes.latents == outcome.sizes.latents, "what it claims"
+    assert sizes.vectors["compressed"] == sizes.latents + 3 * len(documents)
+    result = EvaluationResult.from_scores(outcome.rows, seed=0, sizes=sizes, resamples=20)
+    assert result.tokens_per_latent == sizes.tokens / (sizes.latents + 3 * len(documents))
+    assert result.vectors == sizes.vectors

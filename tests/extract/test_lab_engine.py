@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from latentcomp.evaluate.teacher import ceiling
+from latentcomp.evaluate.arms.text import ceiling
 from latentcomp.lab import pretrain as lab
 from latentcomp.lab.architecture import (
     END_ID,

@@ -1,0 +1,54 @@
+"""The questions of all documents, answered by the reasoner and scored."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..corpus.records import Document
+from ..models.loading import CausalLM
+from ..reasoner.generate import Prefix, greedy_answers, vectors_before_questions
+from .scores import ScoredAnswer, score_answer
+
+
+@dataclass(frozen=True, slots=True)
+class ArmAnswers:
+    """What one arm answered, and from how much."""
+
+    rows: list[ScoredAnswer]
+    vectors: int
+    """Vectors that stood before the questions, the prompt's head aside, summed over documents."""
+
+
+def answer_questions(
+    lm: CausalLM,
+    documents: Sequence[Document],
+    prefixes: Sequence[Prefix],
+    arm: str,
+    *,
+    batch_size: int = 8,
+    progress: Callable[[int], None] = lambda documents: None,
+) -> ArmAnswers:
+    """Let the reasoner read `prefixes[i]` and answer every question about `documents[i]`.
+
+    Args:
+        lm: the frozen reasoner.
+        documents: what the questions are about.
+        prefixes: what stands in place of each document.
+        arm: name of the arm that made the prefixes.
+        batch_size: documents of one batch.
+        progress: receives the number of documents of every finished batch.
+    """
+    rows: list[ScoredAnswer] = []
+    vectors = 0
+    for start in range(0, len(documents), batch_size):
+        batch = documents[start : start + batch_size]
+        read = prefixes[start : start + batch_size]
+        questions = [[question.text for question in document.questions] for document in batch]
+        answers = greedy_answers(lm, read, questions, batch_size=batch_size)
+        vectors += sum(vectors_before_questions(lm, prefix) for prefix in read)
+        for document, texts in zip(batch, answers, strict=True):
+            rows += [
+                score_answer(document.document_id, question, arm, text)
+                for question, text in zip(document.questions, texts, strict=True)
+            ]
+        progress(len(batch))
+    return ArmAnswers(rows, vectors)

@@ -1,0 +1,1 @@
+"""Arms: ways of giving the reasoner a document. `table.py` lists them."""

@@ -1,0 +1,66 @@
+"""Controls: latents that look right and hold nothing of the document that is asked about.
+
+Shapes: K = latents, R = width of the reasoner.
+"""
+
+from collections.abc import Sequence
+from random import Random
+
+import torch
+from torch import Tensor
+
+from ...reasoner.generate import Prefix
+from ..bench import ArmInputs
+
+
+def shuffled(inputs: ArmInputs) -> list[Prefix]:
+    """Prefixes of latents of another document of the same evaluation."""
+    donors = donor_cycle(len(inputs.latents), inputs.seed)
+    return [inputs.latents[donor] for donor in donors]
+
+
+def zero(inputs: ArmInputs) -> list[Prefix]:
+    """Prefixes of as many latents, all zero: the effect of their mere presence."""
+    return _with_vectors(inputs, [torch.zeros_like(x_KR) for x_KR in inputs.vectors])
+
+
+def gaussian(inputs: ArmInputs) -> list[Prefix]:
+    """Prefixes of random vectors, each with the norm of the latent it replaces."""
+    return _with_vectors(inputs, random_directions(inputs.vectors, inputs.seed))
+
+
+def donor_cycle(count: int, seed: int) -> list[int]:
+    """For every document the one whose latents it borrows: a single cycle through all of them.
+
+    So every document lends once and borrows once, and none borrows from itself.
+
+    Args:
+        count: documents, at least two.
+        seed: of the cycle.
+
+    Raises:
+        ValueError: fewer than two documents.
+    """
+    if count < 2:
+        raise ValueError(f"{count} document: shuffling needs at least 2")
+    cycle = Random(f"shuffled/{seed}").sample(range(count), count)
+    following = dict(zip(cycle, [*cycle[1:], cycle[0]], strict=True))
+    return [following[index] for index in range(count)]
+
+
+def random_directions(vectors: Sequence[Tensor], seed: int) -> list[Tensor]:
+    """Random directions [K, R], each vector keeping its own norm."""
+    generator = torch.Generator().manual_seed(seed)
+    drawn = []
+    for x_KR in vectors:
+        noise = torch.randn(x_KR.shape, generator=generator).to(x_KR)
+        drawn.append(noise / noise.norm(dim=-1, keepdim=True) * x_KR.norm(dim=-1, keepdim=True))
+    return drawn
+
+
+def _with_vectors(inputs: ArmInputs, vectors: Sequence[Tensor]) -> list[Prefix]:
+    """The latents' prefixes with other vectors behind the head."""
+    return [
+        Prefix(torch.cat([latents.x_PD[: inputs.head], x_KR]), latents.position_P, latents.after)
+        for latents, x_KR in zip(inputs.latents, vectors, strict=True)
+    ]

@@ -1,0 +1,65 @@
+"""The arms of an evaluation. A new arm is one file beside this one and one row here."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from ...common.errors import LatentcompError
+from ...reasoner.generate import Prefix
+from ..bench import ArmInputs
+from . import controls, latents, summary, text, truncation
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way of giving a document to the reasoner."""
+
+    name: str
+    """As it stands in `answers.parquet`, in tables and in options."""
+    label: str
+    """What the reasoner reads, in a few words, for figures."""
+    make: Callable[[ArmInputs], list[Prefix]]
+    """The prefix of every document, in order."""
+    required: bool = False
+    """Whether every verdict rests on it."""
+    optional: bool = False
+    """Whether it is measured on request only."""
+    reference: bool = False
+    """Ceiling or floor: they define retention and have none."""
+
+
+ARMS: Final[dict[str, Arm]] = {
+    arm.name: arm
+    for arm in (
+        Arm("ceiling", "the full document", text.ceiling_arm, required=True, reference=True),
+        Arm("floor", "no document", text.floor_arm, required=True, reference=True),
+        Arm("compressed", "its latents", latents.compressed, required=True),
+        Arm("shuffled", "another's latents", controls.shuffled, required=True),
+        Arm("zero", "latents of zeros", controls.zero, required=True),
+        Arm("gaussian", "random latents", controls.gaussian),
+        Arm("summary", "as many tokens", summary.summary, optional=True),
+        Arm("truncation", "its first tokens", truncation.truncation, optional=True),
+    )
+}
+"""By name, in the order in which they are shown."""
+
+REQUIRED_ARMS: Final = tuple(name for name, arm in ARMS.items() if arm.required)
+REFERENCE_ARMS: Final = tuple(name for name, arm in ARMS.items() if arm.reference)
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Distinct names in the order of the table; names it does not have come last, sorted."""
+    present = set(names)
+    return (*(name for name in ARMS if name in present), *sorted(present - ARMS.keys()))
+
+
+def select_arms(requested: Iterable[str]) -> tuple[Arm, ...]:
+    """The arms that always run and the requested ones, in the order of the table.
+
+    Raises:
+        LatentcompError: a requested arm does not exist.
+    """
+    names = set(requested)
+    if unknown := sorted(names - ARMS.keys()):
+        raise LatentcompError(f"there is no arm {unknown[0]!r}; the arms are {', '.join(ARMS)}")
+    return tuple(arm for arm in ARMS.values() if not arm.optional or arm.name in names)

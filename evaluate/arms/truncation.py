@@ -1,0 +1,15 @@
+"""The plainest baseline: the first tokens of the document, as many as it has latents."""
+
+from ...reasoner.generate import Prefix
+from ..bench import ArmInputs
+from .text import embed_tokens
+
+
+def truncation(inputs: ArmInputs) -> list[Prefix]:
+    """Prefixes that hold the first K tokens of each document, K being its number of latents."""
+    lm, head = inputs.bench.reasoner, inputs.head
+    prefixes = []
+    for document, x_KR in zip(inputs.documents, inputs.vectors, strict=True):
+        token_ids = lm.encode(lm.prompt.head + document.text)[: head + len(x_KR)]
+        prefixes.append(Prefix.counted(embed_tokens(lm, token_ids)))
+    return prefixes

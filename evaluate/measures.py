@@ -1,0 +1,39 @@
+"""What a gate may look at: the measures of the plan (section 3), and what each was taken from."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from .stats import Interval
+
+Measure = Literal[
+    "retention",
+    "compressed_minus_shuffled",
+    "shuffled_minus_floor",
+    "ceiling_minus_floor",
+    "retention_gain",
+    "time_gain",
+    "stale_rate",
+    "stale_rise",
+    "largest_ablation_drop",
+]
+"""Defined in section 3 of docs/experiment_plan.md."""
+
+TIME_FAMILIES: Final = ("latest", "original", "as_of", "changed", "when", "order")
+"""Families that need time information."""
+SHUFFLED_MARGIN: Final = 0.02
+"""The self-check holds when shuffled - floor has low <= 0, or high below this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A measure as it was taken: its interval, and what each training seed alone gave."""
+
+    interval: Interval
+    """Training seeds pooled within each document."""
+    by_seed: tuple[float, ...] = ()
+    """Point estimate of each training seed; empty where there is one seed."""
+
+
+def shuffled_at_floor(difference: Interval) -> bool:
+    """The self-check: the interval of shuffled - floor reaches 0, or lies below the margin."""
+    return difference.defined and (difference.low <= 0 or difference.high < SHUFFLED_MARGIN)
