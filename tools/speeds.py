@@ -84,11 +84,11 @@ def store_block(results: Path) -> str:
         "| MB/s | write | " + " | ".join(READS.values()) + " | GB | CRC32C |",
         "|---" * (len(READS) + 4) + "|",
     ]
-    for name, found in record["results"].items():
-        rates = found["megabytes_per_second"]
+    for name, result in record["results"].items():
+        rates = result["megabytes_per_second"]
         cells = [f"{rates[column]:,.0f}" for column in ("write", *READS)]
-        size = f"{found['disk_bytes'] / 1e9:.2f}"
-        lines.append("| " + " | ".join([name, *cells, size, found["checked"]]) + " |")
+        size = f"{result['disk_bytes'] / 1e9:.2f}"
+        lines.append("| " + " | ".join([name, *cells, size, result["checked"]]) + " |")
     cores = record["provenance"]["hardware"]["cores"]
     lines += ["", "| latentcomp raw to | median | lowest | highest | n |", "|---|---|---|---|---|"]
     for name, words in RATIOS.items():
@@ -98,6 +98,6 @@ def store_block(results: Path) -> str:
     lines += [
         "",
         f"{record['shape']['bytes'] / 1e9:.1f} GB of states, {cores} cores. In the first table "
-        "everybody writes in their own way; the benchmark adds a sync to np.memmap alone.",
+        "each writes in its own way; the benchmark adds a sync to np.memmap alone.",
     ]
     return "\n".join(lines)

@@ -15,8 +15,8 @@ from latentcomp.commands.training import TrainRequest, train_phase
 from latentcomp.common.errors import CheckpointError, CorpusError, PhaseError
 from latentcomp.compressor import checkpoint
 from latentcomp.corpus.files import read_corpus, write_corpus
-from latentcomp.evaluate import held_out as documents
 from latentcomp.evaluate import answers
+from latentcomp.evaluate import held_out as documents
 from latentcomp.evaluate.arms.table import REQUIRED_ARMS
 from latentcomp.evaluate.history import FILE, read_history
 from latentcomp.evaluate.order import read_verdicts
