@@ -7,11 +7,21 @@ from pathlib import Path
 import pytest
 
 from latentcomp.common.errors import LatentcompError
+from latentcomp.tools import layout
 from latentcomp.tools.readme import BLOCKS, Block, written
 from latentcomp.tools.terminal import record, terminal_block
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
+NOT_YET = {
+    "CONTRIBUTING.md": {
+        "compressor/kinds.py",
+        "experiment/ablations.py",
+        "experiment/phases.py",
+        "train/recipe.py",
+    }
+}
+"""Files that a page names before they are there. Only to be shortened."""
 
 
 def test_what_is_quoted_is_what_the_committed_files_say():
@@ -61,12 +71,21 @@ def test_every_terminal_that_is_quoted_says_where_it_was_run(name):
     assert kept["provenance"]["git_commit"] and not kept["provenance"]["git_dirty"]
 
 
-def test_files_that_are_named_exist():
-    named = re.findall(r"`([\w./-]+/[\w.-]+\.(?:md|json|py|toml))`", README)
-    named += re.findall(r"\]\(([\w./-]+)\)", README)
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_files_that_are_named_exist(page):
+    text = (ROOT / page).read_text()
+    named = set(re.findall(r"`([\w./-]+/(?:[\w.-]+\.(?:md|json|py|toml))?)`", text))
+    named |= set(re.findall(r"\]\(([\w./-]+)\)", text))
     assert named
-    missing = [name for name in named if not (ROOT / name).exists()]
-    assert not missing
+    missing = {name for name in named if not (ROOT / name).exists()}
+    assert missing <= NOT_YET.get(page, set())
+
+
+def test_every_folder_of_the_package_is_in_the_table_of_places():
+    table = README[README.index("| place | what |") :]
+    listed = re.findall(r"^\|(.+?)\|", table, re.MULTILINE)
+    places = set(re.findall(r"`(\w+)/`", " ".join(listed)))
+    assert set(layout.folders(ROOT)) - places == set()
 
 
 def test_make_targets_that_are_named_exist():
