@@ -1,9 +1,9 @@
 """Multiprocess data loading, so that workers do not hold the GIL of the training thread.
 
 A loader thread competes for the GIL with the thread that launches kernels: on an H200 a step took
-half as long again, although the loop hardly waited for batches (docs/LOG.md, "training waits where
-nobody looked"). A batch arrives as one block of shared memory. Starting the processes takes as
-long as importing torch; until then the calling thread makes the batches itself.
+half as long again, although the loop hardly waited for batches (docs/LOG-engineering.md,
+"training waits where nobody looked"). A batch arrives as one block of shared memory. Starting the
+processes takes as long as importing torch; until then the calling thread makes the batches itself.
 """
 
 import multiprocessing
