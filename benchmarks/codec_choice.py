@@ -20,7 +20,7 @@ from rich.table import Table
 from latentcomp.common.atomic import write_json
 from latentcomp.common.errors import StoreError
 from latentcomp.common.provenance import collect
-from latentcomp.store.format.codecs import Codec
+from latentcomp.store.format.codecs import CodecName, chunk_codec
 from latentcomp.store.format.dtypes import Bits
 from latentcomp.store.format.statistics import OUTLIERS
 from latentcomp.store.read.reader import FeatureStore
@@ -31,9 +31,10 @@ CHUNKS = (128, 512, 2048)
 def lossless(item_bytes: int, chunk_bytes: int) -> dict[str, tuple[Any, Any]]:
     """Name -> (encode, decode)."""
     found: dict[str, tuple[Any, Any]] = {}
-    for name in ("zstd", "split-zstd"):
-        codec = Codec(name, item_bytes, chunk_bytes)  # type: ignore[arg-type]
-        found[f"preset {name}"] = (codec.encode, lambda data, c=codec: c.decode(memoryview(data)))
+    presets: tuple[CodecName, ...] = ("zstd", "split-zstd")
+    for preset in presets:
+        codec = chunk_codec(preset, item_bytes, chunk_bytes)
+        found[f"preset {preset}"] = (codec.encode, lambda data, c=codec: c.decode(memoryview(data)))
     found["zstd 3"] = (lambda raw: zstd.compress(raw, 3), zstd.decompress)
     for name, shuffle, size in (
         ("blosc bitshuffle zstd 1", blosc.BITSHUFFLE, chunk_bytes),

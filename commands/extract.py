@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from ..common.terminal import DEFAULT_RUN, RunOption, stdout_console
+from ..store.format.codecs import CodecName
 
 GENERATED = "generated"
 
@@ -96,8 +97,8 @@ def extract(
         ),
     ] = "auto",
     codec: Annotated[
-        Literal["raw", "zstd", "split-zstd", "int8"],
-        typer.Option(help="How the store squeezes states."),
+        CodecName,
+        typer.Option(help="How the store compresses states."),
     ] = "raw",
     tokens_per_second: Annotated[
         float | None,

@@ -26,8 +26,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..common.buckets import bucket_of
 from ..common.errors import CorpusError
-from .records import Chunk, Document, Question, bucket_of
+from .records import Chunk, Document, Question
 
 _Text = Annotated[str, Field(min_length=1)]
 _Day = Annotated[int, Field(ge=-(2**62), le=2**62)]  # what Parquet's int64 holds

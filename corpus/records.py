@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
-Bucket = Literal["early", "middle", "late"]
-BUCKETS: tuple[Bucket, ...] = ("early", "middle", "late")
+from ..common.buckets import Bucket
 
 CHUNK_SEPARATOR = "\n"
 
@@ -59,14 +57,3 @@ class Document:
         for chunk in self.chunks:
             yield start, start + len(chunk.text)
             start += len(chunk.text) + len(CHUNK_SEPARATOR)
-
-
-def bucket_of(chunk_index: int, chunks: int) -> Bucket:
-    """Third of a document that a chunk lies in: early, middle or late.
-
-    Raises:
-        ValueError: the index is not within 0 .. chunks - 1.
-    """
-    if not 0 <= chunk_index < chunks:
-        raise ValueError(f"chunk {chunk_index} of a document with {chunks} chunks")
-    return BUCKETS[3 * chunk_index // chunks]

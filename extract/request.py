@@ -6,7 +6,8 @@ from pathlib import Path
 from ..corpus.source import GeneratedCorpus
 from ..models.files import LAB_FOLDERS
 from ..models.loading import resolve_device
-from ..store.format.schema import CodecName, DtypeName
+from ..store.format.codecs import CodecName
+from ..store.format.schema import DtypeName
 from .backends import AskedBackend
 from .plan import ExtractionPlan
 from .ranks import Rank

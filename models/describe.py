@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..corpus.records import BUCKETS, Document, bucket_of
+from ..common.buckets import BUCKETS, bucket_of
+from ..corpus.records import Document
 from ..store.read.features import DocumentFeatures
 from .loading import TextSide
 from .tokens import tokenize_document

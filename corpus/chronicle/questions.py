@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from ..records import Question, bucket_of
+from ...common.buckets import bucket_of
+from ..records import Question
 from .world import Event, Setting, World
 
 

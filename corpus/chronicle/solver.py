@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ...common.buckets import Bucket
 from ...common.errors import CorpusError
-from ..records import Bucket
 from .statements import (
     ARRIVED,
     ATTRIBUTE,

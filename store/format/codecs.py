@@ -1,76 +1,139 @@
-"""Codec presets: how the bytes of one inner chunk are squeezed, in terms plain Zarr knows.
+"""Codec presets: how states become the bytes of a chunk, in terms that plain Zarr knows.
 
-Whatever the preset, a CRC32C follows every inner chunk (`store.shards` appends it).
+A preset is a row form (exact or quantised, see `encoding`) and a compressor. Whatever the preset,
+a CRC32C follows every chunk (`shards` appends it). numpy and numcodecs are imported when a chunk
+is first compressed, so that the command line can list the presets at once.
 """
 
+from __future__ import annotations
+
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
-from numcodecs import blosc, zstd
+from typing import TYPE_CHECKING, Any, Literal
 
 from ...common.threads import cores, pool
-from .schema import CodecName
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+CodecName = Literal["raw", "zstd", "split-zstd", "int8"]
+RowForm = Literal["exact", "int8"]
+"""Key of `encoding.ROW_FORMS`."""
 
 _LEVEL = 1
-_PLAIN = ("raw", "int8")  # the quantised rows of store.encoding are left as they are
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSize:
+    """Size of a chunk before compression."""
+
+    item_bytes: int
+    """Bytes of one stored value; what the byte split splits."""
+    chunk_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compressor:
+    """How the bytes of one chunk are compressed; deterministic."""
+
+    zarr: Callable[[ChunkSize], dict[str, Any]]
+    """The Zarr v3 codec, as in zarr.json."""
+    encode: Callable[[bytes, ChunkSize], bytes]
+    decode: Callable[[memoryview], bytes]
+    """Raises RuntimeError if the bytes are not the result of `encode`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """One preset for chunks of one size."""
+    """One preset."""
 
-    name: CodecName
-    item_bytes: int
-    """Bytes of one stored value; what the byte split splits."""
-    chunk_bytes: int
-    """Bytes of a chunk before encoding."""
+    rows: RowForm
+    compressor: Compressor | None
+    """None: a chunk lies in the file as it is in memory."""
+    min_chunk_values: int = 0
+    """Values that the default chunk has at least."""
+
+
+def _zstd_zarr(size: ChunkSize) -> dict[str, Any]:
+    return {"name": "zstd", "configuration": {"level": _LEVEL, "checksum": False}}
+
+
+def _zstd_encode(chunk: bytes, size: ChunkSize) -> bytes:
+    from numcodecs import zstd
+
+    return bytes(zstd.compress(chunk, _LEVEL))
+
+
+def _zstd_decode(data: memoryview) -> bytes:
+    from numcodecs import zstd
+
+    return bytes(zstd.decompress(data))
+
+
+def _split_zarr(size: ChunkSize) -> dict[str, Any]:
+    configuration = {
+        "cname": "zstd",
+        "clevel": _LEVEL,
+        "shuffle": "shuffle",
+        "typesize": size.item_bytes,
+        "blocksize": size.chunk_bytes,
+    }
+    return {"name": "blosc", "configuration": configuration}
+
+
+def _split_encode(chunk: bytes, size: ChunkSize) -> bytes:
+    import numpy as np
+    from numcodecs import blosc
+
+    # One block per chunk: the exponents get a literal table of their own only where zstd's
+    # 128 KiB blocks do not mix them with mantissas, and Blosc's threads cannot reorder one.
+    values = np.frombuffer(chunk, f"u{size.item_bytes}")  # Blosc splits by the item size
+    return bytes(blosc.compress(values, b"zstd", _LEVEL, blosc.SHUFFLE, size.chunk_bytes))
+
+
+def _split_decode(data: memoryview) -> bytes:
+    from numcodecs import blosc
+
+    return bytes(blosc.decompress(data))
+
+
+CODECS: dict[CodecName, Codec] = {
+    "raw": Codec("exact", None),
+    "zstd": Codec("exact", Compressor(_zstd_zarr, _zstd_encode, _zstd_decode)),
+    # The byte split pays once each byte of the values fills a zstd block of 128 KiB.
+    "split-zstd": Codec(
+        "exact", Compressor(_split_zarr, _split_encode, _split_decode), min_chunk_values=128 * 2**10
+    ),
+    "int8": Codec("int8", None),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkCodec:
+    """The compressor of a preset for chunks of one size."""
+
+    compressor: Compressor | None
+    size: ChunkSize
 
     @property
     def plain(self) -> bool:
         """True if a chunk lies in the file as it is in memory."""
-        return self.name in _PLAIN
+        return self.compressor is None
 
     @property
     def zarr(self) -> list[dict[str, Any]]:
         """The Zarr v3 codecs between `bytes` and `crc32c`, as in zarr.json."""
-        if self.plain:
-            return []
-        if self.name == "zstd":
-            return [{"name": "zstd", "configuration": {"level": _LEVEL, "checksum": False}}]
-        configuration = {
-            "cname": "zstd",
-            "clevel": _LEVEL,
-            "shuffle": "shuffle",
-            "typesize": self.item_bytes,
-            "blocksize": self.chunk_bytes,
-        }
-        return [{"name": "blosc", "configuration": configuration}]
+        return [self.compressor.zarr(self.size)] if self.compressor else []
 
     def encode(self, chunk: bytes) -> bytes:
-        """Squeeze `chunk_bytes` bytes; the same bytes in give the same bytes out."""
-        if self.plain:
-            return chunk
-        if self.name == "zstd":
-            return bytes(zstd.compress(chunk, _LEVEL))
-        # One block per chunk: the exponents get a literal table of their own only where zstd's
-        # 128 KiB blocks do not mix them with mantissas, and Blosc's threads cannot reorder one.
-        return bytes(
-            blosc.compress(
-                np.frombuffer(chunk, f"u{self.item_bytes}"),  # Blosc splits by the item size
-                b"zstd",
-                _LEVEL,
-                blosc.SHUFFLE,
-                self.chunk_bytes,
-            )
-        )
+        """Compress a chunk; equal input gives equal output."""
+        return self.compressor.encode(chunk, self.size) if self.compressor else chunk
 
     def encode_all(self, chunks: Iterable[npt.NDArray[np.uint8]]) -> Iterator[bytes | memoryview]:
-        """Squeeze chunks in order, on all cores, a few at a time; plain ones are not copied."""
+        """Compress chunks in order, on all cores, a few at a time; plain ones are not copied."""
         if self.plain:
             yield from (chunk.data.cast("B") for chunk in chunks)
             return
@@ -86,10 +149,11 @@ class Codec:
         """Undo `encode`.
 
         Raises:
-            RuntimeError: the bytes are not what `encode` gives.
+            RuntimeError: the bytes are not the result of `encode`.
         """
-        if self.plain:
-            return data
-        if self.name == "zstd":
-            return bytes(zstd.decompress(data))
-        return bytes(blosc.decompress(data))
+        return self.compressor.decode(data) if self.compressor else data
+
+
+def chunk_codec(name: CodecName, item_bytes: int, chunk_bytes: int) -> ChunkCodec:
+    """The compressor of preset `name` for values and chunks of this many bytes."""
+    return ChunkCodec(CODECS[name].compressor, ChunkSize(item_bytes, chunk_bytes))

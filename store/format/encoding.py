@@ -1,86 +1,152 @@
-"""How the bits of a state become a stored row: as they are, or quantised in blocks.
+"""How the bits of a state become a stored row: exactly, or quantised in blocks.
 
 Quantised (preset `int8`): a row of `hidden` values is `hidden` signed bytes, then one bfloat16
-scale per block of 64 values; value = byte * scale. A row that is all ones (the fill value) has NaN
+scale per block of 64 values; value = byte * scale. A row of only ones (the fill value) has NaN
 scales, so that missing data reads as NaN here, too.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from .codecs import CODECS, CodecName, RowForm
 from .dtypes import Bits, StoredDtype
-from .schema import CodecName
 
 BLOCK = 64
 """Values that share a scale."""
 _LARGEST = 127
 _SCALE_BYTES = 2
 _ROWS = 512
+"""Rows that are quantised at once, so that their float32 values stay in the cache."""
 
 StoredRows = npt.NDArray[np.uint8]
 
 
-@dataclass(frozen=True, slots=True)
-class Encoding:
+class Encoding(Protocol):
     """The stored form of the states of one store."""
-
-    dtype: StoredDtype
-    hidden: int
-    codec: CodecName
 
     @property
     def exact(self) -> bool:
         """True if what is read is bit for bit what was written."""
-        return self.codec != "int8"
 
     @property
     def row_bytes(self) -> int:
         """Bytes of one token in one layer."""
-        if self.exact:
-            return self.hidden * self.dtype.item_bytes
-        return self.hidden + self._blocks * _SCALE_BYTES
 
     @property
     def zarr(self) -> str:
         """Zarr data type of the array."""
-        return self.dtype.zarr if self.exact else "uint8"
 
     @property
     def array_dtype(self) -> str:
         """The same for numpy."""
-        return self.dtype.numpy if self.exact else "u1"
 
     @property
     def width(self) -> int:
         """Length of the last axis of the array."""
-        return self.hidden if self.exact else self.row_bytes
 
     @property
     def fill(self) -> int:
         """Fill value of the array."""
-        return self.dtype.sentinel if self.exact else 255
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """What a reader without this package needs to know."""
-        if self.exact:
-            return {}
+        """Attributes of the array for readers without this package."""
+
+    def encode(self, bits: Bits, length: int) -> StoredRows:
+        """Finite [rows, hidden] bits as stored rows [rows, row_bytes].
+
+        Args:
+            bits: the states; an exact form overwrites the rows from `length` on with the fill
+                value and returns a view.
+            length: number of rows that are states; those behind become the fill value.
+        """
+
+    def decode(self, rows: StoredRows) -> Bits:
+        """The bits [..., hidden] of stored rows [..., row_bytes]."""
+
+    def to_tensor(self, rows: StoredRows) -> torch.Tensor:
+        """The states [..., hidden] of stored rows [..., row_bytes]; they share memory if exact."""
+
+
+def encoding_of(dtype: StoredDtype, hidden: int, codec: CodecName) -> Encoding:
+    """The stored form of states of a dtype and width under a codec preset."""
+    return ROW_FORMS[CODECS[codec].rows](dtype, hidden)
+
+
+@dataclass(frozen=True, slots=True)
+class ExactRows:
+    """Rows of the same bits as the states."""
+
+    dtype: StoredDtype
+    hidden: int
+    exact: bool = True
+
+    @property
+    def row_bytes(self) -> int:
+        return self.hidden * self.dtype.item_bytes
+
+    @property
+    def zarr(self) -> str:
+        return self.dtype.zarr
+
+    @property
+    def array_dtype(self) -> str:
+        return self.dtype.numpy
+
+    @property
+    def width(self) -> int:
+        return self.hidden
+
+    @property
+    def fill(self) -> int:
+        return self.dtype.sentinel
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        return {}
+
+    def encode(self, bits: Bits, length: int) -> StoredRows:
+        bits[length:] = self.fill
+        return bits.view(np.uint8)
+
+    def decode(self, rows: StoredRows) -> Bits:
+        bits: Bits = rows.view(self.dtype.numpy)
+        return bits
+
+    def to_tensor(self, rows: StoredRows) -> torch.Tensor:
+        return torch.from_numpy(rows).view(self.dtype.torch_dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Int8Rows:
+    """Rows of signed bytes with a scale per block."""
+
+    dtype: StoredDtype
+    hidden: int
+    exact: bool = False
+    zarr: str = "uint8"
+    array_dtype: str = "u1"
+    fill: int = 255
+
+    @property
+    def row_bytes(self) -> int:
+        return self.hidden + self._blocks * _SCALE_BYTES
+
+    @property
+    def width(self) -> int:
+        return self.row_bytes
+
+    @property
+    def attributes(self) -> dict[str, Any]:
         scheme = {"scheme": "int8", "block": BLOCK, "scale": "bfloat16", "scales_at": self.hidden}
         return {"quantisation": scheme}
 
     def encode(self, bits: Bits, length: int) -> StoredRows:
-        """Finite [rows, hidden] bits as stored rows [rows, row_bytes], `length` of them real.
-
-        The rows behind those become the fill value, in `bits` too if the form is exact: then
-        the result is a view of it.
-        """
-        if self.exact:
-            bits[length:] = self.fill
-            return bits.view(np.uint8)
         out = np.full((len(bits), self.row_bytes), self.fill, np.uint8)
         for first in range(0, length, _ROWS):
             part = slice(first, min(length, first + _ROWS))
@@ -88,10 +154,6 @@ class Encoding:
         return out
 
     def decode(self, rows: StoredRows) -> Bits:
-        """The bits [..., hidden] of stored rows [..., row_bytes]."""
-        if self.exact:
-            bits: Bits = rows.view(self.dtype.numpy)
-            return bits
         signed = rows[..., : self.hidden].view(np.int8)
         scales = np.ascontiguousarray(rows[..., self.hidden :]).view("<u2")
         values = self._blocked(signed.astype(np.float32))
@@ -100,9 +162,6 @@ class Encoding:
         return self.dtype.to_bits(torch.from_numpy(np.ascontiguousarray(flat)))
 
     def to_tensor(self, rows: StoredRows) -> torch.Tensor:
-        """The states [..., hidden] of stored rows [..., row_bytes]; they share memory if exact."""
-        if self.exact:
-            return torch.from_numpy(rows).view(self.dtype.torch_dtype)
         return self.dtype.to_tensor(self.decode(rows))
 
     @property
@@ -126,3 +185,9 @@ class Encoding:
         if missing:
             values = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, missing)])
         return values.reshape(*values.shape[:-1], self._blocks, BLOCK)
+
+
+ROW_FORMS: dict[RowForm, Callable[[StoredDtype, int], Encoding]] = {
+    "exact": ExactRows,
+    "int8": Int8Rows,
+}

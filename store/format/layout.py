@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..places.protocol import Place, exists, reading
-from .codecs import Codec
+from .codecs import CodecName, chunk_codec
 from .dtypes import DTYPES, StoredDtype
-from .encoding import Encoding
-from .schema import CodecName, Manifest
+from .encoding import Encoding, encoding_of
+from .schema import Manifest
 from .shards import Grid
 
 MANIFEST = "manifest.json"
@@ -51,7 +51,7 @@ class Layout:
     @functools.cached_property
     def encoding(self) -> Encoding:
         """How the bits of a state become a stored row."""
-        return Encoding(self.dtype, self.hidden, self.manifest.codec)
+        return encoding_of(self.dtype, self.hidden, self.manifest.codec)
 
     @property
     def statistics_rows(self) -> tuple[str, ...]:
@@ -94,9 +94,9 @@ class Layout:
         }
 
     def _grid(self, columns: int, row: int, name: CodecName) -> Grid:
-        made = self.manifest
-        codec = Codec(name, self.dtype.item_bytes, made.chunk_tokens * row)
-        return Grid(self.tokens, columns, row, made.chunk_tokens, made.shard_tokens, codec)
+        chunk, shard = self.manifest.chunk_tokens, self.manifest.shard_tokens
+        codec = chunk_codec(name, self.dtype.item_bytes, chunk * row)
+        return Grid(self.tokens, columns, row, chunk, shard, codec)
 
     def _sharded(
         self, grid: Grid, shape: list[int], data_type: str, fill: int, attributes: dict[str, Any]

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from .codecs import CODECS, CodecName
+
 FORMAT_VERSION: Literal[1] = 1
 
 DtypeName = Literal["bfloat16", "float16", "float32"]
-CodecName = Literal["raw", "zstd", "split-zstd", "int8"]
 
 Integers = npt.NDArray[np.int64]
 
@@ -51,11 +52,11 @@ class LayerRecord(Record):
 
 
 def _chunk_tokens(known: dict[str, Any]) -> int:
-    """128, but for `split-zstd` enough that each byte of the values fills a zstd block."""
+    """Default of `chunk_tokens`: 128, or as many more as the codec needs to compress well."""
     tokens, shard = 128, known.get("shard_tokens", 8192)
-    if known.get("codec") == "split-zstd" and "teacher" in known:
-        block = 128 * 2**10  # bytes that share a table of literals
-        while tokens * known["teacher"].hidden_size < block:
+    if "codec" in known and "teacher" in known:
+        least = CODECS[known["codec"]].min_chunk_values
+        while tokens * known["teacher"].hidden_size < least:
             tokens *= 2
     return int(math.gcd(tokens, shard))
 
@@ -70,7 +71,7 @@ class Manifest(Record):
     dtype: DtypeName
     """What the stored bits mean."""
     codec: CodecName = "raw"
-    """Preset of `store.codecs`."""
+    """Key of `codecs.CODECS`."""
     shard_tokens: int = Field(default=8192, ge=1)
     """Tokens of a shard: one file, one commit. A multiple of `chunk_tokens`."""
     chunk_tokens: int = Field(default_factory=_chunk_tokens, ge=1)

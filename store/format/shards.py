@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .checksum import crc32c as crc
-from .codecs import Codec
+from .codecs import ChunkCodec
 
 CRC_BYTES = 4
 HEADER_BYTES = 64
@@ -43,7 +43,7 @@ class Grid:
     """Bytes of one token in one column."""
     chunk_tokens: int
     shard_tokens: int
-    codec: Codec
+    codec: ChunkCodec
 
     @property
     def chunk_bytes(self) -> int:

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ...common.buckets import BUCKETS, bucket_of
 from ...common.errors import StoreError
-from ...corpus.records import BUCKETS, bucket_of
 from ..places.protocol import Place, exists
 from .layout import CHUNKS, DOCUMENTS, TOKEN_SENTINEL
 from .schema import DocumentEntry, Integers

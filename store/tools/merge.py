@@ -12,8 +12,8 @@ from ..format.identity import owner_sha256
 from ..format.layout import Layout
 from ..format.schema import DocumentEntry, Manifest
 from ..places.protocol import Place
+from ..read.entries import stored_entries
 from ..read.reader import FeatureStore
-from ..write.append import stored_entries
 from ..write.writer import StoreWriter
 
 

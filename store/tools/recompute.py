@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ..format.dtypes import DTYPES
-from ..format.encoding import Encoding
+from ..format.encoding import encoding_of
 from ..format.schema import LayerRecord
 from ..format.statistics import OUTLIERS
 from ..read.reader import FeatureStore
@@ -124,7 +124,7 @@ def _as_stored(store: FeatureStore, states: torch.Tensor) -> torch.Tensor:
     """The states [tokens, hidden] with the precision that the store keeps."""
     made = store.manifest
     dtype = DTYPES[made.dtype]
-    form = Encoding(dtype, made.teacher.hidden_size, made.codec)
+    form = encoding_of(dtype, made.teacher.hidden_size, made.codec)
     bits = dtype.to_bits(states).copy()
     return dtype.to_tensor(form.decode(form.encode(bits, len(bits))))
 

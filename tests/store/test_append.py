@@ -7,9 +7,9 @@ from latentcomp.common import atomic
 from latentcomp.common.errors import StoreError
 from latentcomp.store.format.schema import DocumentEntry
 from latentcomp.store.places import local
+from latentcomp.store.read.entries import stored_entries
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.tools.verify import verify
-from latentcomp.store.write.append import extended_entries, stored_entries
 from latentcomp.store.write.writer import StoreWriter
 
 from . import samples
@@ -111,16 +111,6 @@ def test_stored_entries_are_those_that_were_given(tmp_path):
         assert new.question_ids == old.question_ids
         assert np.array_equal(new.token_ids, old.token_ids)
         assert np.array_equal(new.chunk_of_token, old.chunk_of_token)
-
-
-def test_extended_entries_leave_out_what_is_stored(tmp_path):
-    path = tmp_path / "store"
-    samples.write(path, FIRST)
-    wanted = extended_entries(path, samples.entries(ALL)[3:])
-    assert [entry.document_id for entry in wanted] == [f"d{i}" for i in range(len(ALL))]
-    changed = DocumentEntry("d1", [1], [0], (None,))
-    with pytest.raises(StoreError, match="'d1' is already stored with other tokens"):
-        extended_entries(path, [changed])
 
 
 def test_equal_documents_are_stored_and_extracted_once(tmp_path):

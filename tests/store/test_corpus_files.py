@@ -7,9 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from latentcomp.common.buckets import BUCKETS
 from latentcomp.common.errors import CorpusError
 from latentcomp.corpus.files import read_corpus, write_corpus
-from latentcomp.corpus.records import BUCKETS, Chunk, Document, Question
+from latentcomp.corpus.records import Chunk, Document, Question
 
 CHUNKS = (Chunk(0, "Ann lives in Rome.", 1), Chunk(1, "Ann moved to Oslo.", 9))
 QUESTION = Question("q1", "latest", "Where?", "Oslo", ("Rome",), (1,), "middle")

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 from safetensors.torch import load_file
 
-from latentcomp.store.format.schema import CodecName
+from latentcomp.store.format.codecs import CodecName
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.tools.verify import verify
 from latentcomp.store.write.writer import StoreWriter

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latentcomp.store.format.dtypes import DTYPES
-from latentcomp.store.format.encoding import BLOCK, Encoding
+from latentcomp.store.format.encoding import BLOCK, encoding_of
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.tools.info import describe
 from latentcomp.store.tools.verify import verify
@@ -28,7 +28,7 @@ MADE = samples.manifest(codec="int8", teacher=samples.teacher(hidden_size=HIDDEN
 )
 @settings(deadline=None, max_examples=60)
 def test_no_value_is_off_by_more_than_its_block_allows(exponents, dtype, hidden, seed):
-    form = Encoding(DTYPES[dtype], hidden, "int8")
+    form = encoding_of(DTYPES[dtype], hidden, "int8")
     generator = torch.Generator().manual_seed(seed)
     exact = torch.randn(3, hidden, generator=generator) * 2.0 ** torch.tensor(exponents)[:, None]
     exact = exact.to(DTYPES[dtype].torch_dtype)
@@ -44,7 +44,7 @@ def test_no_value_is_off_by_more_than_its_block_allows(exponents, dtype, hidden,
 
 
 def test_zeros_stay_zeros_and_missing_rows_are_nan():
-    form = Encoding(DTYPES["bfloat16"], HIDDEN, "int8")
+    form = encoding_of(DTYPES["bfloat16"], HIDDEN, "int8")
     rows = form.encode(np.zeros((2, HIDDEN), "<u2"), 1)
     read = DTYPES["bfloat16"].to_tensor(form.decode(rows))
     assert (read[0] == 0).all()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from latentcomp.common.errors import StoreError
 from latentcomp.store.format.dtypes import DTYPES
-from latentcomp.store.format.encoding import Encoding
+from latentcomp.store.format.encoding import encoding_of
 from latentcomp.store.format.schema import DocumentEntry, LayerRecord
 from latentcomp.store.places import local_file
 from latentcomp.store.read.mapped import MappedRows
@@ -83,7 +83,7 @@ def test_any_reads_in_any_order_equal_plain_zarr(stores, reads, count, codec, ch
     in the page cache or not."""
     path = stores[codec]
     store, whole = FeatureStore(path, check=check), plain(path, "states")
-    form = Encoding(DTYPES["bfloat16"], samples.HIDDEN, codec)
+    form = encoding_of(DTYPES["bfloat16"], samples.HIDDEN, codec)
     for (start, length, columns), mapped in zip(reads, cached, strict=False):
         stop = min(start + length, sum(samples.LENGTHS))
         wanted = list(columns[:count])
