@@ -37,7 +37,7 @@ def extraction_rates(bench: Bench, teacher: TransformersTeacher, documents: list
     def note(batch: Batch) -> None:
         seen.append((time.perf_counter(), batch.tokens))
 
-    writer = StoreWriter(folder, manifest, entries, at_once=bench.given.at_once)
+    writer = StoreWriter(folder, manifest, entries, encoders=bench.given.at_once)
     start = time.perf_counter()
     with writer:
         pending = frozenset(writer.pending())

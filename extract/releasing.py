@@ -7,7 +7,8 @@ from typing import Protocol, runtime_checkable
 
 import torch
 
-from ..store.write.writer import StoreWriter, most_in_flight
+from ..store.write.pipeline import max_in_flight
+from ..store.write.writer import StoreWriter
 from .batches import BATCHES_PER_WINDOW, Window
 from .teachers.protocol import Teacher
 
@@ -73,7 +74,7 @@ def most_held_anywhere(batch_tokens: int, longest: int, shard_tokens: int = 8192
 def _not_seen(shard_tokens: int, longest: int) -> int:
     """Tokens that are written and not known to be committed: the shard that is filling, those in
     the background, one between two looks of `ReleasingWriter`, a document at either end."""
-    return (most_in_flight() + 2) * shard_tokens + 2 * longest
+    return (max_in_flight() + 2) * shard_tokens + 2 * longest
 
 
 def _shortest_first(lengths: Sequence[int], tokens: int) -> Iterable[int]:

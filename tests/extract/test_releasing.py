@@ -13,7 +13,8 @@ from latentcomp.extract.releasing import (
     write_function,
 )
 from latentcomp.store.format.schema import DocumentEntry, LayerRecord, Manifest, ModelIdentity
-from latentcomp.store.write.writer import StoreWriter, most_in_flight
+from latentcomp.store.write.pipeline import max_in_flight
+from latentcomp.store.write.writer import StoreWriter
 
 HIDDEN = 4
 IDENTITY = ModelIdentity(
@@ -132,7 +133,7 @@ def test_most_that_is_held():
     windows = list(plan_windows(lengths, 300, packed=True))
     held = most_held(lengths, windows, shard_tokens=200)
     # A window of 4 x 300, a batch of 300 ahead, shards of 200, two documents.
-    assert held.tokens == 1200 + 300 + (most_in_flight() + 2) * 200 + 200
+    assert held.tokens == 1200 + 300 + (max_in_flight() + 2) * 200 + 200
     assert held.documents == held.tokens // 100
     assert held.longest == 100
     assert most_held_anywhere(300, 100, 200) >= held.tokens

@@ -13,7 +13,8 @@ import torch
 from latentcomp.store.places.local import LocalPlace
 from latentcomp.store.places.protocol import Staged
 from latentcomp.store.read.reader import FeatureStore
-from latentcomp.store.write.writer import _BACKLOG, StoreWriter, encoders
+from latentcomp.store.write.pipeline import BACKLOG, default_encoders
+from latentcomp.store.write.writer import StoreWriter
 
 from . import samples
 
@@ -45,15 +46,15 @@ def standstill(number: list[int]) -> int:
     return seen[0]
 
 
-@pytest.mark.parametrize("at_once", [1, 2, 3])
-def test_a_slow_disk_holds_the_writer_up(tmp_path: Path, at_once: int) -> None:
+@pytest.mark.parametrize("encoders", [1, 2, 3])
+def test_a_slow_disk_holds_the_writer_up(tmp_path: Path, encoders: int) -> None:
     lengths = [SHARD // 4] * 60  # four documents a shard
     disk, accepted = SlowDisk(tmp_path / "store", 15), [0]
     failed: list[BaseException] = []
 
     def write() -> None:
         try:
-            with StoreWriter(disk, MADE, samples.entries(lengths), at_once=at_once) as writer:
+            with StoreWriter(disk, MADE, samples.entries(lengths), encoders=encoders) as writer:
                 for index in writer.pending():
                     writer.write(index, samples.states(index, lengths[index]))
                     accepted[0] += 1
@@ -62,10 +63,10 @@ def test_a_slow_disk_holds_the_writer_up(tmp_path: Path, at_once: int) -> None:
 
     thread = threading.Thread(target=write)
     thread.start()
-    # So many are written, `at_once` more would like to be, and one is full: its last document is
+    # So many are written, `encoders` more would like to be, and one is full: its last document is
     # not yet accepted. Fewer if a later shard got the room that the next one waits for.
-    full = _BACKLOG + at_once + 1
-    assert 4 * (_BACKLOG + 1) <= standstill(accepted) + 1 <= 4 * full
+    full = BACKLOG + encoders + 1
+    assert 4 * (BACKLOG + 1) <= standstill(accepted) + 1 <= 4 * full
     assert thread.is_alive()
     assert len(disk.turns) == 1
     for turn, allowed in enumerate(disk.allowed):
@@ -109,5 +110,5 @@ def test_however_many_documents_pass_memory_is_a_few_shards(tmp_path: Path, code
     peak(tmp_path / "imports", 4, codec)
     most = peak(tmp_path / "store", shards, codec)
     # Shards of states; for those in the background what is being encoded and summed up.
-    assert most < (6 + 4 * encoders()) * BIG_SHARD_BYTES
+    assert most < (6 + 4 * default_encoders()) * BIG_SHARD_BYTES
     assert most < shards * BIG_SHARD_BYTES / 4

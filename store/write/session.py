@@ -1,0 +1,108 @@
+"""What a writer does before its first state and after its last: metadata, ledger, seal."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...common.atomic import json_text, parquet_bytes
+from ...common.errors import StoreError
+from ..format import ledger, seal, tables
+from ..format.dtypes import Bits
+from ..format.identity import owner_sha256
+from ..format.layout import MANIFEST, SEAL, Layout
+from ..format.ledger import ShardRecord
+from ..format.placement import Placement
+from ..format.schema import Integers
+from ..format.shards import decode_shard
+from ..format.tables import Entry
+from ..places.protocol import Place, exists
+
+
+def write_metadata(
+    place: Place, layout: Layout, entries: Sequence[Entry], placement: Placement, extend: bool
+) -> None:
+    """Write every file that is known before the first state, the manifest first.
+
+    Files that are already there with the same content are left alone; if one must change, the
+    seal of the store is broken first.
+
+    Raises:
+        StoreError: the store is of other documents; the disk is full and so on.
+    """
+    texts = {MANIFEST: ledger.sealed_text(layout.manifest)}
+    texts |= {name: json_text(content) for name, content in layout.metadata().items()}
+    stale = {name: text for name, text in texts.items() if not _has_content(place, name, text)}
+    plan = tables.plan_tables(place, entries, placement.starts, extend)
+    if (stale or plan) and exists(place, SEAL):
+        seal.break_seal(place)
+    for name, text in stale.items():
+        place.write(name, [text.encode()])
+    for name, groups in plan.items():
+        place.write(name, [parquet_bytes(groups)])
+
+
+def committed_tokens(place: Place, layout: Layout) -> Integers:
+    """[shards] tokens of every shard that are committed and can be kept.
+
+    Raises:
+        StoreError: the ledger is damaged, or the files of a committed shard are.
+    """
+    committed: Integers = np.zeros(layout.shards, np.int64)
+    for shard, record in seal.recorded(place).items():
+        _check_sizes(place, record)
+        whole = record.tokens == layout.states.shard_length(shard)
+        # Quantised states cannot be quantised again to the same bytes.
+        if shard < layout.shards and (whole or layout.encoding.exact):
+            committed[shard] = record.tokens
+    return committed
+
+
+def read_prefix(place: Place, layout: Layout, shard: int, tokens: int, buffer: Bits) -> None:
+    """Fill a buffer [layers, rows, hidden] with the first tokens of a shard that is extended.
+
+    Args:
+        place: of the store.
+        layout: of the store, with the tokens it shall have.
+        shard: which one.
+        tokens: committed tokens of this shard.
+        buffer: of the shard.
+
+    Raises:
+        StoreError: the shard is damaged.
+    """
+    before = Layout(layout.manifest, shard * layout.manifest.shard_tokens + tokens)
+    name = before.shard_files(shard)[0]
+    try:
+        owner = owner_sha256(layout.manifest)
+        columns = decode_shard(before.states, owner, shard, place.read(name))
+    except (OSError, ValueError) as error:
+        raise ledger.damaged(place, f"shard {shard}", str(error)) from error
+    buffer[:, :tokens] = columns.view(layout.dtype.numpy)[:, :tokens]
+
+
+def finish(place: Place, layout: Layout, entries: Sequence[Entry]) -> None:
+    """Seal a store of which every shard is committed. Raises: StoreError."""
+    if exists(place, SEAL):
+        seal.remove_records(place)
+        return
+    place.remove_partials()  # of killed writers; running ones have no partial files left
+    chunks = sum(len(entry.days) for entry in entries)
+    seal.write_seal(place, layout, len(entries), chunks)
+
+
+def _has_content(place: Place, name: str, text: str) -> bool:
+    try:
+        return place.read(name) == text.encode()
+    except FileNotFoundError:
+        return False
+
+
+def _check_sizes(place: Place, record: ShardRecord) -> None:
+    for file in record.files:
+        size = place.size(file.path)
+        if size != file.bytes:
+            problem = "is missing" if size is None else f"has {size} of {file.bytes} bytes"
+            raise StoreError(
+                f"{place.at(file.path)}: shard {record.shard} was committed but its file "
+                f"{problem}: delete the store and extract again"
+            )
