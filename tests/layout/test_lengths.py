@@ -13,7 +13,6 @@ LONGER = {
     "commands/evaluation.py": 310,
     "commands/training.py": 340,
     "lab/pretrain.py": 304,
-    "store/write/writer.py": 320,
     "commands/doctor.py:doctor": 73,
     "commands/evaluate.py:evaluate": 80,
     "commands/extract.py:extract": 122,
