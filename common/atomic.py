@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from .errors import StoreError
 
 PARTIAL_SUFFIX = ".partial"
-"""Every temporary file ends so; what a killed run leaves behind is found by it."""
+"""Every temporary file ends so; what a killed run leaves behind is recognised by it."""
 
 Buffer = bytes | bytearray | memoryview
 
@@ -97,7 +97,7 @@ def publish(staged: Sequence[StagedFiles]) -> None:
     """Make files durable and let them appear, group by group.
 
     Together they cost a fraction of the same one by one: a sync lets the file system write its
-    journal and the disk empty its cache, whoever has filled it.
+    journal and makes the disk empty its cache, whichever file has filled it.
 
     Raises:
         StoreError: the disk is full and so on; what has not appeared never does.

@@ -91,13 +91,13 @@ def collect(seeds: Mapping[str, int], inputs: Mapping[str, str]) -> Provenance:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in _PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _hardware() -> Hardware:
@@ -134,7 +134,7 @@ def _memory_bytes() -> int:
 
 def _git(*arguments: str) -> str | None:
     root = Path(__file__).resolve().parent.parent
-    if not (root / ".git").exists():  # an installed wheel may lie inside somebody's repository
+    if not (root / ".git").exists():  # an installed wheel may lie inside another repository
         return None
     try:
         done = subprocess.run(

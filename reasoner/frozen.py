@@ -1,4 +1,4 @@
-"""The frozen reasoner: it reads vectors in place of a document and is asked about them.
+"""The frozen reasoner: it reads vectors in place of a document and answers questions about them.
 
 Shapes: B = documents, C = context positions, S = question positions, R = width, V = vocabulary.
 """
@@ -42,7 +42,7 @@ class ReaderOutput:
     targets_N: Tensor
     """int64: the answer tokens."""
     states: dict[int, Tensor]
-    """blocks completed -> hidden states of the question positions [B, S, R], where asked for."""
+    """blocks completed -> hidden states of the question positions [B, S, R], for `keep` only."""
 
 
 class FrozenReasoner:
@@ -130,8 +130,8 @@ class FrozenReasoner:
             ).last_hidden_state
         start = context.x_BCR.shape[1]
         stop = start + questions.ids_BS.shape[1]
-        asked = hidden[:, start - 1 : stop - 1]  # a token is predicted one place before it
-        logits = self._head(asked[questions.answer_BS])
+        before = hidden[:, start - 1 : stop - 1]  # the state one place before predicts a token
+        logits = self._head(before[questions.answer_BS])
         kept = {depth: state[:, start:stop] for depth, state in states.items()}
         return ReaderOutput(logits.float(), questions.ids_BS[questions.answer_BS], kept)
 

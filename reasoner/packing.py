@@ -27,7 +27,7 @@ class EncodedQuestion:
     prompt_ids: tuple[int, ...]
     """From the end of the document to the beginning of the answer."""
     answer_ids: tuple[int, ...]
-    """The answer and the end token: what is learned."""
+    """The answer and the end token: the targets."""
 
     def __len__(self) -> int:
         return len(self.prompt_ids) + len(self.answer_ids)
@@ -35,61 +35,69 @@ class EncodedQuestion:
 
 @dataclass(frozen=True, slots=True)
 class PackedQuestions:
-    """Questions of a batch, ready to stand behind their contexts."""
+    """Questions of a batch, to be appended to their contexts."""
 
     ids_BS: Tensor
     """int64: tokens of prompts and answers."""
     segment_BS: Tensor
     """int64: 1, 2, ... for the questions, `PADDING` after them."""
     offset_BS: Tensor
-    """int64: place of the token within its own question."""
+    """int64: index of the token within its own question."""
     answer_BS: Tensor
-    """bool: token of an answer, end token included."""
+    """bool: tokens of answers, end tokens included: the targets."""
 
 
 def encode_questions(lm: TextSide, questions: Sequence[Question]) -> tuple[EncodedQuestion, ...]:
-    """Tokens of questions, as the reasoner will be asked them; all in one call, for speed."""
+    """Tokenize prompts and answers of questions, in one call to the tokenizer for speed."""
     texts = [lm.prompt.ask(question.text) for question in questions]
     texts += [f" {question.answer}" for question in questions]
-    coded = lm.tokenizer.backend_tokenizer.encode_batch(texts, add_special_tokens=False)
+    encoded = lm.tokenizer.backend_tokenizer.encode_batch(texts, add_special_tokens=False)
     count = len(questions)
     return tuple(
         EncodedQuestion(tuple(prompt.ids), (*answer.ids, lm.eos_token_id))
-        for prompt, answer in zip(coded[:count], coded[count:], strict=True)
+        for prompt, answer in zip(encoded[:count], encoded[count:], strict=True)
     )
 
 
 def pack(
-    asked: Sequence[Sequence[EncodedQuestion]], positions: int, rng: Random
+    questions: Sequence[Sequence[EncodedQuestion]], positions: int, rng: Random
 ) -> PackedQuestions:
-    """Pack as many questions of each document, in random order, as fit into `positions`."""
-    kept = [_that_fit(rng.sample(row, len(row)), positions) for row in asked]
-    # All documents in one sweep of array operations: a loop over them would hold the interpreter's
-    # lock, which the training thread needs for launching kernels.
-    told = [question for row in kept for question in row]
+    """Pack the questions of each document, in random order, into a row of fixed length.
+
+    Args:
+        questions: of each document.
+        positions: S, tokens of a row; questions that no longer fit are left out.
+        rng: draws the order.
+    """
+    kept = [_fitting(rng.sample(row, len(row)), positions) for row in questions]
+    # Array operations over all documents at once: a Python loop would hold the GIL, which the
+    # training thread needs for launching kernels.
+    packed = [question for row in kept for question in row]
     questions_B = np.array([len(row) for row in kept], np.int64)
-    lengths = np.array([len(question) for question in told], np.int64)
-    prompts = np.array([len(question.prompt_ids) for question in told], np.int64)
+    lengths = np.array([len(question) for question in packed], np.int64)
+    prompts = np.array([len(question.prompt_ids) for question in packed], np.int64)
     tokens_B = np.bincount(np.arange(len(kept)).repeat(questions_B), lengths, len(kept))
     places = np.arange(positions) < tokens_B[:, None]
-    offset = _counted(lengths)
+    offset = _ranges(lengths)
     return PackedQuestions(
-        ids_BS=_laid(places, _token_ids(told, int(lengths.sum()))),
-        segment_BS=_laid(places, (_counted(questions_B) + 1 + CONTEXT).repeat(lengths), PADDING),
-        offset_BS=_laid(places, offset),
-        answer_BS=_laid(places, offset >= prompts.repeat(lengths)),
+        ids_BS=_scattered(places, _token_ids(packed, int(lengths.sum()))),
+        segment_BS=_scattered(
+            places, (_ranges(questions_B) + 1 + CONTEXT).repeat(lengths), PADDING
+        ),
+        offset_BS=_scattered(places, offset),
+        answer_BS=_scattered(places, offset >= prompts.repeat(lengths)),
     )
 
 
-def _that_fit(questions: Sequence[EncodedQuestion], positions: int) -> list[EncodedQuestion]:
-    """From the first on, every question that finds room beside those before it."""
-    kept: list[EncodedQuestion] = []
+def _fitting(questions: Sequence[EncodedQuestion], positions: int) -> list[EncodedQuestion]:
+    """Greedy choice: each question, in order, that still fits behind those chosen before it."""
+    chosen: list[EncodedQuestion] = []
     for question in questions:
         tokens = len(question)
         if tokens <= positions:
-            kept.append(question)
+            chosen.append(question)
             positions -= tokens
-    return kept
+    return chosen
 
 
 def _token_ids(questions: Sequence[EncodedQuestion], tokens: int) -> Integers:
@@ -97,14 +105,14 @@ def _token_ids(questions: Sequence[EncodedQuestion], tokens: int) -> Integers:
     return np.fromiter(chain.from_iterable(parts), np.int64, tokens)
 
 
-def _counted(lengths: Integers) -> Integers:
-    """0, 1, 2, ... over each of these lengths, one after the other."""
+def _ranges(lengths: Integers) -> Integers:
+    """`arange(length)` of each length, concatenated."""
     stops = lengths.cumsum()
     return np.arange(stops[-1] if len(stops) else 0) - (stops - lengths).repeat(lengths)
 
 
-def _laid(places: npt.NDArray[np.bool_], values: npt.NDArray[Any], rest: int = 0) -> Tensor:
-    """A tensor of the shape of `places`: `values` row by row where those are true, else `rest`."""
-    out = np.full(places.shape, rest, values.dtype)
+def _scattered(places: npt.NDArray[np.bool_], values: npt.NDArray[Any], fill: int = 0) -> Tensor:
+    """A tensor shaped like `places`: `values` in row-major order where it is true, else `fill`."""
+    out = np.full(places.shape, fill, values.dtype)
     out[places] = values
     return torch.from_numpy(out)

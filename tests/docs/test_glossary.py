@@ -28,8 +28,9 @@ WORDS = {
 NAMES = {"found", "told", "said", "asked", "taught", "stretches"}
 """No variable, argument, field or function is called so: name the thing. Only to be lengthened."""
 
-NOT_YET = {"commands", "common", "compressor", "corpus", "doctor", "evaluate", "extract"} | {
-    *("lab", "models", "reasoner", "report", "store", "train"),
+NOT_YET = {
+    *("commands", "compressor", "corpus", "doctor", "evaluate", "extract"),
+    *("lab", "models", "report", "store", "train"),
 }
 """Folders that still have such words. Only to be shortened."""
 
@@ -48,7 +49,8 @@ def test_tables_that_contributors_extend_are_explained(table):
 
 def words_in(text):
     """Words of the list that a text contains, as whole words."""
-    return {word for word in WORDS if re.search(rf"\b{re.escape(word)}\b", text)}
+    lines = re.sub(r"\s*\n\s*(# )?", " ", text)
+    return {word for word in WORDS if re.search(rf"\b{re.escape(word)}\b", lines)}
 
 
 def names_in(tree):
@@ -81,6 +83,7 @@ def test_words_that_code_has_left_do_not_come_back(folder):
     ("code", "words"),
     [
         ("# Nobody, nobody", {"nobody"}),
+        ("    # the interpreter's\n    # lock", {"interpreter's lock"}),
         ("found = 1", {"found"}),
         ("for told in (): pass", {"told"}),
         ("class A:\n    asked: int", {"asked"}),
