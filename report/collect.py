@@ -1,6 +1,7 @@
 """Reads what a run folder holds: evaluations, verdicts, configurations, training logs."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ class LogPoint:
     step: int
     """Optimiser steps taken."""
     loss: float
-    """Training loss of that step, nats a token."""
+    """Training loss of that step, nats a token; NaN where it was not finite."""
     documents: int
     """Documents seen so far."""
     seconds: float
@@ -128,7 +129,8 @@ def read_log(path: Path) -> tuple[LogPoint, ...]:
                 continue
             point = LogPoint(
                 step=int(record["step"]),
-                loss=float(record["loss"]),
+                # null where it was not finite: JSON has no NaN
+                loss=math.nan if record["loss"] is None else float(record["loss"]),
                 documents=int(record.get("documents", 0)),
                 seconds=float(record.get("seconds", 0.0)),
             )

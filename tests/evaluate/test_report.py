@@ -1,4 +1,5 @@
 import json
+import math
 import re
 from html.parser import HTMLParser
 
@@ -254,3 +255,12 @@ def test_log_survives_a_kill(tmp_path):
     assert [(p.step, p.loss) for p in points] == [(1, 3.0), (2, 2.0)]
     assert (points[1].documents, points[1].seconds) == (32, 1.5)
     assert read_log(tmp_path / "absent.jsonl") == ()
+
+
+def test_a_loss_that_was_not_finite_is_read_as_nan(tmp_path):
+    """`null` as it is written now, `NaN` as older versions wrote it."""
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"step": 1, "loss": null}\n{"step": 2, "loss": NaN}\n{"step": 3, "loss": 2}\n')
+    losses = [point.loss for point in read_log(path)]
+    assert [math.isnan(loss) for loss in losses] == [True, True, False]
+    assert losses[2] == 2.0
