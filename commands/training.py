@@ -31,14 +31,15 @@ from ..store.format.schema import LayerRecord, ModelIdentity
 from ..store.read.reader import FeatureStore
 from ..store.read.resident import load_resident
 from ..train.assemble import check_available, check_tokenizers, model_spec
-from ..train.batches import Example
-from ..train.data import Batches, StoreBatches, Streamed
+from ..train.batches import Batches, Example
+from ..train.data import StoreBatches
 from ..train.device_transfer import DeviceTransfer
 from ..train.live import LiveBatches, LiveSettings
 from ..train.loop import Progress, Run, train
 from ..train.phases import PhaseSpec, phase
 from ..train.plan import TrainPlan
-from ..train.resident import ResidentBatches
+from ..train.prefetcher import Prefetched
+from ..train.resident import add_resident
 from ..train.workers import Workers, workers_for
 
 RECORD: Final = "run.json"
@@ -250,10 +251,10 @@ def _stored(
     workers = request.workers
     if workers is None:
         workers = workers_for(accelerator.device, batches.batch_bytes)
-    source = Workers(batches, workers) if workers else batches
+    source: Batches = Workers(batches, workers) if workers else batches
     if resident is not None:
-        return ResidentBatches(source, resident, transfer)
-    return Streamed(source, transfer)
+        return Prefetched(source, transfer, add_resident(resident, batches))
+    return Prefetched(source, transfer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
-"""One training batch, whatever the source of its documents.
+"""One training batch, and the protocol of every source of batches.
 
 Shapes: B = documents, T = tokens (padded), L = layers, D = teacher width.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import islice
 from random import Random
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -64,13 +65,29 @@ class Batch:
         return cls(states, next(remaining), questions)
 
 
-@dataclass(frozen=True, slots=True)
-class IndexedBatch:
-    """A batch and the indices of its documents."""
+class Batches(Protocol):
+    """The batches of a training run, one a step, of this process.
 
-    batch: Batch
-    indices: tuple[int, ...]
-    """Of the documents in the store, in the order of the batch."""
+    Batches and document ids are pure functions of the step and of what `describe` returns, so a
+    checkpoint holds no data state. Requests in ascending order are fast; a source that prefetches
+    accepts no other.
+    """
+
+    def at(self, step: int) -> Batch:
+        """The batch of a step, on the CPU or on the device that trains."""
+        ...
+
+    def document_ids(self, step: int) -> tuple[str, ...]:
+        """Ids of the documents of a step, in the order of its batch; for any step at any time."""
+        ...
+
+    def describe(self) -> Mapping[str, object]:
+        """What determines the batches, for the record of the run."""
+        ...
+
+    def close(self) -> None:
+        """Stop the threads and processes that prepare batches; more than once is harmless."""
+        ...
 
 
 def collate(

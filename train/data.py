@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -19,32 +19,13 @@ from ..models.loading import TextSide
 from ..reasoner.packing import EncodedQuestion, encode_questions
 from ..store.format.schema import Integers
 from ..store.read.reader import FeatureStore
-from .batches import Batch, Example, IndexedBatch, collate
-from .device_transfer import DeviceTransfer
-from .prefetcher import Prefetcher
-from .workers import Source
+from .batches import Batch, Example, collate
 
 WINDOW = 8
 """Batches drawn and sorted by length together, so that a batch holds documents of like length."""
 
 _READERS = min(4, max(1, (os.cpu_count() or 1) // 2))
 """Threads that read the documents of a batch: copies and checksums release the GIL."""
-
-
-class Batches(Protocol):
-    """The source of batches of a training run."""
-
-    def at(self, step: int) -> Batch:
-        """The batch of one step, on the CPU or on the device; a pure function of the step."""
-        ...
-
-    def describe(self) -> Mapping[str, object]:
-        """What determines the batches, for the record of the run."""
-        ...
-
-    def close(self) -> None:
-        """Stop the threads and processes that prepare batches."""
-        ...
 
 
 class StoreBatches:
@@ -121,17 +102,27 @@ class StoreBatches:
 
     def at(self, step: int) -> Batch:
         """The batch of one step, on the CPU."""
-        return self.indexed(step).batch
-
-    def indexed(self, step: int) -> IndexedBatch:
-        """The batch of one step with the indices of its documents in the store."""
         rng = Random(f"batch/{self._seed}/{step}/{self._rank}")
-        indices = self._indices(step)
+        indices = self.indices(step)
         # A few parts instead of one task a document: submitting tasks holds the GIL.
         parts = (indices[start::_READERS] for start in range(_READERS))
         read = list(self._readers.map(self._examples, parts))
         rows = [read[place % _READERS][place // _READERS] for place in range(len(indices))]
-        return IndexedBatch(collate(rows, self._question_tokens, rng), tuple(indices))
+        return collate(rows, self._question_tokens, rng)
+
+    def indices(self, step: int) -> tuple[int, ...]:
+        """Documents of a step in the store: a slice of a window of the endless shuffled order."""
+        slot = step * self._world + self._rank
+        window, place = divmod(slot, WINDOW)
+        drawn = self._window(window)
+        order = Random(f"window/{self._seed}/{window}").sample(range(WINDOW), WINDOW)
+        start = order[place] * self._batch_size
+        return tuple(int(index) for index in drawn[start : start + self._batch_size])
+
+    def document_ids(self, step: int) -> tuple[str, ...]:
+        """Ids of the documents of a step, in the order of its batch."""
+        names = self._store.document_ids
+        return tuple(names[index] for index in self.indices(step))
 
     def describe(self) -> Mapping[str, object]:
         """Seed, sizes, number of processes, and what determines the bytes of the store."""
@@ -154,15 +145,6 @@ class StoreBatches:
     def _examples(self, indices: Sequence[int]) -> list[Example]:
         read, questions = self._store.read, self._questions
         return [Example(read(index, self._layers), questions[index]) for index in indices]
-
-    def _indices(self, step: int) -> list[int]:
-        """Indices of a step: a slice of one window of the endless shuffled order."""
-        slot = step * self._world + self._rank
-        window, place = divmod(slot, WINDOW)
-        drawn = self._window(window)
-        order = Random(f"window/{self._seed}/{window}").sample(range(WINDOW), WINDOW)
-        start = order[place] * self._batch_size
-        return [int(index) for index in drawn[start : start + self._batch_size]]
 
     def _draw(self, window: int) -> Integers:
         """Indices of a window, sorted by length, then by index."""
@@ -191,25 +173,3 @@ def _questions(
             f"({len(missing)} of {len(store)}); give the corpus that was extracted"
         )
     return [encode_questions(reasoner, by_id[name].questions) for name in store.document_ids]
-
-
-class Streamed:
-    """Batches of a source, read and copied to the device while earlier steps run."""
-
-    def __init__(self, source: Source, transfer: DeviceTransfer) -> None:
-        """Start reading at the first request."""
-        self._source, self._transfer = source, transfer
-        self._prefetcher = Prefetcher(lambda step: transfer.start(source.indexed(step).batch))
-
-    def at(self, step: int) -> Batch:
-        """The batch of a step, on the device; steps must be requested in order."""
-        return self._transfer.wait(self._prefetcher.at(step))
-
-    def describe(self) -> Mapping[str, object]:
-        """Of the source."""
-        return self._source.describe()
-
-    def close(self) -> None:
-        """Stop reading."""
-        self._prefetcher.close()
-        self._source.close()

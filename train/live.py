@@ -8,6 +8,7 @@ functions that make documents and states are passed in: `train` does not import 
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from random import Random
 
 import torch
@@ -50,18 +51,24 @@ class LiveBatches:
         """Start the workers at step `first`; steps must then be requested in order."""
         self._read_states, self._settings = read_states, settings
         self._window, self._batches = first // WINDOW - 1, list[Batch]()
+        windows = _Windows(documents, settings, first // WINDOW)
         loader = DataLoader(
-            _Windows(documents, settings, first // WINDOW),
+            windows,
             batch_size=None,
             num_workers=settings.workers,
             prefetch_factor=1 if settings.workers else None,
             multiprocessing_context="spawn" if settings.workers else None,
         )
-        self._windows: Iterator[list[Batch]] = iter(loader)
+        self._windows: Iterator[list[Batch]] | None = iter(loader)
+        self._document_ids = lru_cache(maxsize=1)(windows.document_ids)
 
     def at(self, step: int) -> Batch:
         """The batch of one step, on the device of the teacher."""
+        if self._windows is None:
+            raise RuntimeError("these batches are closed")
         window, place = divmod(step, WINDOW)
+        if window < self._window:
+            raise ValueError(f"step {step} was requested after steps behind it")
         while self._window < window:
             self._window += 1
             self._batches = next(self._windows)
@@ -69,6 +76,12 @@ class LiveBatches:
         with torch.no_grad():
             h_BTLD = self._read_states(batch.token_ids_BT)
         return replace(batch, states=replace(batch.states, h_BTLD=h_BTLD))
+
+    def document_ids(self, step: int) -> tuple[str, ...]:
+        """Ids of the documents of a step. Generates the documents of its window once more, in
+        this process: seconds with large batches, for the rare step that has to be explained."""
+        window, place = divmod(step, WINDOW)
+        return self._document_ids(window)[place]
 
     def describe(self) -> Mapping[str, object]:
         """Seed and sizes."""
@@ -83,7 +96,7 @@ class LiveBatches:
 
     def close(self) -> None:
         """Stop the workers."""
-        del self._windows
+        self._windows = None
 
 
 class _Windows(Dataset[list[Batch]]):
@@ -96,20 +109,26 @@ class _Windows(Dataset[list[Batch]]):
         return 2**31
 
     def __getitem__(self, number: int) -> list[Batch]:
-        settings, window = self._settings, self._first + number
-        size = WINDOW * settings.batch_size
-        start = (window * settings.world + settings.rank) * size
-        examples = self._documents(start, size)
-        examples.sort(key=lambda example: len(example.features.token_ids))
-        order = Random(f"window/{settings.seed}/{window}/{settings.rank}").sample(
-            range(WINDOW), WINDOW
-        )
+        window = self._first + number
+        return [self._batch(examples, window, place) for examples, place in self._examples(window)]
+
+    def document_ids(self, window: int) -> list[tuple[str, ...]]:
+        """Ids of the documents of every batch of a window."""
         return [
-            self._batch(
-                examples[place * settings.batch_size :][: settings.batch_size], window, place
-            )
-            for place in order
+            tuple(example.features.document_id for example in examples)
+            for examples, _ in self._examples(window)
         ]
+
+    def _examples(self, window: int) -> list[tuple[list[Example], int]]:
+        """Documents of every batch of a window, with the place of the batch in order of length."""
+        settings = self._settings
+        count = settings.batch_size
+        start = (window * settings.world + settings.rank) * WINDOW * count
+        examples = self._documents(start, WINDOW * count)
+        examples.sort(key=lambda example: len(example.features.token_ids))
+        rng = Random(f"window/{settings.seed}/{window}/{settings.rank}")
+        order = rng.sample(range(WINDOW), WINDOW)
+        return [(examples[place * count : (place + 1) * count], place) for place in order]
 
     def _batch(self, examples: list[Example], window: int, place: int) -> Batch:
         settings = self._settings

@@ -22,9 +22,8 @@ from ..common.threads import short_switch_interval
 from ..compressor import checkpoint
 from ..compressor.model import Compressed, CompressionModel, compress
 from ..reasoner.frozen import FrozenReasoner, ReaderOutput
-from .batches import Batch
+from .batches import Batch, Batches
 from .clock import clock_of
-from .data import Batches
 from .log import CurveLog
 from .objectives import NEEDS_STATES, OBJECTIVES, Step, alignment_depths
 from .phases.spec import PhaseSpec

@@ -1,9 +1,9 @@
 """Multiprocess data loading, so that workers do not hold the GIL of the training thread.
 
 A loader thread competes for the GIL with the thread that launches kernels: on an H200 a step took
-half as long again, although the loop hardly waited for batches (docs/LOG-engineering.md,
-"training waits where nobody looked"). A batch arrives as one block of shared memory. Starting the
-processes takes as long as importing torch; until then the calling thread makes the batches itself.
+half as long again, although the loop hardly waited for batches (docs/LOG-engineering.md of
+2026-11-23). A batch arrives as one block of shared memory. Starting the processes takes as long as
+importing torch; until then the calling thread makes the batches itself.
 """
 
 import multiprocessing
@@ -16,34 +16,18 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import torch
 
 from ..common.errors import StoreError
 from ..common.threads import cores
-from .batches import IndexedBatch
+from .batches import Batch, Batches
 from .flat_batch import FlatBatch, pack
 
 PREFETCHED: Final = 2
 """Batches in flight a process, finished ones included."""
 _SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108  where Linux keeps it
-
-
-class Source(Protocol):
-    """Makes the batch of any step; picklable, so that worker processes can have a copy."""
-
-    def indexed(self, step: int) -> IndexedBatch:
-        """The batch of one step, on the CPU; a pure function of the step."""
-        ...
-
-    def describe(self) -> Mapping[str, object]:
-        """What determines the batches."""
-        ...
-
-    def close(self) -> None:
-        """Stop the threads and processes that prepare batches."""
-        ...
 
 
 def workers_for(device: torch.device, batch_bytes: int) -> int:
@@ -54,22 +38,20 @@ def workers_for(device: torch.device, batch_bytes: int) -> int:
     return min(4, cores() // 4, max(0, free // (2 * batch_bytes) - 1) // PREFETCHED)
 
 
-_Result = Future[tuple[FlatBatch, tuple[int, ...]]]
-
-
 class Workers:
     """A source whose batches are made by worker processes; request steps in order."""
 
-    def __init__(self, source: Source, count: int) -> None:
+    def __init__(self, source: Batches, count: int) -> None:
         """The `count` processes start at the first request."""
         self._source, self._count = source, count
         self._pool: ProcessPoolExecutor | None = None
-        self._pending: dict[int, _Result] = {}
+        self._pending: dict[int, Future[FlatBatch]] = {}
         self.ready: bool = False
         """True once a worker process has made a batch."""
+        self._closed = False
 
-    def indexed(self, step: int) -> IndexedBatch:
-        """The batch of a step.
+    def at(self, step: int) -> Batch:
+        """The batch of a step, on the CPU.
 
         Raises:
             StoreError: raised by the source, or a worker process died.
@@ -78,15 +60,19 @@ class Workers:
             result = self._submit(step)
             if not self.ready and not result.done():
                 result.cancel()
-                return self._source.indexed(step)
-            flat, indices = result.result()
+                return self._source.at(step)
+            flat = result.result()
         except BrokenProcessPool as error:
             raise StoreError(
                 f"a process that makes batches died ({' '.join(str(error).split())[:200]}): "
                 "out of memory, or of shared memory? Try --workers 0"
             ) from error
         self.ready = True
-        return IndexedBatch(flat.unpack(), indices)
+        return flat.unpack()
+
+    def document_ids(self, step: int) -> tuple[str, ...]:
+        """Of the source, in this process."""
+        return self._source.document_ids(step)
 
     def describe(self) -> Mapping[str, object]:
         """Of the source: which process makes a batch does not change it."""
@@ -94,12 +80,15 @@ class Workers:
 
     def close(self) -> None:
         """Stop the processes."""
+        self._closed = True
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
         self._source.close()
 
-    def _submit(self, step: int) -> _Result:
+    def _submit(self, step: int) -> Future[FlatBatch]:
         """Schedule this step and those behind it."""
+        if self._closed:
+            raise RuntimeError("these batches are closed")
         if self._pool is None:
             self._pool = _start(self._source, self._count)
         for later in range(step, step + self._count * PREFETCHED):
@@ -108,7 +97,7 @@ class Workers:
         return self._pending.pop(step)
 
 
-def _start(source: Source, count: int) -> ProcessPoolExecutor:
+def _start(source: Batches, count: int) -> ProcessPoolExecutor:
     # In shared memory: a spawned process reads its arguments only after its imports, and the
     # parent would block on a pipe that long, once for every process.
     pickled = torch.frombuffer(bytearray(ForkingPickler.dumps(source)), dtype=torch.uint8)
@@ -117,7 +106,7 @@ def _start(source: Source, count: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(count, context, initializer=_receive, initargs=(pickled,))
 
 
-_received: Source
+_received: Batches
 """In a worker process: its copy of the source."""
 
 
@@ -137,6 +126,5 @@ def _exit_with_parent() -> None:
         os._exit(1)
 
 
-def _make(step: int) -> tuple[FlatBatch, tuple[int, ...]]:
-    indexed = _received.indexed(step)
-    return pack(indexed.batch, shared=True), indexed.indices
+def _make(step: int) -> FlatBatch:
+    return pack(_received.at(step), shared=True)

@@ -1,7 +1,6 @@
 """Batches: a function of seed and step, every document once an epoch, each rank its own."""
 
-import itertools
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,31 +12,17 @@ from latentcomp.models.describe import describe_document
 from latentcomp.reasoner.packing import encode_questions
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.read.resident import load_resident
-from latentcomp.train.data import WINDOW, Batches, StoreBatches, Streamed
+from latentcomp.train.data import WINDOW, StoreBatches
 from latentcomp.train.device_transfer import DeviceTransfer
 from latentcomp.train.flat_batch import pack
-from latentcomp.train.live import LiveBatches, LiveSettings
-from latentcomp.train.resident import ResidentBatches
-from latentcomp.train.workers import Workers
+from latentcomp.train.prefetcher import Prefetched
+from latentcomp.train.resident import add_resident
 
 from . import tiny
 
 DOCUMENTS = 12
 CPU = DeviceTransfer(torch.device("cpu"))
 GOLDEN = {0: (0, 6, 6, 6, 1), 1: (1, 1, 10, 10, 10), 7: (2, 2, 4, 4, 4), 40: (9, 8, 8, 8, 11)}
-
-
-def tensors(batch):
-    """Every tensor of a batch, by name."""
-    found = {"token_ids_BT": batch.token_ids_BT}
-    for part in (batch.states, batch.questions):
-        found |= {field.name: getattr(part, field.name) for field in fields(part)}
-    return found
-
-
-def same(one, other):
-    mine, theirs = tensors(one), tensors(other)
-    return mine.keys() == theirs.keys() and all(torch.equal(mine[n], theirs[n]) for n in mine)
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +46,13 @@ def test_a_batch_is_a_function_of_seed_and_step(run_folder, lm, steps, seed, ran
     one, other = (tiny.store_batches(run_folder, lm, **options) for _ in range(2))
     batches = {step: one.at(step) for step in steps}
     for step in sorted(steps, reverse=True):
-        assert same(other.at(step), batches[step])
-        assert same(one.at(step), batches[step])
+        assert tiny.same_batch(other.at(step), batches[step])
+        assert tiny.same_batch(one.at(step), batches[step])
 
 
 def test_other_seeds_give_other_batches(run_folder, lm):
     one, other = (tiny.store_batches(run_folder, lm, seed=seed) for seed in (0, 1))
-    assert not all(same(one.at(step), other.at(step)) for step in range(3))
+    assert not all(tiny.same_batch(one.at(step), other.at(step)) for step in range(3))
     assert one.describe() != other.describe()
 
 
@@ -111,68 +96,31 @@ def test_batches_hold_documents_of_like_length(run_folder, lm, keys):
     assert widest < max(lengths) - min(lengths)
 
 
-def resident_batches(run_folder, lm):
-    store = FeatureStore(run_folder / "store")
-    return ResidentBatches(tiny.store_batches(run_folder, lm, layers=()), load_resident(store), CPU)
-
-
-@pytest.mark.parametrize(
-    "make", [lambda *run: Streamed(tiny.store_batches(*run), CPU), resident_batches]
-)
-def test_read_ahead_or_resident_the_batches_are_the_same(run_folder, lm, make):
-    plain, prepared = tiny.store_batches(run_folder, lm), make(run_folder, lm)
-    for step in range(5, 12):  # as after a resume
-        assert same(prepared.at(step), plain.at(step))
-    assert prepared.describe() == plain.describe()
-    prepared.close()
-    with pytest.raises(RuntimeError):
-        prepared.at(20)
-
-
 @pytest.mark.gpu
 @pytest.mark.parametrize("resident", [False, True])
 def test_staged_on_a_gpu_the_batches_are_the_same(run_folder, lm, resident):
     """While the device is busy with something else, and memory of earlier batches is reused."""
     device = torch.device("cuda")
     plain, transfer = tiny.store_batches(run_folder, lm), DeviceTransfer(device)
-    prepared: Batches = Streamed(tiny.store_batches(run_folder, lm), transfer)
+    prepared = Prefetched(tiny.store_batches(run_folder, lm), transfer)
     if resident:
         states = load_resident(FeatureStore(run_folder / "store"), device=device)
         source = tiny.store_batches(run_folder, lm, layers=())
-        prepared = ResidentBatches(source, states, transfer)
+        prepared = Prefetched(source, transfer, add_resident(states, source))
     busy = torch.randn(4096, 4096, device=device)
     for step in range(12):
         for _ in range(8):
             busy = busy @ busy / 64
         batch = prepared.at(step)
         assert batch.states.h_BTLD.device.type == "cuda"
-        assert same(batch.to(torch.device("cpu")), plain.at(step))
-    prepared.close()
-
-
-@pytest.mark.parametrize("resident", [False, True])
-def test_made_by_processes_the_batches_are_the_same(run_folder, lm, resident):
-    plain = tiny.store_batches(run_folder, lm)
-    layers = {"layers": ()} if resident else {}
-    source = Workers(tiny.store_batches(run_folder, lm, **layers), 2)
-    prepared: Batches = Streamed(source, CPU)
-    if resident:
-        states = load_resident(FeatureStore(run_folder / "store"))
-        prepared = ResidentBatches(source, states, CPU)
-    left = 12
-    for step in itertools.count(3):  # the first ones are made here, while the processes start
-        assert same(prepared.at(step), plain.at(step))
-        left -= source.ready
-        if not left:
-            break
-    assert prepared.describe() == plain.describe()
+        assert tiny.same_batch(batch.to(torch.device("cpu")), plain.at(step))
     prepared.close()
 
 
 def test_a_batch_in_one_piece_is_the_same(run_folder, lm):
     batch = tiny.store_batches(run_folder, lm).at(3)
     for flat in (pack(batch), pack(batch, shared=True), pack(batch).to(torch.device("cpu"))):
-        assert same(flat.unpack(), batch)
+        assert tiny.same_batch(flat.unpack(), batch)
         memories = {part.untyped_storage().data_ptr() for part in flat.unpack().tensors()}
         assert memories == {flat.memory.untyped_storage().data_ptr()}
 
@@ -180,7 +128,7 @@ def test_a_batch_in_one_piece_is_the_same(run_folder, lm):
 def test_which_documents_a_step_sees_does_not_change_between_versions(run_folder, lm):
     """A run that was begun with an older version goes on with the same batches."""
     source = tiny.store_batches(run_folder, lm, batch_size=5, seed=3, rank=1, world=2)
-    assert {step: source.indexed(step).indices for step in (0, 1, 7, 40)} == GOLDEN
+    assert {step: source.indices(step) for step in (0, 1, 7, 40)} == GOLDEN
 
 
 def test_an_error_of_the_source_reaches_whoever_asks(run_folder, lm, monkeypatch):
@@ -191,7 +139,7 @@ def test_an_error_of_the_source_reaches_whoever_asks(run_folder, lm, monkeypatch
 
     monkeypatch.setattr(source._store, "read", damaged)
     with pytest.raises(StoreError, match="shard 3"):
-        Streamed(source, CPU).at(0)
+        Prefetched(source, CPU).at(0)
 
 
 def batches_of(run_folder, lm, documents, question_tokens=96):
@@ -242,29 +190,9 @@ def test_a_described_document_is_what_the_store_holds(run_folder, lm):
         assert (stored.document_id, stored.chunks) == (live.document_id, live.chunks)
 
 
-def live(lm, first, seed=0, rank=0, world=1):
-    from latentcomp.train.batches import Example
-
-    made = []
-
-    def examples(start, count):
-        made.append((start, count))
-        stories = [tiny.story(index, chunks=2).document for index in range(start, start + count)]
-        return [
-            Example(describe_document(lm, s), encode_questions(lm, s.questions)) for s in stories
-        ]
-
-    settings = LiveSettings(
-        batch_size=1,
-        question_tokens=64,
-        seed=seed,
-        lengths=(224, 256),
-        rank=rank,
-        world=world,
-        workers=0,
-    )
-    read = lambda ids: torch.ones(*ids.shape, 1, 4)  # noqa: E731
-    return LiveBatches(examples, read, settings, first), made
+def live(lm, first, **options):
+    requests: list[tuple[int, int]] = []
+    return tiny.live_batches(lm, first, requests=requests, **options), requests
 
 
 def test_live_batches_go_on_where_they_stopped(lm):
@@ -273,7 +201,7 @@ def test_live_batches_go_on_where_they_stopped(lm):
     for first in (3, WINDOW, WINDOW + 1):
         resumed, made = live(lm, first)
         for step in range(first, 2 * WINDOW):
-            assert same(resumed.at(step), batches[step])
+            assert tiny.same_batch(resumed.at(step), batches[step])
         assert made[0][0] == first // WINDOW * WINDOW, "windows before are not made again"
     assert {b.token_ids_BT.shape[1] for b in batches} <= {224, 256}
     assert batches[0].states.h_BTLD.shape[2:] == (1, 4)

@@ -42,6 +42,9 @@ class OneBatch:
     def at(self, step):
         return self._batch
 
+    def document_ids(self, step):
+        return tuple(f"document-{row}" for row in range(len(self._batch.token_ids_BT)))
+
     def describe(self):
         return {"kind": "one"}
 

@@ -19,7 +19,7 @@ QUESTIONS = st.lists(
 
 
 def numbered(sizes):
-    """Questions all of whose tokens are different, so that each can be found again."""
+    """Questions all of whose tokens are different, so that each can be identified."""
     ids = iter(range(1, 10_000))
     return [
         tuple(
@@ -34,11 +34,11 @@ def numbered(sizes):
 
 @given(QUESTIONS, st.integers(1, 40), st.integers(0, 3))
 def test_what_is_packed_is_whole_questions(sizes, positions, seed):
-    asked = numbered(sizes)
-    packed = pack(asked, positions, Random(seed))
-    for row, questions in enumerate(asked):
+    rows = numbered(sizes)
+    packed = pack(rows, positions, Random(seed))
+    for row, questions in enumerate(rows):
         segment, ids = packed.segment_BS[row], packed.ids_BS[row]
-        found = []
+        whole = []
         for number in range(1, int(segment.max()) + 1):
             (places,) = torch.where(segment == number)
             assert places.tolist() == list(range(int(places[0]), int(places[-1]) + 1))
@@ -47,10 +47,10 @@ def test_what_is_packed_is_whole_questions(sizes, positions, seed):
             assert packed.offset_BS[row, places].tolist() == list(range(len(question)))
             learned = packed.answer_BS[row, places]
             assert tuple(ids[places][learned].tolist()) == question.answer_ids
-            found.append(question)
-        assert len(set(found)) == len(found)
-        free = positions - sum(map(len, found))
-        assert all(len(q) > free for q in questions if q not in found), "one more would have fit"
+            whole.append(question)
+        assert len(set(whole)) == len(whole)
+        free = positions - sum(map(len, whole))
+        assert all(len(q) > free for q in questions if q not in whole), "one more would have fit"
         rest = segment == PADDING
         assert int(rest.sum()) == free
         assert not packed.answer_BS[row, rest].any()
@@ -79,13 +79,11 @@ def test_the_mask_by_its_definition(segments, kind):
 
 
 @pytest.fixture(scope="module")
-def asked(lm):
-    batch = tiny.batch_of(lm, tiny.documents(3, chunks=2) + tiny.documents(1, chunks=4))
-    return batch, [tiny.story(i, 2).document for i in range(3)] + [tiny.story(0, 4).document]
+def batch(lm):
+    return tiny.batch_of(lm, tiny.documents(3, chunks=2) + tiny.documents(1, chunks=4))
 
 
-def test_a_packed_question_is_read_as_if_it_were_alone(lm, asked):
-    batch, _ = asked
+def test_a_packed_question_is_read_as_if_it_were_alone(lm, batch):
     reasoner = FrozenReasoner(lm)
     context = reasoner.document_context(batch.token_ids_BT, batch.states.mask_BT)
     reading = reasoner.read(context, batch.questions)
@@ -104,8 +102,7 @@ def test_a_packed_question_is_read_as_if_it_were_alone(lm, asked):
     torch.testing.assert_close(reading.logits_NV, torch.cat(expected), rtol=1e-3, atol=1e-3)
 
 
-def test_questions_never_see_each_other(lm, asked):
-    batch, _ = asked
+def test_questions_never_see_each_other(lm, batch):
     reasoner = FrozenReasoner(lm)
     context = reasoner.document_context(batch.token_ids_BT, batch.states.mask_BT)
     before = reasoner.read(context, batch.questions, keep=(4,)).states[4]

@@ -31,13 +31,17 @@ class Failing:
     def __init__(self, dies):
         self.dies, self.first = dies, os.getpid()
 
-    def indexed(self, step: Any) -> Any:
+    def at(self, step: Any) -> Any:
         if os.getpid() != self.first:
             if self.dies:
                 os.kill(os.getpid(), signal.SIGKILL)
             raise StoreError("shard 3 is damaged")
         time.sleep(0.05)
-        return SimpleNamespace(indices=(step,))
+        return SimpleNamespace(step=step)
+
+    def document_ids(self, step):
+        """No documents."""
+        return ()
 
     def describe(self):
         """Nothing decides it."""
@@ -55,7 +59,8 @@ def test_an_error_of_a_worker_process_is_one_line(dies, message):
     workers = Workers(Failing(dies), 1)
     with pytest.raises(StoreError, match=message) as raised:
         for step in range(2_000):
-            assert workers.indexed(step).indices == (step,)
+            batch: Any = workers.at(step)
+            assert batch.step == step
     assert "\n" not in str(raised.value)
     workers.close()
 
@@ -63,7 +68,7 @@ def test_an_error_of_a_worker_process_is_one_line(dies, message):
 def start_workers_and_wait(pids):
     """Runs in a process of its own: starts workers, reports their ids, and never ends."""
     workers = Workers(Failing(dies=False), 2)
-    workers.indexed(0)
+    workers.at(0)
     pids.put([child.pid for child in multiprocessing.active_children()])
     time.sleep(600)
 

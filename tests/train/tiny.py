@@ -30,11 +30,13 @@ from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.write.writer import StoreWriter
 from latentcomp.train.assemble import model_spec
 from latentcomp.train.batches import Batch, Example, collate
-from latentcomp.train.data import StoreBatches, Streamed
+from latentcomp.train.data import StoreBatches
 from latentcomp.train.device_transfer import DeviceTransfer
+from latentcomp.train.live import LiveBatches, LiveSettings
 from latentcomp.train.loop import Run
 from latentcomp.train.phases import PhaseSpec, phase
 from latentcomp.train.plan import TrainPlan
+from latentcomp.train.prefetcher import Prefetched
 
 HIDDEN = 16
 STORED = tuple(LayerRecord(blocks_completed=b, post_norm=False) for b in (1, 3))
@@ -123,6 +125,12 @@ def batch_of(model: CausalLM, given, stored=STORED, positions=200, length=None) 
     return collate(examples, positions, Random(0), length)
 
 
+def same_batch(one: Batch, other: Batch) -> bool:
+    """Whether every tensor of two batches is equal, its dtype included."""
+    pairs = list(zip(one.tensors(), other.tensors(), strict=True))
+    return all(mine.dtype == theirs.dtype and torch.equal(mine, theirs) for mine, theirs in pairs)
+
+
 def spec_of(model: CausalLM, number: int = 4, stored=STORED, **changes: Any) -> ModelSpec:
     """What a phase trains between `model` and itself."""
     shape = model_spec(phase(number), model.identity, stored, FrozenReasoner(model))
@@ -162,6 +170,30 @@ def store_batches(run: Path, model: CausalLM, **changes: Any) -> StoreBatches:
     return StoreBatches(store, corpus.documents, model, **(options | changes))
 
 
+def live_batches(
+    model: CausalLM,
+    first: int,
+    seed: int = 0,
+    rank: int = 0,
+    world: int = 1,
+    requests: list[tuple[int, int]] | None = None,
+) -> LiveBatches:
+    """Live batches of one document from step `first`; `requests` collects (first index, count)."""
+
+    def examples(start: int, count: int) -> list[Example]:
+        if requests is not None:
+            requests.append((start, count))
+        made = (story(index, chunks=2).document for index in range(start, start + count))
+        return [
+            Example(describe_document(model, one), encode_questions(model, one.questions))
+            for one in made
+        ]
+
+    sizes: dict[str, Any] = {"batch_size": 1, "question_tokens": 64, "workers": 0}
+    settings = LiveSettings(seed=seed, lengths=(224, 256), rank=rank, world=world, **sizes)
+    return LiveBatches(examples, lambda ids: torch.ones(*ids.shape, 1, 4), settings, first)
+
+
 def plan(**changes: Any) -> TrainPlan:
     """A short plan."""
     options: dict[str, Any] = {
@@ -183,7 +215,7 @@ def training_run(
     made = plan(**changes)
     reasoner = FrozenReasoner(model)
     source = store_batches(run, model, batch_size=made.documents, seed=made.seed)
-    batches = Streamed(source, DeviceTransfer(torch.device("cpu")))
+    batches = Prefetched(source, DeviceTransfer(torch.device("cpu")))
     stored = FeatureStore(run / "store").manifest.layers
     torch.manual_seed(made.seed)
     compressor = CompressionModel(model_spec(spec, model.identity, stored, reasoner))

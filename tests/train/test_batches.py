@@ -1,0 +1,165 @@
+"""The contract of `Batches`, for every source: a new source adds one row to `SOURCES`."""
+
+import itertools
+import json
+
+import pytest
+import torch
+
+from latentcomp.models.describe import describe_document
+from latentcomp.store.read.reader import FeatureStore
+from latentcomp.store.read.resident import load_resident
+from latentcomp.train.data import WINDOW
+from latentcomp.train.device_transfer import DeviceTransfer
+from latentcomp.train.prefetcher import Prefetched
+from latentcomp.train.resident import add_resident
+from latentcomp.train.workers import Workers
+
+from . import tiny
+
+CPU = DeviceTransfer(torch.device("cpu"))
+STEPS = range(2 * WINDOW)
+OPTIONS = {"seed": 1, "rank": 1, "world": 2}
+
+
+def store(run, lm, first, **options):
+    return tiny.store_batches(run, lm, **options)
+
+
+def workers(run, lm, first, **options):
+    return Workers(tiny.store_batches(run, lm, **options), 1)
+
+
+def prefetched(run, lm, first, **options):
+    return Prefetched(tiny.store_batches(run, lm, **options), CPU)
+
+
+def resident(run, lm, first, **options):
+    source = tiny.store_batches(run, lm, layers=(), **options)
+    states = load_resident(FeatureStore(run / "store"))
+    return Prefetched(source, CPU, add_resident(states, source))
+
+
+def live(run, lm, first, **options):
+    return tiny.live_batches(lm, first, **options)
+
+
+SOURCES = {
+    "store": store,
+    "workers": workers,
+    "prefetched": prefetched,
+    "resident": resident,
+    "live": live,
+}
+"""(run folder, model, first step, **options) -> batches that are requested from `first` on."""
+
+
+@pytest.fixture(params=SOURCES)
+def make(request, run_folder, lm):
+    """Makes batches of one source; closes them after the test."""
+    opened = []
+
+    def made(first=0, **options):
+        opened.append(SOURCES[request.param](run_folder, lm, first, **options))
+        return opened[-1]
+
+    yield made
+    for batches in opened:
+        batches.close()
+
+
+@pytest.fixture(scope="module")
+def names(run_folder, lm):
+    """Document id of a row of token ids."""
+    stored = FeatureStore(run_folder / "store")
+    documents = [stored.read(index) for index in range(len(stored))]
+    documents += [
+        describe_document(lm, tiny.story(index, chunks=2).document)
+        for index in range(2 * len(STEPS))
+    ]
+    return {tuple(one.token_ids.tolist()): one.document_id for one in documents}
+
+
+def ids_of(batch, names):
+    rows = zip(batch.token_ids_BT, batch.states.mask_BT, strict=True)
+    return tuple(names[tuple(ids[mask].tolist())] for ids, mask in rows)
+
+
+def test_a_step_has_one_batch_also_after_a_resume(make):
+    whole = make()
+    batches = [whole.at(step) for step in STEPS]
+    assert not all(tiny.same_batch(batch, batches[0]) for batch in batches)
+    first = 5
+    resumed = make(first)
+    for step in STEPS[first:]:
+        assert tiny.same_batch(resumed.at(step), batches[step])
+
+
+def test_document_ids_name_the_documents_of_a_step_at_any_time(make, names):
+    batches = make(**OPTIONS)
+    before = {step: batches.document_ids(step) for step in reversed(STEPS)}
+    for step in STEPS[: WINDOW + 1]:
+        assert ids_of(batches.at(step), names) == batches.document_ids(step) == before[step]
+        assert batches.document_ids(0) == before[0]
+    assert make(7, **OPTIONS).document_ids(3) == before[3]
+    assert len(set(before.values())) > 1
+
+
+def test_the_description_is_json_and_follows_from_the_options(make):
+    described = [make(first).describe() for first in (0, 3)]
+    assert described[0] == described[1]
+    assert described[0] == json.loads(json.dumps(described[0], allow_nan=False))
+    assert {"kind", "seed", "per_step", "world", "split"} <= described[0].keys()
+    assert make(seed=1).describe() == {**described[0], "seed": 1}
+
+
+def test_closed_twice_and_never_used_again(make):
+    batches = make()
+    batches.at(0)
+    batches.close()
+    batches.close()
+    with pytest.raises(RuntimeError):
+        batches.at(1)
+    assert batches.document_ids(1), "what is known of a step outlives the threads"
+
+
+def test_never_used_and_closed(make):
+    batches = make()
+    batches.close()
+    with pytest.raises(RuntimeError):
+        batches.at(0)
+
+
+@pytest.mark.parametrize("kind", ["prefetched", "resident"])
+def test_every_way_gives_the_batches_of_the_store(run_folder, lm, kind):
+    plain, batches = store(run_folder, lm, 0), SOURCES[kind](run_folder, lm, 0)
+    for step in STEPS:
+        assert tiny.same_batch(batches.at(step), plain.at(step))
+    assert batches.describe() == plain.describe()
+    batches.close()
+
+
+@pytest.mark.parametrize("of_resident", [False, True])
+def test_worker_processes_give_the_batches_of_the_store(run_folder, lm, of_resident):
+    plain = store(run_folder, lm, 0)
+    source = tiny.store_batches(run_folder, lm, **({"layers": ()} if of_resident else {}))
+    processes = Workers(source, 2)
+    batches = Prefetched(processes, CPU)
+    if of_resident:
+        states = load_resident(FeatureStore(run_folder / "store"))
+        batches = Prefetched(processes, CPU, add_resident(states, source))
+    left = 12
+    for step in itertools.count(3):  # the first ones are made here, while the processes start
+        assert tiny.same_batch(batches.at(step), plain.at(step))
+        left -= processes.ready
+        if not left:
+            break
+    assert batches.describe() == plain.describe()
+    batches.close()
+
+
+def test_live_batches_refuse_to_go_back(lm):
+    batches = tiny.live_batches(lm, 0)
+    batches.at(WINDOW)
+    with pytest.raises(ValueError, match="step 3"):
+        batches.at(3)
