@@ -1,26 +1,41 @@
 """How much of its time a training run from the store spends waiting for data.
 
-Extracts documents with the lab teacher, then trains phase 4 on the same batches several times:
-from batches that lie on the device before the first step (nothing is loaded: what training costs
-alone), streaming from the disk, and with the store resident on the device; both with batches made
-by processes of their own, as is usual on a GPU, and by a thread of the one that trains. Two
-figures of each: the share of its time that the training loop waited, from asking for a batch to
-having it on the device, and the time of its steps beside those of prepared batches, which also
-holds what loading takes from the training thread unseen. Run it on a GPU:
-`python benchmarks/bench_waiting.py --out docs/results/waiting.json`.
+Extracts documents with the lab teacher, then trains phase 4 on the same batches several times, an
+arm each:
+
+- prepared: every batch is on the device before the first step, so nothing is loaded; this is the
+  time of training alone;
+- streaming: worker processes, a prefetching thread, copies on a CUDA stream of their own
+  (`train/workers.py`, `prefetcher.py`, `device_transfer.py`), as in a real run;
+- resident: the same with the states of the store kept on the device;
+- DataLoader: `torch.utils.data.DataLoader` alone, a map-style dataset over steps with workers and
+  pinned memory; the training loop copies each batch with `non_blocking=True`;
+- DataLoader, transfer: DataLoader workers in place of ours, the rest as in streaming, which shows
+  what `train/workers.py` contributes by itself; also resident;
+- thread: no worker processes.
+
+Two figures of each: the share of its time that the training loop waited, from requesting a batch
+to having it on the device, and the time of its steps relative to prepared batches, which includes
+what loading takes from the training thread unseen (GIL, kernel launches). The DataLoader arm does
+not wait for its copies, which run on the stream of the step, so compare it by the second figure.
+
+On a GPU: `python benchmarks/bench_waiting.py --out docs/results/waiting.json`. On a CPU, a small
+one: `python benchmarks/bench_waiting.py --device cpu --documents 24 --batch-size 2 --steps 12
+--workers 1 --out waiting.json`.
 """
 
 import argparse
 import json
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from torch.utils.data import DataLoader, Dataset
 
 from latentcomp.commands.extract import extract
 from latentcomp.commands.training import TrainPlan, TrainRequest, assemble
@@ -28,8 +43,12 @@ from latentcomp.common.atomic import write_json
 from latentcomp.common.provenance import collect
 from latentcomp.evaluate.history import clear_phase
 from latentcomp.store.tools.info import describe
-from latentcomp.train.batches import Batch
+from latentcomp.train.batches import Batch, Batches
+from latentcomp.train.data import StoreBatches
+from latentcomp.train.flat_batch import FlatBatch, pack
 from latentcomp.train.loop import Run, train
+from latentcomp.train.prefetcher import Prefetched
+from latentcomp.train.workers import PREFETCHED, workers_for
 
 GOAL = 0.03
 FIRST_STEPS = 10
@@ -39,78 +58,76 @@ SEED = 31
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to get batches."""
+    """One way to load batches."""
 
-    prepared: bool = False
+    loader: Literal["prepared", "workers", "thread", "torch", "torch workers"]
     resident: bool = False
-    processes: bool = False
 
 
 ARMS = {
-    "warm-up": Arm(prepared=True),
-    "prepared": Arm(prepared=True),
-    "streaming": Arm(processes=True),
-    "resident": Arm(processes=True, resident=True),
-    "prepared again": Arm(prepared=True),
-    "streaming, thread": Arm(),
-    "resident, thread": Arm(resident=True),
+    "warm-up": Arm("prepared"),
+    "prepared": Arm("prepared"),
+    "streaming": Arm("workers"),
+    "DataLoader": Arm("torch"),
+    "DataLoader, transfer": Arm("torch workers"),
+    "resident": Arm("workers", resident=True),
+    "resident, DataLoader, transfer": Arm("torch workers", resident=True),
+    "prepared again": Arm("prepared"),
+    "streaming, thread": Arm("thread"),
+    "resident, thread": Arm("thread", resident=True),
 }
-"""The first one compiles what the others find compiled."""
+"""The first one compiles the kernels of all."""
 WARM_UP_STEPS = 40
 
 
 def main() -> None:
     """Parse, measure, write."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--documents", type=int, default=3000, help="in the store")
-    parser.add_argument("--batch-size", type=int, default=256, help="documents of a step")
-    parser.add_argument("--steps", type=int, default=150, help="of each run")
-    parser.add_argument(
-        "--workers", type=int, help="processes; as many as training takes if left out"
-    )
-    parser.add_argument("--out", type=Path, required=True)
-    given = parser.parse_args()
+    given = _arguments()
+    cuda = given.device != "cpu" and torch.cuda.is_available()
     record: dict[str, Any] = {
         "settings": {**vars(given), "out": str(given.out)},
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "device": torch.cuda.get_device_name() if cuda else "cpu",
         "goal": GOAL,
         "arms": {},
         "provenance": collect({"documents": SEED}, {}).model_dump(mode="json"),
     }
     with tempfile.TemporaryDirectory(prefix="latentcomp-waiting-") as name:
         folder = Path(name) / "run"
-        extract(run=folder, documents=given.documents, seed=SEED, batch_tokens=65_536)
+        device = given.device
+        tokens = 65_536 if cuda else None
+        extract(
+            run=folder, documents=given.documents, seed=SEED, batch_tokens=tokens, device=device
+        )
         record["store_bytes"] = describe(folder / "store").stored_bytes
-        for arm in ARMS:
-            steps = min(given.steps, WARM_UP_STEPS) if arm == "warm-up" else given.steps
+        for arm in given.arms:
             began = time.perf_counter()
-            record["arms"][arm] = measure(folder, given.batch_size, steps, ARMS[arm], given.workers)
-            record["arms"][arm]["seconds"] = time.perf_counter() - began
-            beside = record["arms"].get("prepared", record["arms"]["warm-up"])
-            found = record["arms"][arm]
-            found["time_of_prepared"] = found["step_seconds"] / beside["step_seconds"]
+            result = measure(folder, given, arm)
+            result["seconds"] = time.perf_counter() - began
+            record["arms"][arm] = result
+            beside = record["arms"].get("prepared", record["arms"][given.arms[0]])
+            result["time_of_prepared"] = result["step_seconds"] / beside["step_seconds"]
             write_json(given.out, record)
-            print(arm, json.dumps({k: v for k, v in found.items() if k != "steps"}), flush=True)
+            print(arm, json.dumps({k: v for k, v in result.items() if k != "steps"}), flush=True)
 
 
-def measure(
-    folder: Path, batch_size: int, steps: int, arm: Arm, workers: int | None
-) -> dict[str, Any]:
-    """Train for so many steps; what they waited and took."""
-    plan = TrainPlan(steps=steps, documents=batch_size, rate=1e-3, warm_up=20, save_every=1_000_000)
-    request = TrainRequest(
-        run=folder,
-        phase=4,
-        plan=plan,
-        start="fresh",
-        skip_order=True,
-        resident=arm.resident,
-        workers=workers if arm.processes else 0,
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--documents", type=int, default=3000, help="in the store")
+    parser.add_argument("--batch-size", type=int, default=256, help="documents of a step")
+    parser.add_argument("--steps", type=int, default=150, help="of each run")
+    parser.add_argument("--workers", type=int, help="processes; the default of training if absent")
+    parser.add_argument("--device", choices=["auto", "cpu"], default="auto")
+    parser.add_argument(
+        "--arms", nargs="+", choices=ARMS, default=list(ARMS), help="which, in this order"
     )
-    run = assemble(request)
-    clear_phase(run.folder)
-    if arm.prepared:
-        run = replace(run, batches=Prepared(run, steps))
+    parser.add_argument("--out", type=Path, required=True)
+    return parser.parse_args()
+
+
+def measure(folder: Path, given: argparse.Namespace, name: str) -> dict[str, Any]:
+    """Train the steps of one arm; how long they waited and took."""
+    steps = min(given.steps, WARM_UP_STEPS) if name == "warm-up" else given.steps
+    run = _run(folder, given, ARMS[name], steps)
     figures: list[dict[str, float]] = []
     train(run, figures.append)
     waited = [step["waited"] for step in figures]
@@ -123,31 +140,126 @@ def measure(
         "longest_wait": max(waited[counted]),
         "step_seconds": sum(took[counted]) / len(took[counted]),
         "median_step_seconds": median(took[counted]),
-        "documents_per_second": batch_size * len(took[counted]) / sum(took[counted]),
+        "documents_per_second": given.batch_size * len(took[counted]) / sum(took[counted]),
         "steps": [[round(w, 5), round(t, 5)] for w, t in zip(waited, took, strict=True)],
     }
 
 
-class Prepared:
-    """The batches that a run would have got, all on the device before it begins."""
+def _run(folder: Path, given: argparse.Namespace, arm: Arm, steps: int) -> Run:
+    plan = TrainPlan(
+        steps=steps, documents=given.batch_size, rate=1e-3, warm_up=20, save_every=1_000_000
+    )
+    request = TrainRequest(
+        run=folder,
+        phase=4,
+        plan=plan,
+        start="fresh",
+        device=given.device,
+        skip_order=True,
+        resident=arm.resident,
+        workers=given.workers if arm.loader == "workers" else 0,
+    )
+    run = assemble(request)
+    clear_phase(run.folder)
+    loaded, device = run.batches, run.accelerator.device
+    if arm.loader == "prepared":
+        return replace(run, batches=Prepared(loaded, device, steps))
+    if arm.loader in ("torch", "torch workers"):
+        assert isinstance(loaded, Prefetched)
+        assert isinstance(loaded.source, StoreBatches)
+        workers = given.workers
+        if workers is None:
+            workers = workers_for(device, loaded.source.batch_bytes)
+        flat = arm.loader == "torch workers"
+        torch_loaded = TorchLoaded(loaded.source, steps, workers, flat=flat)
+        if arm.loader == "torch":
+            return replace(run, batches=torch_loaded)
+        loaded.source = torch_loaded
+    return run
 
-    def __init__(self, run: Run, steps: int) -> None:
-        """Take them from the run, which does not need its own source any more."""
-        device = run.accelerator.device
-        self._batches = [run.batches.at(step).to(device) for step in range(steps)]
-        self._described = run.batches.describe()
-        run.batches.close()
+
+class Prepared:
+    """Batches that were all copied to the device before the run begins."""
+
+    def __init__(self, source: Batches, device: torch.device, steps: int) -> None:
+        """Load them from a source, which is closed."""
+        self._batches = [source.at(step).to(device) for step in range(steps)]
+        self._source = source
+        source.close()
 
     def at(self, step: int) -> Batch:
         """The batch of one step."""
         return self._batches[step]
 
+    def document_ids(self, step: int) -> tuple[str, ...]:
+        """Of the source."""
+        return self._source.document_ids(step)
+
     def describe(self) -> Mapping[str, object]:
-        """As the source did."""
-        return self._described
+        """Of the source."""
+        return self._source.describe()
 
     def close(self) -> None:
-        """Nothing goes on."""
+        """Nothing is left to close."""
+
+
+class StepDataset(Dataset[list[Any]]):
+    """Item i is the batch of step i, as tensors or as one block of memory."""
+
+    def __init__(self, source: Batches, *, flat: bool) -> None:
+        self._source, self._flat = source, flat
+
+    def __getitem__(self, step: int) -> list[Any]:
+        batch = self._source.at(step)
+        if not self._flat:
+            return list(batch.tensors())
+        packed = pack(batch)
+        return [packed.memory, packed.slots]
+
+
+class TorchLoaded:
+    """Batches made by the workers of a `DataLoader`, in order from step 0."""
+
+    def __init__(self, source: Batches, steps: int, workers: int, *, flat: bool) -> None:
+        """Start the workers.
+
+        Args:
+            source: batches on the CPU.
+            steps: that will be requested.
+            workers: processes; 0 makes batches in the calling thread.
+            flat: send each batch as one tensor, unpinned, for `DeviceTransfer`.
+        """
+        self._source, self._flat = source, flat
+        loader = DataLoader(
+            StepDataset(source, flat=flat),
+            batch_size=None,
+            sampler=range(steps),
+            num_workers=workers,
+            pin_memory=not flat and torch.cuda.is_available(),
+            prefetch_factor=PREFETCHED if workers else None,
+            persistent_workers=workers > 0,
+            multiprocessing_context="spawn" if workers else None,
+        )
+        self._items: Iterator[list[Any]] | None = iter(loader)
+
+    def at(self, step: int) -> Batch:
+        """The batch of the next step, on the CPU."""
+        assert self._items is not None
+        item = next(self._items)
+        return FlatBatch(item[0], tuple(item[1])).unpack() if self._flat else Batch.of(item)
+
+    def document_ids(self, step: int) -> tuple[str, ...]:
+        """Of the source."""
+        return self._source.document_ids(step)
+
+    def describe(self) -> Mapping[str, object]:
+        """Of the source."""
+        return self._source.describe()
+
+    def close(self) -> None:
+        """Stop the workers."""
+        self._items = None
+        self._source.close()
 
 
 if __name__ == "__main__":
