@@ -19,6 +19,11 @@ to having it on the device, and the time of its steps relative to prepared batch
 what loading takes from the training thread unseen (GIL, kernel launches). The DataLoader arm does
 not wait for its copies, which run on the stream of the step, so compare it by the second figure.
 
+What DataLoader lacks whatever its speed: its first batch waits until a worker has imported torch,
+where `Workers` makes batches itself meanwhile, and an error of a worker arrives as a traceback of
+many lines instead of one line. A CPU cannot decide between the two: a step takes so much longer
+than a batch that after the first step neither is waited for.
+
 On a GPU: `python benchmarks/bench_waiting.py --out docs/results/waiting.json`. On a CPU, a small
 one: `python benchmarks/bench_waiting.py --device cpu --documents 24 --batch-size 2 --steps 12
 --workers 1 --out waiting.json`.
