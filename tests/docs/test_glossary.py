@@ -22,6 +22,8 @@ WORDS = {
     "quick_turns": "short_switch_interval",
     "Parcel": "FlatBatch",
     "Staging": "DeviceTransfer",
+    "Ahead": "Prefetcher",
+    "TeacherIdentity": "ModelIdentity",
 }
 """Written anywhere in package code -> what to write instead. Only to be lengthened."""
 
