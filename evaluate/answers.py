@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ..corpus.records import Document
 from ..models.loading import CausalLM
 from ..reasoner.generate import Prefix, greedy_answers, vectors_before_questions
-from .scores import ScoredAnswer, score_answer
+from .scores import EXACT, ScoredAnswer, score_answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ def answer_questions(
     arm: str,
     *,
     batch_size: int = 8,
+    scorer: str = EXACT,
     progress: Callable[[int], None] = lambda documents: None,
 ) -> ArmAnswers:
     """Let the reasoner read `prefixes[i]` and answer every question about `documents[i]`.
@@ -35,6 +36,7 @@ def answer_questions(
         prefixes: what stands in place of each document.
         arm: name of the arm that made the prefixes.
         batch_size: documents of one batch.
+        scorer: a key of `SCORERS`.
         progress: receives the number of documents of every finished batch.
     """
     rows: list[ScoredAnswer] = []
@@ -47,7 +49,7 @@ def answer_questions(
         vectors += sum(vectors_before_questions(lm, prefix) for prefix in read)
         for document, texts in zip(batch, answers, strict=True):
             rows += [
-                score_answer(document.document_id, question, arm, text)
+                score_answer(document.document_id, question, arm, text, scorer)
                 for question, text in zip(document.questions, texts, strict=True)
             ]
         progress(len(batch))

@@ -11,6 +11,7 @@ from ..corpus.records import Document
 from ..models.loading import CausalLM
 from ..reasoner.generate import Prefix
 from ..store.read.features import DocumentFeatures
+from .scores import EXACT
 
 ReadStates = Callable[[Sequence[Document]], Iterable[DocumentFeatures]]
 """Documents -> the same with the teacher states of the compressor's layers, in order."""
@@ -28,6 +29,8 @@ class Bench:
     """Tokens per latent."""
     batch_size: int = 8
     """Documents that are read, compressed and answered together."""
+    scorer: str = EXACT
+    """Decides which answers are right: a key of `evaluate.scores.SCORERS`."""
     arms: tuple[str, ...] = ()
     """Optional arms to measure besides those that always run (`evaluate/arms/table.py`)."""
     summaries: Mapping[str, str] | None = None

@@ -1,7 +1,7 @@
-"""One scored answer: greedy exact match, and whether it is a value that had been replaced."""
+"""Scored answers: whether a prediction is right, and whether it is a value that was replaced."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,15 @@ import pyarrow.parquet as pq
 
 from ..common import atomic
 from ..common.errors import LatentcompError
-from ..corpus.records import Question
+from ..corpus.records import Document, Question
+from .exact import exact_match
+
+Scorer = Callable[[str, str], bool]
+"""(prediction, expected answer) -> whether the prediction is that answer."""
+
+EXACT = "exact"
+SCORERS: dict[str, Scorer] = {EXACT: exact_match}
+"""By name. A new scorer is one file with such a function and one entry here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +27,9 @@ class Score:
     """Whether a prediction is right, and if not, whether it is out of date."""
 
     correct: bool
-    """The normalised prediction equals the normalised answer."""
+    """The prediction is the answer, by the scorer."""
     stale: bool
-    """It equals a value that a later chunk replaced, and not the answer."""
+    """It is a value that a later chunk replaced, and not the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +51,26 @@ class ScoredAnswer:
     answer: str
     """The one right answer."""
     correct: bool
-    """Exact match after normalising."""
+    """The prediction is the answer."""
     stale: bool
     """The prediction is a replaced value."""
     can_be_stale: bool = False
     """The question has replaced values at all: the denominator of the stale rate."""
 
 
-def normalise(text: str) -> str:
-    """Text as it is compared: single spaces, no case, no final period.
-
-    >>> normalise("  New\\n York. ")
-    'new york'
-    """
-    return " ".join(text.split()).removesuffix(".").rstrip().casefold()
-
-
-def score(question: Question, prediction: str) -> Score:
+def score(question: Question, prediction: str, scorer: str = EXACT) -> Score:
     """Compares a prediction with the answer and with the replaced values of a question."""
-    said = normalise(prediction)
-    correct = said == normalise(question.answer)
-    stale = not correct and said in {normalise(value) for value in question.stale_answers}
+    matches = SCORERS[scorer]
+    correct = matches(prediction, question.answer)
+    stale = not correct and any(matches(prediction, value) for value in question.stale_answers)
     return Score(correct, stale)
 
 
-def score_answer(document_id: str, question: Question, arm: str, prediction: str) -> ScoredAnswer:
+def score_answer(
+    document_id: str, question: Question, arm: str, prediction: str, scorer: str = EXACT
+) -> ScoredAnswer:
     """Scores one prediction and keeps with it all that the statistics need."""
-    scored = score(question, prediction)
+    scored = score(question, prediction, scorer)
     return ScoredAnswer(
         document_id=document_id,
         question_id=question.question_id,
@@ -81,6 +82,51 @@ def score_answer(document_id: str, question: Question, arm: str, prediction: str
         correct=scored.correct,
         stale=scored.stale,
         can_be_stale=bool(question.stale_answers),
+    )
+
+
+def rescore(
+    rows: Iterable[ScoredAnswer], documents: Iterable[Document], scorer: str = EXACT
+) -> tuple[ScoredAnswer, ...]:
+    """Scores recorded predictions again; of each row only ids, arm and prediction are believed.
+
+    Args:
+        rows: answers as they were recorded.
+        documents: what the questions are about; every arm must have answered all questions.
+        scorer: a key of `SCORERS`.
+
+    Raises:
+        LatentcompError: a question does not exist, or an arm answered one twice or not at all.
+    """
+    questions = {
+        (document.document_id, question.question_id): question
+        for document in documents
+        for question in document.questions
+    }
+    rescored: list[ScoredAnswer] = []
+    answered: dict[str, set[tuple[str, str]]] = {}
+    for row in rows:
+        key = (row.document_id, row.question_id)
+        if key not in questions:
+            raise _unusable(key, f"which the arm {row.arm} answered, is not in the documents")
+        if key in answered.setdefault(row.arm, set()):
+            raise _unusable(key, f"was answered twice by the arm {row.arm}")
+        answered[row.arm].add(key)
+        rescored.append(score_answer(key[0], questions[key], row.arm, row.prediction, scorer))
+    for arm, keys in answered.items():
+        if missing := questions.keys() - keys:
+            raise _unusable(
+                min(missing),
+                f"is not answered by the arm {arm}, nor are {len(missing) - 1} other questions",
+            )
+    return tuple(rescored)
+
+
+def _unusable(key: tuple[str, str], fault: str) -> LatentcompError:
+    document, question = key
+    return LatentcompError(
+        f"question {question!r} of document {document!r} {fault}; the answers are not those of "
+        "these documents, run `latentcomp evaluate` again"
     )
 
 
@@ -101,7 +147,7 @@ _SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class AnswersSource:
-    """What a file of answers is of; answers are compared where these agree."""
+    """What a file of answers is of."""
 
     checkpoint: str
     """SHA-256 of the weights."""
@@ -111,6 +157,8 @@ class AnswersSource:
     """Nominal tokens per latent."""
     corpus: str
     """SHA-256 of the documents."""
+    scorer: str = EXACT
+    """What decided which answers are right: a key of `SCORERS`."""
 
 
 _SOURCE = b"latentcomp"
@@ -129,10 +177,10 @@ def write_answers(
 
 
 def read_source(path: Path) -> AnswersSource:
-    """What a file of answers says it is of.
+    """The origin that a file of answers records.
 
     Raises:
-        LatentcompError: it is unreadable, or of a version that did not say.
+        LatentcompError: it is unreadable, or of a version that did not record it.
     """
     try:
         return AnswersSource(**json.loads((pq.read_schema(path).metadata or {})[_SOURCE]))

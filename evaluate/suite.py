@@ -49,6 +49,7 @@ def run_arms(bench: Bench, documents: Sequence[Document], seed: int, progress: P
             arm.make(inputs),
             arm.name,
             batch_size=bench.batch_size,
+            scorer=bench.scorer,
             progress=partial(progress, arm.name),
         )
         rows += answers.rows

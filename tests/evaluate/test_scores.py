@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -5,16 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latentcomp.common.errors import LatentcompError
-from latentcomp.corpus.records import Question
+from latentcomp.corpus.records import Document, Question
+from latentcomp.evaluate.exact import normalise
 from latentcomp.evaluate.scores import (
-    normalise,
+    SCORERS,
     read_answers,
+    rescore,
     score,
     score_answer,
     write_answers,
 )
 
-from .rows import simulated
+from .rows import row, simulated
 
 
 def question(answer="Red Fox", stale=("Blue Jay", "red fox."), bucket="late"):
@@ -85,3 +89,57 @@ def test_answers_that_cannot_be_read_are_one_line(tmp_path):
     pq.write_table(pa.table({"other": [1]}), path)
     with pytest.raises(LatentcompError):
         read_answers(path)
+
+
+DOCUMENTS = (
+    Document("d1", (), (question(), Question("q2", "fact", "Who?", "Ada"))),
+    Document("d2", (), (Question("q1", "fact", "Who?", "Bel", (), (), "early"),)),
+    Document("d3", ()),
+)
+
+
+def answers(arms=("compressed", "floor"), prediction="Blue Jay"):
+    return [
+        score_answer(document.document_id, one, arm, prediction)
+        for arm in arms
+        for document in DOCUMENTS
+        for one in document.questions
+    ]
+
+
+def test_only_predictions_are_believed():
+    """Whatever was edited in a row but its ids, arm and prediction is as it was computed."""
+    honest = answers()
+    edited = [
+        replace(
+            one, correct=True, stale=False, can_be_stale=False, family="x", bucket="", answer="y"
+        )
+        for one in honest
+    ]
+    assert rescore(edited, DOCUMENTS) == tuple(honest)
+    assert [one.stale for one in rescore(edited, DOCUMENTS)] == [True, False, False] * 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([*answers(), row("d9", "q1", "floor")], "'q1' of document 'd9' which the arm floor"),
+        ([*answers(), row("d2", "q2", "floor")], "'q2' of document 'd2' which the arm floor"),
+        ([*answers(), answers()[0]], "'q1' of document 'd1' was answered twice by the arm comp"),
+        (answers()[:-1], "'q1' of document 'd2' is not answered by the arm floor, nor are 0"),
+        (answers()[2:], "'q1' of document 'd1' is not answered by the arm compressed, nor are 1"),
+    ],
+)
+def test_answers_that_are_not_to_these_questions_are_named(rows, words):
+    with pytest.raises(LatentcompError, match=words) as caught:
+        rescore(rows, DOCUMENTS)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_new_scorer_is_a_row(monkeypatch):
+    monkeypatch.setitem(SCORERS, "contains", lambda prediction, expected: expected in prediction)
+    long = "It was Red Fox, not Blue Jay"
+    assert score(question(), long, "contains").correct and not score(question(), long).correct
+    assert score(question(), "It was Blue Jay", "contains").stale
+    (again, *_) = rescore(answers(prediction=long), DOCUMENTS, "contains")
+    assert again.correct
