@@ -1,11 +1,17 @@
-"""What one evaluation found: the record behind `evaluation.json`, the table and the report."""
+"""The result of one evaluation: the record behind `evaluation.json`, the table and the report."""
 
 from collections.abc import Mapping, Sequence
 from math import isnan, nan
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
-from pydantic import BaseModel, Field
+from pydantic import (
+    BaseModel,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from ..common import atomic
 from ..common.errors import LatentcompError
@@ -15,42 +21,9 @@ from .gates import Evidence
 from .held_out import Source
 from .measures import Measure, Measurement
 from .samples import Sample
-from .scores import ScoredAnswer
+from .scores import AnswersSource, ScoredAnswer
+from .sizes import Bytes, Sizes
 from .stats import RESAMPLES, Figure, Interval
-
-
-class Sizes(Record):
-    """What the evaluated documents amount to, summed over documents."""
-
-    tokens: int
-    """Document tokens, as the teacher reads them."""
-    latents: int
-    """Latents that the compressor says it made of them."""
-    latent_bytes: int
-    """Bytes of the latents as they would be stored."""
-    state_bytes: int
-    """Bytes of the teacher states they were made from."""
-    text_bytes: int
-    """Bytes of the text itself, UTF-8."""
-    vectors: dict[str, int] = Field(default_factory=dict)
-    """By arm: vectors that stood before the questions, counted in what the reasoner read."""
-
-    @property
-    def tokens_per_latent(self) -> float:
-        """Document tokens per vector that the reasoner read in their place; NaN without any."""
-        vectors = self.vectors.get("compressed", self.latents)
-        return self.tokens / vectors if vectors else nan
-
-
-class Bytes(Record):
-    """The same documents in three forms; null where there are no latents."""
-
-    latents: int | None = None
-    """As latents."""
-    states: int | None = None
-    """As stored teacher states."""
-    text: int | None = None
-    """As UTF-8 text."""
 
 
 class EvaluationResult(Record):
@@ -59,29 +32,7 @@ class EvaluationResult(Record):
     phase: int | None
     """Phase of the checkpoint; None for the teacher alone."""
     headline: str
-    """The arm that `accuracy` and `by_family` speak of."""
-    accuracy: Figure
-    """Of the headline arm."""
-    by_family: dict[str, Figure]
-    """Accuracy of the headline arm by question family."""
-    by_bucket: dict[str, Figure]
-    """The same by third of the document that holds the evidence."""
-    ceiling: Figure
-    """Accuracy with the full document."""
-    floor: Figure
-    """Accuracy without any document."""
-    shuffled: Figure
-    """Accuracy with the latents of another document."""
-    zero: Figure
-    """Accuracy with latents of zeros."""
-    stale_rate: Figure
-    """Of the headline arm."""
-    retention: Figure
-    """Of the arm `compressed`."""
-    retention_low: Figure
-    """Lower end of its 95 % interval."""
-    retention_high: Figure
-    """Upper end."""
+    """The arm that `accuracy` and `by_family` are of."""
     ratio: Figure
     """Nominal compression: context tokens per latent."""
     tokens_per_latent: Figure
@@ -92,32 +43,26 @@ class EvaluationResult(Record):
     """The same in bytes."""
     documents: int
     """Held-out documents."""
-    questions: int
-    """Questions about them."""
     seed: int
     """Seed of the held-out documents, and of the resampling."""
     training_seeds: tuple[int, ...]
     """Seeds of the training runs behind the checkpoint."""
-    arms: dict[str, Interval]
-    """Accuracy by arm with intervals."""
     overall: Cell
     """All questions, every figure with its interval."""
     families: dict[str, Cell]
     """By question family."""
     buckets: dict[str, Cell]
-    """By third of the document."""
+    """By third of the document that holds the evidence."""
     contrasts: dict[Measure, Interval]
     """Paired differences of accuracies."""
-    checks: dict[str, Check]
-    """`shuffled_at_floor`."""
     samples: tuple[Sample, ...] = ()
-    """A few questions with what every arm answered, drawn by seed and not by hand."""
+    """A few questions with the answer of every arm, drawn by seed and not by hand."""
     skipped: tuple[int, ...] = ()
     """Phases that were skipped by flag before this one."""
     provenance: dict[str, Any] = Field(default_factory=dict)
     """Code, versions, hardware, inputs."""
     corpus: Source | None = None
-    """Which documents these are; None in results from before this was kept."""
+    """Which documents these are; None in results of earlier versions."""
     checkpoint_sha256: str | None = None
     """Of the weights that were measured; None for the teacher alone."""
     steps: int | None = None
@@ -130,6 +75,91 @@ class EvaluationResult(Record):
     """Why there is no verdict on these figures; empty where there is one, or none is due."""
     notes: tuple[str, ...] = ()
     """What a reader of the figures has to know, a line each."""
+
+    @property
+    def questions(self) -> int:
+        """Questions about the documents."""
+        return self.overall.questions
+
+    @property
+    def arms(self) -> dict[str, Interval]:
+        """Accuracy by arm with intervals."""
+        return self.overall.accuracy
+
+    @property
+    def accuracy(self) -> float:
+        """Of the headline arm."""
+        return _point(self.arms.get(self.headline))
+
+    @property
+    def by_family(self) -> dict[str, float]:
+        """Accuracy of the headline arm by question family."""
+        return _accuracies(self.families, self.headline)
+
+    @property
+    def by_bucket(self) -> dict[str, float]:
+        """The same by third of the document that holds the evidence."""
+        return _accuracies(self.buckets, self.headline)
+
+    @property
+    def ceiling(self) -> float:
+        """Accuracy with the full document."""
+        return _point(self.arms.get("ceiling"))
+
+    @property
+    def floor(self) -> float:
+        """Accuracy without any document."""
+        return _point(self.arms.get("floor"))
+
+    @property
+    def shuffled(self) -> float:
+        """Accuracy with the latents of another document."""
+        return _point(self.arms.get("shuffled"))
+
+    @property
+    def zero(self) -> float:
+        """Accuracy with latents of zeros."""
+        return _point(self.arms.get("zero"))
+
+    @property
+    def stale_rate(self) -> float:
+        """Of the headline arm."""
+        return _point(self.overall.stale_rate.get(self.headline))
+
+    @property
+    def retention(self) -> float:
+        """Of the arm `compressed`."""
+        return _point(self.overall.retention.get("compressed"))
+
+    @property
+    def retention_low(self) -> float:
+        """Lower end of its 95 % interval."""
+        interval = self.overall.retention.get("compressed")
+        return interval.low if interval else nan
+
+    @property
+    def retention_high(self) -> float:
+        """Upper end."""
+        interval = self.overall.retention.get("compressed")
+        return interval.high if interval else nan
+
+    @property
+    def checks(self) -> dict[str, Check]:
+        """`shuffled_at_floor`."""
+        return {"shuffled_at_floor": self_check(self.contrasts.get("shuffled_minus_floor"))}
+
+    @model_serializer(mode="wrap")
+    def _with_derived(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The fields and, for programs that read the JSON, the figures derived from them."""
+        return {**dump(self), **{name: _plain_value(getattr(self, name)) for name in DERIVED}}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_derived(cls, values: object) -> object:
+        """Drops the derived figures of a file: they are computed again, not believed."""
+        if not isinstance(values, dict):
+            return values
+        return {name: value for name, value in values.items() if name not in DERIVED}
 
     @classmethod
     def from_scores(
@@ -159,52 +189,42 @@ class EvaluationResult(Record):
             samples: what the report shows as examples.
             skipped: phases skipped by flag.
             provenance: a record or a mapping that JSON can hold.
-            headline: the arm that `accuracy` speaks of; `ceiling` for the teacher alone.
+            headline: the arm that `accuracy` is of; `ceiling` for the teacher alone.
             resamples: bootstrap draws.
 
         Raises:
-            LatentcompError: nothing was asked.
+            LatentcompError: there are no rows.
             ValueError: the arms did not answer the same questions.
         """
-        if not rows:
-            raise LatentcompError(
-                "nothing to evaluate: the documents have no questions; give a corpus with questions"
-            )
-        found = break_down(rows, seed=seed, resamples=resamples)
-        overall = found.overall
-        kept = overall.retention.get("compressed")
         return cls(
             phase=phase,
             headline=headline,
-            accuracy=_point(overall.accuracy.get(headline)),
-            by_family=_accuracies(found.families, headline),
-            by_bucket=_accuracies(found.buckets, headline),
-            ceiling=_point(overall.accuracy.get("ceiling")),
-            floor=_point(overall.accuracy.get("floor")),
-            shuffled=_point(overall.accuracy.get("shuffled")),
-            zero=_point(overall.accuracy.get("zero")),
-            stale_rate=_point(overall.stale_rate.get(headline)),
-            retention=_point(kept),
-            retention_low=kept.low if kept else nan,
-            retention_high=kept.high if kept else nan,
             ratio=ratio,
             tokens_per_latent=sizes.tokens_per_latent if sizes else nan,
             vectors=sizes.vectors if sizes else {},
-            bytes=_bytes(sizes),
-            documents=found.documents,
-            questions=overall.questions,
+            bytes=sizes.bytes if sizes else Bytes(),
             seed=seed,
             training_seeds=tuple(training_seeds),
-            arms=overall.accuracy,
-            overall=overall,
-            families=found.families,
-            buckets=found.buckets,
-            contrasts=found.contrasts,
-            checks={"shuffled_at_floor": self_check(found.contrasts.get("shuffled_minus_floor"))},
             samples=tuple(samples),
             skipped=tuple(skipped),
             provenance=_plain(provenance),
+            **_figures(rows, seed, resamples),
         )
+
+    def recomputed(self, rows: Sequence[ScoredAnswer], source: AnswersSource) -> Self:
+        """The same evaluation with every figure computed again from its answers.
+
+        Args:
+            rows: of every arm, best scored again (`rescore`).
+            source: recorded with the answers; ratio and checkpoint are taken from it.
+
+        Raises:
+            LatentcompError: there are no rows.
+            ValueError: the arms did not answer the same questions.
+        """
+        changes = _figures(rows, self.seed, RESAMPLES)
+        changes |= {"ratio": source.ratio, "checkpoint_sha256": source.checkpoint}
+        return self.model_copy(update=changes)
 
     @property
     def documents_line(self) -> str:
@@ -220,8 +240,8 @@ class EvaluationResult(Record):
             phase_ratio: nominal tokens per latent of the phase; None where it does not matter.
         """
         measures: dict[Measure, Interval] = dict(self.contrasts)
-        if kept := self.overall.retention.get("compressed"):
-            measures["retention"] = kept
+        if retention := self.overall.retention.get("compressed"):
+            measures["retention"] = retention
         if stale := self.overall.stale_rate.get("compressed"):
             measures["stale_rate"] = stale
         return Evidence(
@@ -258,18 +278,56 @@ class EvaluationResult(Record):
         return read_record(cls, path)
 
 
+DERIVED: Final = (
+    "questions",
+    "arms",
+    "accuracy",
+    "by_family",
+    "by_bucket",
+    "ceiling",
+    "floor",
+    "shuffled",
+    "zero",
+    "stale_rate",
+    "retention",
+    "retention_low",
+    "retention_high",
+    "checks",
+)
+"""Figures of the JSON that are properties: copies or consequences of other fields."""
+
+
+def _figures(rows: Sequence[ScoredAnswer], seed: int, resamples: int) -> dict[str, Any]:
+    """All that an evaluation computes from its answers."""
+    if not rows:
+        raise LatentcompError(
+            "nothing to evaluate: the documents have no questions; give a corpus with questions"
+        )
+    breakdown = break_down(rows, seed=seed, resamples=resamples)
+    return {
+        "documents": breakdown.documents,
+        "overall": breakdown.overall,
+        "families": breakdown.families,
+        "buckets": breakdown.buckets,
+        "contrasts": breakdown.contrasts,
+    }
+
+
+def _plain_value(value: object) -> object:
+    """A derived figure as JSON holds it: records as mappings, NaN as null."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, dict):
+        return {key: _plain_value(part) for key, part in value.items()}
+    return None if isinstance(value, float) and isnan(value) else value
+
+
 def _point(interval: Interval | None) -> float:
     return nan if interval is None or isnan(interval.point) else interval.point
 
 
 def _accuracies(cells: Mapping[str, Cell], arm: str) -> dict[str, float]:
     return {name: _point(cell.accuracy.get(arm)) for name, cell in cells.items()}
-
-
-def _bytes(sizes: Sizes | None) -> Bytes:
-    if sizes is None:
-        return Bytes()
-    return Bytes(latents=sizes.latent_bytes, states=sizes.state_bytes, text=sizes.text_bytes)
 
 
 def _plain(provenance: BaseModel | Mapping[str, Any] | None) -> dict[str, Any]:

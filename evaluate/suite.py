@@ -9,8 +9,8 @@ from .answers import answer_questions
 from .arms.latents import BYTES_PER_NUMBER, CompressedDocuments, compress_documents
 from .arms.table import select_arms
 from .bench import ArmInputs, Bench
-from .result import Sizes
 from .scores import ScoredAnswer
+from .sizes import Sizes
 
 Progress = Callable[[str, int], None]
 """Receives the name of an arm (or `states`) and the number of its documents just finished."""

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from .arms.table import REQUIRED_ARMS, in_order
 from .cells import Cell
-from .result import Bytes, EvaluationResult
+from .result import EvaluationResult
+from .sizes import Bytes
 from .stats import Interval
 from .verdict import Verdict
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from latentcomp.common import atomic
 from latentcomp.evaluate.gates import judge
-from latentcomp.evaluate.result import EvaluationResult, Sizes
+from latentcomp.evaluate.result import EvaluationResult
 from latentcomp.evaluate.samples import Sample, SampleAnswer
+from latentcomp.evaluate.sizes import Sizes
 
 from .rows import simulated
 

@@ -10,10 +10,11 @@ from latentcomp.corpus.records import Chunk, Document, Question
 from latentcomp.evaluate.cells import self_check
 from latentcomp.evaluate.gates import judge, shuffled_at_floor
 from latentcomp.evaluate.held_out import Source
-from latentcomp.evaluate.result import EvaluationResult, Sizes
+from latentcomp.evaluate.result import EvaluationResult
 from latentcomp.evaluate.samples import choose_samples
-from latentcomp.evaluate.scores import score_answer
-from latentcomp.evaluate.stats import Interval
+from latentcomp.evaluate.scores import AnswersSource, score_answer
+from latentcomp.evaluate.sizes import Sizes
+from latentcomp.evaluate.stats import RESAMPLES, Interval
 
 from .rows import row, simulated, table
 
@@ -71,6 +72,38 @@ def test_figures_are_those_of_the_rows():
     assert found.tokens_per_latent == pytest.approx(3.976, abs=1e-3)
     assert found.families["latest"].stale_rate["compressed"].n == 2
     assert isnan(found.families["fact"].stale_rate["compressed"].point)
+
+
+def test_figures_of_the_same_rows_are_those_of_earlier_versions():
+    """Values computed before the copies of figures became properties."""
+    found = result(simulated(documents=40))
+    assert (found.accuracy, found.ceiling, found.floor) == (0.5875, 0.959375, 0.1)
+    assert (found.retention, found.retention_low, found.retention_high) == pytest.approx(
+        (0.5672727272727273, 0.5160646630352974, 0.6207840501792115), abs=1e-15
+    )
+    assert (found.stale_rate, found.tokens_per_latent) == (0.125, 1320 / 332)
+
+
+def test_derived_figures_of_a_file_are_not_believed(tmp_path):
+    """Whatever an edited file claims: accuracy, retention and checks follow from its cells."""
+    found, path = result(), tmp_path / "evaluation.json"
+    edited = json.loads(found.to_json())
+    edited |= {"accuracy": 0.99, "retention": 0.99, "retention_low": 0.98, "checks": {}}
+    path.write_text(json.dumps(edited))
+    assert EvaluationResult.read(path).to_json() == found.to_json()
+
+
+def test_figures_are_recomputed_from_rows():
+    rows = simulated(documents=30)
+    honest = result(rows, resamples=RESAMPLES)
+    cells = {"overall": result(simulated(seed=9)).overall, "documents": 900}
+    edited = honest.model_copy(update={**cells, "ratio": 99.0, "checkpoint_sha256": "b"})
+    source = AnswersSource(checkpoint="a", reasoner="r", ratio=4.0, corpus="c")
+    again = edited.recomputed(rows, source)
+    expected = honest.model_copy(update={"checkpoint_sha256": "a"})
+    assert again.to_json() == expected.to_json()
+    with pytest.raises(LatentcompError, match="no questions"):
+        edited.recomputed([], source)
 
 
 def test_nan_is_null_and_comes_back(tmp_path):

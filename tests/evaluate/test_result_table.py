@@ -5,7 +5,8 @@ from rich.console import Console
 
 from latentcomp.evaluate.gates import judge
 from latentcomp.evaluate.held_out import Source
-from latentcomp.evaluate.result import EvaluationResult, Sizes
+from latentcomp.evaluate.result import EvaluationResult
+from latentcomp.evaluate.sizes import Sizes
 from latentcomp.evaluate.table import (
     bytes_line,
     ceiling_note,
