@@ -88,6 +88,7 @@ class Bootstrap:
         counts: FloatArray,
         *,
         confidence: float = CONFIDENCE,
+        deviations: FloatArray | None = None,
     ) -> Interval:
         """Percentile interval of a statistic of totals.
 
@@ -96,10 +97,13 @@ class Bootstrap:
             columns: sums per document, each [D].
             counts: questions per document, [D]; only for what the interval says of its sample.
             confidence: nominal coverage.
+            deviations: what another source of chance adds to each draw, [R]; None if there is none.
         """
         sums = {name: np.asarray(column.sum()) for name, column in columns.items()}
         point = float(statistic(sums))
         draws = statistic(_Totals(self.weights, columns))
+        if deviations is not None:
+            draws = draws + deviations
         clusters = int(np.count_nonzero(counts))
         low, high = _percentiles(draws, confidence)
         # One document says nothing of how documents differ, and an undefined figure has no ends.

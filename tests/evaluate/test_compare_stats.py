@@ -1,9 +1,10 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 from math import isnan
 
 import pytest
 
 from latentcomp.common.errors import LatentcompError
+from latentcomp.evaluate.comparable import NEXT_STEP, Comparable, check_comparable
 from latentcomp.evaluate.compare import Comparison, ablation_drop
 from latentcomp.evaluate.gates import judge
 from latentcomp.evaluate.scores import AnswersSource, write_answers
@@ -141,3 +142,39 @@ def test_a_comparison_without_time_questions_has_no_time_gain():
     rows = simulated(documents=5, families=("fact",))
     found = Comparison({1: rows}, {1: rows}, seed=0, resamples=100).measures()
     assert isnan(found["time_gain"].interval.point)
+
+
+def test_arms_that_only_one_side_has_are_left_out():
+    more = table(BETTER)
+    more += [replace(one, arm="summary") for one in more if one.arm == "floor"]
+    alone = Comparison({1: table(BETTER)}, {1: table(WORSE)}, seed=0, resamples=50)
+    wider = Comparison({1: more}, {1: table(WORSE)}, seed=0, resamples=50)
+    assert wider.measures() == alone.measures()
+    without = [one for one in table(WORSE) if one.arm != "compressed"]
+    with pytest.raises(LatentcompError, match="arm compressed was not measured on every side"):
+        Comparison({1: table(BETTER)}, {1: without}, seed=0, resamples=50)
+
+
+COMPARABLE = Comparable("c", "r", 4.0, "exact", 400, "t", 16, 2000, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"corpus": "d"}, "theirs: its corpus is d, and that of mine is c; evaluate both"),
+        ({"ratio": 8.0}, "its ratio is 8.0, and that of mine is 4.0; evaluate both at"),
+        ({"documents": 20}, "its documents is 20, .* 400; .* --documents"),
+        ({"steps": 1}, "its steps is 1, .* 2000; train both"),
+        ({"seconds": 9.0}, "its seconds is 9.0, and that of mine is None; train both"),
+        ({"scorer": "f1"}, "its scorer is f1"),
+    ],
+)
+def test_what_must_be_equal_is_refused_by_its_name(change, words):
+    check_comparable({"mine": COMPARABLE, "theirs": replace(COMPARABLE)})
+    with pytest.raises(LatentcompError, match=words) as caught:
+        check_comparable({"mine": COMPARABLE, "theirs": replace(COMPARABLE, **change)})
+    assert "\n" not in str(caught.value)
+
+
+def test_every_field_has_a_next_step():
+    assert NEXT_STEP.keys() == {field.name for field in fields(Comparable)}
