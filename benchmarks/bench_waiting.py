@@ -21,8 +21,8 @@ not wait for its copies, which run on the stream of the step, so compare it by t
 
 What DataLoader lacks whatever its speed: its first batch waits until a worker has imported torch,
 where `Workers` makes batches itself meanwhile, and an error of a worker arrives as a traceback of
-many lines instead of one line. A CPU cannot decide between the two: a step takes so much longer
-than a batch that after the first step neither is waited for.
+many lines instead of one line. Their speed can be compared on a GPU only: on a CPU a step takes
+seconds and a batch milliseconds, so what is measured after the first step is noise.
 
 On a GPU: `python benchmarks/bench_waiting.py --out docs/results/waiting.json`. On a CPU, a small
 one: `python benchmarks/bench_waiting.py --device cpu --documents 24 --batch-size 2 --steps 12
