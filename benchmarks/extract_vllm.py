@@ -37,7 +37,7 @@ from latentcomp.common.provenance import collect
 from latentcomp.extract.backends import cache_bytes_per_token
 from latentcomp.extract.batches import plan_windows
 from latentcomp.extract.fill import fill_store
-from latentcomp.extract.releasing import most_held, write_function
+from latentcomp.extract.releasing import max_uncommitted, write_function
 from latentcomp.extract.teachers.loading import random_identity
 from latentcomp.extract.teachers.vllm.engine import EngineSettings, engine_arguments, start
 from latentcomp.extract.teachers.vllm.teacher import VllmTeacher
@@ -73,16 +73,16 @@ class Bench:
             for window in self.windows
             for batch in window.batches
         ]
-        held = most_held(lengths, self.windows, SHARD_TOKENS)
+        uncommitted = max_uncommitted(lengths, self.windows, SHARD_TOKENS)
         self.settings = EngineSettings(
             folder=folder,
             blocks_completed=tuple(layer.blocks_completed for layer in self.layers),
             dtype=given.dtype,
             device=torch.device(given.device),
             step_tokens=given.batch_tokens,
-            longest=held.longest,
-            held_tokens=held.tokens,
-            held_documents=held.documents,
+            longest=uncommitted.longest,
+            held_tokens=uncommitted.tokens,
+            held_documents=uncommitted.documents,
             bytes_per_token=cache_bytes_per_token(
                 read_config(self.files), self.layers, given.dtype
             ),

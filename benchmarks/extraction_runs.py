@@ -11,7 +11,7 @@ import torch
 from extraction_bench import CARD_BYTES, Bench, forward, middle, windows_of
 from extraction_variants import Variant
 
-from latentcomp.extract.batches import Batch, Window
+from latentcomp.extract.batches import DocumentBatch, Window
 from latentcomp.extract.fill import fill_store
 from latentcomp.extract.teachers.reading_mode import restore_blocks
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
@@ -34,7 +34,7 @@ def extraction_rates(bench: Bench, teacher: TransformersTeacher, documents: list
     shutil.rmtree(folder, ignore_errors=True)
     seen: list[tuple[float, int]] = []
 
-    def note(batch: Batch) -> None:
+    def note(batch: DocumentBatch) -> None:
         seen.append((time.perf_counter(), batch.tokens))
 
     writer = StoreWriter(folder, manifest, entries, encoders=bench.given.at_once)

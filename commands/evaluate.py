@@ -124,13 +124,13 @@ def lab_models(
 ) -> None:
     """Train the lab teacher and student from scratch on every GPU, or measure those that ship."""
     from ..evaluate.progress import arm_progress
-    from ..lab.make import RESULT, SHIPPED, Recipe, measure_lab_models, train_lab_models
+    from ..lab.make import RESULT, SHIPPED_MODELS, LabTraining, measure_lab_models, train_lab_models
 
     if measure:
         with arm_progress(stdout_console()) as progress:
-            result = measure_lab_models(SHIPPED, documents, out / RESULT, progress=progress)
+            result = measure_lab_models(SHIPPED_MODELS, documents, out / RESULT, progress=progress)
     else:
-        recipe = Recipe(
+        recipe = LabTraining(
             teacher_seconds, student_seconds, seed, documents, None if after is None else str(after)
         )
         result = train_lab_models(recipe, out)

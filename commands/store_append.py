@@ -17,7 +17,7 @@ from ..common.atomic import sync_folder
 from ..common.errors import CorpusError, StoreError
 from ..corpus.files import Corpus, read_corpus, write_corpus
 from ..corpus.records import Document
-from ..extract.record import read_record
+from ..extract.record import read_extraction_record
 from ..extract.request import ExtractionOutcome, ExtractionRequest
 from ..extract.runner import extract
 from ..models.files import LAB_FOLDERS
@@ -101,7 +101,7 @@ def _part(corpus: Corpus) -> dict[str, Any]:
 
 def _extraction(request: AppendRequest, manifest: Manifest) -> ExtractionRequest:
     """The extraction that the store was made by, for whatever its corpus is by then."""
-    teacher, record = manifest.teacher, read_record(request.run)
+    teacher, record = manifest.teacher, read_extraction_record(request.run)
     if request.teacher is None and teacher.revision is None and teacher.name not in LAB_FOLDERS:
         raise StoreError(
             f"{request.run}: its teacher {teacher.name!r} was a folder of one's own: "

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..common.errors import StoreError
 from ..corpus.files import read_corpus
-from ..extract.record import read_record
+from ..extract.record import read_extraction_record
 from ..extract.request import ExtractionRequest
 from ..extract.teachers.transformers_teacher import TransformersTeacher
 from ..models.files import LAB_FOLDERS
@@ -147,7 +147,7 @@ def _load(
     store: FeatureStore, request: RecomputeRequest, name: str, revision: str | None
 ) -> CausalLM:
     """The teacher in the precision that the run was extracted with, where that is known."""
-    record = read_record(request.run) if request.run else None
+    record = read_extraction_record(request.run) if request.run else None
     asked = ExtractionRequest(run=request.run or Path(), teacher=name, device=request.device)
     dtype = record.settings.compute_dtype if record else asked.settings.compute_dtype
     return load_causal_lm(name, revision=revision, dtype=dtype, device=request.device)

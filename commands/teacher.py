@@ -118,11 +118,11 @@ def summaries(
     `latentcomp teacher summaries --corpus runs/held-out --ratio 4`
     """
     from ..corpus.source import choose_corpus
-    from ..extract.teachers.text.progress import reply_progress
+    from ..extract.teachers.text.reply_progress import reply_progress
     from ..extract.teachers.text.server import Server
-    from .teacher_text import Budget, TeachingRequest, write_summaries
+    from .teacher_text import Budget, TextRequest, summarise_corpus
 
-    request = TeachingRequest(
+    request = TextRequest(
         out=out,
         corpus=choose_corpus(corpus, preset, split, documents, seed),
         server=Server(teacher_url, timeout, retries, concurrency),
@@ -133,7 +133,7 @@ def summaries(
     )
     console = stdout_console()
     with reply_progress(console) as on_plan:
-        written = write_summaries(request, Budget(ratio, tokenizer, budget), on_plan)
+        written = summarise_corpus(request, Budget(ratio, tokenizer, budget), on_plan)
     console.print(_line(written))
 
 
@@ -160,11 +160,11 @@ def answers(
     Example: `latentcomp teacher answers --corpus runs/held-out`
     """
     from ..corpus.source import choose_corpus
-    from ..extract.teachers.text.progress import reply_progress
+    from ..extract.teachers.text.reply_progress import reply_progress
     from ..extract.teachers.text.server import Server
-    from .teacher_text import TeachingRequest, write_answers
+    from .teacher_text import TextRequest, answer_corpus
 
-    request = TeachingRequest(
+    request = TextRequest(
         out=out,
         corpus=choose_corpus(corpus, preset, split, documents, seed),
         server=Server(teacher_url, timeout, retries, concurrency),
@@ -175,7 +175,7 @@ def answers(
     )
     console = stdout_console()
     with reply_progress(console) as on_plan:
-        written = write_answers(request, max_tokens, on_plan)
+        written = answer_corpus(request, max_tokens, on_plan)
     console.print(f"{_line(written)}; {written.record.correct:,} are right")
 
 

@@ -26,7 +26,7 @@ from ..models.loading import load_tokenizer, read_prompt
 
 
 @dataclass(frozen=True, slots=True)
-class TeachingRequest:
+class TextRequest:
     """What the user asked for."""
 
     out: Path
@@ -81,8 +81,8 @@ def _quiet(model: str, cached: int, asked: int) -> Callable[[Reply], None]:
     return lambda reply: None
 
 
-def write_summaries(
-    request: TeachingRequest, budget: Budget = Budget(), on_plan: OnPlan = _quiet
+def summarise_corpus(
+    request: TextRequest, budget: Budget = Budget(), on_plan: OnPlan = _quiet
 ) -> Written:
     """Have every document of a corpus summarised; the table is `summaries.parquet`.
 
@@ -107,9 +107,7 @@ def write_summaries(
     return work.finish(path, calls, replies)
 
 
-def write_answers(
-    request: TeachingRequest, most_tokens: int = 64, on_plan: OnPlan = _quiet
-) -> Written:
+def answer_corpus(request: TextRequest, most_tokens: int = 64, on_plan: OnPlan = _quiet) -> Written:
     """Have every question of a corpus answered; the table is `answers.parquet`.
 
     Raises:
@@ -132,14 +130,14 @@ def write_answers(
         for (document, one), named in zip(asked, calls, strict=True)
     ]
     path = request.out / results.ANSWERS
-    results.write_answers(path, rows)
+    results.write_text_answers(path, rows)
     return work.finish(path, calls, replies, correct=sum(row.correct for row in rows))
 
 
 class _Work:
     """One run: which model, how it is asked, and what came of it."""
 
-    def __init__(self, request: TeachingRequest, corpus: Corpus, prompt: Prompt) -> None:
+    def __init__(self, request: TextRequest, corpus: Corpus, prompt: Prompt) -> None:
         self._request = request
         self._corpus = corpus
         self._prompt = prompt
@@ -199,7 +197,7 @@ class _Work:
         A run that asked nothing leaves the record of the one that wrote the same table: that
         one says when, where and how long.
         """
-        before = results.read_record(path)
+        before = results.read_text_record(path)
         if not replies.asked and before is not None and before.sha256 == file_sha256(path):
             return Written(path, before.model_copy(update={"asked": 0}))
         given = [replies.of(named.call) for named in calls]
@@ -221,7 +219,7 @@ class _Work:
             seconds=replies.seconds,
             provenance=self._seen,
         )
-        results.write_record(path, record)
+        results.write_text_record(path, record)
         return Written(path, record)
 
 
@@ -236,7 +234,7 @@ class _Replies:
         return self.by_key[call.key]
 
 
-def _corpus(request: TeachingRequest) -> Corpus:
+def _corpus(request: TextRequest) -> Corpus:
     wanted = request.corpus
     return read_corpus(wanted) if isinstance(wanted, Path) else generate_corpus(wanted)
 

@@ -16,8 +16,8 @@ from ..models.layers import layer_name, resolve_layer
 from ..models.loading import CausalLM, load_causal_lm, resolve_device
 from ..models.local import find_local
 from ..store.format.schema import LayerRecord, ModelIdentity
+from .findings import Finding
 from .settings import Settings
-from .verdict import Finding
 
 TEXT: Final = "On day 12, Ana Bel moved to room 417. On day 15 she left it for room 803."
 MOST_TOKENS: Final = 24
@@ -31,7 +31,7 @@ where a router may choose another expert on a near tie."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ForwardStates:
     """One document as the extraction code read it, and as the model itself lists its states."""
 
     alone: torch.Tensor
@@ -80,8 +80,8 @@ def read_and_judge(lm: CausalLM) -> Finding:
     (alone,) = teacher.states([token_ids], layers)
     half = token_ids[: len(token_ids) // 2]
     long, short = teacher.states([token_ids, half], layers)
-    reading = Reading(alone, (long, short), own_states(lm, token_ids), layers, len(token_ids))
-    return judge(lm.identity, reading, lm.model.dtype)
+    states = ForwardStates(alone, (long, short), own_states(lm, token_ids), layers, len(token_ids))
+    return judge(lm.identity, states, lm.model.dtype)
 
 
 def every_layer(blocks: int) -> tuple[LayerRecord, ...]:
@@ -100,18 +100,18 @@ def own_states(lm: CausalLM, token_ids: Sequence[int]) -> torch.Tensor:
     return torch.stack([state[0].cpu() for state in given.hidden_states])
 
 
-def judge(teacher: ModelIdentity, reading: Reading, dtype: torch.dtype) -> Finding:
+def judge(teacher: ModelIdentity, states: ForwardStates, dtype: torch.dtype) -> Finding:
     """What is wrong with states that were read in a precision, if anything."""
     problem = (
-        _wrong_shape(reading, teacher.hidden_size)
-        or _not_finite(reading)
-        or _wrong_layer(reading, SAME[dtype])
-        or _batch_matters(reading, CLOSE[dtype])
+        _wrong_shape(states, teacher.hidden_size)
+        or _not_finite(states)
+        or _wrong_layer(states, SAME[dtype])
+        or _batch_matters(states, CLOSE[dtype])
     )
     details = {
         "model": teacher.name,
         "blocks": teacher.blocks,
-        "tokens": reading.tokens,
+        "tokens": states.tokens,
         "dtype": str(dtype).removeprefix("torch."),
     }
     if problem:
@@ -121,7 +121,7 @@ def judge(teacher: ModelIdentity, reading: Reading, dtype: torch.dtype) -> Findi
             next_step="do not extract with this model and these versions; report it with --json",
             details=details,
         )
-    if blurred := _blurred(reading.own, SAME[dtype]):
+    if blurred := _blurred(states.own, SAME[dtype]):
         return Finding(
             status="unknown",
             found=f"{teacher.name}: the states are finite, but {blurred}",
@@ -130,34 +130,34 @@ def judge(teacher: ModelIdentity, reading: Reading, dtype: torch.dtype) -> Findi
         )
     return Finding(
         status="ok",
-        found=f"{teacher.name}: {reading.tokens} tokens x {len(reading.layers)} layers x "
+        found=f"{teacher.name}: {states.tokens} tokens x {len(states.layers)} layers x "
         f"{teacher.hidden_size}, finite, each the layer that it is called",
         details=details,
     )
 
 
-def _wrong_shape(reading: Reading, hidden: int) -> str | None:
-    long, half = reading.tokens, reading.tokens // 2
-    for state, tokens in zip((reading.alone, *reading.batch), (long, long, half), strict=True):
-        expected = (tokens, len(reading.layers), hidden)
+def _wrong_shape(states: ForwardStates, hidden: int) -> str | None:
+    long, half = states.tokens, states.tokens // 2
+    for state, tokens in zip((states.alone, *states.batch), (long, long, half), strict=True):
+        expected = (tokens, len(states.layers), hidden)
         if state.shape != expected:
             return f"states of shape {tuple(state.shape)} where {expected} was asked"
     return None
 
 
-def _not_finite(reading: Reading) -> str | None:
-    for slot, layer in enumerate(reading.layers):
-        for state in (reading.alone, *reading.batch):
+def _not_finite(states: ForwardStates) -> str | None:
+    for slot, layer in enumerate(states.layers):
+        for state in (states.alone, *states.batch):
             if not torch.isfinite(state[:, slot]).all():
                 return f"a state {layer_name(layer)} is NaN or infinite"
     return None
 
 
-def _wrong_layer(reading: Reading, same: float) -> str | None:
+def _wrong_layer(states: ForwardStates, same: float) -> str | None:
     """Each state must be the entry of the library's list that it is called by."""
-    last = len(reading.own) - 1
-    for slot, layer in enumerate(reading.layers):
-        distances = [_distance(reading.alone[:, slot], one) for one in reading.own]
+    last = len(states.own) - 1
+    for slot, layer in enumerate(states.layers):
+        distances = [_distance(states.alone[:, slot], one) for one in states.own]
         nearest = min(range(len(distances)), key=distances.__getitem__)
         if layer.blocks_completed == last and not layer.post_norm:
             # The one state that the list does not have: before the norm.
@@ -179,11 +179,11 @@ def _blurred(own: torch.Tensor, same: float) -> str | None:
     return None
 
 
-def _batch_matters(reading: Reading, close: float) -> str | None:
+def _batch_matters(states: ForwardStates, close: float) -> str | None:
     """A causal model cannot tell whether more tokens, or more documents, follow."""
-    for slot, layer in enumerate(reading.layers):
-        for state in reading.batch:
-            distance = _distance(state[:, slot], reading.alone[: len(state), slot])
+    for slot, layer in enumerate(states.layers):
+        for state in states.batch:
+            distance = _distance(state[:, slot], states.alone[: len(state), slot])
             if distance > close:
                 return f"{layer_name(layer)}: a batch reads differently (distance {distance:.1e})"
     return None

@@ -6,9 +6,9 @@ import torch
 
 from ..common.errors import TeacherError
 from ..models.architecture import PRESETS, Architecture, load_architecture
-from ..models.footprint import SPARE, Plan, Step, control, extraction
+from ..models.footprint import SPARE, ControlStep, MemoryPlan, control, extraction
+from .findings import Finding
 from .settings import DEFAULT_CARD_GB, Settings
-from .verdict import Finding
 
 
 def check_memory(settings: Settings) -> Finding:
@@ -35,7 +35,7 @@ def card_bytes(card_gb: float | None) -> float:
     return (card_gb or DEFAULT_CARD_GB) * 1e9
 
 
-def plans(model: Architecture, settings: Settings) -> tuple[Plan, Plan]:
+def plans(model: Architecture, settings: Settings) -> tuple[MemoryPlan, MemoryPlan]:
     """Extraction and control experiment as the settings describe them."""
     return (
         extraction(model, batch_tokens=settings.batch_tokens, layers=settings.layers),
@@ -44,7 +44,7 @@ def plans(model: Architecture, settings: Settings) -> tuple[Plan, Plan]:
 
 
 def judge(
-    model: Architecture, planned: tuple[Plan, Plan], card: float, settings: Settings
+    model: Architecture, planned: tuple[MemoryPlan, MemoryPlan], card: float, settings: Settings
 ) -> Finding:
     """Whether both plans leave a tenth of the card free."""
     parts = [
@@ -95,8 +95,8 @@ def _most(card: float, first: float, each: float) -> int:
     return max(0, 1 + int(((1 - SPARE) * card - first) // each))
 
 
-def _step(settings: Settings, documents: int) -> Step:
-    return Step(
+def _step(settings: Settings, documents: int) -> ControlStep:
+    return ControlStep(
         documents=documents,
         latents=settings.latents,
         question_tokens=settings.question_tokens,

@@ -6,12 +6,12 @@ from typing import Final
 
 from ..common import provenance
 from ..common.errors import UsageError
+from .findings import CheckResult, Finding, Report
 from .forward import check_forward
 from .memory import check_memory
 from .server import check_server
 from .settings import Settings
 from .tokenizers import check_tokenizers
-from .verdict import Finding, Report, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,6 @@ def examine(settings: Settings, names: Sequence[str] = ()) -> Report:
     return Report(verdicts=verdicts, provenance=provenance.collect({}, {}))
 
 
-def _verdict(check: Check, settings: Settings) -> Verdict:
+def _verdict(check: Check, settings: Settings) -> CheckResult:
     finding = check.run(settings)
-    return Verdict(check=check.name, assumption=check.assumption, **finding.model_dump())
+    return CheckResult(check=check.name, assumption=check.assumption, **finding.model_dump())

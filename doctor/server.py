@@ -7,8 +7,8 @@ from ..common.errors import LatentcompError
 from ..extract.teachers.text.calls import parse_reply
 from ..extract.teachers.text.server import ServedModel, Server, choose_model, connect, list_models
 from ..models.files import one_line
+from .findings import Finding
 from .settings import Settings
-from .verdict import Finding
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

@@ -4,7 +4,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from .verdict import Report, Status
+from .findings import Report, Status
 
 _STYLE: dict[Status, str] = {"ok": "green", "failed": "bold red", "unknown": "yellow"}
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from ..common.errors import TeacherError
 from ..models.files import ModelFiles, one_line, read_json
 from ..models.local import find_local
+from .findings import Finding
 from .probe import probe_texts
 from .settings import Settings
-from .verdict import Finding
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -45,7 +45,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class TokenizerComparison:
     """What was found between two tokenizers."""
 
     texts: int
@@ -62,9 +62,9 @@ class Comparison:
         return not self.differing_texts and not self.tokens
 
 
-def compare(first: Vocabulary, second: Vocabulary, texts: Sequence[str]) -> Comparison:
+def compare(first: Vocabulary, second: Vocabulary, texts: Sequence[str]) -> TokenizerComparison:
     """Compare all tokens, and how the texts are cut."""
-    return Comparison(
+    return TokenizerComparison(
         texts=len(texts),
         differing_texts=tuple(text for text in texts if _ids(first, text) != _ids(second, text)),
         tokens=_differing_tokens(first.tokenizer, second.tokenizer),
@@ -96,7 +96,7 @@ def check_tokenizers(settings: Settings) -> Finding:
     return judge(first, second, compare(first, second, texts))
 
 
-def judge(first: Vocabulary, second: Vocabulary, comparison: Comparison) -> Finding:
+def judge(first: Vocabulary, second: Vocabulary, comparison: TokenizerComparison) -> Finding:
     """The verdict on a comparison."""
     pair = f"{first.name} and {second.name}"
     details: dict[str, Any] = {

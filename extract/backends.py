@@ -14,13 +14,13 @@ from ..models.files import ModelFiles, identify_model, read_config
 from ..models.layers import layer_name
 from ..models.loading import DTYPES
 from ..store.format.schema import LayerRecord
-from .releasing import Held, most_held_anywhere
+from .releasing import Uncommitted, max_uncommitted_tokens
 from .teachers.vllm.engine import EngineSettings
 from .teachers.vllm.teacher import VllmTeacher
 from .teachers.vllm.versions import installed_vllm, supported_text
 
 BackendName = Literal["transformers", "vllm"]
-AskedBackend = Literal["auto", "transformers", "vllm"]
+RequestedBackend = Literal["auto", "transformers", "vllm"]
 
 PROVEN_ARCHITECTURES: Final = ("Qwen3ForCausalLM", "Qwen3MoeForCausalLM")
 """Whose states tests/vllm compare with those of transformers, at every layer."""
@@ -47,7 +47,7 @@ class Need:
     @property
     def held_tokens(self) -> int:
         """Tokens whose states may wait for the disk, whatever the documents are."""
-        return most_held_anywhere(self.batch_tokens, self.context_tokens)
+        return max_uncommitted_tokens(self.batch_tokens, self.context_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Objection:
     """Whether vLLM would fail; else it is only not chosen by itself."""
 
 
-def choose_backend(asked: AskedBackend, need: Need, begun_with: str | None) -> Choice:
+def choose_backend(asked: RequestedBackend, need: Need, begun_with: str | None) -> Choice:
     """The engine for an extraction.
 
     Args:
@@ -107,12 +107,12 @@ def require_vllm(need: Need) -> None:
             raise TeacherError(f"--backend vllm: {reason}; give --backend transformers")
 
 
-def start_vllm(need: Need, held: Held) -> VllmTeacher:
+def start_vllm(need: Need, uncommitted: Uncommitted) -> VllmTeacher:
     """The vLLM teacher for an extraction.
 
     Args:
         need: for which vLLM was chosen.
-        held: what its cache must hold.
+        uncommitted: what its cache must hold.
 
     Raises:
         TeacherError: vLLM does not fit or cannot start; the message has its reason.
@@ -125,9 +125,9 @@ def start_vllm(need: Need, held: Held) -> VllmTeacher:
         dtype=need.compute_dtype,
         device=need.device,
         step_tokens=need.batch_tokens,
-        longest=held.longest,
-        held_tokens=held.tokens,
-        held_documents=held.documents,
+        longest=uncommitted.longest,
+        held_tokens=uncommitted.tokens,
+        held_documents=uncommitted.documents,
         bytes_per_token=cache_bytes_per_token(config, need.layers, need.compute_dtype),
         memory_share=GPU_SHARE,
     )

@@ -12,7 +12,7 @@ BATCHES_PER_WINDOW = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class DocumentBatch:
     """Documents that go through the teacher together."""
 
     indices: tuple[int, ...]
@@ -28,7 +28,7 @@ class Batch:
 class Window:
     """Neighbours in the corpus, sorted by length into batches, written when all are read."""
 
-    batches: tuple[Batch, ...]
+    batches: tuple[DocumentBatch, ...]
 
     @property
     def indices(self) -> tuple[int, ...]:
@@ -59,7 +59,7 @@ def plan_windows(
 
 
 def _window(lengths: Sequence[int], indices: range, batch_tokens: int, packed: bool) -> Window:
-    batches: list[Batch] = []
+    batches: list[DocumentBatch] = []
     group: list[int] = []
     for index in sorted(indices, key=lambda i: (lengths[i], i)):
         if group and _batch(lengths, [*group, index], packed).padded_tokens > batch_tokens:
@@ -69,9 +69,9 @@ def _window(lengths: Sequence[int], indices: range, batch_tokens: int, packed: b
     return Window((*batches, _batch(lengths, group, packed)))
 
 
-def _batch(lengths: Sequence[int], group: Sequence[int], packed: bool) -> Batch:
+def _batch(lengths: Sequence[int], group: Sequence[int], packed: bool) -> DocumentBatch:
     tokens = sum(lengths[index] for index in group)
-    return Batch(
+    return DocumentBatch(
         indices=tuple(group),
         tokens=tokens,
         padded_tokens=tokens if packed else len(group) * lengths[group[-1]],

@@ -6,7 +6,7 @@ import torch
 
 from ..common.threads import short_switch_interval
 from ..store.format.schema import LayerRecord
-from .batches import Batch, Window
+from .batches import DocumentBatch, Window
 from .plan import pending_batches
 from .teachers.protocol import StreamingTeacher, Teacher
 from .write_behind import WriteBehind
@@ -22,7 +22,7 @@ def fill_store(
     pending: frozenset[int],
     layers: Sequence[LayerRecord],
     dtype: torch.dtype,
-    on_batch: Callable[[Batch], None],
+    on_batch: Callable[[DocumentBatch], None],
 ) -> None:
     """Read what is pending and hand it to the writer, in the order of the store.
 
@@ -61,7 +61,7 @@ def _windows(
     windows: Sequence[Window],
     pending: frozenset[int],
     dtype: torch.dtype,
-    on_batch: Callable[[Batch], None],
+    on_batch: Callable[[DocumentBatch], None],
 ) -> Iterator[dict[int, torch.Tensor]]:
     """Document -> states of the pending documents of each window."""
     for window in windows:

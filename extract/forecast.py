@@ -12,7 +12,7 @@ from rich.table import Table
 
 from ..common.errors import TeacherError
 from ..models.architecture import PRESETS, Architecture, load_architecture
-from ..models.footprint import Plan, extraction
+from ..models.footprint import MemoryPlan, extraction
 from ..models.layers import layer_name, resolve_layers
 from ..store.format.schema import DtypeName, LayerRecord
 from .plan import BYTES_PER_VALUE
@@ -44,7 +44,7 @@ class Forecast:
     rates: tuple[Rate, ...]
     within_hours: float
     """In which it should be done."""
-    memory: Plan
+    memory: MemoryPlan
     """Of one card, counted."""
 
     @property

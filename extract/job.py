@@ -18,10 +18,10 @@ from ..store.format.tables import Entry, check_entries
 from ..store.write.writer import StoreWriter
 from .backends import Choice, Need, choose_backend
 from .batches import Window, plan_windows
-from .parts import WHOLE, Part
 from .plan import ExtractionPlan, make_plan
-from .record import ExtractionSettings, check_settings, read_record
+from .record import ExtractionSettings, check_settings, read_extraction_record
 from .request import ExtractionRequest
+from .shard_ranges import WHOLE_STORE, ShardRange
 from .teachers.reading_mode import ReadingMode, choose_reading_mode, reading_mode
 
 
@@ -70,7 +70,7 @@ class Job:
         """Of the store, or a few more where documents are repeated."""
         return -(-sum(self.lengths) // self.manifest.shard_tokens)
 
-    def writer(self, part: Part = WHOLE) -> StoreWriter:
+    def writer(self, part: ShardRange = WHOLE_STORE) -> StoreWriter:
         """A writer of a part of the store, not entered. Raises: StoreError."""
         return StoreWriter(
             self.request.store,
@@ -100,7 +100,7 @@ def prepare(request: ExtractionRequest) -> Job:
     """
     text_side = load_text_side(request.teacher, revision=request.revision)
     layers = resolve_layers(request.layers, text_side.identity.blocks)
-    record = read_record(request.run) if (request.store / MANIFEST).exists() else None
+    record = read_extraction_record(request.run) if (request.store / MANIFEST).exists() else None
     need = _need(request, text_side, layers)
     choice = choose_backend(request.backend, need, record.settings.backend if record else None)
     folder = request.run / "corpus"

@@ -11,7 +11,7 @@ from rich.table import Table
 from ..common.errors import StoreError
 from ..models.layers import layer_name
 from ..store.format.schema import Manifest
-from .batches import Batch, Window
+from .batches import DocumentBatch, Window
 
 BYTES_PER_VALUE = {"float32": 4, "bfloat16": 2, "float16": 2}
 
@@ -80,7 +80,7 @@ def make_plan(
     )
 
 
-def pending_batches(windows: Sequence[Window], pending: frozenset[int]) -> list[Batch]:
+def pending_batches(windows: Sequence[Window], pending: frozenset[int]) -> list[DocumentBatch]:
     """Batches with at least one document whose states are not safely in the store."""
     batches = [batch for window in windows for batch in window.batches]
     return [batch for batch in batches if not pending.isdisjoint(batch.indices)]

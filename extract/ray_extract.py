@@ -14,10 +14,10 @@ from rich.console import Console
 from ..common.errors import LatentcompError
 from ..models.files import one_line
 from .job import prepare
-from .parts import Part, parts_of
 from .ranks import Rank
 from .request import ExtractionOutcome, ExtractionRequest
-from .runner import load_job_teacher, nothing_to_do, run_parts
+from .runner import fill_ranges_of_job, load_job_teacher, nothing_to_do
+from .shard_ranges import ShardRange, shard_ranges_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +36,7 @@ class Survey:
     """Documents to write."""
 
 
-class PartReader:
+class ShardRangeActor:
     """An actor: loads the teacher once and fills one part after another."""
 
     def __init__(self, request: ExtractionRequest) -> None:
@@ -47,7 +47,9 @@ class PartReader:
     def __call__(self, batch: "dict[str, np.ndarray[Any, Any]]") -> "dict[str, Any]":
         """Fill the parts `number` of `count`; returns their numbers and the seconds."""
         seconds = [
-            run_parts(self._job, self._teacher, [Part(int(number), int(count))], None, _QUIET)
+            fill_ranges_of_job(
+                self._job, self._teacher, [ShardRange(int(number), int(count))], None, _QUIET
+            )
             for number, count in zip(batch["number"], batch["count"], strict=True)
         ]
         return {"number": batch["number"], "seconds": seconds}
@@ -79,7 +81,7 @@ def extract_with_ray(
         each = {"num_gpus": 1} if gpus else {"num_cpus": 1}
         survey: Survey = ray.get(ray.remote(_survey).options(**each).remote(request))
         if survey.pending:
-            parts = parts_of(Rank(0, workers), survey.shards, survey.windows)
+            parts = shard_ranges_of(Rank(0, workers), survey.shards, survey.windows)
             console.print(f"{survey.pending:,} documents in {len(parts)} parts, {workers} workers")
             _read_parts(request, parts, workers, each, console)
     except (ray.exceptions.RayError, ConnectionError) as error:
@@ -89,7 +91,7 @@ def extract_with_ray(
 
 def _read_parts(
     request: ExtractionRequest,
-    parts: Sequence[Part],
+    parts: Sequence[ShardRange],
     workers: int,
     each: dict[str, int],
     console: Console,
@@ -98,7 +100,7 @@ def _read_parts(
 
     numbers = [{"number": part.number, "count": part.count} for part in parts]
     done = ray.data.from_items(numbers, override_num_blocks=len(numbers)).map_batches(
-        PartReader,
+        ShardRangeActor,
         fn_constructor_args=(request,),
         batch_size=1,
         # Ray Data starts lost actors again and repeats what they were doing, however often.

@@ -13,11 +13,11 @@ from ..common.provenance import Provenance
 RECORD = "extract.json"
 
 
-class _Record(BaseModel):
+class _FrozenModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class ExtractionSettings(_Record):
+class ExtractionSettings(_FrozenModel):
     """What shows in the last bits of the states: a resumed run must have the same."""
 
     batch_tokens: int
@@ -32,7 +32,7 @@ class ExtractionSettings(_Record):
     """How transformers read the documents, one of `reading_mode.ReadingModeName`."""
 
 
-class Session(_Record):
+class Session(_FrozenModel):
     """One start of the command; a killed one has no seconds."""
 
     provenance: Provenance
@@ -48,17 +48,17 @@ class Session(_Record):
     """Time from the first batch to the finished store; None if it never got there."""
 
 
-class RunRecord(_Record):
+class ExtractionRecord(_FrozenModel):
     """Settings of the store and the sessions that filled it, oldest first."""
 
     settings: ExtractionSettings
     sessions: tuple[Session, ...] = ()
 
-    def started(self, session: Session) -> "RunRecord":
+    def started(self, session: Session) -> "ExtractionRecord":
         """The record with one more session."""
         return self.model_copy(update={"sessions": (*self.sessions, session)})
 
-    def finished(self, session: Session, seconds: float) -> "RunRecord":
+    def finished(self, session: Session, seconds: float) -> "ExtractionRecord":
         """The record with this session, the last that is like it, done after so many seconds."""
         place = len(self.sessions) - 1 - self.sessions[::-1].index(session)
         done = session.model_copy(update={"seconds": seconds})
@@ -66,7 +66,7 @@ class RunRecord(_Record):
         return self.model_copy(update={"sessions": sessions})
 
 
-def read_record(run: Path) -> RunRecord | None:
+def read_extraction_record(run: Path) -> ExtractionRecord | None:
     """The record of a run; None where nothing was extracted yet.
 
     Raises:
@@ -74,7 +74,7 @@ def read_record(run: Path) -> RunRecord | None:
     """
     file = run / RECORD
     try:
-        return RunRecord.model_validate_json(file.read_bytes())
+        return ExtractionRecord.model_validate_json(file.read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
@@ -84,7 +84,7 @@ def read_record(run: Path) -> RunRecord | None:
         ) from error
 
 
-def write_record(run: Path, record: RunRecord) -> None:
+def write_extraction_record(run: Path, record: ExtractionRecord) -> None:
     """Keep the record, atomically.
 
     Raises:
@@ -100,18 +100,18 @@ def start_session(run: Path, settings: ExtractionSettings, session: Session) -> 
         StoreError: the record is damaged or cannot be written.
     """
     with folder_mutex(run):
-        record = read_record(run)
+        record = read_extraction_record(run)
         if record is None or record.settings != settings:
-            record = RunRecord(settings=settings)
-        write_record(run, record.started(session))
+            record = ExtractionRecord(settings=settings)
+        write_extraction_record(run, record.started(session))
 
 
 def end_session(run: Path, session: Session, seconds: float) -> None:
     """Note that a process that was started is done. Raises: StoreError."""
     with folder_mutex(run):
-        record = read_record(run)
+        record = read_extraction_record(run)
         if record is not None and session in record.sessions:
-            write_record(run, record.finished(session, seconds))
+            write_extraction_record(run, record.finished(session, seconds))
 
 
 def check_settings(recorded: ExtractionSettings, asked: ExtractionSettings, store: Path) -> None:

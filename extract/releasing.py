@@ -39,7 +39,7 @@ class HoldingTeacher(Teacher, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Uncommitted:
     """The most that is read and not committed while the reader can still go on."""
 
     tokens: int
@@ -48,7 +48,9 @@ class Held:
     """Tokens of the longest document."""
 
 
-def most_held(lengths: Sequence[int], windows: Sequence[Window], shard_tokens: int) -> Held:
+def max_uncommitted(
+    lengths: Sequence[int], windows: Sequence[Window], shard_tokens: int
+) -> Uncommitted:
     """What an engine must be able to hold at least, or reader and writer wait for each other:
     the window that is being read, the batch that is computed ahead, and what the writer has not
     seen committed yet.
@@ -62,10 +64,10 @@ def most_held(lengths: Sequence[int], windows: Sequence[Window], shard_tokens: i
     window = max(sum(lengths[index] for index in window.indices) for window in windows)
     ahead = max(batch.tokens for window in windows for batch in window.batches)
     tokens = min(sum(lengths), window + ahead + _not_seen(shard_tokens, longest))
-    return Held(tokens, len(list(_shortest_first(lengths, tokens))), longest)
+    return Uncommitted(tokens, len(list(_shortest_first(lengths, tokens))), longest)
 
 
-def most_held_anywhere(batch_tokens: int, longest: int, shard_tokens: int = 8192) -> int:
+def max_uncommitted_tokens(batch_tokens: int, longest: int, shard_tokens: int = 8192) -> int:
     """The same in tokens for any documents of at most `longest` tokens."""
     window = BATCHES_PER_WINDOW * batch_tokens + longest
     return window + max(batch_tokens, longest) + _not_seen(shard_tokens, longest)

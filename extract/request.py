@@ -8,7 +8,7 @@ from ..models.files import LAB_FOLDERS
 from ..models.loading import resolve_device
 from ..store.format.codecs import CodecName
 from ..store.format.schema import DtypeName
-from .backends import AskedBackend
+from .backends import RequestedBackend
 from .plan import ExtractionPlan
 from .ranks import Rank
 from .record import ExtractionSettings
@@ -39,7 +39,7 @@ class ExtractionRequest:
     CPU, else bfloat16."""
     device: str = "auto"
     """As `resolve_device` takes it."""
-    backend: AskedBackend = "transformers"
+    backend: RequestedBackend = "transformers"
     """Engine, or `auto` for vLLM where it fits. Not the default here: an engine that is started
     within another program's process stays in it."""
     batch_tokens: int | None = None

@@ -13,19 +13,19 @@ from ..store.format.seal import at_rest
 from ..store.places.open import place_of
 from ..store.write.writer import StoreWriter
 from .backends import start_vllm
-from .batches import Batch
+from .batches import DocumentBatch
 from .fill import fill_store
 from .job import Job, prepare
-from .parts import Part, fill_parts, parts_of
 from .plan import ExtractionPlan, check_space, pending_batches, render_plan
-from .progress import token_progress
 from .rate import measure_rate
 from .record import Session, end_session, start_session
-from .releasing import most_held, stopping, write_function
+from .releasing import max_uncommitted, stopping, write_function
 from .request import ExtractionOutcome, ExtractionRequest
+from .shard_ranges import ShardRange, fill_shard_ranges, shard_ranges_of
 from .teachers.loading import load_teacher
 from .teachers.protocol import Teacher
 from .teachers.transformers_teacher import TransformersTeacher
+from .token_progress import token_progress
 
 
 def extract(request: ExtractionRequest, console: Console) -> ExtractionOutcome:
@@ -59,8 +59,8 @@ def _extract_with(job: Job, teacher: Teacher, console: Console) -> ExtractionOut
         console.print("dry run: nothing was written")
         return ExtractionOutcome(plan, request.store, 0, 0.0)
     check_space(plan, request.store)
-    parts = parts_of(request.rank, job.shards, len(job.windows))
-    seconds = run_parts(job, teacher, parts, rate, console)
+    parts = shard_ranges_of(request.rank, job.shards, len(job.windows))
+    seconds = fill_ranges_of_job(job, teacher, parts, rate, console)
     console.print(
         f"{request.store}: {plan.documents_left:,} documents, {plan.tokens_left:,} tokens in "
         f"{seconds:.1f} s ({plan.tokens_left / seconds:,.0f} tokens/s)"
@@ -84,8 +84,8 @@ def nothing_to_do(job: Job, console: Console) -> ExtractionOutcome:
 def load_job_teacher(job: Job) -> Teacher:
     """The teacher of a job, on the device of this process. Raises: TeacherError."""
     if job.choice.backend == "vllm":
-        held = most_held(job.lengths, job.windows, job.manifest.shard_tokens)
-        return start_vllm(job.need, held)
+        uncommitted = max_uncommitted(job.lengths, job.windows, job.manifest.shard_tokens)
+        return start_vllm(job.need, uncommitted)
     lm = load_teacher(
         job.request.teacher,
         job.manifest.layers,
@@ -103,8 +103,8 @@ def _measure(job: Job, teacher: Teacher) -> float:
     return measure_rate(teacher, documents, job.manifest.layers, packed=job.packed)
 
 
-def run_parts(
-    job: Job, teacher: Teacher, parts: Sequence[Part], rate: float | None, console: Console
+def fill_ranges_of_job(
+    job: Job, teacher: Teacher, parts: Sequence[ShardRange], rate: float | None, console: Console
 ) -> float:
     """Read and write what is missing of these parts, recording the session; returns seconds.
 
@@ -118,14 +118,16 @@ def run_parts(
     start_session(job.request.run, job.settings, session)
     start = time.perf_counter()
     with token_progress(console, documents, plan.computed_tokens_left // world) as progress:
-        fill_parts(parts, job.writer, lambda writer: _fill(job, teacher, writer, progress.read))
+        fill_shard_ranges(
+            parts, job.writer, lambda writer: _fill(job, teacher, writer, progress.read)
+        )
     seconds = time.perf_counter() - start
     end_session(job.request.run, session, seconds)
     return seconds
 
 
 def _fill(
-    job: Job, teacher: Teacher, writer: StoreWriter, on_batch: Callable[[Batch], None]
+    job: Job, teacher: Teacher, writer: StoreWriter, on_batch: Callable[[DocumentBatch], None]
 ) -> None:
     """Read and write what is pending of one writer."""
     fill_store(

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..models.segments import attention_mask
-from .sequences import NO_HINT, Batch
+from .sequences import NO_HINT, LessonBatch
 
 WARM_UP: Final = 3
 """Plain steps before the capture: kernels are compiled and workspaces allocated in them."""
@@ -60,7 +60,7 @@ class Engine:
                 # One graph a length: with automatic dynamic shapes the second length is slow.
                 block.compile(dynamic=False)
 
-    def step(self, batch: Batch, rate: float) -> tuple[Tensor, Tensor]:
+    def step(self, batch: LessonBatch, rate: float) -> tuple[Tensor, Tensor]:
         """Learn from one batch; returns the loss and where the likeliest token was right."""
         loss, right = self._gradients_of(batch)
         if self._world > 1:
@@ -72,7 +72,7 @@ class Engine:
         self._optimiser.step()
         return loss, right
 
-    def _gradients_of(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _gradients_of(self, batch: LessonBatch) -> tuple[Tensor, Tensor]:
         if not (self._gradients.is_cuda and self._captured):
             return self._compute(batch.to(self._gradients.device))
         if self._graph is None:
@@ -83,7 +83,7 @@ class Engine:
         self._graph.replay()
         return self._result
 
-    def _capture(self, batch: Batch) -> None:
+    def _capture(self, batch: LessonBatch) -> None:
         """Record forward and backward on this batch's memory, and check that a replay is equal."""
         self._given = batch.to(self._gradients.device)
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
@@ -108,7 +108,7 @@ class Engine:
                     f"{float(other)} against {float(one)}"
                 )
 
-    def _compute(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _compute(self, batch: LessonBatch) -> tuple[Tensor, Tensor]:
         self._gradients.zero_()
         fast = batch.ids.is_cuda
         with torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=fast):
@@ -123,7 +123,7 @@ class Engine:
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach(), right
 
-    def _states(self, batch: Batch, mask: Tensor) -> list[Tensor]:
+    def _states(self, batch: LessonBatch, mask: Tensor) -> list[Tensor]:
         """[B, T, D] after each depth that gets hints, and at last after all blocks; normalised."""
         body: Any = self._model.model
         hidden = body.embed_tokens(batch.ids)
@@ -146,7 +146,7 @@ def _adamw(named: list[tuple[str, nn.Parameter]], rate: float) -> torch.optim.Ad
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95), fused=named[0][1].is_cuda)
 
 
-def next_token_loss(logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+def next_token_loss(logits: Tensor, batch: LessonBatch) -> tuple[Tensor, Tensor]:
     """Weighted mean cross-entropy of the next token, and where the likeliest one was right.
 
     The first token of a segment is never predicted (weight 0), so the shift by one never
@@ -164,7 +164,7 @@ def next_token_loss(logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
     return loss, logits[:, :-1].argmax(-1) == target
 
 
-def hint_loss(logits: Tensor, batch: Batch) -> Tensor:
+def hint_loss(logits: Tensor, batch: LessonBatch) -> Tensor:
     """Mean cross-entropy of the hints, each at its own token; zero where a batch has none.
 
     Args:

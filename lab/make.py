@@ -28,13 +28,13 @@ from .pretrain import TRAINING_FILE
 
 RESULT: Final = "lab_models.json"
 HELD_OUT_SEED: Final = 4242
-SHIPPED: Final = {"teacher": LAB_FOLDERS["lab"], "student": LAB_FOLDERS["lab-student"]}
+SHIPPED_MODELS: Final = {"teacher": LAB_FOLDERS["lab"], "student": LAB_FOLDERS["lab-student"]}
 BAR_OVERALL: Final = 0.97
 BAR_FAMILY: Final = 0.95
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class TrainingStage:
     """A part of a model's training, which goes on from the part before."""
 
     syllabus: str
@@ -43,11 +43,11 @@ class Stage:
     """Of the model's training time."""
 
 
-STAGES: Final = (Stage("broad", 0.65), Stage("two-hop", 0.35))
+STAGES: Final = (TrainingStage("broad", 0.65), TrainingStage("two-hop", 0.35))
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class LabTraining:
     """How long each model trains (0: not at all); the seed decides everything else."""
 
     teacher_seconds: float
@@ -58,7 +58,7 @@ class Recipe:
     """Folder with models whose first stage is done; the rest of the stages get all the time."""
 
 
-def train_lab_models(recipe: Recipe, out: Path) -> dict[str, Any]:
+def train_lab_models(recipe: LabTraining, out: Path) -> dict[str, Any]:
     """Train both models into `out/teacher` and `out/student` and measure them.
 
     Returns:
@@ -83,7 +83,7 @@ def measure_lab_models(
     documents: int,
     out: Path,
     *,
-    recipe: Recipe | None = None,
+    recipe: LabTraining | None = None,
     progress: Callable[[str, int], None] = lambda arm, documents: None,
 ) -> dict[str, Any]:
     """Answers of lab models to held-out documents: figures with intervals, written to `out`.
@@ -111,7 +111,7 @@ def measure_lab_models(
     return result
 
 
-def _train(name: str, out: Path, recipe: Recipe, seconds: float) -> None:
+def _train(name: str, out: Path, recipe: LabTraining, seconds: float) -> None:
     """All stages of one model; the last one writes `out/name`."""
     stages = list(enumerate(STAGES))
     after = None if recipe.after is None else Path(recipe.after) / name

@@ -31,8 +31,8 @@ from .sequences import (
     QUESTION,
     SUMMARY,
     TWO_HOP,
-    Batch,
     Lesson,
+    LessonBatch,
     LessonBatches,
     Syllabus,
 )
@@ -83,7 +83,7 @@ class Pretraining:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PretrainingResult:
     """What a training run used."""
 
     steps: int
@@ -96,8 +96,8 @@ class Outcome:
     """Share of answers with every token right, teacher-forced, on the last logged batch."""
 
 
-def pretrain(plan: Pretraining, folder: Path) -> Outcome:
-    """Train, and let the first process save into `folder`; every process returns the outcome."""
+def pretrain(plan: Pretraining, folder: Path) -> PretrainingResult:
+    """Train, and let the first process save into `folder`; every process returns the result."""
     rank, world, device = _join()
     torch.manual_seed(plan.seed)
     tokenizer = build_tokenizer(plan.seed)
@@ -134,7 +134,7 @@ def pretrain(plan: Pretraining, folder: Path) -> Outcome:
         _save(model, tokenizer, folder)
     tokens = step * plan.tokens_per_step * world
     size = sum(weight.numel() for weight in model.parameters())
-    return Outcome(step, tokens, seconds, world, size, accuracy)
+    return PretrainingResult(step, tokens, seconds, world, size, accuracy)
 
 
 def _take_weights(model: nn.Module, folder: Path) -> None:
@@ -156,7 +156,7 @@ def _join() -> tuple[int, int, torch.device]:
     return rank, world, device
 
 
-def _batches(data: LessonBatches, workers: int) -> Iterator[Batch]:
+def _batches(data: LessonBatches, workers: int) -> Iterator[LessonBatch]:
     loader = DataLoader(
         data,
         batch_size=None,
@@ -175,7 +175,7 @@ def _schedule(step: int, progress: float) -> float:
     return warm * max(decay, 0.01)
 
 
-def _by_family(batch: Batch, right: Tensor) -> dict[str, float]:
+def _by_family(batch: LessonBatch, right: Tensor) -> dict[str, float]:
     """Share of answers with every token right, by family; teacher-forced, a diagnostic."""
     family, segment = batch.family[:, 1:], batch.segment[:, 1:]
     answers = int(segment.max()) + 1
@@ -249,9 +249,9 @@ def stages_of(folder: str | None) -> list[dict[str, object]]:
     return stages
 
 
-def describe(plan: Pretraining, outcome: Outcome) -> dict[str, object]:
+def describe(plan: Pretraining, result: PretrainingResult) -> dict[str, object]:
     """The record of a training run for the result file."""
-    return {"plan": asdict(plan), "outcome": asdict(outcome)}
+    return {"plan": asdict(plan), "outcome": asdict(result)}
 
 
 def main() -> None:
@@ -289,13 +289,13 @@ def main() -> None:
         compile=not given.no_compile,
         capture=not given.no_capture,
     )
-    outcome = pretrain(plan, given.out)
+    result = pretrain(plan, given.out)
     if int(os.environ.get("RANK", "0")) == 0:
         seen = provenance.collect({"pretrain": plan.seed}, {}).model_dump(mode="json")
-        record = {**describe(plan, outcome), "provenance": seen}
+        record = {**describe(plan, result), "provenance": seen}
         stages = [*stages_of(given.after), record]
         atomic.write_json(given.out / TRAINING_FILE, {"stages": stages})
-        print(json.dumps(asdict(outcome)), flush=True)
+        print(json.dumps(asdict(result)), flush=True)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 

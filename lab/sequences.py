@@ -36,7 +36,7 @@ NOTES: Final = "Notes: {summary}"
 TEXT_WEIGHT, SUMMARY_WEIGHT, ANSWER_WEIGHT = 0.5, 1.0, 4.0
 MOST_QUESTIONS = 24
 NO_HINT: Final = -100
-"""Stands in `Batch.hint` where there is none; what torch's cross-entropy leaves out."""
+"""Stands in `LessonBatch.hint` where there is none; what torch's cross-entropy leaves out."""
 NOTES_SHARE = 0.15
 SUMMARY_SHARE = 0.35
 SUMMARY_RATIOS = (4, 4, 8, 16)
@@ -46,7 +46,7 @@ Arrays = dict[str, npt.NDArray[np.int64] | npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class LessonBatch:
     """Padded sequences."""
 
     ids: Tensor
@@ -66,11 +66,11 @@ class Batch:
         """All of them, in the order of the fields."""
         return self.ids, self.segment, self.position, self.weight, self.family, self.hint
 
-    def to(self, device: torch.device) -> "Batch":
+    def to(self, device: torch.device) -> "LessonBatch":
         """The same batch on a device."""
-        return Batch(*(tensor.to(device, non_blocking=True) for tensor in self.tensors()))
+        return LessonBatch(*(tensor.to(device, non_blocking=True) for tensor in self.tensors()))
 
-    def copy_from(self, other: "Batch") -> None:
+    def copy_from(self, other: "LessonBatch") -> None:
         """Take over the content of another batch of the same shape, in place."""
         for mine, theirs in zip(self.tensors(), other.tensors(), strict=True):
             mine.copy_(theirs, non_blocking=True)
@@ -251,7 +251,7 @@ def _pack(pieces: list[_Piece], length: int) -> Arrays:
     }
 
 
-class LessonBatches(torch.utils.data.Dataset[Batch]):
+class LessonBatches(torch.utils.data.Dataset[LessonBatch]):
     """Batch number i, for one process of `world`; a function of its arguments only."""
 
     def __init__(
@@ -268,11 +268,13 @@ class LessonBatches(torch.utils.data.Dataset[Batch]):
     def __len__(self) -> int:
         return 2**31
 
-    def __getitem__(self, step: int) -> Batch:
+    def __getitem__(self, step: int) -> LessonBatch:
         lesson = self._lesson
         start = (step * self._world + self._rank) * lesson.batch
         rows = [self._row(index) for index in range(start, start + lesson.batch)]
-        return Batch(*(torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0]))
+        return LessonBatch(
+            *(torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0])
+        )
 
     def _row(self, index: int) -> Arrays:
         lesson = self._lesson

@@ -27,7 +27,7 @@ ADAM_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class MemoryItem:
     """One part of a plan."""
 
     name: str
@@ -35,11 +35,11 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MemoryPlan:
     """What a job needs at its peak."""
 
     name: str
-    lines: tuple[Line, ...]
+    lines: tuple[MemoryItem, ...]
 
     @property
     def bytes(self) -> float:
@@ -87,21 +87,21 @@ def kept_bytes(model: Architecture) -> float:
     return 4 * normed + attention + inner
 
 
-def extraction(model: Architecture, *, batch_tokens: int, layers: int) -> Plan:
+def extraction(model: Architecture, *, batch_tokens: int, layers: int) -> MemoryPlan:
     """Reading `batch_tokens` tokens at once and keeping the states after `layers` blocks."""
     states = 2 * batch_tokens * layers * model.hidden * BYTES  # each, and all of them stacked
-    return Plan(
+    return MemoryPlan(
         "extraction",
         (
-            Line("weights", weights(model)),
-            Line("activations", batch_tokens * reading_bytes(model)),
-            Line("states", states),
+            MemoryItem("weights", weights(model)),
+            MemoryItem("activations", batch_tokens * reading_bytes(model)),
+            MemoryItem("states", states),
         ),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ControlStep:
     """One step of the control experiment: the reasoner is the frozen teacher."""
 
     documents: int
@@ -120,7 +120,7 @@ class Step:
     """Whether blocks are computed again in the backward pass."""
 
 
-def control(model: Architecture, step: Step) -> Plan:
+def control(model: Architecture, step: ControlStep) -> MemoryPlan:
     """A frozen reasoner's forward and backward pass over latents and a question.
 
     At the turn from forward to backward all that is kept and the logits are there together;
@@ -136,12 +136,12 @@ def control(model: Architecture, step: Step) -> Plan:
         kept = tokens * model.blocks * kept_bytes(model)
     stored = step.documents * step.context_tokens * step.layers * model.hidden * BYTES
     latents = 2 * step.documents * step.latents * model.hidden * BYTES  # with their gradient
-    return Plan(
+    return MemoryPlan(
         "control experiment",
         (
-            Line("weights", weights(model)),
-            Line("activations", kept + logits),
-            Line("latents and stored states", latents + stored),
-            Line("compressor", step.trainable * ADAM_BYTES),
+            MemoryItem("weights", weights(model)),
+            MemoryItem("activations", kept + logits),
+            MemoryItem("latents and stored states", latents + stored),
+            MemoryItem("compressor", step.trainable * ADAM_BYTES),
         ),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ...common.errors import CorpusError
 from ..records import Document, Question
-from .solver import Readings, Solution, read_both, solve_readings
+from .solver import Interpretations, Solution, interpret, solve_interpreted
 from .statements import NAME
 
 
@@ -129,19 +129,21 @@ class _Tally:
 
     def _disagree(self, document: Document) -> None:
         try:
-            readings = read_both([chunk.text for chunk in document.chunks])
+            interpretations = interpret([chunk.text for chunk in document.chunks])
         except CorpusError as problem:
             what = Disagreement(document.document_id, None, None, "text", "readable", str(problem))
             self.disagreements.append(what)
             return
-        for chunk, day in zip(document.chunks, readings.as_written.days, strict=True):
+        for chunk, day in zip(document.chunks, interpretations.as_written.days, strict=True):
             if chunk.day != day:
                 found = Disagreement(
                     document.document_id, None, None, "day", str(chunk.day), str(day)
                 )
                 self.disagreements.append(found)
         for question in document.questions:
-            self.disagreements.extend(disagreements(document.document_id, question, readings))
+            self.disagreements.extend(
+                disagreements(document.document_id, question, interpretations)
+            )
 
     def floor(self) -> dict[str, Balance]:
         hits: Counter[str] = Counter()
@@ -153,7 +155,9 @@ class _Tally:
         return {family: Balance(hits[family], total[family]) for family in total}
 
 
-def disagreements(document_id: str, question: Question, readings: Readings) -> list[Disagreement]:
+def disagreements(
+    document_id: str, question: Question, interpretations: Interpretations
+) -> list[Disagreement]:
     """Everything in which a question's claims differ from what the text says."""
 
     def differ(what: str, claimed: object, found: object) -> Disagreement:
@@ -162,7 +166,7 @@ def disagreements(document_id: str, question: Question, readings: Readings) -> l
         )
 
     try:
-        solution: Solution = solve_readings(readings, question.text)
+        solution: Solution = solve_interpreted(interpretations, question.text)
     except CorpusError as problem:
         return [differ("question", question.text, problem)]
     compared = (

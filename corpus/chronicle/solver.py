@@ -4,7 +4,7 @@ It knows the rendered text and the question's wording, nothing else, and it retu
 answers that are consistent with the text, once for each of the two ways to read a correction:
 as written, a corrected value was in force until the correction; in hindsight, it never was. A
 generated question is proved right when either set holds its answer and no other. How updates
-count: see `statements.in_force`; how corrections do: see `statements.Record.in_hindsight`.
+count: see `statements.in_force`; how corrections do: see `statements.StatementLog.in_hindsight`.
 """
 
 import re
@@ -23,10 +23,10 @@ from .statements import (
     ROLE,
     SUBJECT,
     SUPERIOR,
-    Record,
     Statement,
+    StatementLog,
     in_force,
-    read_record,
+    parse_chunks,
     seated_after,
 )
 
@@ -50,17 +50,17 @@ class Solution:
 
 
 @dataclass(frozen=True, slots=True)
-class Readings:
+class Interpretations:
     """A document read in the two ways that corrections allow."""
 
-    as_written: Record
+    as_written: StatementLog
     """A corrected value was in force until it was corrected."""
-    in_hindsight: Record
+    in_hindsight: StatementLog
     """A corrected value never was in force."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Finding:
+class _Settled:
     answers: frozenset[str]
     settled_by: tuple[Statement, ...]
     stale: tuple[str, ...] = ()
@@ -76,20 +76,20 @@ def solve(chunks: Sequence[str], question: str) -> Solution:
     Raises:
         CorpusError: a sentence or the question is not understood, or the text contradicts itself.
     """
-    return solve_readings(read_both(chunks), question)
+    return solve_interpreted(interpret(chunks), question)
 
 
-def read_both(chunks: Sequence[str]) -> Readings:
+def interpret(chunks: Sequence[str]) -> Interpretations:
     """Read a document once, for any number of questions.
 
     Raises:
         CorpusError: a sentence is not understood, or the text contradicts itself.
     """
-    record = read_record(chunks)
-    return Readings(as_written=record, in_hindsight=record.in_hindsight())
+    log = parse_chunks(chunks)
+    return Interpretations(as_written=log, in_hindsight=log.in_hindsight())
 
 
-def solve_readings(readings: Readings, question: str) -> Solution:
+def solve_interpreted(interpretations: Interpretations, question: str) -> Solution:
     """`solve` for a document that was read before.
 
     Raises:
@@ -101,13 +101,15 @@ def solve_readings(readings: Readings, question: str) -> Solution:
         if (match := pattern.fullmatch(question)) is not None
     ]
     if len(found) != 1:
-        raise CorpusError(f"{len(found)} readings of the question {question!r}: one is needed")
+        raise CorpusError(
+            f"{len(found)} interpretations of the question {question!r}: one is needed"
+        )
     family, find, match = found[0]
-    finding = find(readings.as_written, match)
-    hindsight = find(readings.in_hindsight, match)
-    evidence = tuple(sorted({statement.chunk for statement in finding.settled_by}))
-    bucket = _third(evidence[-1], len(readings.as_written.days)) if evidence else None
-    return Solution(family, finding.answers, hindsight.answers, finding.stale, evidence, bucket)
+    written = find(interpretations.as_written, match)
+    hindsight = find(interpretations.in_hindsight, match)
+    evidence = tuple(sorted({statement.chunk for statement in written.settled_by}))
+    bucket = _third(evidence[-1], len(interpretations.as_written.days)) if evidence else None
+    return Solution(family, written.answers, hindsight.answers, written.stale, evidence, bucket)
 
 
 def _third(chunk: int, chunks: int) -> Bucket:
@@ -124,81 +126,79 @@ def _distinct(words: Sequence[str], without: frozenset[str]) -> tuple[str, ...]:
     return tuple(word for word in dict.fromkeys(words) if word not in without)
 
 
-def _on_day(history: Sequence[Statement], day: int) -> _Finding:
+def _on_day(history: Sequence[Statement], day: int) -> _Settled:
     held = in_force(history, day)
     answers = _values(held)
     past = [statement.value for statement in history if statement.day <= day]
-    return _Finding(answers, held, _distinct(past, answers))
+    return _Settled(answers, held, _distinct(past, answers))
 
 
-def _latest(record: Record, match: re.Match[str]) -> _Finding:
-    return _on_day(record.history(match["topic"], match["subject"]), record.days[-1])
+def _latest(log: StatementLog, match: re.Match[str]) -> _Settled:
+    return _on_day(log.history(match["topic"], match["subject"]), log.days[-1])
 
 
-def _as_of(record: Record, match: re.Match[str]) -> _Finding:
-    return _on_day(record.history(match["topic"], match["subject"]), int(match["day"]))
+def _as_of(log: StatementLog, match: re.Match[str]) -> _Settled:
+    return _on_day(log.history(match["topic"], match["subject"]), int(match["day"]))
 
 
-def _original(record: Record, match: re.Match[str]) -> _Finding:
-    history = record.history(match["topic"], match["subject"])
+def _original(log: StatementLog, match: re.Match[str]) -> _Settled:
+    history = log.history(match["topic"], match["subject"])
     first = in_force(history, history[0].day) if history else ()
     # A history that opens with an update had a value before, which the text does not tell.
     known = first if all(statement.mode == "plain" for statement in first) else ()
-    return _Finding(_values(known), known)
+    return _Settled(_values(known), known)
 
 
-def _changed(record: Record, match: re.Match[str]) -> _Finding:
-    history = record.history(match["topic"], match["subject"])
+def _changed(log: StatementLog, match: re.Match[str]) -> _Settled:
+    history = log.history(match["topic"], match["subject"])
     if not history:
-        return _Finding(frozenset(), ())
+        return _Settled(frozenset(), ())
     replaced = any(statement.mode != "plain" for statement in history)
     several = len(_values(history)) > 1
     # A second value without a word of change, or a change to the same value, can be read both ways.
     answers = {"yes" if replaced else "no", "yes" if several else "no"}
-    return _Finding(frozenset(answers), history)
+    return _Settled(frozenset(answers), history)
 
 
-def _when(record: Record, match: re.Match[str]) -> _Finding:
-    history = record.history(match["topic"], match["subject"])
+def _when(log: StatementLog, match: re.Match[str]) -> _Settled:
+    history = log.history(match["topic"], match["subject"])
     days = [str(statement.day) for statement in history]
     answers = frozenset(days[-1:])
     last = tuple(statement for statement in history if statement.day == history[-1].day)
-    return _Finding(answers, last, _distinct(days, answers))
+    return _Settled(answers, last, _distinct(days, answers))
 
 
-def _two_hop(record: Record, match: re.Match[str]) -> _Finding:
-    links = record.history(match["role"], match["subject"])
-    seconds = [
-        _on_day(record.history(match["topic"], link.value), record.days[-1]) for link in links
-    ]
-    return _Finding(
+def _two_hop(log: StatementLog, match: re.Match[str]) -> _Settled:
+    links = log.history(match["role"], match["subject"])
+    seconds = [_on_day(log.history(match["topic"], link.value), log.days[-1]) for link in links]
+    return _Settled(
         frozenset().union(*(second.answers for second in seconds)),
         links + tuple(statement for second in seconds for statement in second.settled_by),
         tuple(stale for second in seconds for stale in second.stale),
     )
 
 
-def _fixed(topic: str) -> Callable[[Record, re.Match[str]], _Finding]:
-    def find(record: Record, match: re.Match[str]) -> _Finding:
-        history = record.history(topic, match["subject"])
-        return _Finding(_values(history), history)
+def _fixed(topic: str) -> Callable[[StatementLog, re.Match[str]], _Settled]:
+    def find(log: StatementLog, match: re.Match[str]) -> _Settled:
+        history = log.history(topic, match["subject"])
+        return _Settled(_values(history), history)
 
     return find
 
 
-def _neighbour(record: Record, match: re.Match[str]) -> _Finding:
-    history = record.history(seated_after(match["place"]), match["subject"])
-    return _Finding(_values(history), history)
+def _neighbour(log: StatementLog, match: re.Match[str]) -> _Settled:
+    history = log.history(seated_after(match["place"]), match["subject"])
+    return _Settled(_values(history), history)
 
 
-def _order(record: Record, match: re.Match[str]) -> _Finding:
-    arrivals = record.history(ARRIVED, match["one"]), record.history(ARRIVED, match["other"])
+def _order(log: StatementLog, match: re.Match[str]) -> _Settled:
+    arrivals = log.history(ARRIVED, match["one"]), log.history(ARRIVED, match["other"])
     one, other = ({statement.day for statement in arrival} for arrival in arrivals)
     firsts = set()
     # Somebody who arrived twice may be meant either time.
     firsts |= {match["one"]} if any(a <= b for a in one for b in other) else set()
     firsts |= {match["other"]} if any(b <= a for a in one for b in other) else set()
-    return _Finding(frozenset(firsts), arrivals[0] + arrivals[1])
+    return _Settled(frozenset(firsts), arrivals[0] + arrivals[1])
 
 
 _OF = f"(?P<topic>{ATTRIBUTE}) of (?P<subject>{SUBJECT})"

@@ -63,7 +63,7 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class StatementLog:
     """One reading of everything a document says, in the order in which it says it."""
 
     days: tuple[int, ...]
@@ -73,8 +73,8 @@ class Record:
     _histories: Mapping[tuple[str, str], tuple[Statement, ...]]
 
     @classmethod
-    def of(cls, days: Sequence[int], statements: Sequence[Statement]) -> "Record":
-        """The record of a document with these days and, in their order, these statements."""
+    def of(cls, days: Sequence[int], statements: Sequence[Statement]) -> "StatementLog":
+        """The log of a document with these days and, in their order, these statements."""
         histories: dict[tuple[str, str], tuple[Statement, ...]] = {}
         for statement in statements:
             if statement.mode != "rumour":
@@ -86,7 +86,7 @@ class Record:
         """What is said of one topic of one subject, rumours excluded, oldest first."""
         return self._histories.get((topic, subject), ())
 
-    def in_hindsight(self) -> "Record":
+    def in_hindsight(self) -> "StatementLog":
         """The other reading of corrections: what was put right had never been so.
 
         As written, a value that is corrected later was in force until then. In hindsight the
@@ -94,7 +94,7 @@ class Record:
         Rumours are left out: nobody believed them then either.
         """
         statements = (held for history in self._histories.values() for held in _amended(history))
-        return Record.of(self.days, sorted(statements, key=lambda statement: statement.chunk))
+        return StatementLog.of(self.days, sorted(statements, key=lambda statement: statement.chunk))
 
 
 def seated_after(place: str) -> str:
@@ -128,7 +128,7 @@ def _amended(history: Sequence[Statement]) -> list[Statement]:
     return kept
 
 
-def read_record(chunks: Sequence[str]) -> Record:
+def parse_chunks(chunks: Sequence[str]) -> StatementLog:
     """Read the chunks of one document, each beginning with `Day N.`, as they are written.
 
     Raises:
@@ -147,9 +147,9 @@ def read_record(chunks: Sequence[str]) -> Record:
         body = text[head.end() : -1]
         for sentence in body.split(". ") if body else ():
             statements.extend(_read_sentence(sentence, index, days[-1]))
-    record = Record.of(days, statements)
-    _refuse_contradictions(record)
-    return record
+    log = StatementLog.of(days, statements)
+    _refuse_contradictions(log)
+    return log
 
 
 def canonical(subject: str) -> str:
@@ -157,11 +157,11 @@ def canonical(subject: str) -> str:
     return subject[0].lower() + subject[1:] if subject.startswith("The ") else subject
 
 
-def _refuse_contradictions(record: Record) -> None:
-    for statement in record.statements:
+def _refuse_contradictions(log: StatementLog) -> None:
+    for statement in log.statements:
         if statement.mode not in ("correction", "rumour"):
             continue
-        history = record.history(statement.topic, statement.subject)
+        history = log.history(statement.topic, statement.subject)
         on_that_day = {held.value for held in in_force(history, statement.day)}
         before = {held.value for held in in_force(history, statement.day - 1)}
         what = f"chunk {statement.chunk}: {statement.topic} of {statement.subject}"
@@ -181,16 +181,16 @@ def _read_sentence(sentence: str, chunk: int, day: int) -> Iterator[Statement]:
     ]
     if len(found) != 1:
         count = "no" if not found else "more than one"
-        raise CorpusError(f"chunk {chunk}: {count} reading of the sentence {sentence!r}")
+        raise CorpusError(f"chunk {chunk}: {count} interpretation of the sentence {sentence!r}")
     read, match = found[0]
     yield from read({k: v for k, v in match.groupdict().items() if v is not None}, chunk, day)
 
 
 Fields = dict[str, str]
-Reading = Callable[[Fields, int, int], Iterator[Statement]]
+SentenceParser = Callable[[Fields, int, int], Iterator[Statement]]
 
 
-def _setting(mode: Mode) -> Reading:
+def _setting(mode: Mode) -> SentenceParser:
     def read(fields: Fields, chunk: int, day: int) -> Iterator[Statement]:
         yield Statement(
             fields["topic"],
@@ -205,7 +205,7 @@ def _setting(mode: Mode) -> Reading:
     return read
 
 
-def _fixed(topic: str) -> Reading:
+def _fixed(topic: str) -> SentenceParser:
     def read(fields: Fields, chunk: int, day: int) -> Iterator[Statement]:
         subject, value = canonical(fields["subject"]), fields.get("value", str(day))
         yield Statement(topic, subject, value, "plain", chunk, day)
@@ -222,7 +222,7 @@ def _seating(fields: Fields, chunk: int, day: int) -> Iterator[Statement]:
 
 _THE = f"[Tt]he (?P<topic>{ATTRIBUTE}) of (?P<subject>{SUBJECT})"
 _IS = f"{_THE} is (?P<value>{VALUE})"
-_FORMS: Final[tuple[tuple[re.Pattern[str], Reading], ...]] = tuple(
+_FORMS: Final[tuple[tuple[re.Pattern[str], SentenceParser], ...]] = tuple(
     (re.compile(pattern), read)
     for pattern, read in (
         (f"(?:It is noted that )?{_IS}", _setting("plain")),

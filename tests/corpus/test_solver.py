@@ -116,7 +116,7 @@ def test_what_the_text_leaves_open_has_every_answer():
             "What is the code of Karo?",
             "rumour of '1111' is true",
         ),
-        (UPDATED, "How old is Karo?", "0 readings of the question"),
+        (UPDATED, "How old is Karo?", "0 interpretations of the question"),
     ],
 )
 def test_what_is_not_understood_is_refused(text, question, reason):

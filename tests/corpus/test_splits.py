@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from latentcomp.corpus.chronicle.names import SPLITS, Vocabulary, split_of
 from latentcomp.corpus.chronicle.presets import PRESETS
-from latentcomp.corpus.chronicle.statements import NAME, VALUE, read_record
+from latentcomp.corpus.chronicle.statements import NAME, VALUE, parse_chunks
 
 words = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=12)
 
@@ -38,7 +38,7 @@ def named_in(documents):
     """Names and values of documents, as the solver's reader finds them in the text."""
     found = set()
     for document in documents:
-        for statement in read_record([chunk.text for chunk in document.chunks]).statements:
+        for statement in parse_chunks([chunk.text for chunk in document.chunks]).statements:
             place = statement.topic.rpartition(" at ")[2]
             texts = [statement.subject.removeprefix("the "), statement.value, place]
             found |= set(chain.from_iterable(re.findall(NAME, text) for text in texts))

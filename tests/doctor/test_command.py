@@ -6,9 +6,9 @@ import pytest
 
 from latentcomp.common.errors import UsageError
 from latentcomp.doctor import registry
+from latentcomp.doctor.findings import Finding, Report
 from latentcomp.doctor.registry import CHECKS, NAMES, examine
 from latentcomp.doctor.settings import Settings
-from latentcomp.doctor.verdict import Finding, Report
 
 from ..extract.command_line import run_command
 

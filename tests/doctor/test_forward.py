@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from latentcomp.doctor import forward
-from latentcomp.doctor.forward import Reading, every_layer, judge
+from latentcomp.doctor.forward import ForwardStates, every_layer, judge
 from latentcomp.doctor.settings import Settings
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
 from latentcomp.models.loading import load_causal_lm
@@ -143,6 +143,6 @@ def test_layers_that_cannot_be_told_apart(lm, reading):
     alone = reading.alone.clone()
     alone[:, 2] = alone[:, 1]
     half = reading.tokens // 2
-    blurred = Reading(alone, (alone, alone[:half]), own, reading.layers, reading.tokens)
+    blurred = ForwardStates(alone, (alone, alone[:half]), own, reading.layers, reading.tokens)
     finding = verdict(lm, blurred)
     assert finding.status == "unknown" and "after 1 and 2 blocks" in finding.found

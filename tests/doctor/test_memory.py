@@ -19,7 +19,7 @@ from latentcomp.doctor import memory
 from latentcomp.doctor.settings import Settings
 from latentcomp.models import footprint
 from latentcomp.models.architecture import Architecture, describe, load_architecture
-from latentcomp.models.footprint import Step, control, extraction
+from latentcomp.models.footprint import ControlStep, control, extraction
 
 from ..extract import tiny_models
 from .counting import kept_for_backward, peak_of_reading
@@ -103,11 +103,11 @@ MEASURED = {
     "prefill 8 x 2,048": (
         lambda: extraction(QWEN3_30B, batch_tokens=16_384, layers=0).bytes, 63.5),
     "reader 4 x (256 + 64)": (
-        lambda: control(QWEN3_30B, Step(4, 256, 64, checkpointing=False)).bytes, 69.5),
+        lambda: control(QWEN3_30B, ControlStep(4, 256, 64, checkpointing=False)).bytes, 69.5),
     "reader 16 x (256 + 64), checkpointing": (
-        lambda: control(QWEN3_30B, Step(16, 256, 64)).bytes, 65.0),
+        lambda: control(QWEN3_30B, ControlStep(16, 256, 64)).bytes, 65.0),
     "reader 32 x (256 + 64), checkpointing": (
-        lambda: control(QWEN3_30B, Step(32, 256, 64)).bytes, 68.9),
+        lambda: control(QWEN3_30B, ControlStep(32, 256, 64)).bytes, 68.9),
 }  # fmt: skip
 
 
@@ -123,7 +123,7 @@ counts = st.integers(1, 64)
 @given(counts, counts, st.booleans())
 def test_more_documents_take_more(a, b, checkpointing):
     few, many = sorted((a, b))
-    small, large = (control(QWEN3_30B, Step(n, 64, 16, checkpointing=checkpointing)).bytes
+    small, large = (control(QWEN3_30B, ControlStep(n, 64, 16, checkpointing=checkpointing)).bytes
                     for n in (few, many))  # fmt: skip
     assert (small < large) if few < many else (small == large)
 
@@ -138,7 +138,7 @@ def test_more_tokens_take_more(a, b, layers):
 @given(st.integers(1, 64), st.integers(1, 2048), st.integers(1, 512))
 def test_checkpointing_never_keeps_more_of_a_deep_model(documents, latents, question):
     on, off = (
-        control(QWEN3_30B, Step(documents, latents, question, checkpointing=flag)).bytes
+        control(QWEN3_30B, ControlStep(documents, latents, question, checkpointing=flag)).bytes
         for flag in (True, False)
     )
     assert on < off
@@ -187,7 +187,7 @@ def test_a_step_that_is_too_large_names_the_largest():
 
 
 def test_the_tenth_is_kept_spare():
-    plan = footprint.Plan("x", (footprint.Line("all", 90.0),))
+    plan = footprint.MemoryPlan("x", (footprint.MemoryItem("all", 90.0),))
     assert plan.fits(100.0) and not plan.fits(99.9)
 
 

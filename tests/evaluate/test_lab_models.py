@@ -9,7 +9,7 @@ import torch
 
 from latentcomp.common.errors import LatentcompError
 from latentcomp.lab import make as lab_models
-from latentcomp.lab.make import STAGES, Recipe
+from latentcomp.lab.make import STAGES, LabTraining
 from latentcomp.lab.pretrain import SYLLABI
 
 
@@ -24,7 +24,7 @@ def launched(monkeypatch):
 
 
 def test_stages_follow_one_another_and_share_the_time(launched, tmp_path):
-    lab_models._train("teacher", tmp_path, Recipe(600, 0, 5, 10), 600.0)
+    lab_models._train("teacher", tmp_path, LabTraining(600, 0, 5, 10), 600.0)
     assert [options["syllabus"] for _, options in launched] == [stage.syllabus for stage in STAGES]
     assert sum(options["seconds"] for _, options in launched) == pytest.approx(600)
     assert len({options["seed"] for _, options in launched}) == len(STAGES)
@@ -36,7 +36,7 @@ def test_stages_follow_one_another_and_share_the_time(launched, tmp_path):
 
 
 def test_a_first_stage_that_is_done_is_not_done_again(launched, tmp_path):
-    recipe = Recipe(200, 0, 0, 10, after="earlier")
+    recipe = LabTraining(200, 0, 0, 10, after="earlier")
     lab_models._train("teacher", tmp_path, recipe, 200.0)
     assert [options["syllabus"] for _, options in launched] == [
         stage.syllabus for stage in STAGES[1:]
@@ -53,16 +53,18 @@ def test_every_stage_has_a_syllabus():
 def test_without_a_gpu_it_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(LatentcompError, match="needs a CUDA GPU"):
-        lab_models.train_lab_models(Recipe(1, 1, 0, 2), tmp_path / "out")
+        lab_models.train_lab_models(LabTraining(1, 1, 0, 2), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_measuring_what_ships(monkeypatch, tmp_path):
     """Figures with intervals, the bars beside them, and what the models were trained on."""
-    monkeypatch.setitem(lab_models.SHIPPED, "teacher", lab_models.SHIPPED["student"])  # faster
+    monkeypatch.setitem(
+        lab_models.SHIPPED_MODELS, "teacher", lab_models.SHIPPED_MODELS["student"]
+    )  # faster
     told = []
     result = lab_models.measure_lab_models(
-        {"teacher": lab_models.SHIPPED["teacher"]},
+        {"teacher": lab_models.SHIPPED_MODELS["teacher"]},
         2,
         tmp_path / "figures.json",
         progress=lambda arm, documents: told.append((arm, documents)),

@@ -19,7 +19,7 @@ from latentcomp.lab.architecture import (
     build,
 )
 from latentcomp.lab.engine import Engine, hint_loss, next_token_loss
-from latentcomp.lab.sequences import NO_HINT, TWO_HOP, Batch, Lesson, LessonBatches
+from latentcomp.lab.sequences import NO_HINT, TWO_HOP, Lesson, LessonBatch, LessonBatches
 from latentcomp.models.loading import load_causal_lm
 from latentcomp.models.segments import attention_mask
 from latentcomp.reasoner.generate import greedy_answers
@@ -118,7 +118,7 @@ def test_accuracy_by_family_counts_whole_answers():
     family = torch.tensor([[-1, 0, 0, -1, 1, 1]])
     segment = torch.tensor([[0, 1, 1, 2, 2, 2]])
     none = torch.full_like(ids, NO_HINT)
-    batch = Batch(ids, segment, segment, (family >= 0).float(), family, none)
+    batch = LessonBatch(ids, segment, segment, (family >= 0).float(), family, none)
     right = torch.tensor([[True, True, False, True, True]])
     from latentcomp.corpus.chronicle.questions import FAMILIES
 

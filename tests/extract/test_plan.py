@@ -17,12 +17,12 @@ from latentcomp.extract.batches import plan_windows
 from latentcomp.extract.plan import check_space, make_plan, render_plan, show_seconds
 from latentcomp.extract.rate import measure_rate
 from latentcomp.extract.record import (
+    ExtractionRecord,
     ExtractionSettings,
-    RunRecord,
     Session,
     check_settings,
-    read_record,
-    write_record,
+    read_extraction_record,
+    write_extraction_record,
 )
 from latentcomp.store.format.schema import LayerRecord, Manifest, ModelIdentity
 
@@ -131,12 +131,12 @@ SETTINGS = ExtractionSettings(batch_tokens=8192, compute_dtype="float32", device
 
 
 def test_record_round_trip(tmp_path):
-    assert read_record(tmp_path) is None
+    assert read_extraction_record(tmp_path) is None
     session = Session(provenance=collect({}, {}), documents=3, computed_tokens=99)
-    record = RunRecord(settings=SETTINGS).started(session).started(session)
+    record = ExtractionRecord(settings=SETTINGS).started(session).started(session)
     record = record.finished(session, 2.5)
-    write_record(tmp_path, record)
-    assert read_record(tmp_path) == record
+    write_extraction_record(tmp_path, record)
+    assert read_extraction_record(tmp_path) == record
     assert [session.seconds for session in record.sessions] == [None, 2.5]
 
 
@@ -144,7 +144,7 @@ def test_record_round_trip(tmp_path):
 def test_a_damaged_record_is_refused(tmp_path, content):
     (tmp_path / "extract.json").write_text(content)
     with pytest.raises(StoreError, match=r"extract\.json cannot be read"):
-        read_record(tmp_path)
+        read_extraction_record(tmp_path)
 
 
 def test_settings_must_stay(tmp_path):

@@ -17,8 +17,14 @@ from rich.console import Console
 
 from latentcomp import cli
 from latentcomp.common.errors import LatentcompError, StoreBusyError, StoreError
-from latentcomp.extract.parts import PARTS_PER_RANK, WINDOWS_PER_PART, Part, fill_parts, parts_of
 from latentcomp.extract.ranks import Rank, rank_from
+from latentcomp.extract.shard_ranges import (
+    RANGES_PER_RANK,
+    WINDOWS_PER_RANGE,
+    ShardRange,
+    fill_shard_ranges,
+    shard_ranges_of,
+)
 from latentcomp.store.format.schema import DocumentEntry, LayerRecord, Manifest, ModelIdentity
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.write.writer import StoreWriter
@@ -65,13 +71,13 @@ def test_every_process_has_a_gpu_of_its_own(monkeypatch):
     [
         (1, 100, 10_000, 1),
         (8, 100, 0, 8),
-        (8, 1000, 8 * PARTS_PER_RANK * WINDOWS_PER_PART, 8 * PARTS_PER_RANK),
+        (8, 1000, 8 * RANGES_PER_RANK * WINDOWS_PER_RANGE, 8 * RANGES_PER_RANK),
         (8, 3, 1000, 3),
         (2, 0, 0, 1),
     ],
 )
 def test_parts(world, shards, windows, count):
-    sets = [parts_of(Rank(rank, world), shards, windows) for rank in range(world)]
+    sets = [shard_ranges_of(Rank(rank, world), shards, windows) for rank in range(world)]
     for parts in sets:
         assert sorted(part.number for part in parts) == list(range(count))
         assert {part.count for part in parts} == {count}
@@ -110,12 +116,12 @@ def fill(writer):
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
     path = tmp_path_factory.mktemp("reference") / "store"
-    fill_parts((Part(),), writer_at(path), fill)
+    fill_shard_ranges((ShardRange(),), writer_at(path), fill)
     return contents(path)
 
 
 def test_one_process_fills_all_parts(tmp_path, reference):
-    fill_parts(parts_of(Rank(1, 3), 8, 0), writer_at(tmp_path / "store"), fill)
+    fill_shard_ranges(shard_ranges_of(Rank(1, 3), 8, 0), writer_at(tmp_path / "store"), fill)
     assert contents(tmp_path / "store") == reference
 
 
@@ -132,7 +138,7 @@ def test_a_part_that_is_held_is_waited_for_and_taken_up(tmp_path, reference):
         if len(looks) == 2:  # as if it had been killed: nothing more is committed
             held.__exit__(KeyboardInterrupt, None, None)
 
-    fill_parts(parts_of(Rank(1, 2), 8, 0), writer_at(store), fill, wait)
+    fill_shard_ranges(shard_ranges_of(Rank(1, 2), 8, 0), writer_at(store), fill, wait)
     assert looks == [[".lock.0-4"], [".lock.0-4"]]
     assert contents(store) == reference
 
@@ -147,7 +153,9 @@ def test_two_threads_share_the_work(tmp_path, reference):
                 time.sleep(0.01)
                 writer.write(index, states_of(index))
 
-        fill_parts(parts_of(Rank(rank, 2), 8, 0), writer_at(tmp_path / "store"), slowly)
+        fill_shard_ranges(
+            shard_ranges_of(Rank(rank, 2), 8, 0), writer_at(tmp_path / "store"), slowly
+        )
 
     threads = [threading.Thread(target=work, args=(rank,)) for rank in (0, 1)]
     for thread in threads:
@@ -163,7 +171,7 @@ def test_what_goes_wrong_while_filling_is_not_taken_for_a_held_part(tmp_path):
         raise StoreError("the disk is full")
 
     with pytest.raises(StoreError, match="the disk is full"):
-        fill_parts(parts_of(Rank(0, 2), 8, 0), writer_at(tmp_path / "store"), broken)
+        fill_shard_ranges(shard_ranges_of(Rank(0, 2), 8, 0), writer_at(tmp_path / "store"), broken)
 
 
 def test_the_refusal_of_a_second_writer_has_a_name(tmp_path):

@@ -7,8 +7,8 @@ import torch
 from latentcomp.extract.batches import plan_windows
 from latentcomp.extract.releasing import (
     HoldingTeacher,
-    most_held,
-    most_held_anywhere,
+    max_uncommitted,
+    max_uncommitted_tokens,
     stopping,
     write_function,
 )
@@ -131,15 +131,15 @@ def test_an_engine_is_stopped_however_it_ends():
 def test_most_that_is_held():
     lengths = [100] * 50
     windows = list(plan_windows(lengths, 300, packed=True))
-    held = most_held(lengths, windows, shard_tokens=200)
+    uncommitted = max_uncommitted(lengths, windows, shard_tokens=200)
     # A window of 4 x 300, a batch of 300 ahead, shards of 200, two documents.
-    assert held.tokens == 1200 + 300 + (max_in_flight() + 2) * 200 + 200
-    assert held.documents == held.tokens // 100
-    assert held.longest == 100
-    assert most_held_anywhere(300, 100, 200) >= held.tokens
+    assert uncommitted.tokens == 1200 + 300 + (max_in_flight() + 2) * 200 + 200
+    assert uncommitted.documents == uncommitted.tokens // 100
+    assert uncommitted.longest == 100
+    assert max_uncommitted_tokens(300, 100, 200) >= uncommitted.tokens
 
 
 def test_a_small_corpus_needs_no_more_than_itself():
     lengths = [10, 20, 30]
-    held = most_held(lengths, list(plan_windows(lengths, 1000)), shard_tokens=8192)
-    assert (held.tokens, held.documents, held.longest) == (60, 3, 30)
+    uncommitted = max_uncommitted(lengths, list(plan_windows(lengths, 1000)), shard_tokens=8192)
+    assert (uncommitted.tokens, uncommitted.documents, uncommitted.longest) == (60, 3, 30)

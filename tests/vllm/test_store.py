@@ -8,7 +8,7 @@ import torch
 
 from latentcomp.extract.batches import plan_windows
 from latentcomp.extract.fill import fill_store
-from latentcomp.extract.releasing import most_held, write_function
+from latentcomp.extract.releasing import max_uncommitted, write_function
 from latentcomp.extract.teachers.vllm import teacher as teacher_module
 from latentcomp.extract.teachers.vllm.channel import StateChannel
 from latentcomp.extract.teachers.vllm.teacher import VllmTeacher
@@ -116,7 +116,7 @@ class SmallStore:
         self.layers = resolve_layers((-2, -3), bench.blocks)
         lengths = [len(document) for document in self.documents]
         self.windows = list(plan_windows(lengths, self.batch_tokens, packed=True))
-        self.held = most_held(lengths, self.windows, self.shard_tokens)
+        self.held = max_uncommitted(lengths, self.windows, self.shard_tokens)
 
     def writer(self):
         entries = [

@@ -38,7 +38,7 @@ class LookedUp:
 
 
 @dataclass(slots=True)
-class _Progress:
+class _Outcomes:
     """What the workers share."""
 
     failures: list[str] = field(default_factory=list)
@@ -100,23 +100,23 @@ def ask(
     """
     if not calls:
         return {}
-    progress = asyncio.run(_ask(server, cache, calls, on_reply))
-    _check_complete(progress, len(calls), server)
-    return progress.replies
+    outcomes = asyncio.run(_ask(server, cache, calls, on_reply))
+    _check_complete(outcomes, len(calls), server)
+    return outcomes.replies
 
 
 async def _ask(
     server: Server, cache: ReplyCache, missing: Sequence[Named], on_reply: OnReply
-) -> _Progress:
-    progress = _Progress()
+) -> _Outcomes:
+    outcomes = _Outcomes()
     waiting = iter(missing)
     async with connect(server) as client:
 
         async def work() -> None:
             for named in waiting:
-                if progress.in_a_row >= MOST_FAILURES:
+                if outcomes.in_a_row >= MOST_FAILURES:
                     return
-                await _one(client, server, named, cache, progress, on_reply)
+                await _one(client, server, named, cache, outcomes, on_reply)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -125,7 +125,7 @@ async def _ask(
         except ExceptionGroup as several:
             # What stops the run may stop several workers at once, and is told once.
             raise next(_leaves(several)) from None
-    return progress
+    return outcomes
 
 
 async def _one(
@@ -133,18 +133,18 @@ async def _one(
     server: Server,
     named: Named,
     cache: ReplyCache,
-    progress: _Progress,
+    outcomes: _Outcomes,
     on_reply: OnReply,
 ) -> None:
     try:
         reply = await _request(client, server, named.call)
     except _CallFailed as failure:
-        progress.failures.append(f"{named.name}: {failure}")
-        progress.in_a_row += 1
+        outcomes.failures.append(f"{named.name}: {failure}")
+        outcomes.in_a_row += 1
         return
-    progress.in_a_row = 0
+    outcomes.in_a_row = 0
     cache.put(named.call, reply)
-    progress.replies[named.call.key] = reply
+    outcomes.replies[named.call.key] = reply
     on_reply(reply)
 
 
@@ -188,15 +188,15 @@ def _patience(server: Server) -> float:
     return (server.retries + 1) * server.timeout + server.retries * _LONGEST_WAIT
 
 
-def _check_complete(progress: _Progress, missing: int, server: Server) -> None:
-    if not progress.failures:
+def _check_complete(outcomes: _Outcomes, missing: int, server: Server) -> None:
+    if not outcomes.failures:
         return
-    got = len(progress.replies)
-    gave_up = progress.in_a_row >= MOST_FAILURES
+    got = len(outcomes.replies)
+    gave_up = outcomes.in_a_row >= MOST_FAILURES
     stopped = f" (given up after {MOST_FAILURES} in a row)" if gave_up else ""
     raise TeacherError(
-        f"{server.url}: {len(progress.failures)} of {missing} requests failed{stopped}; "
-        f"first, {progress.failures[0]}; the {got} replies that came are kept, "
+        f"{server.url}: {len(outcomes.failures)} of {missing} requests failed{stopped}; "
+        f"first, {outcomes.failures[0]}; the {got} replies that came are kept, "
         "run the same command again to ask for the rest"
     )
 

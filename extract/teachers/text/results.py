@@ -118,17 +118,17 @@ def write_summaries(path: Path, rows: Sequence[Summary]) -> None:
     write_parquet(path, pa.Table.from_pylist([asdict(row) for row in rows], schema=_SUMMARIES))
 
 
-def write_answers(path: Path, rows: Sequence[WrittenAnswer]) -> None:
+def write_text_answers(path: Path, rows: Sequence[WrittenAnswer]) -> None:
     """Write answers as Parquet. Raises: StoreError."""
     write_parquet(path, pa.Table.from_pylist([asdict(row) for row in rows], schema=_ANSWERS))
 
 
-def write_record(path: Path, record: TextRecord) -> None:
+def write_text_record(path: Path, record: TextRecord) -> None:
     """Write the record of a Parquet file beside it, as `<name>.json`. Raises: StoreError."""
     write_json(path.with_suffix(".json"), record.model_dump(mode="json"))
 
 
-def read_record(path: Path) -> TextRecord | None:
+def read_text_record(path: Path) -> TextRecord | None:
     """The record of a Parquet file; None where there is none that can be read."""
     try:
         return TextRecord.model_validate_json(path.with_suffix(".json").read_bytes())

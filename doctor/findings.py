@@ -9,7 +9,7 @@ from ..common.provenance import Provenance
 Status = Literal["ok", "failed", "unknown"]
 
 
-class Verdict(BaseModel):
+class CheckResult(BaseModel):
     """The outcome of one check."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,7 +44,7 @@ class Report(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[CheckResult, ...]
     provenance: Provenance
 
     @property

@@ -14,26 +14,26 @@ from ..common.errors import StoreBusyError
 from ..store.write.writer import StoreWriter
 from .ranks import Rank
 
-PARTS_PER_RANK = 4
+RANGES_PER_RANK = 4
 """More parts than processes, so that the last ones do not wait long for each other."""
-WINDOWS_PER_PART = 100
+WINDOWS_PER_RANGE = 100
 """At least: the window on the border of two parts is read for both, one in a hundred then."""
 LOOK_AGAIN = 1.0
 """Seconds between two looks at parts that other processes hold."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ShardRange:
     """One of `count` ranges of shards, by its number as `StoreWriter` counts ranks."""
 
     number: int = 0
     count: int = 1
 
 
-WHOLE = Part()
+WHOLE_STORE = ShardRange()
 
 
-def parts_of(rank: Rank, shards: int, windows: int) -> tuple[Part, ...]:
+def shard_ranges_of(rank: Rank, shards: int, windows: int) -> tuple[ShardRange, ...]:
     """The parts of a store, those of this rank first. The same set for every rank.
 
     Args:
@@ -42,16 +42,16 @@ def parts_of(rank: Rank, shards: int, windows: int) -> tuple[Part, ...]:
         windows: in which the whole corpus is read.
     """
     if rank.world == 1:
-        return (WHOLE,)
-    many = min(rank.world * PARTS_PER_RANK, windows // WINDOWS_PER_PART)
+        return (WHOLE_STORE,)
+    many = min(rank.world * RANGES_PER_RANK, windows // WINDOWS_PER_RANGE)
     count = max(1, min(max(rank.world, many), shards))
     start = count * rank.rank // rank.world
-    return tuple(Part((start + i) % count, count) for i in range(count))
+    return tuple(ShardRange((start + i) % count, count) for i in range(count))
 
 
-def fill_parts(
-    parts: Sequence[Part],
-    writer_of: Callable[[Part], StoreWriter],
+def fill_shard_ranges(
+    parts: Sequence[ShardRange],
+    writer_of: Callable[[ShardRange], StoreWriter],
     fill: Callable[[StoreWriter], None],
     wait: Callable[[float], object] = time.sleep,
 ) -> None:
@@ -70,15 +70,15 @@ def fill_parts(
     """
     while _look_at_all(parts, writer_of, fill):
         wait(LOOK_AGAIN)
-    whole = writer_of(WHOLE)
+    whole = writer_of(WHOLE_STORE)
     if whole.complete:  # its last writer may have been killed before the seal
         with suppress(StoreBusyError), whole:
             pass
 
 
 def _look_at_all(
-    parts: Sequence[Part],
-    writer_of: Callable[[Part], StoreWriter],
+    parts: Sequence[ShardRange],
+    writer_of: Callable[[ShardRange], StoreWriter],
     fill: Callable[[StoreWriter], None],
 ) -> bool:
     """Fill what is free; True if others still hold something that is missing."""

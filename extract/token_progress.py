@@ -15,7 +15,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from .batches import Batch
+from .batches import DocumentBatch
 
 
 class TokenProgress:
@@ -27,7 +27,7 @@ class TokenProgress:
         self._task = progress.add_task("extracting", total=computed_tokens, done=0, of=documents)
         self._documents = 0
 
-    def read(self, batch: Batch) -> None:
+    def read(self, batch: DocumentBatch) -> None:
         """The teacher has read a batch."""
         self._documents += len(batch.indices)
         self._progress.update(self._task, advance=batch.padded_tokens, done=self._documents)
