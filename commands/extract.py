@@ -1,12 +1,15 @@
 """The commands `latentcomp corpus` and `latentcomp extract`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ..common.terminal import DEFAULT_RUN, RunOption, stdout_console
 from ..store.format.codecs import CodecName
+
+if TYPE_CHECKING:
+    from ..store.format.schema import DtypeName
 
 GENERATED = "generated"
 
@@ -44,9 +47,9 @@ def corpus(
         from ..common.errors import CorpusError
         from ..corpus.chronicle.check import check_corpus, render_check
 
-        found = check_corpus(written.documents)
-        stdout_console().print(render_check(found))
-        if not found.ok:
+        checked = check_corpus(written.documents)
+        stdout_console().print(render_check(checked))
+        if not checked.ok:
             raise CorpusError(f"{out}: the solver disagrees with the corpus; see above")
 
 
@@ -117,34 +120,26 @@ def extract(
         float, typer.Option(min=0.01, help="With --tokens: hours in which to be done.")
     ] = 24.0,
 ) -> None:
-    """Read documents with the teacher and keep its hidden states in the run's store.
+    """Read documents with the teacher and write its hidden states to the run's store.
 
-    Shows what it will cost before it begins. Killed and started again with the same options,
-    it goes on where it was; once finished, it does nothing. Started by torchrun or srun, the
-    processes share the work and one takes up what another lost. Example:
+    Shows size and duration before it begins. Killed and started again with the same options, it
+    resumes; once finished, it does nothing. Started by torchrun or srun, the processes share
+    the work and continue what a killed one left. Example:
     `latentcomp extract --layers -6,-18,-30 --documents 1000 --seed 3`
     """
     from ..common.errors import UsageError
     from ..corpus.source import choose_corpus
-    from ..extract.forecast import forecast, render_forecast
     from ..extract.ranks import rank_from
-    from ..extract.request import LARGE_BATCH, ExtractionRequest
+    from ..extract.request import ExtractionRequest
     from ..extract.runner import extract as run_extraction
     from ..models.layers import parse_layers
 
     if tokens is not None:
         if not dry_run:
             raise UsageError(f"--tokens {tokens:,.0f} only forecasts; give --dry-run with it")
-        found = forecast(
-            teacher,
-            parse_layers(layers),
-            round(tokens),
-            dtype=dtype,
-            batch_tokens=batch_tokens or LARGE_BATCH,
-            within_hours=within_hours,
-            tokens_per_second=tokens_per_second,
+        _show_forecast(
+            teacher, layers, tokens, dtype, batch_tokens, within_hours, tokens_per_second
         )
-        stdout_console().print(render_forecast(found))
         return
 
     request = ExtractionRequest(
@@ -172,3 +167,29 @@ def extract(
     from ..extract.ray_extract import extract_with_ray
 
     extract_with_ray(request, stdout_console(), ray)
+
+
+def _show_forecast(
+    teacher: str,
+    layers: str,
+    tokens: float,
+    dtype: "DtypeName",
+    batch_tokens: int | None,
+    within_hours: float,
+    tokens_per_second: float | None,
+) -> None:
+    """Print what an extraction of so many tokens takes. Raises: UsageError, TeacherError."""
+    from ..extract.forecast import forecast, render_forecast
+    from ..extract.request import LARGE_BATCH
+    from ..models.layers import parse_layers
+
+    result = forecast(
+        teacher,
+        parse_layers(layers),
+        round(tokens),
+        dtype=dtype,
+        batch_tokens=batch_tokens or LARGE_BATCH,
+        within_hours=within_hours,
+        tokens_per_second=tokens_per_second,
+    )
+    stdout_console().print(render_forecast(result))

@@ -17,7 +17,7 @@ from ..models.segments import attention_mask
 from .sequences import NO_HINT, LessonBatch
 
 WARM_UP: Final = 3
-"""Plain steps before the capture: kernels are compiled and workspaces allocated in them."""
+"""Eager steps before the capture, in which kernels are compiled and workspaces allocated."""
 
 
 class Engine:
@@ -26,7 +26,7 @@ class Engine:
     def __init__(
         self,
         model: nn.Module,
-        rate: float,
+        lr: float,
         *,
         compiled: bool,
         captured: bool,
@@ -37,7 +37,7 @@ class Engine:
 
         Args:
             model: a causal LM; the same weights in every process.
-            rate: learning rate, set again before every step.
+            lr: learning rate, set again before every step.
             compiled: whether the blocks go through torch.compile.
             captured: whether a GPU replays a CUDA graph; without, every kernel is launched anew.
             world: processes whose gradients are averaged.
@@ -53,22 +53,22 @@ class Engine:
         for weight in weights:
             weight.grad = self._gradients[at : at + weight.numel()].view_as(weight)
             at += weight.numel()
-        self._optimiser = _adamw(named, rate)
+        self._optimiser = _adamw(named, lr)
         self._graph: torch.cuda.CUDAGraph | None = None
         if compiled:
             for block in model.model.layers:  # type: ignore[union-attr]
                 # One graph a length: with automatic dynamic shapes the second length is slow.
                 block.compile(dynamic=False)
 
-    def step(self, batch: LessonBatch, rate: float) -> tuple[Tensor, Tensor]:
-        """Learn from one batch; returns the loss and where the likeliest token was right."""
+    def step(self, batch: LessonBatch, lr: float) -> tuple[Tensor, Tensor]:
+        """One optimiser step; returns the loss and where the argmax token was right."""
         loss, right = self._gradients_of(batch)
         if self._world > 1:
             torch.distributed.all_reduce(self._gradients)
             self._gradients /= self._world
         self._gradients *= (1.0 / (self._gradients.norm() + 1e-6)).clamp(max=1.0)
         for group in self._optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = lr
         self._optimiser.step()
         return loss, right
 
@@ -136,14 +136,14 @@ class Engine:
         return [*states, body.norm(hidden)]
 
 
-def _adamw(named: list[tuple[str, nn.Parameter]], rate: float) -> torch.optim.AdamW:
+def _adamw(named: list[tuple[str, nn.Parameter]], lr: float) -> torch.optim.AdamW:
     """AdamW; neither gains nor embeddings decay: a rare token must keep what sets it apart."""
     decays = {name for name, weight in named if weight.ndim >= 2 and "embed" not in name}
     groups = [
         {"params": [weight for name, weight in named if name in decays], "weight_decay": 0.1},
         {"params": [weight for name, weight in named if name not in decays], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95), fused=named[0][1].is_cuda)
+    return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.95), fused=named[0][1].is_cuda)
 
 
 def next_token_loss(logits: Tensor, batch: LessonBatch) -> tuple[Tensor, Tensor]:

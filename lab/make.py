@@ -1,4 +1,4 @@
-"""`latentcomp lab-models`: train the lab teacher and the lab student, and measure both."""
+"""Training and measuring of the lab teacher and the lab student (`latentcomp lab-models`)."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ from ..evaluate.stats import RESAMPLES, Interval
 from ..models.files import LAB_FOLDERS
 from ..models.loading import CausalLM, load_causal_lm
 from ..reasoner.generate import Prefix
-from .pretrain import TRAINING_FILE
+from .training_log import TRAINING_FILE
 
 RESULT: Final = "lab_models.json"
 HELD_OUT_SEED: Final = 4242
@@ -35,10 +35,10 @@ BAR_FAMILY: Final = 0.95
 
 @dataclass(frozen=True, slots=True)
 class TrainingStage:
-    """A part of a model's training, which goes on from the part before."""
+    """One stage of a model's training; starts from the weights of the stage before."""
 
     syllabus: str
-    """What is asked, a key of `SYLLABI` in the training module."""
+    """Key of `SYLLABI` in the training module."""
     share: float
     """Of the model's training time."""
 
@@ -93,7 +93,7 @@ def measure_lab_models(
         documents: held-out documents, of the test split and a seed that nothing else uses.
         out: JSON file.
         recipe: of the training that just made them, if one did.
-        progress: told the arm and how many documents were done, after every batch.
+        progress: called with the arm and the number of finished documents after every batch.
 
     Raises:
         TeacherError: a model cannot be read.
@@ -152,22 +152,22 @@ def _record(
     documents: Sequence[Document],
     progress: Callable[[str, int], None],
 ) -> dict[str, Any]:
-    def told(arm: str, done: int) -> None:
+    def on_batch(arm: str, done: int) -> None:
         progress(f"{name}, {arm}", done)
 
     gpu = torch.cuda.is_available()
     lm = load_causal_lm(str(folder), device="cuda" if gpu else "cpu")
-    rows = measure(lm, documents, batch_size=48 if gpu else 16, progress=told)
-    found = figures(rows)
-    by_family = found["ceiling"]["by_family"].values()
-    met = found["ceiling"]["accuracy"]["point"] >= BAR_OVERALL and all(
+    rows = measure(lm, documents, batch_size=48 if gpu else 16, progress=on_batch)
+    accuracies = figures(rows)
+    by_family = accuracies["ceiling"]["by_family"].values()
+    met = accuracies["ceiling"]["accuracy"]["point"] >= BAR_OVERALL and all(
         family["point"] >= BAR_FAMILY for family in by_family
     )
     return {
         "training": json.loads((folder / TRAINING_FILE).read_text()),
         "identity": lm.identity.model_dump(mode="json"),
         "bars_met": met,
-        **found,
+        **accuracies,
     }
 
 

@@ -1,8 +1,7 @@
-"""Train one lab model from scratch: one loop, one optimiser, a schedule over progress.
+"""Training of one lab model from scratch: AdamW with warm-up, constant and linear-decay phases.
 
-Run under torchrun for several GPUs; every process draws its own documents. The recipe is that
-of a small language model (AdamW, warm-up, flat, linear decay) with the loss on answers weighted
-up.
+Run under torchrun for several GPUs; every process generates its own documents. The loss is that
+of a language model with a larger weight on answers.
 """
 
 import argparse
@@ -21,7 +20,6 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ..common import atomic, provenance
-from ..corpus.chronicle.questions import FAMILIES
 from .architecture import LAB_MODELS, LabModel, Start, build
 from .engine import Engine
 from .sequences import (
@@ -37,24 +35,30 @@ from .sequences import (
     Syllabus,
 )
 from .tokenizer import build_tokenizer
+from .training_log import (
+    LOG_EVERY,
+    TRAINING_FILE,
+    PretrainingResult,
+    StepLog,
+    accuracy_by_family,
+    stages_of,
+)
 
-TRAINING_FILE: Final = "training.json"
 SYLLABI: Final[dict[str, Syllabus]] = {
     "broad": BROAD,
     "two-hop": TWO_HOP,
     "two-hop-late": replace(TWO_HOP, hints_at=(1 / 2, 2 / 3)),
     "two-hop-unaided": replace(TWO_HOP, hints_at=()),
 }
-RATE: Final = 1e-3
-WARM_UP_STEPS: Final = 300
-FLAT_UNTIL: Final = 0.5
+LEARNING_RATE: Final = 1e-3
+WARMUP_STEPS: Final = 300
+DECAY_START: Final = 0.5
 CHECK_EVERY: Final = 16
-LOG_EVERY: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Pretraining:
-    """Everything that decides how a lab model comes out."""
+    """All settings of a training run."""
 
     shape: LabModel
     seed: int
@@ -66,7 +70,8 @@ class Pretraining:
     length: int = 640
     """Tokens of a sequence: the document, then as many questions as fit."""
     workers: int = 6
-    rate: float = RATE
+    rate: float = LEARNING_RATE
+    """Peak learning rate; the name is that of the shipped models' records."""
     start: Start = Start()
     after: str | None = None
     """Folder of an earlier stage, whose weights are taken instead of fresh ones."""
@@ -77,33 +82,19 @@ class Pretraining:
     """Whether a GPU replays one captured graph a step."""
 
     def lesson(self) -> Lesson:
-        """Documents of all sizes, so that short ones teach what long ones then need."""
+        """Documents of all sizes, as short ones are learned first."""
         syllabus = SYLLABI[self.syllabus]
         return Lesson((3, 9), self.length, max(1, self.tokens_per_step // self.length), syllabus)
 
 
-@dataclass(frozen=True, slots=True)
-class PretrainingResult:
-    """What a training run used."""
-
-    steps: int
-    tokens: int
-    """Tokens of all processes, padding included."""
-    seconds: float
-    processes: int
-    parameters: int
-    answer_accuracy: dict[str, float]
-    """Share of answers with every token right, teacher-forced, on the last logged batch."""
-
-
 def pretrain(plan: Pretraining, folder: Path) -> PretrainingResult:
     """Train, and let the first process save into `folder`; every process returns the result."""
-    rank, world, device = _join()
+    rank, world, device = _init_distributed()
     torch.manual_seed(plan.seed)
     tokenizer = build_tokenizer(plan.seed)
     model = build(plan.shape, plan.start)
     if plan.after is not None:
-        _take_weights(model, Path(plan.after))
+        _load_weights(model, Path(plan.after))
     model.to(device)  # type: ignore[arg-type]
     engine = Engine(
         model,
@@ -113,21 +104,21 @@ def pretrain(plan: Pretraining, folder: Path) -> PretrainingResult:
         world=world,
         hints_at=SYLLABI[plan.syllabus].hints_at,
     )
-    log = _Log(folder / "log.jsonl" if rank == 0 else None)
+    log = StepLog(folder / "log.jsonl" if rank == 0 else None)
     started = time.monotonic()
     progress, step, accuracy = 0.0, 0, dict[str, float]()
     data = LessonBatches(tokenizer, plan.lesson(), plan.seed, rank, world)
     batches = _batches(data, plan.workers)
     while progress < 1.0:
         batch = next(batches)
-        loss, right = engine.step(batch, plan.rate * _schedule(step, progress))
+        loss, right = engine.step(batch, plan.rate * _lr_factor(step, progress))
         step += 1
         if step % CHECK_EVERY == 0 or plan.steps is not None:
             progress = _progress(plan, step, time.monotonic() - started, device, world)
         if step % LOG_EVERY == 0 or step == 1:
             if not math.isfinite(float(loss)):
                 raise FloatingPointError(f"the loss is {float(loss)} at step {step}")
-            accuracy = _by_family(batch, right.cpu())
+            accuracy = accuracy_by_family(batch, right.cpu())
             log(step, progress, float(loss), accuracy, time.monotonic() - started)
     seconds = time.monotonic() - started
     if rank == 0:
@@ -137,7 +128,7 @@ def pretrain(plan: Pretraining, folder: Path) -> PretrainingResult:
     return PretrainingResult(step, tokens, seconds, world, size, accuracy)
 
 
-def _take_weights(model: nn.Module, folder: Path) -> None:
+def _load_weights(model: nn.Module, folder: Path) -> None:
     weights: dict[str, Tensor] = {}
     for file in sorted(folder.glob("*.safetensors")):
         weights |= load_file(file)
@@ -145,7 +136,7 @@ def _take_weights(model: nn.Module, folder: Path) -> None:
     model.load_state_dict(weights)
 
 
-def _join() -> tuple[int, int, torch.device]:
+def _init_distributed() -> tuple[int, int, torch.device]:
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     local = int(os.environ.get("LOCAL_RANK", "0"))
     device = torch.device("cuda", local) if torch.cuda.is_available() else torch.device("cpu")
@@ -169,26 +160,11 @@ def _batches(data: LessonBatches, workers: int) -> Iterator[LessonBatch]:
     return iter(loader)
 
 
-def _schedule(step: int, progress: float) -> float:
-    warm = min(1.0, (step + 1) / WARM_UP_STEPS)
-    decay = 1.0 if progress < FLAT_UNTIL else (1.0 - progress) / (1.0 - FLAT_UNTIL)
+def _lr_factor(step: int, progress: float) -> float:
+    """Factor on the learning rate at a step, with `progress` in [0, 1) of the budget."""
+    warm = min(1.0, (step + 1) / WARMUP_STEPS)
+    decay = 1.0 if progress < DECAY_START else (1.0 - progress) / (1.0 - DECAY_START)
     return warm * max(decay, 0.01)
-
-
-def _by_family(batch: LessonBatch, right: Tensor) -> dict[str, float]:
-    """Share of answers with every token right, by family; teacher-forced, a diagnostic."""
-    family, segment = batch.family[:, 1:], batch.segment[:, 1:]
-    answers = int(segment.max()) + 1
-    row = torch.arange(len(family), device=family.device)[:, None]
-    key = (row * answers + segment.clamp(min=0))[family >= 0]
-    wrong = torch.zeros(len(family) * answers, device=family.device)
-    wrong.index_add_(0, key, (~right[family >= 0]).float())
-    kinds = torch.full_like(wrong, -1, dtype=torch.int64).index_put_((key,), family[family >= 0])
-    return {
-        name: round(float((wrong[kinds == number] == 0).float().mean()), 4)
-        for number, name in enumerate(FAMILIES)
-        if bool((kinds == number).any())
-    }
 
 
 def _progress(
@@ -211,51 +187,13 @@ def _save(model: nn.Module, tokenizer: object, folder: Path) -> None:
     atomic.write_json(folder / "latentcomp.json", {"prompt": prompt})
 
 
-class _Log:
-    """JSON lines, one for every logged step; does nothing without a file."""
-
-    def __init__(self, file: Path | None) -> None:
-        self._file = file
-        if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text("")
-
-    def __call__(
-        self, step: int, progress: float, loss: float, accuracy: dict[str, float], seconds: float
-    ) -> None:
-        if self._file is None:
-            return
-        line = {
-            "step": step,
-            "progress": round(progress, 4),
-            "loss": round(loss, 4),
-            "seconds": round(seconds, 1),
-            "accuracy": accuracy,
-        }
-        with self._file.open("a") as out:
-            out.write(json.dumps(line) + "\n")
-        if step % (10 * LOG_EVERY) == 0 or step == LOG_EVERY:
-            shown = " ".join(f"{name}={value:.2f}" for name, value in accuracy.items())
-            print(f"step {step} {seconds:.0f} s loss {loss:.3f} {shown}", flush=True)
-
-
-def stages_of(folder: str | None) -> list[dict[str, object]]:
-    """Records of the training stages behind the model in `folder`; none behind fresh weights."""
-    if folder is None:
-        return []
-    stages: list[dict[str, object]] = json.loads((Path(folder) / TRAINING_FILE).read_text())[
-        "stages"
-    ]
-    return stages
-
-
 def describe(plan: Pretraining, result: PretrainingResult) -> dict[str, object]:
     """The record of a training run for the result file."""
     return {"plan": asdict(plan), "outcome": asdict(result)}
 
 
-def main() -> None:
-    """Entry of a training process: `torchrun ... -m latentcomp.lab.pretrain`."""
+def _parse_arguments() -> tuple[Pretraining, Path]:
+    """The plan and the output folder of the command line."""
     parser = argparse.ArgumentParser(description="Train one lab model from scratch.")
     parser.add_argument("--model", choices=sorted(LAB_MODELS), required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -264,7 +202,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int)
     parser.add_argument("--tokens-per-step", type=int, default=38_400)
     parser.add_argument("--workers", type=int, default=14)
-    parser.add_argument("--rate", type=float, default=RATE)
+    parser.add_argument("--rate", type=float, default=LEARNING_RATE)
     parser.add_argument("--embedding-size", type=float, default=Start().embedding)
     parser.add_argument("--residual-size", type=float, default=None)
     parser.add_argument("--after", help="Folder of the stage before.")
@@ -272,7 +210,6 @@ def main() -> None:
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument("--no-capture", action="store_true")
     given = parser.parse_args()
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the workers are the parallelism
     if (given.seconds is None) == (given.steps is None):
         parser.error("give either --seconds or --steps")
     plan = Pretraining(
@@ -289,12 +226,19 @@ def main() -> None:
         compile=not given.no_compile,
         capture=not given.no_capture,
     )
-    result = pretrain(plan, given.out)
+    return plan, given.out
+
+
+def main() -> None:
+    """Entry of a training process: `torchrun ... -m latentcomp.lab.pretrain`."""
+    plan, folder = _parse_arguments()
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the workers are the parallelism
+    result = pretrain(plan, folder)
     if int(os.environ.get("RANK", "0")) == 0:
         seen = provenance.collect({"pretrain": plan.seed}, {}).model_dump(mode="json")
         record = {**describe(plan, result), "provenance": seen}
-        stages = [*stages_of(given.after), record]
-        atomic.write_json(given.out / TRAINING_FILE, {"stages": stages})
+        stages = [*stages_of(plan.after), record]
+        atomic.write_json(folder / TRAINING_FILE, {"stages": stages})
         print(json.dumps(asdict(result)), flush=True)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()

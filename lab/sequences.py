@@ -1,10 +1,10 @@
-"""Chronicles as training sequences: one context, and many questions that cannot see each other.
+"""Packing of chronicles into training sequences: one context and several isolated questions.
 
 Shapes: T = tokens of a sequence (padded), B = sequences of a batch.
 
 Every question is its own *segment*: it attends to the context and to itself, and its positions
-go on from the end of the context. So in training, as in use, each question is asked alone,
-right after the document.
+continue from the end of the context. So each question is trained as it is used: alone, right
+after the document.
 """
 
 import random
@@ -31,12 +31,12 @@ HEAD: Final = END_TOKEN
 QUESTION: Final = "\nQuestion: {question}\nAnswer:"
 SUMMARY: Final = "\nSummary in {budget} tokens:"
 NOTES: Final = "Notes: {summary}"
-"""How a summary stands where the document stood, when questions are asked about it."""
+"""Context of questions about a summary instead of the document."""
 
 TEXT_WEIGHT, SUMMARY_WEIGHT, ANSWER_WEIGHT = 0.5, 1.0, 4.0
-MOST_QUESTIONS = 24
+MAX_QUESTIONS = 24
 NO_HINT: Final = -100
-"""Stands in `LessonBatch.hint` where there is none; what torch's cross-entropy leaves out."""
+"""Value of `LessonBatch.hint` without a hint; `ignore_index` of torch's cross-entropy."""
 NOTES_SHARE = 0.15
 SUMMARY_SHARE = 0.35
 SUMMARY_RATIOS = (4, 4, 8, 16)
@@ -60,7 +60,7 @@ class LessonBatch:
     family: Tensor
     """int64 [B, T]: id of the question family on answer tokens, else -1."""
     hint: Tensor
-    """int64 [B, T]: what half-way blocks are to know at this token, else `NO_HINT`."""
+    """int64 [B, T]: target of the intermediate blocks at this token, else `NO_HINT`."""
 
     def tensors(self) -> tuple[Tensor, ...]:
         """All of them, in the order of the fields."""
@@ -78,14 +78,14 @@ class LessonBatch:
 
 @dataclass(frozen=True, slots=True)
 class Syllabus:
-    """Which questions are asked, and with what help."""
+    """Sampling weights of the questions, and auxiliary targets."""
 
     per_family: int
     """Most questions of a family that are drafted about a document."""
     shares: Mapping[str, float]
-    """How much more often than the others a family is asked; the rest count 1."""
+    """Relative sampling weight of a family; 1 for the rest."""
     stress: Mapping[str, float] = field(default_factory=dict)
-    """Factor on the weight of a family's answers; the rest count 1."""
+    """Factor on the loss weight of a family's answers; 1 for the rest."""
     hints_at: tuple[float, ...] = ()
     """Depths, as shares of the blocks, at which a question knows who is meant (`_hint`)."""
 
@@ -116,7 +116,7 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A stretch of tokens that is learned from as one."""
+    """One segment of a sequence."""
 
     ids: list[int]
     weights: list[float]
@@ -141,21 +141,21 @@ class SequenceWriter:
         """One sequence of `length` tokens: a context, then as many questions as fit."""
         whole = rng.random() >= NOTES_SHARE
         if whole:
-            context, asked = story.document.text, list(story.drafts)
+            context, drafts = story.document.text, list(story.drafts)
         else:
-            context, asked = self._notes(story, rng)
+            context, drafts = self._notes(story, rng)
         head = self._encode([HEAD + context])[0]
         pieces = [_Piece(head, [0.0] + [TEXT_WEIGHT] * (len(head) - 1))]
         if whole and rng.random() < SUMMARY_SHARE:
             pieces.append(self._summary(story, rng, len(head)))
         shares = self._syllabus.shares
-        asked.sort(key=lambda pair: rng.random() ** (1 / shares.get(pair[0], 1.0)), reverse=True)
-        del asked[MOST_QUESTIONS:]
-        return _pack(pieces + self._questions(asked), length)
+        drafts.sort(key=lambda pair: rng.random() ** (1 / shares.get(pair[0], 1.0)), reverse=True)
+        del drafts[MAX_QUESTIONS:]
+        return _pack(pieces + self._questions(drafts), length)
 
-    def _questions(self, asked: list[tuple[str, Draft]]) -> list[_Piece]:
-        prompts = self._encode([QUESTION.format(question=draft.text) for _, draft in asked])
-        answers = self._encode([f" {draft.answer}" for _, draft in asked])
+    def _questions(self, drafts: list[tuple[str, Draft]]) -> list[_Piece]:
+        prompts = self._encode([QUESTION.format(question=draft.text) for _, draft in drafts])
+        answers = self._encode([f" {draft.answer}" for _, draft in drafts])
         return [
             _Piece(
                 ids=[*prompt, *answer, END_ID],
@@ -164,7 +164,7 @@ class SequenceWriter:
                 hint=self._hint(draft) if self._syllabus.hints_at else (),
                 prompt=len(prompt),
             )
-            for (family, draft), prompt, answer in zip(asked, prompts, answers, strict=True)
+            for (family, draft), prompt, answer in zip(drafts, prompts, answers, strict=True)
         ]
 
     def _stress(self, family: str) -> float:
@@ -186,12 +186,12 @@ class SequenceWriter:
     def _notes(self, story: Chronicle, rng: random.Random) -> tuple[str, list[tuple[str, Draft]]]:
         kept = list(story.notes[: rng.randint(4, len(story.notes))])
         held = {event for event, _ in kept}
-        asked = [
+        drafts = [
             (family, draft)
             for family, draft in story.drafts
             if draft.in_summary and held.issuperset(draft.evidence)
         ]
-        return NOTES.format(summary=NOTE_SEPARATOR.join(text for _, text in kept)), asked
+        return NOTES.format(summary=NOTE_SEPARATOR.join(text for _, text in kept)), drafts
 
     def _summary(self, story: Chronicle, rng: random.Random, tokens: int) -> _Piece:
         budget = tokens // rng.choice(SUMMARY_RATIOS)

@@ -1,4 +1,4 @@
-"""The lab tokenizer: byte-level BPE whose merges are laid down in three deliberate layers.
+"""The lab tokenizer: byte-level BPE with merges constructed in three layers.
 
 1. Every syllable of the open vocabulary is one token, so that an unseen name is spelled from
    the same pieces as a seen one. (BPE learned from counts cuts `Mahu` now as Ma-hu, now as
@@ -100,9 +100,9 @@ def _apply(merges: list[Merge], word: str) -> list[str]:
 
 def _texts(seed: int) -> Iterator[str]:
     for document in generate("lab", "train", DOCUMENTS, seed):
-        asked = [f"\nQuestion: {q.text}\nAnswer: {q.answer}" for q in document.questions]
+        questions = [f"\nQuestion: {q.text}\nAnswer: {q.answer}" for q in document.questions]
         parts = ["Notes: ", document.text, "\nSummary in 96 tokens: ", document.summary or ""]
-        yield "".join(parts + asked)
+        yield "".join(parts + questions)
 
 
 def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:

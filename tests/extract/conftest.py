@@ -5,6 +5,7 @@ import pytest
 from latentcomp.models.loading import load_causal_lm
 
 from . import tiny_models
+from .runs import options
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +29,19 @@ def loaded(checkpoints):
 def lm(loaded):
     """The shallow one."""
     return loaded["qwen3-6"]
+
+
+@pytest.fixture(scope="session")
+def teacher(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("teacher") / "tiny"
+    return tiny_models.save(tiny_models.tiny_qwen3(5, hidden=16), folder)
+
+
+@pytest.fixture(scope="session")
+def finished(teacher, tmp_path_factory):
+    """A run that was never interrupted."""
+    from latentcomp import cli
+
+    run = tmp_path_factory.mktemp("finished") / "run"
+    assert cli.run(options(teacher, run)) == 0
+    return run

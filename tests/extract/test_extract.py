@@ -1,11 +1,7 @@
 """`latentcomp extract` from the command line to the bytes of the store."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,47 +10,13 @@ import torch
 
 from latentcomp.corpus.chronicle import generate
 from latentcomp.extract import runner
-from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
 from latentcomp.models.loading import load_causal_lm
 from latentcomp.models.tokens import tokenize_document
 from latentcomp.store.read.reader import FeatureStore
-from latentcomp.store.tools.info import describe
 
 from . import tiny_models
 from .command_line import contents, run_command
-
-DOCUMENTS = 24
-SEED = 5
-
-
-@pytest.fixture(scope="session")
-def teacher(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("teacher") / "tiny"
-    return tiny_models.save(tiny_models.tiny_qwen3(5, hidden=16), folder)
-
-
-def options(teacher, run, **changes):
-    """A command line that makes several shards of several batches."""
-    chosen = {
-        "teacher": teacher,
-        "run": run,
-        "layers": "-2,-4",
-        "documents": DOCUMENTS,
-        "seed": SEED,
-        "batch-tokens": 3000,
-        "tokens-per-second": 1000,
-    } | {name.replace("_", "-"): value for name, value in changes.items()}
-    return ["extract", *(str(x) for name, value in chosen.items() for x in (f"--{name}", value))]
-
-
-@pytest.fixture(scope="session")
-def finished(teacher, tmp_path_factory):
-    """A run that was never interrupted."""
-    from latentcomp import cli
-
-    run = tmp_path_factory.mktemp("finished") / "run"
-    assert cli.run(options(teacher, run)) == 0
-    return run
+from .runs import DOCUMENTS, SEED, options
 
 
 @pytest.mark.parametrize("left", [".lock", ".lock.0-2", "ledger/000001.json"])
@@ -79,18 +41,18 @@ def test_the_store_holds_what_hugging_face_computes(teacher, finished):
     for index, document in enumerate(generate("lab", "train", DOCUMENTS, SEED)):
         entry = tokenize_document(lm, document)
         ids = torch.as_tensor(entry.token_ids)
-        found = store.read(index)
-        assert found.document_id == document.document_id
-        assert torch.equal(found.token_ids, ids)
-        assert torch.equal(found.chunk_index, torch.as_tensor(entry.chunk_of_token))
+        features = store.read(index)
+        assert features.document_id == document.document_id
+        assert torch.equal(features.token_ids, ids)
+        assert torch.equal(features.chunk_index, torch.as_tensor(entry.chunk_of_token))
         days = torch.tensor([chunk.day for chunk in document.chunks])
-        assert torch.equal(found.day, days[found.chunk_index])
+        assert torch.equal(features.day, days[features.chunk_index])
         with torch.inference_mode():
             full = lm.model(ids[None], output_hidden_states=True).hidden_states
         for axis, number in enumerate((-4, -2)):
             # bfloat16 rounding (2^-9) after float32 noise between batch shapes.
             torch.testing.assert_close(
-                found.states[:, axis].float(), full[number][0], rtol=2**-7, atol=1e-3
+                features.states[:, axis].float(), full[number][0], rtol=2**-7, atol=1e-3
             )
 
 
@@ -139,135 +101,6 @@ def test_what_is_asked_by_default_is_the_runs_own_corpus(capsys, teacher, finish
     arguments = ["extract", "--teacher", teacher, "--run", finished, "--layers", "-2,-4"]
     ran = run_command(capsys, *arguments, "--batch-tokens", 3000)
     assert "nothing to do" in ran.out
-
-
-KILLER = """
-import json, os, signal, sys
-from latentcomp import cli
-from latentcomp.extract import runner
-from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
-from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen3ForCausalLM  # lazy else
-
-PLACES = {
-    "batch": (TransformersTeacher, "queue"),
-    "sync": (os, "fsync"),
-    "rename": (os, "replace"),
-}
-
-def kill_in(moment, after):
-    owner, name = PLACES[moment]
-    original, calls = getattr(owner, name), []
-
-    def until(*args, **kwargs):
-        calls.append(name)
-        if len(calls) > after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return original(*args, **kwargs)
-
-    setattr(owner, name, until)
-
-codes = []
-for moment, after, arguments in json.loads(sys.argv[1]):
-    child = os.fork()  # nothing but imports has happened here: a cheap fresh process
-    if child == 0:
-        kill_in(moment, after)
-        os._exit(cli.run(arguments))
-    _, status = os.waitpid(child, 0)
-    codes.append(os.waitstatus_to_exitcode(status))
-print("\\n" + json.dumps(codes))
-"""
-MOMENTS = (("batch", 0), ("batch", 6), ("sync", 42), ("rename", 16), ("rename", 23), ("rename", 24))
-
-
-@pytest.fixture(scope="module")
-def killed(teacher, tmp_path_factory):
-    """Run folders of extractions that got SIGKILL before that call number of that function."""
-    runs = {moment: tmp_path_factory.mktemp("killed") / "run" for moment in MOMENTS}
-    cases = [(*moment, options(teacher, run)) for moment, run in runs.items()]
-    package = Path(__file__).resolve().parents[2] / ".dev"
-    done = subprocess.run(
-        [sys.executable, "-c", KILLER, json.dumps(cases)],
-        env={**os.environ, "PYTHONPATH": str(package), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=300,
-    )
-    assert json.loads(done.stdout.splitlines()[-1]) == [-signal.SIGKILL] * len(MOMENTS)
-    return runs
-
-
-def test_the_kills_fell_before_between_within_and_behind_shards(killed):
-    stores = [describe(run / "store") for run in killed.values()]
-    committed = {store.committed_shards for store in stores}
-    # Two shards are committed beside each other, so how many are done between them may differ.
-    assert committed >= {0, 3} and committed & {1, 2}
-    assert not any(store.complete for store in stores)
-    left = [path for run in killed.values() for path in (run / "store").rglob("*.partial")]
-    assert left, "no kill fell between the writing of a file and its renaming"
-
-
-@pytest.mark.parametrize("moment", MOMENTS, ids=str)
-def test_killed_and_resumed_is_byte_identical(capsys, teacher, finished, killed, moment):
-    run = killed[moment]
-    assert not (run / "store" / "seal.json").exists()
-    left = describe(run / "store").committed_shards < 3  # else there is only the seal to write
-    assert run_command(capsys, *options(teacher, run)).code == 0
-    assert contents(run / "store") == contents(finished / "store")
-    assert contents(run / "corpus") == contents(finished / "corpus")
-    sessions = json.loads((run / "extract.json").read_text())["sessions"]
-    assert [session["seconds"] is None for session in sessions] == [True, False][: 1 + left]
-
-
-def stop_after(monkeypatch, batches, error):
-    """Let the teacher fail after so many batches."""
-    original = TransformersTeacher.queue
-    calls = []
-
-    def queue(self, documents, layers):
-        calls.append(len(documents))
-        if len(calls) > batches:
-            raise error
-        return original(self, documents, layers)
-
-    monkeypatch.setattr(TransformersTeacher, "queue", queue)
-
-
-def test_interrupted_by_the_user(capsys, monkeypatch, teacher, finished, tmp_path):
-    with monkeypatch.context() as patch:
-        stop_after(patch, 7, KeyboardInterrupt())
-        ran = run_command(capsys, *options(teacher, tmp_path))
-    assert ran.code == 130
-    assert ran.err == "interrupted; run the same command again to go on\n"
-    resumed = run_command(capsys, *options(teacher, tmp_path))
-    assert f"left of {DOCUMENTS}" in resumed.out
-    assert contents(tmp_path / "store") == contents(finished / "store")
-
-
-def test_resuming_reads_only_what_is_missing(capsys, monkeypatch, teacher, finished, tmp_path):
-    with monkeypatch.context() as patch:
-        stop_after(patch, 7, KeyboardInterrupt())
-        run_command(capsys, *options(teacher, tmp_path))
-    read = []
-    original = TransformersTeacher.queue
-
-    def queue(self, documents, layers):
-        read.extend(documents)
-        return original(self, documents, layers)
-
-    monkeypatch.setattr(TransformersTeacher, "queue", queue)
-    assert run_command(capsys, *options(teacher, tmp_path)).code == 0
-    assert 0 < len(read) < DOCUMENTS
-
-
-def test_killed_before_the_seal(capsys, monkeypatch, teacher, finished, tmp_path):
-    """Every shard is committed, only the seal is missing: the next run adds it."""
-    from latentcomp.store.format import seal
-
-    with monkeypatch.context() as patch:
-        patch.setattr(seal, "write_seal", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
-        assert run_command(capsys, *options(teacher, tmp_path)).code == 130
-    assert "nothing to do" in run_command(capsys, *options(teacher, tmp_path)).out
-    assert contents(tmp_path / "store") == contents(finished / "store")
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from latentcomp.lab.architecture import (
 )
 from latentcomp.lab.engine import Engine, hint_loss, next_token_loss
 from latentcomp.lab.sequences import NO_HINT, TWO_HOP, Lesson, LessonBatch, LessonBatches
+from latentcomp.lab.training_log import accuracy_by_family
 from latentcomp.models.loading import load_causal_lm
 from latentcomp.models.segments import attention_mask
 from latentcomp.reasoner.generate import greedy_answers
@@ -123,9 +124,9 @@ def test_accuracy_by_family_counts_whole_answers():
     from latentcomp.corpus.chronicle.questions import FAMILIES
 
     first, second = list(FAMILIES)[:2]
-    assert lab._by_family(batch, right) == {first: 1.0, second: 1.0}
+    assert accuracy_by_family(batch, right) == {first: 1.0, second: 1.0}
     right[0, 4] = False  # one token of two
-    assert lab._by_family(batch, right) == {first: 1.0, second: 0.0}
+    assert accuracy_by_family(batch, right) == {first: 1.0, second: 0.0}
 
 
 @pytest.mark.parametrize("shape", LAB_MODELS.values(), ids=lambda shape: shape.name)
@@ -195,17 +196,17 @@ def test_what_pretraining_leaves_is_a_model(pretrained):
 def test_the_record_of_a_pretraining(pretrained):
     plan, outcome, folder = pretrained
     assert (outcome.steps, outcome.tokens, outcome.processes) == (2, 2 * 640, 1)
-    told = json.loads(json.dumps(lab.describe(plan, outcome)))
-    assert told["plan"]["seed"] == 1
-    assert told["outcome"]["steps"] == 2
+    record = json.loads(json.dumps(lab.describe(plan, outcome)))
+    assert record["plan"]["seed"] == 1
+    assert record["outcome"]["steps"] == 2
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     assert lines[0]["step"] == 1
 
 
 def test_the_schedule_warms_up_stays_and_falls():
-    steps = [lab._schedule(step, 0.0) for step in (0, lab.WARM_UP_STEPS // 2, lab.WARM_UP_STEPS)]
+    steps = [lab._lr_factor(step, 0.0) for step in (0, lab.WARMUP_STEPS // 2, lab.WARMUP_STEPS)]
     assert steps[0] < steps[1] < steps[2] == 1.0
-    late = [lab._schedule(10**6, progress) for progress in (0.49, 0.75, 0.999)]
+    late = [lab._lr_factor(10**6, progress) for progress in (0.49, 0.75, 0.999)]
     assert late == pytest.approx([1.0, 0.5, 0.01])
 
 
@@ -234,6 +235,6 @@ def test_neither_gains_nor_embeddings_decay():
 def test_a_stage_begins_with_the_weights_of_the_one_before(tmp_path):
     before, after = build(SHAPE), build(SHAPE)
     before.save_pretrained(tmp_path)
-    lab._take_weights(after, tmp_path)
+    lab._load_weights(after, tmp_path)
     for (name, one), other in zip(before.named_parameters(), after.parameters(), strict=True):
         assert torch.equal(one, other), name

@@ -149,7 +149,7 @@ def test_a_summary_is_as_many_whole_notes_as_fit(write, budget):
 
 
 def test_the_summary_that_is_learned_keeps_its_budget(rows):
-    found = 0
+    count = 0
     for _, row in rows:
         for _, places in segments(row)[1:]:
             ids, learned = row["ids"][places], row["weight"][places] > 0
@@ -158,8 +158,8 @@ def test_the_summary_that_is_learned_keeps_its_budget(rows):
                 budget = int(prompt.split()[2])
                 assert int(learned.sum()) - 1 <= budget
                 assert ids[-1] == END_ID
-                found += 1
-    assert found > 3
+                count += 1
+    assert count > 3
 
 
 @pytest.mark.parametrize("length", [64, 200])
@@ -173,7 +173,7 @@ def test_a_short_sequence_holds_no_half_question(write, length):
 
 def test_hard_families_are_asked_more_often(write, monkeypatch):
     """Where not all questions may be asked: as often as their weight, counted by the offer."""
-    monkeypatch.setattr(lab, "MOST_QUESTIONS", 5)
+    monkeypatch.setattr(lab, "MAX_QUESTIONS", 5)
     asked: Counter[str] = Counter()
     offered: Counter[str] = Counter()
     names = list(lab.FAMILY_IDS)
@@ -238,7 +238,7 @@ def hinted(row):
 
 def test_a_hint_is_the_name_of_who_is_meant():
     """Of every question that names somebody by a relation alone, and of no other."""
-    found = 0
+    count = 0
     for index in range(20):
         story = tiny.story(index, 6, questions=12)
         row = TWO_HOP(story, random.Random(index), LENGTH)
@@ -253,8 +253,8 @@ def test_a_hint_is_the_name_of_who_is_meant():
         ids = [lab.FAMILY_IDS[name] for name in ("two_hop", "relation")]
         asked = {int(segment) for segment in row["segment"][np.isin(row["family"], ids)]}
         assert len(hints) == len(asked)
-        found += len(hints)
-    assert found > 20
+        count += len(hints)
+    assert count > 20
 
 
 def test_no_input_shows_a_hint_and_plain_lessons_have_none(rows):

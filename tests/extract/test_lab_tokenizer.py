@@ -40,9 +40,9 @@ def test_every_syllable_is_one_token(syllable):
 def test_a_name_is_spelled_by_its_syllables_seen_or_not(name, capital):
     """So a name of the test split is made of the pieces that those of the training split have."""
     word = name.capitalize() if capital else name
-    found = pieces(f" {word}")
-    assert [piece.strip().lower() for piece in found] == re.findall("..", name)
-    assert len(found) > 1, "no name is one token"
+    tokens = pieces(f" {word}")
+    assert [piece.strip().lower() for piece in tokens] == re.findall("..", name)
+    assert len(tokens) > 1, "no name is one token"
 
 
 @given(st.text("0123456789", min_size=1, max_size=9))

@@ -1,21 +1,12 @@
-"""Several processes fill one store: the same bytes, and what one loses another takes up."""
+"""Ranks from the environment, and ranges of shards that are filled whoever holds the others."""
 
-import io
-import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from rich.console import Console
 
-from latentcomp import cli
 from latentcomp.common.errors import LatentcompError, StoreBusyError, StoreError
 from latentcomp.extract.ranks import Rank, rank_from
 from latentcomp.extract.shard_ranges import (
@@ -26,13 +17,9 @@ from latentcomp.extract.shard_ranges import (
     shard_ranges_of,
 )
 from latentcomp.store.format.schema import DocumentEntry, LayerRecord, Manifest, ModelIdentity
-from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.write.writer import StoreWriter
 
-from . import tiny_models
 from .command_line import contents
-
-PACKAGE = Path(__file__).resolve().parents[2] / ".dev"
 
 
 def test_ranks_of_launchers():
@@ -184,130 +171,3 @@ def test_the_refusal_of_a_second_writer_has_a_name(tmp_path):
                 pass
         finally:
             fill(writer)
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("teacher") / "tiny"
-    return tiny_models.save(tiny_models.tiny_qwen3(5, hidden=16), folder)
-
-
-def command(teacher, run, reading="padded"):
-    return [
-        "extract", "--teacher", str(teacher), "--run", str(run), "--layers", "-2,-4",
-        "--documents", "60", "--seed", "5", "--batch-tokens", "1500", "--reading", reading,
-        "--tokens-per-second", "1000", "--backend", "transformers",
-    ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def alone(checkpoint, tmp_path_factory):
-    """The store of a single process, packed; on one thread like the others, because the last bits
-    of a product depend on how many threads share it."""
-    run = tmp_path_factory.mktemp("alone") / "run"
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        assert cli.run(command(checkpoint, run, "packed")) == 0
-    finally:
-        torch.set_num_threads(threads)
-    return contents(run / "store")
-
-
-TWO = """
-import json, os, signal, sys, time
-from pathlib import Path
-from latentcomp import cli
-from latentcomp.extract import runner
-from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
-from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen3ForCausalLM  # lazy else
-
-arguments = sys.argv[1:]
-store = Path(arguments[arguments.index("--run") + 1]) / "store"
-
-def start(rank, seconds):
-    child = os.fork()  # nothing but imports has happened here: a cheap fresh process
-    if child:
-        return child
-    os.environ.update(RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK="0")
-    queue = TransformersTeacher.queue
-    def slowly(self, documents, layers):
-        time.sleep(seconds)
-        return queue(self, documents, layers)
-    TransformersTeacher.queue = slowly
-    os._exit(cli.run(arguments))
-
-def until(condition):
-    end = time.monotonic() + 90
-    while not condition():
-        if time.monotonic() > end:
-            raise SystemExit("it did not happen in time")
-        time.sleep(0.01)
-
-victim = start(1, 1.5)
-until(lambda: list(store.glob(".lock.*")))
-survivor = start(0, 0)
-until(lambda: list(store.glob("ledger/*")))  # the survivor gets on; the victim sleeps
-os.kill(victim, signal.SIGKILL)
-codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in (victim, survivor)]
-print("\\n" + json.dumps(codes))
-"""
-
-
-def environment():
-    return {**os.environ, "PYTHONPATH": str(PACKAGE), "OMP_NUM_THREADS": "1"}
-
-
-def test_two_processes_and_one_is_killed(checkpoint, alone, tmp_path):
-    """The survivor does its own part, waits, takes up the part of the dead, and seals."""
-    run = tmp_path / "run"
-    done = subprocess.run(
-        [sys.executable, "-c", TWO, *command(checkpoint, run, "packed")],
-        env=environment(), stdout=subprocess.PIPE, text=True, timeout=200,
-    )  # fmt: skip
-    assert json.loads(done.stdout.splitlines()[-1]) == [-signal.SIGKILL, 0], done.stdout
-    assert contents(run / "store") == alone
-    sessions = json.loads((run / "extract.json").read_text())["sessions"]
-    assert {(s["rank"], s["world"], s["seconds"] is None) for s in sessions} == {
-        (1, 2, True),
-        (0, 2, False),
-    }
-    assert len(FeatureStore(run / "store")) == 60
-
-
-@pytest.mark.slow
-def test_torchrun_restarts_a_killed_worker(checkpoint, alone, tmp_path):
-    run = tmp_path / "run"
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    launcher += ["--max-restarts", "2", "--monitor-interval", "0.2", "-m", "--", "latentcomp"]
-    group = subprocess.Popen(
-        [sys.executable, *launcher, *command(checkpoint, run, "packed")],
-        env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    end = time.monotonic() + 200
-    while not (locks := list((run / "store").glob(".lock.*"))):
-        assert time.monotonic() < end and group.poll() is None
-        time.sleep(0.01)
-    os.kill(json.loads(locks[0].read_text())["pid"], signal.SIGKILL)
-    output, _ = group.communicate(timeout=300)
-    assert group.returncode == 0, output
-    assert contents(run / "store") == alone
-
-
-def test_a_rank_that_comes_late_finds_nothing_to_do(checkpoint, tmp_path, monkeypatch):
-    from latentcomp.corpus.source import GeneratedCorpus
-    from latentcomp.extract.request import ExtractionRequest
-    from latentcomp.extract.runner import extract
-
-    def request(rank):
-        return ExtractionRequest(
-            run=tmp_path / "run", layers=(-2,), corpus=GeneratedCorpus(documents=8, seed=1),
-            teacher=str(checkpoint), tokens_per_second=1e3, rank=rank,
-        )  # fmt: skip
-
-    first, late = io.StringIO(), io.StringIO()
-    extract(request(Rank(0, 2)), Console(file=first))
-    assert "in each of 2 processes" in first.getvalue()
-    outcome = extract(request(Rank(1, 2)), Console(file=late))
-    assert outcome.documents_written == 0
-    assert late.getvalue() == ""  # only the first rank talks

@@ -12,7 +12,6 @@ LONGER = {
     "benchmarks/extract_vllm.py": 311,
     "commands/evaluation.py": 310,
     "commands/training.py": 340,
-    "lab/pretrain.py": 304,
     "commands/doctor.py:doctor": 73,
     "commands/evaluate.py:evaluate": 80,
     "commands/extract.py:extract": 122,

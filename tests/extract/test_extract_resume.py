@@ -1,0 +1,144 @@
+"""An extraction that is killed or interrupted at any moment resumes to the same bytes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
+from latentcomp.store.tools.info import describe
+
+from .command_line import contents, run_command
+from .runs import DOCUMENTS, options
+
+KILLER = """
+import json, os, signal, sys
+from latentcomp import cli
+from latentcomp.extract import runner
+from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
+from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen3ForCausalLM  # lazy else
+
+PLACES = {
+    "batch": (TransformersTeacher, "queue"),
+    "sync": (os, "fsync"),
+    "rename": (os, "replace"),
+}
+
+def kill_in(moment, after):
+    owner, name = PLACES[moment]
+    original, calls = getattr(owner, name), []
+
+    def until(*args, **kwargs):
+        calls.append(name)
+        if len(calls) > after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(*args, **kwargs)
+
+    setattr(owner, name, until)
+
+codes = []
+for moment, after, arguments in json.loads(sys.argv[1]):
+    child = os.fork()  # nothing but imports has happened here: a cheap fresh process
+    if child == 0:
+        kill_in(moment, after)
+        os._exit(cli.run(arguments))
+    _, status = os.waitpid(child, 0)
+    codes.append(os.waitstatus_to_exitcode(status))
+print("\\n" + json.dumps(codes))
+"""
+MOMENTS = (("batch", 0), ("batch", 6), ("sync", 42), ("rename", 16), ("rename", 23), ("rename", 24))
+
+
+@pytest.fixture(scope="module")
+def killed(teacher, tmp_path_factory):
+    """Run folders of extractions that got SIGKILL before that call number of that function."""
+    runs = {moment: tmp_path_factory.mktemp("killed") / "run" for moment in MOMENTS}
+    cases = [(*moment, options(teacher, run)) for moment, run in runs.items()]
+    package = Path(__file__).resolve().parents[2] / ".dev"
+    done = subprocess.run(
+        [sys.executable, "-c", KILLER, json.dumps(cases)],
+        env={**os.environ, "PYTHONPATH": str(package), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=300,
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == [-signal.SIGKILL] * len(MOMENTS)
+    return runs
+
+
+def test_the_kills_fell_before_between_within_and_behind_shards(killed):
+    stores = [describe(run / "store") for run in killed.values()]
+    committed = {store.committed_shards for store in stores}
+    # Two shards are committed beside each other, so how many are done between them may differ.
+    assert committed >= {0, 3} and committed & {1, 2}
+    assert not any(store.complete for store in stores)
+    left = [path for run in killed.values() for path in (run / "store").rglob("*.partial")]
+    assert left, "no kill fell between the writing of a file and its renaming"
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=str)
+def test_killed_and_resumed_is_byte_identical(capsys, teacher, finished, killed, moment):
+    run = killed[moment]
+    assert not (run / "store" / "seal.json").exists()
+    left = describe(run / "store").committed_shards < 3  # else there is only the seal to write
+    assert run_command(capsys, *options(teacher, run)).code == 0
+    assert contents(run / "store") == contents(finished / "store")
+    assert contents(run / "corpus") == contents(finished / "corpus")
+    sessions = json.loads((run / "extract.json").read_text())["sessions"]
+    assert [session["seconds"] is None for session in sessions] == [True, False][: 1 + left]
+
+
+def stop_after(monkeypatch, batches, error):
+    """Let the teacher fail after so many batches."""
+    original = TransformersTeacher.queue
+    calls = []
+
+    def queue(self, documents, layers):
+        calls.append(len(documents))
+        if len(calls) > batches:
+            raise error
+        return original(self, documents, layers)
+
+    monkeypatch.setattr(TransformersTeacher, "queue", queue)
+
+
+def test_interrupted_by_the_user(capsys, monkeypatch, teacher, finished, tmp_path):
+    with monkeypatch.context() as patch:
+        stop_after(patch, 7, KeyboardInterrupt())
+        ran = run_command(capsys, *options(teacher, tmp_path))
+    assert ran.code == 130
+    assert ran.err == "interrupted; run the same command again to go on\n"
+    resumed = run_command(capsys, *options(teacher, tmp_path))
+    assert f"left of {DOCUMENTS}" in resumed.out
+    assert contents(tmp_path / "store") == contents(finished / "store")
+
+
+def test_resuming_reads_only_what_is_missing(capsys, monkeypatch, teacher, finished, tmp_path):
+    with monkeypatch.context() as patch:
+        stop_after(patch, 7, KeyboardInterrupt())
+        run_command(capsys, *options(teacher, tmp_path))
+    read = []
+    original = TransformersTeacher.queue
+
+    def queue(self, documents, layers):
+        read.extend(documents)
+        return original(self, documents, layers)
+
+    monkeypatch.setattr(TransformersTeacher, "queue", queue)
+    assert run_command(capsys, *options(teacher, tmp_path)).code == 0
+    assert 0 < len(read) < DOCUMENTS
+
+
+def test_killed_before_the_seal(capsys, monkeypatch, teacher, finished, tmp_path):
+    """Every shard is committed, only the seal is missing: the next run adds it."""
+    from latentcomp.store.format import seal
+
+    with monkeypatch.context() as patch:
+        patch.setattr(seal, "write_seal", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+        assert run_command(capsys, *options(teacher, tmp_path)).code == 130
+    assert "nothing to do" in run_command(capsys, *options(teacher, tmp_path)).out
+    assert contents(tmp_path / "store") == contents(finished / "store")
