@@ -13,10 +13,10 @@ _DEFAULT = Settings()
 
 def doctor(
     teacher_url: Annotated[
-        str, typer.Option(help="Where the text teacher should answer.")
+        str, typer.Option(help="Address of the text teacher.")
     ] = _DEFAULT.teacher_url,
     served_model: Annotated[
-        str | None, typer.Option(help="Model that it should have; any by default.")
+        str | None, typer.Option(help="Model that it should serve; any by default.")
     ] = None,
     tokenizers: Annotated[
         tuple[str, str],
@@ -54,9 +54,9 @@ def doctor(
         Path | None, typer.Option("--json", metavar="FILE", help="Write the verdicts here too.")
     ] = None,
 ) -> None:
-    """Check the assumptions that the experiment stands on; works without a network.
+    """Check the assumptions behind the experiment; works without a network.
 
-    Each gets a verdict: ok, failed, or unknown where it cannot be looked at here. The exit code
+    Each is ok, failed, or unknown if it cannot be checked on this machine. The exit code
     is 0 if none failed, else 1. Example: `latentcomp doctor --card-gb 96 --json doctor.json`
     """
     from ..common.atomic import write_json

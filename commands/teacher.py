@@ -57,7 +57,7 @@ def serve(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command only.")] = False,
 ) -> None:
-    """Start vLLM as the text teacher; what stands after `--` is handed on to it.
+    """Start vLLM as the text teacher; arguments after `--` are passed to it.
 
     Example: `latentcomp teacher serve --model Qwen/Qwen3-30B-A3B --dry-run`
     """
@@ -114,7 +114,7 @@ def summaries(
 ) -> None:
     """Have every document summarised: `OUT/summaries.parquet`, for `evaluate --summaries`.
 
-    What was answered once is kept and never asked again. Example:
+    Replies are cached, so no call is made twice. Example:
     `latentcomp teacher summaries --corpus runs/held-out --ratio 4`
     """
     from ..corpus.source import choose_corpus
@@ -197,4 +197,4 @@ def _more(body: str) -> dict[str, Any]:
 def _line(written: "Written") -> str:
     record = written.record
     cut = f", {record.incomplete:,} cut by the limit of tokens" if record.incomplete else ""
-    return f"{written.file}: {record.rows:,} rows, {record.asked:,} calls made now{cut}"
+    return f"{written.file}: {record.rows:,} rows, {record.calls_made:,} calls made now{cut}"

@@ -1,4 +1,4 @@
-"""`latentcomp teacher summaries | answers`: a corpus through the text teacher, onto the disk."""
+"""Summaries and answers of a corpus by the text teacher (`teacher summaries | answers`)."""
 
 import math
 import time
@@ -27,7 +27,7 @@ from ..models.loading import load_tokenizer, read_prompt
 
 @dataclass(frozen=True, slots=True)
 class TextRequest:
-    """What the user asked for."""
+    """Options of one run of the text teacher."""
 
     out: Path
     """Folder of the results; the cache lies in it unless another is given."""
@@ -50,10 +50,10 @@ class TextRequest:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How long a summary may be, in tokens of the model that will read it.
+    """Length limit of a summary, in tokens of the model that will read it.
 
-    The server counts its own tokens. Where those are longer pieces of text, the summary it
-    writes exceeds the reader's budget, and the evaluation cuts what is too much.
+    The server counts tokens of its own tokenizer. If these are longer, a summary exceeds the
+    budget in the reader's tokens, and the evaluation truncates it.
     """
 
     ratio: float = 4.0
@@ -66,25 +66,25 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a run left behind."""
+    """Output of a run."""
 
     file: Path
     record: TextRecord
 
 
 OnPlan = Callable[[str, int, int], Callable[[Reply], None]]
-"""Told the model, the calls that the cache answers and those that are asked, before the first;
-what it returns is told every reply."""
+"""Called before the first call with the model, the number of cached replies and the number of
+calls to make; returns a callback that is called with every reply."""
 
 
-def _quiet(model: str, cached: int, asked: int) -> Callable[[Reply], None]:
+def _quiet(model: str, cached: int, missing: int) -> Callable[[Reply], None]:
     return lambda reply: None
 
 
 def summarise_corpus(
     request: TextRequest, budget: Budget = Budget(), on_plan: OnPlan = _quiet
 ) -> Written:
-    """Have every document of a corpus summarised; the table is `summaries.parquet`.
+    """Summarise every document of a corpus into `summaries.parquet`.
 
     Raises:
         TeacherError: no server, no such model, or calls without a reply.
@@ -108,7 +108,7 @@ def summarise_corpus(
 
 
 def answer_corpus(request: TextRequest, most_tokens: int = 64, on_plan: OnPlan = _quiet) -> Written:
-    """Have every question of a corpus answered; the table is `answers.parquet`.
+    """Answer every question of a corpus into `answers.parquet`.
 
     Raises:
         TeacherError: no server, no such model, or calls without a reply.
@@ -116,18 +116,18 @@ def answer_corpus(request: TextRequest, most_tokens: int = 64, on_plan: OnPlan =
             cannot be written.
     """
     corpus = _corpus(request)
-    asked = [(document, one) for document in corpus.documents for one in document.questions]
-    if not asked:
+    pairs = [(document, one) for document in corpus.documents for one in document.questions]
+    if not pairs:
         raise CorpusError(f"{request.corpus}: no document has a question; nothing to answer")
     work = _Work(request, corpus, prompts.ANSWER)
     calls = [
         work.call(f"question {one.question_id!r}", prompts.answer(document, one), most_tokens)
-        for document, one in asked
+        for document, one in pairs
     ]
     replies = work.ask(calls, on_plan)
     rows = [
         _answer(document, one, named.call, replies.of(named.call))
-        for (document, one), named in zip(asked, calls, strict=True)
+        for (document, one), named in zip(pairs, calls, strict=True)
     ]
     path = request.out / results.ANSWERS
     results.write_text_answers(path, rows)
@@ -135,7 +135,7 @@ def answer_corpus(request: TextRequest, most_tokens: int = 64, on_plan: OnPlan =
 
 
 class _Work:
-    """One run: which model, how it is asked, and what came of it."""
+    """One run: model, prompt, calls and record."""
 
     def __init__(self, request: TextRequest, corpus: Corpus, prompt: Prompt) -> None:
         self._request = request
@@ -147,9 +147,9 @@ class _Work:
         self._seen = provenance.collect({"sampling": request.seed}, {"corpus": corpus.sha256})
 
     def _choose(self) -> tuple[ServedModel, bool]:
-        """The model, and whether the server has just said that it has it.
+        """The model, and whether the server was just queried for it.
 
-        A name that was given or is remembered needs no server, so that a rerun makes no request.
+        A given or cached name needs no query, so that a rerun makes no request.
         """
         known = self._cache.served(self._request.server.url)
         wanted = self._request.model
@@ -172,20 +172,20 @@ class _Work:
         return Named(name, call)
 
     def ask(self, calls: Sequence[Named], on_plan: OnPlan) -> "_Replies":
-        """Reply to all of them; what is missing is asked only if the server has the model."""
-        found = look_up(self._cache, calls)
+        """The replies to all calls; missing ones are requested if the server has the model."""
+        looked_up = look_up(self._cache, calls)
         server = self._request.server
-        if found.missing:
+        if looked_up.missing:
             if not self._seen_served:
                 self._model = find_model(server, self._model.id)
             self._cache.remember(server.url, self._model)
-        on_reply = on_plan(self._model.id, len(found.known), len(found.missing))
+        on_reply = on_plan(self._model.id, len(looked_up.known), len(looked_up.missing))
         start = time.perf_counter()
-        new = ask(server, self._cache, found.missing, on_reply)
+        new = ask(server, self._cache, looked_up.missing, on_reply)
         return _Replies(
-            by_key=found.known | new,
-            from_cache=len(found.known),
-            asked=len(new),
+            by_key=looked_up.known | new,
+            from_cache=len(looked_up.known),
+            made=len(new),
             seconds=time.perf_counter() - start,
         )
 
@@ -194,12 +194,12 @@ class _Work:
     ) -> Written:
         """Write the record beside the table.
 
-        A run that asked nothing leaves the record of the one that wrote the same table: that
-        one says when, where and how long.
+        A run without requests keeps the record of the run that wrote the same table, with its
+        time, machine and duration.
         """
         before = results.read_text_record(path)
-        if not replies.asked and before is not None and before.sha256 == file_sha256(path):
-            return Written(path, before.model_copy(update={"asked": 0}))
+        if not replies.made and before is not None and before.sha256 == file_sha256(path):
+            return Written(path, before.model_copy(update={"calls_made": 0}))
         given = [replies.of(named.call) for named in calls]
         record = TextRecord(
             file=path.name,
@@ -211,7 +211,7 @@ class _Work:
             sampling=calls[0].call.sampling,
             corpus_sha256=self._corpus.sha256,
             from_cache=replies.from_cache,
-            asked=replies.asked,
+            calls_made=replies.made,
             prompt_tokens=sum(reply.prompt_tokens or 0 for reply in given),
             completion_tokens=sum(reply.completion_tokens or 0 for reply in given),
             incomplete=sum(_cut(reply) for reply in given),
@@ -227,7 +227,7 @@ class _Work:
 class _Replies:
     by_key: dict[str, Reply]
     from_cache: int
-    asked: int
+    made: int
     seconds: float
 
     def of(self, call: Call) -> Reply:

@@ -1,4 +1,4 @@
-"""A corpus on disk: documents, chunks and questions as Parquet, `corpus.json` written last."""
+"""Corpus folders: documents, chunks and questions as Parquet, `corpus.json` written last."""
 
 import hashlib
 import json
@@ -60,7 +60,7 @@ _SCHEMAS = {"documents": _DOCUMENTS, "chunks": _CHUNKS, "questions": _QUESTIONS}
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Documents with what is known of their making."""
+    """Documents with their provenance."""
 
     documents: tuple[Document, ...]
     meta: dict[str, Any]
@@ -112,7 +112,7 @@ def write_corpus(folder: Path, documents: Iterable[Document], meta: Mapping[str,
 
 
 def read_corpus(path: Path) -> Corpus:
-    """Read a corpus folder written by `write_corpus`, or a `.jsonl` file of one's own.
+    """Read a corpus folder written by `write_corpus`, or a `.jsonl` file.
 
     Raises:
         CorpusError: missing, incomplete, damaged or empty; names file (and line) and next step.
@@ -172,7 +172,7 @@ def _summary(
         "meta": corpus.meta,
         "sha256": corpus.sha256,
         "files": {name: file_sha256(folder / name) for name in names},
-        **{name: len(found) for name, found in rows.items()},
+        **{name: len(table) for name, table in rows.items()},
     }
     return summary | {"checksum": _checksum(summary)}
 
@@ -197,8 +197,8 @@ def _read_summary(folder: Path) -> dict[str, Any]:
     path = folder / _SUMMARY
     try:
         summary = json.loads(path.read_bytes())
-        found = (summary["format"], summary["version"])
-        whole = found != (CORPUS_FORMAT, CORPUS_VERSION) or (
+        version = (summary["format"], summary["version"])
+        whole = version != (CORPUS_FORMAT, CORPUS_VERSION) or (
             summary["checksum"] == _checksum(summary)
         )
     except FileNotFoundError as error:
@@ -211,8 +211,8 @@ def _read_summary(folder: Path) -> dict[str, Any]:
         raise CorpusError(f"{path}: damaged: write the corpus again") from error
     if not whole:
         raise CorpusError(f"{path}: it fails its checksum: write the corpus again")
-    if found != (CORPUS_FORMAT, CORPUS_VERSION):
-        raise CorpusError(f"{path}: format {found[0]!r} version {found[1]!r} is not known here")
+    if version != (CORPUS_FORMAT, CORPUS_VERSION):
+        raise CorpusError(f"{path}: format {version[0]!r} version {version[1]!r} is not known here")
     return dict(summary)
 
 

@@ -1,4 +1,4 @@
-r"""Bring-your-own documents: one JSON object a line, one line a document.
+r"""Reader of JSONL corpora: one JSON object a line, one line a document.
 
 The schema, in full (docs/corpus_format.md shows an example)::
 

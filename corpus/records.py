@@ -1,4 +1,4 @@
-"""What a corpus is made of: frozen, torch-free records that both stages share."""
+"""Records of a corpus: chunk, question, document; frozen and independent of torch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Chunks in time order and the questions asked about them."""
+    """Chunks in time order, and questions about them."""
 
     document_id: str
     chunks: tuple[Chunk, ...]

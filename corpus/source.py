@@ -1,4 +1,4 @@
-"""The documents of a run: generated, brought along, or already in its folder."""
+"""Source of a run's documents: generated, from a file, or already in the run folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ DEFAULT_SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class GeneratedCorpus:
-    """Which generated corpus is meant; None leaves the choice to the run folder or the default."""
+    """Options of a generated corpus; None leaves the choice to the run folder or the default."""
 
     preset: str | None = None
     split: str | None = None
@@ -29,8 +29,8 @@ class GeneratedCorpus:
     seed: int | None = None
 
     @property
-    def asked(self) -> dict[str, Any]:
-        """What was asked for explicitly, under the names that `corpus.json` uses."""
+    def requested(self) -> dict[str, Any]:
+        """The options given explicitly, by their names in `corpus.json`."""
         fields = {
             "preset": self.preset,
             "split": self.split,
@@ -47,7 +47,7 @@ class GeneratedCorpus:
             "split": DEFAULT_SPLIT,
             "documents": DEFAULT_DOCUMENTS,
             "seed": DEFAULT_SEED,
-            **self.asked,
+            **self.requested,
         }
 
 
@@ -66,7 +66,7 @@ def choose_corpus(
     generated = GeneratedCorpus(preset, split, documents, seed)
     if path is None:
         return generated
-    for name, value in generated.asked.items():
+    for name, value in generated.requested.items():
         raise UsageError(
             f"--{name} {value} is for generated documents; leave it out with --corpus {path}"
         )
@@ -103,11 +103,11 @@ def write_generated(wanted: GeneratedCorpus, folder: Path) -> Corpus:
 
 
 def run_corpus(wanted: Path | GeneratedCorpus, folder: Path, *, write: bool) -> Corpus:
-    """The corpus of a run, whose own copy lies in `folder`; made and copied there if need be.
+    """The corpus of a run, whose own copy is in `folder`; generated or copied there if missing.
 
-    Several processes may ask at once: each makes or reads the corpus for itself, beside the others,
-    and the first one writes it. Were they to take turns, the last one would begin its work when all
-    others had read the corpus one after the other.
+    Several processes may call this concurrently: each generates or reads the corpus itself and the
+    first one writes it. Under a lock, the last one would wait until all others had read it one
+    after the other.
 
     Args:
         wanted: a corpus folder or JSONL file of one's own, or what to generate.
@@ -138,7 +138,7 @@ def _present(wanted: Path | GeneratedCorpus, folder: Path) -> Corpus:
     if isinstance(wanted, Path):
         _check_same(present, read_corpus(wanted), folder)
     else:
-        _check_asked(present, wanted, folder)
+        _check_requested(present, wanted, folder)
     return present
 
 
@@ -150,12 +150,12 @@ def _check_same(present: Corpus, wanted: Corpus, folder: Path) -> None:
         )
 
 
-def _check_asked(present: Corpus, wanted: GeneratedCorpus, folder: Path) -> None:
-    for name, value in wanted.asked.items():
-        found = present.meta.get(name)
-        if found != value:
+def _check_requested(present: Corpus, wanted: GeneratedCorpus, folder: Path) -> None:
+    for name, value in wanted.requested.items():
+        existing = present.meta.get(name)
+        if existing != value:
             raise CorpusError(
-                f"{folder} holds a corpus with {name} {found!r}, not {value!r}; "
+                f"{folder} holds a corpus with {name} {existing!r}, not {value!r}; "
                 f"leave --{name} out to use it, or choose another --run"
             )
 

@@ -1,1 +1,1 @@
-"""`latentcomp doctor`: the assumptions that the experiment stands on, each with a verdict."""
+"""`latentcomp doctor`: checks of the assumptions behind the experiment."""

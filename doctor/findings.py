@@ -1,4 +1,4 @@
-"""What a check found: ok, failed, or unknown, always with the next step."""
+"""Results of the checks: ok, failed or unknown, with the next step."""
 
 from typing import Any, Literal
 
@@ -10,37 +10,37 @@ Status = Literal["ok", "failed", "unknown"]
 
 
 class CheckResult(BaseModel):
-    """The outcome of one check."""
+    """A finding with the check that it belongs to."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     check: str
     """Name of the check, such as `memory`."""
     assumption: str
-    """What was to be shown."""
+    """What the check tests."""
     status: Status
-    """`unknown` where it could not be looked at here, which is no failure."""
-    found: str
-    """What was seen, in one line."""
+    """`unknown` if it cannot be tested on this machine, which is no failure."""
+    observed: str
+    """Result in one line."""
     next_step: str | None = None
-    """What to do about it; None where nothing is to be done."""
+    """What the user can do; None if nothing."""
     details: dict[str, Any] = {}
-    """Figures and lists behind it; JSON values."""
+    """Figures and lists behind the result; JSON values."""
 
 
 class Finding(BaseModel):
-    """A verdict before the registry adds whose it is."""
+    """Result of a check function; the registry adds name and assumption."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     status: Status
-    found: str
+    observed: str
     next_step: str | None = None
     details: dict[str, Any] = {}
 
 
 class Report(BaseModel):
-    """All verdicts of one run of the doctor."""
+    """All results of one run of the doctor."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,5 +49,5 @@ class Report(BaseModel):
 
     @property
     def failed(self) -> bool:
-        """Whether any assumption was found to be false; `unknown` does not count."""
+        """Whether any check failed; `unknown` does not count."""
         return any(verdict.status == "failed" for verdict in self.verdicts)

@@ -1,4 +1,4 @@
-"""Assumption 4: hidden states can be extracted, and are those of the layers that are named."""
+"""Check 4: hidden states can be extracted and belong to the named layers."""
 
 import os
 from collections.abc import Sequence
@@ -32,28 +32,28 @@ where a router may choose another expert on a near tie."""
 
 @dataclass(frozen=True, slots=True)
 class ForwardStates:
-    """One document as the extraction code read it, and as the model itself lists its states."""
+    """States of one document from the extraction code and from the model's own output."""
 
     alone: torch.Tensor
-    """[tokens, layers, hidden], read by itself."""
+    """[tokens, layers, hidden], read as a batch of one."""
     batch: tuple[torch.Tensor, torch.Tensor]
-    """The same, read together with its own first half, and that half."""
+    """The same, read in one batch with its own first half, and that half."""
     own: torch.Tensor
-    """[blocks + 1, tokens, hidden]: the library's list; the last entry is after the norm."""
+    """[blocks + 1, tokens, hidden]: `hidden_states` of transformers; the last is after the norm."""
     layers: tuple[LayerRecord, ...]
-    """As `every_layer` gives them."""
+    """Result of `every_layer`."""
     tokens: int
     """Of the document."""
 
 
 def check_forward(settings: Settings) -> Finding:
-    """Read a few tokens through the extraction code and compare with the model's own list."""
+    """Read a few tokens with the extraction code and compare with `hidden_states`."""
     name = settings.teacher
     files = find_local(name, "config.json")
     if files is None:
         return Finding(
             status="unknown",
-            found=f"the model {name} is not on this machine",
+            observed=f"the model {name} is not on this machine",
             next_step=f"`hf download {name}`, or give --teacher a folder",
         )
     try:
@@ -62,18 +62,18 @@ def check_forward(settings: Settings) -> Finding:
         if needed > room:
             return Finding(
                 status="unknown",
-                found=f"the weights of {name} take {needed / 1e9:.1f} GB here, {device} has "
+                observed=f"the weights of {name} take {needed / 1e9:.1f} GB here, {device} has "
                 f"{room / 1e9:.1f} GB free",
                 next_step="run the doctor on the machine with the card",
             )
         lm = load_causal_lm(name, device=settings.device, dtype=_dtype(name, device))
         return read_and_judge(lm)
     except TeacherError as error:
-        return Finding(status="failed", found=str(error), next_step="see `latentcomp extract`")
+        return Finding(status="failed", observed=str(error), next_step="see `latentcomp extract`")
 
 
 def read_and_judge(lm: CausalLM) -> Finding:
-    """The states of every depth of a loaded model, against the model's own."""
+    """Compare the states of every layer of a loaded model with its own output."""
     token_ids = lm.encode(lm.prompt.head + TEXT)[:MOST_TOKENS]
     layers = every_layer(lm.identity.blocks)
     teacher = TransformersTeacher(lm)
@@ -85,7 +85,7 @@ def read_and_judge(lm: CausalLM) -> Finding:
 
 
 def every_layer(blocks: int) -> tuple[LayerRecord, ...]:
-    """From the embeddings to the last block, before the norm and after it."""
+    """All layers from the embeddings to the last block, before and after the final norm."""
     after_norm = resolve_layer(-1, blocks)
     before = LayerRecord(blocks_completed=blocks, post_norm=False)
     deeper = [resolve_layer(-k, blocks) for k in range(blocks + 1, 1, -1)]
@@ -94,14 +94,14 @@ def every_layer(blocks: int) -> tuple[LayerRecord, ...]:
 
 @torch.inference_mode()
 def own_states(lm: CausalLM, token_ids: Sequence[int]) -> torch.Tensor:
-    """The library's own list of states, [blocks + 1, tokens, hidden], on the CPU."""
+    """`hidden_states` of transformers, [blocks + 1, tokens, hidden], on the CPU."""
     ids = torch.tensor([list(token_ids)], device=lm.device)
     given = lm.model.base_model(input_ids=ids, use_cache=False, output_hidden_states=True)
     return torch.stack([state[0].cpu() for state in given.hidden_states])
 
 
 def judge(teacher: ModelIdentity, states: ForwardStates, dtype: torch.dtype) -> Finding:
-    """What is wrong with states that were read in a precision, if anything."""
+    """The finding for states that were computed in `dtype`."""
     problem = (
         _wrong_shape(states, teacher.hidden_size)
         or _not_finite(states)
@@ -117,20 +117,20 @@ def judge(teacher: ModelIdentity, states: ForwardStates, dtype: torch.dtype) -> 
     if problem:
         return Finding(
             status="failed",
-            found=f"{teacher.name}: {problem}",
+            observed=f"{teacher.name}: {problem}",
             next_step="do not extract with this model and these versions; report it with --json",
             details=details,
         )
     if blurred := _blurred(states.own, SAME[dtype]):
         return Finding(
             status="unknown",
-            found=f"{teacher.name}: the states are finite, but {blurred}",
+            observed=f"{teacher.name}: the states are finite, but {blurred}",
             next_step="try --device cpu, which computes in float32",
             details=details,
         )
     return Finding(
         status="ok",
-        found=f"{teacher.name}: {states.tokens} tokens x {len(states.layers)} layers x "
+        observed=f"{teacher.name}: {states.tokens} tokens x {len(states.layers)} layers x "
         f"{teacher.hidden_size}, finite, each the layer that it is called",
         details=details,
     )
@@ -141,7 +141,7 @@ def _wrong_shape(states: ForwardStates, hidden: int) -> str | None:
     for state, tokens in zip((states.alone, *states.batch), (long, long, half), strict=True):
         expected = (tokens, len(states.layers), hidden)
         if state.shape != expected:
-            return f"states of shape {tuple(state.shape)} where {expected} was asked"
+            return f"states of shape {tuple(state.shape)} where {expected} was expected"
     return None
 
 
@@ -154,7 +154,7 @@ def _not_finite(states: ForwardStates) -> str | None:
 
 
 def _wrong_layer(states: ForwardStates, same: float) -> str | None:
-    """Each state must be the entry of the library's list that it is called by."""
+    """Each state must equal the entry of `hidden_states` that its layer names."""
     last = len(states.own) - 1
     for slot, layer in enumerate(states.layers):
         distances = [_distance(states.alone[:, slot], one) for one in states.own]
@@ -172,15 +172,15 @@ def _wrong_layer(states: ForwardStates, same: float) -> str | None:
 
 
 def _blurred(own: torch.Tensor, same: float) -> str | None:
-    """Neighbours so much alike that taking one for the other would not show."""
+    """Adjacent layers too similar for the check to notice a mix-up."""
     for depth, (before, after) in enumerate(pairwise(own)):
         if _distance(after, before) <= same:
-            return f"those after {depth} and {depth + 1} blocks are too much alike to be told apart"
+            return f"those after {depth} and {depth + 1} blocks are too similar to be distinguished"
     return None
 
 
 def _batch_matters(states: ForwardStates, close: float) -> str | None:
-    """A causal model cannot tell whether more tokens, or more documents, follow."""
+    """States of a causal model do not depend on later tokens or other documents."""
     for slot, layer in enumerate(states.layers):
         for state in states.batch:
             distance = _distance(state[:, slot], states.alone[: len(state), slot])

@@ -1,4 +1,4 @@
-"""Assumption 3: extraction and the control experiment fit on the card, a tenth of it spare."""
+"""Check 3: extraction and the control experiment fit on the GPU with 10 % to spare."""
 
 from typing import Any
 
@@ -16,11 +16,13 @@ def check_memory(settings: Settings) -> Finding:
     try:
         model = load_architecture(settings.architecture)
     except TeacherError as error:
-        return Finding(status="failed", found=str(error), next_step="give another --architecture")
+        return Finding(
+            status="failed", observed=str(error), next_step="give another --architecture"
+        )
     if model is None:
         return Finding(
             status="unknown",
-            found=f"the config of {settings.architecture} is not on this machine",
+            observed=f"the config of {settings.architecture} is not on this machine",
             next_step=f"`hf download {settings.architecture} config.json`, or give --architecture "
             f"{' or '.join(PRESETS)} or a folder",
         )
@@ -29,14 +31,14 @@ def check_memory(settings: Settings) -> Finding:
 
 
 def card_bytes(card_gb: float | None) -> float:
-    """Bytes of the card: as given, as PyTorch sees it, or 96 GB."""
+    """Bytes of the card: the given size, that of this machine's GPU, or 96 GB."""
     if card_gb is None and torch.cuda.is_available():
         return float(torch.cuda.get_device_properties(0).total_memory)
     return (card_gb or DEFAULT_CARD_GB) * 1e9
 
 
 def plans(model: Architecture, settings: Settings) -> tuple[MemoryPlan, MemoryPlan]:
-    """Extraction and control experiment as the settings describe them."""
+    """Memory plans of extraction and control experiment for these settings."""
     return (
         extraction(model, batch_tokens=settings.batch_tokens, layers=settings.layers),
         control(model, _step(settings, settings.documents_at_once)),
@@ -67,12 +69,12 @@ def judge(
         "largest_batch_tokens": most_batch_tokens(model, card, settings),
         "largest_documents_at_once": most_documents(model, card, settings),
     }
-    found = f"{model.name} on {card / 1e9:.0f} GB: {', '.join(parts)}"
+    summary = f"{model.name} on {card / 1e9:.0f} GB: {', '.join(parts)}"
     if all(plan.fits(card) for plan in planned):
-        return Finding(status="ok", found=found, details=details)
+        return Finding(status="ok", observed=summary, details=details)
     return Finding(
         status="failed",
-        found=f"{found}; {SPARE:.0%} must stay free",
+        observed=f"{summary}; {SPARE:.0%} must stay free",
         next_step=_step_down(details),
         details=details,
     )

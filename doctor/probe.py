@@ -1,4 +1,4 @@
-"""Texts on which two tokenizers would show that they differ."""
+"""Test texts that expose differences between tokenizers."""
 
 from pathlib import Path
 from typing import Final

@@ -1,4 +1,4 @@
-"""The checks of the doctor, in the order of the assumptions."""
+"""Table of the checks, and running them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from .tokenizers import check_tokenizers
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One assumption and how it is looked at."""
+    """One assumption and the function that checks it."""
 
     name: str
     assumption: str
@@ -33,19 +33,19 @@ NAMES: Final = tuple(check.name for check in CHECKS)
 
 
 def examine(settings: Settings, names: Sequence[str] = ()) -> Report:
-    """Run the checks, or those that are named.
+    """Run all checks, or the named ones.
 
     Raises:
-        UsageError: a name that no check has.
+        UsageError: an unknown name.
     """
     for name in names:
         if name not in NAMES:
             raise UsageError(f"--check {name!r} is unknown; give one of {', '.join(NAMES)}")
     chosen = [check for check in CHECKS if not names or check.name in names]
-    verdicts = tuple(_verdict(check, settings) for check in chosen)
-    return Report(verdicts=verdicts, provenance=provenance.collect({}, {}))
+    results = tuple(_run(check, settings) for check in chosen)
+    return Report(verdicts=results, provenance=provenance.collect({}, {}))
 
 
-def _verdict(check: Check, settings: Settings) -> CheckResult:
+def _run(check: Check, settings: Settings) -> CheckResult:
     finding = check.run(settings)
     return CheckResult(check=check.name, assumption=check.assumption, **finding.model_dump())

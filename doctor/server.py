@@ -1,4 +1,4 @@
-"""Assumption 1: a text teacher answers on port 8000, and has the model."""
+"""Check 1: a text teacher answers at the URL and has the model."""
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 _TIMEOUT = 20.0
-"""Seconds; the one token that is asked for may have to wait for others' work."""
+"""Seconds; the requested token may wait behind other requests."""
 
 
 def check_server(settings: Settings) -> Finding:
-    """List what the server has, and let it write one token."""
-    return asyncio.run(_look(settings))
+    """List the models of the server and generate one token."""
+    return asyncio.run(_check(settings))
 
 
-async def _look(settings: Settings) -> Finding:
+async def _check(settings: Settings) -> Finding:
     server = Server(url=settings.teacher_url, timeout=_TIMEOUT, retries=0)
     try:
         async with connect(server) as client:
@@ -31,30 +31,31 @@ async def _look(settings: Settings) -> Finding:
             if not served:
                 return Finding(
                     status="failed",
-                    found=f"{server.url} answers and serves no model",
+                    observed=f"{server.url} answers and serves no model",
                     next_step="start it with a model: `latentcomp teacher serve`",
                 )
             wanted = settings.served_model or served[0].id
             model = choose_model(served, wanted, server.url)
-            problem = await _write_a_token(client, model)
+            problem = await _generate_token(client, model)
     except LatentcompError as error:
-        found, _, step = str(error).partition("; ")
-        return Finding(status="failed", found=found, next_step=step or None)
+        message, _, step = str(error).partition("; ")
+        return Finding(status="failed", observed=message, next_step=step or None)
     details = {"url": server.url, "models": [one.model_dump() for one in served]}
     if problem:
         return Finding(
             status="failed",
-            found=f"{server.url} lists {', '.join(names)}, but {model.id} does not chat: {problem}",
+            observed=f"{server.url} lists {', '.join(names)}, but {model.id} does not chat: "
+            f"{problem}",
             next_step="serve an instruction-tuned model, one with a chat template",
             details=details,
         )
     return Finding(
-        status="ok", found=f"{server.url} serves {', '.join(names)}; it answers", details=details
+        status="ok", observed=f"{server.url} serves {', '.join(names)}; it answers", details=details
     )
 
 
-async def _write_a_token(client: "AsyncOpenAI", model: ServedModel) -> str | None:
-    """What is wrong with its chat; None if nothing is."""
+async def _generate_token(client: "AsyncOpenAI", model: ServedModel) -> str | None:
+    """The error of a chat completion; None if it works."""
     from openai import OpenAIError
 
     try:
@@ -63,6 +64,6 @@ async def _write_a_token(client: "AsyncOpenAI", model: ServedModel) -> str | Non
         )
         parse_reply(answer.content)
     except (OpenAIError, ValueError) as error:
-        # A thought of one token is unfinished, and shows all the same that the model writes.
+        # One token of a thinking model is an unfinished thought, and shows that it generates.
         return None if "unfinished thought" in str(error) else one_line(error)
     return None

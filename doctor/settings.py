@@ -1,4 +1,4 @@
-"""What the doctor looks at."""
+"""Settings of the checks."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,9 @@ class Settings:
     """The options of `latentcomp doctor`."""
 
     teacher_url: str = DEFAULT_URL
-    """Where the text teacher should be."""
+    """Address of the text teacher."""
     served_model: str | None = None
-    """The model that it should have; None for any."""
+    """Expected model; None for any."""
     tokenizers: tuple[str, str] = (QWEN3, QWEN25)
     """Two models (folder, hub id or lab name) whose tokenizers should agree."""
     corpus: Path | None = None
@@ -30,7 +30,7 @@ class Settings:
     batch_tokens: int = 16_384
     """Tokens that extraction reads at once."""
     layers: int = 3
-    """States that are kept of each token."""
+    """Stored layers of each token."""
     documents_at_once: int = 16
     """Documents in a step of the control experiment."""
     latents: int = 256

@@ -1,4 +1,4 @@
-"""The doctor's verdicts on the terminal."""
+"""The report as a table for the terminal."""
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -10,12 +10,12 @@ _STYLE: dict[Status, str] = {"ok": "green", "failed": "bold red", "unknown": "ye
 
 
 def render(report: Report) -> RenderableType:
-    """A row for each check: verdict, what was found, and the next step."""
+    """One row a check: verdict, result and next step."""
     table = Table("check", "verdict", "found", title="doctor", title_justify="left")
-    for verdict in report.verdicts:
-        found = Text(verdict.found)
-        if verdict.next_step:
-            found.append(f"\nnext: {verdict.next_step}", style="cyan")
-        status = Text(verdict.status, style=_STYLE[verdict.status])
-        table.add_row(verdict.check, status, found)
+    for result in report.verdicts:
+        text = Text(result.observed)
+        if result.next_step:
+            text.append(f"\nnext: {result.next_step}", style="cyan")
+        status = Text(result.status, style=_STYLE[result.status])
+        table.add_row(result.check, status, text)
     return table

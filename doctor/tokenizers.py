@@ -1,4 +1,4 @@
-"""Assumption 2: two models cut text into the same tokens."""
+"""Check 2: two models tokenize text identically."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,24 +20,24 @@ _ROLES = ("bos_token", "eos_token", "pad_token", "unk_token")
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """A tokenizer with what it knows by name."""
+    """A tokenizer with its special tokens."""
 
     name: str
     tokenizer: "Tokenizer"
     roles: Mapping[str, str] = field(default_factory=dict)
-    """Which token plays which part, such as `eos_token`."""
+    """Special tokens by role, such as `eos_token`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One token that the two do not share."""
+    """One token whose ids differ."""
 
     token: str
     first: int | None
-    """Its id in the first tokenizer; None where it is no token."""
+    """Its id in the first tokenizer; None if it has no such token."""
     second: int | None
     special: bool
-    """Whether either of them adds it beside its ordinary vocabulary."""
+    """Whether it is an added token of either."""
 
     def __str__(self) -> str:
         ids = (self.first, self.second)
@@ -46,15 +46,15 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class TokenizerComparison:
-    """What was found between two tokenizers."""
+    """Differences between two tokenizers."""
 
     texts: int
     differing_texts: tuple[str, ...]
-    """Texts that the two cut differently."""
+    """Texts with different ids."""
     tokens: tuple[Difference, ...]
-    """Tokens that only one of them has, or under another id; special ones first."""
+    """Tokens that only one has, or that have different ids; special ones first."""
     roles: Mapping[str, tuple[str | None, str | None]]
-    """Parts that different tokens play. Told, not judged: ids agree all the same."""
+    """Roles with different tokens. Reported only: the ids of texts agree all the same."""
 
     @property
     def agree(self) -> bool:
@@ -63,7 +63,7 @@ class TokenizerComparison:
 
 
 def compare(first: Vocabulary, second: Vocabulary, texts: Sequence[str]) -> TokenizerComparison:
-    """Compare all tokens, and how the texts are cut."""
+    """Compare all tokens, and the ids of the texts."""
     return TokenizerComparison(
         texts=len(texts),
         differing_texts=tuple(text for text in texts if _ids(first, text) != _ids(second, text)),
@@ -78,26 +78,26 @@ def compare(first: Vocabulary, second: Vocabulary, texts: Sequence[str]) -> Toke
 
 def check_tokenizers(settings: Settings) -> Finding:
     """Compare the tokenizers of the two models, where both are on this machine."""
-    found = {name: find_local(name, "tokenizer.json") for name in settings.tokenizers}
-    missing = [name for name, files in found.items() if files is None]
+    files = {name: find_local(name, "tokenizer.json") for name in settings.tokenizers}
+    missing = [name for name in settings.tokenizers if files[name] is None]
     if missing:
         return Finding(
             status="unknown",
-            found=f"the tokenizer of {' and '.join(missing)} is not on this machine",
+            observed=f"the tokenizer of {' and '.join(missing)} is not on this machine",
             next_step="; ".join(
                 f"`hf download {name} tokenizer.json tokenizer_config.json`" for name in missing
             ),
         )
     try:
-        first, second = (_load(found[name]) for name in settings.tokenizers)
+        first, second = (_load(files[name]) for name in settings.tokenizers)
         texts = probe_texts(settings.corpus)
     except TeacherError as error:
-        return Finding(status="failed", found=str(error), next_step="download it again")
+        return Finding(status="failed", observed=str(error), next_step="download it again")
     return judge(first, second, compare(first, second, texts))
 
 
 def judge(first: Vocabulary, second: Vocabulary, comparison: TokenizerComparison) -> Finding:
-    """The verdict on a comparison."""
+    """The finding for a comparison."""
     pair = f"{first.name} and {second.name}"
     details: dict[str, Any] = {
         "texts": comparison.texts,
@@ -109,20 +109,20 @@ def judge(first: Vocabulary, second: Vocabulary, comparison: TokenizerComparison
         "roles": {role: list(names) for role, names in comparison.roles.items()},
     }
     same = comparison.texts - len(comparison.differing_texts)
-    found = f"{pair}: the same ids for {same} of {comparison.texts} texts"
+    summary = f"{pair}: the same ids for {same} of {comparison.texts} texts"
     if comparison.agree:
-        return Finding(status="ok", found=f"{found}, the same tokens", details=details)
+        return Finding(status="ok", observed=f"{summary}, the same tokens", details=details)
     if comparison.tokens:
         shown = ", ".join(str(one) for one in comparison.tokens[:_SHOWN])
         more = len(comparison.tokens) - _SHOWN
-        found += f"; {len(comparison.tokens)} tokens differ: {shown}"
-        found += f" and {more} more" if more > 0 else ""
+        summary += f"; {len(comparison.tokens)} tokens differ: {shown}"
+        summary += f" and {more} more" if more > 0 else ""
     step = (
         "keep these strings out of documents and questions: all other text is cut alike"
         if not comparison.differing_texts
         else "give the reasoner text, never the teacher's token ids"
     )
-    return Finding(status="failed", found=found, next_step=step, details=details)
+    return Finding(status="failed", observed=summary, next_step=step, details=details)
 
 
 def _differing_tokens(first: "Tokenizer", second: "Tokenizer") -> tuple[Difference, ...]:

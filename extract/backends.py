@@ -1,6 +1,6 @@
-"""Which engine reads the documents: asked for, what the store was begun with, or what fits.
+"""Choice of the extraction engine: the requested one, that of the existing store, or what fits.
 
-The choice is a table of objections to vLLM, cheapest first. Nothing here imports vLLM.
+`auto` goes through a table of objections to vLLM, cheapest first. Nothing here imports vLLM.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ GPU_SHARE: Final = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What an extraction asks of an engine."""
+    """Requirements of an extraction on its engine."""
 
     files: ModelFiles
     layers: tuple[LayerRecord, ...]
@@ -42,11 +42,11 @@ class Need:
     compute_dtype: str
     batch_tokens: int
     context_tokens: int
-    """Tokens of the longest document that there may be."""
+    """Tokens of the longest possible document."""
 
     @property
     def held_tokens(self) -> int:
-        """Tokens whose states may wait for the disk, whatever the documents are."""
+        """Upper bound of the tokens whose states wait for the disk, for any documents."""
         return max_uncommitted_tokens(self.batch_tokens, self.context_tokens)
 
 
@@ -56,7 +56,7 @@ class Choice:
 
     backend: BackendName
     why: str
-    """The reason, for whoever started the command."""
+    """The reason, shown to the user."""
 
     def __str__(self) -> str:
         return f"backend: {self.backend} ({self.why})"
@@ -64,32 +64,32 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """One thing that speaks against vLLM."""
+    """One reason not to use vLLM."""
 
     find: Callable[[Need], str | None]
     """The reason; None if there is none."""
     binding: bool
-    """Whether vLLM would fail; else it is only not chosen by itself."""
+    """Whether vLLM would fail; otherwise `auto` avoids it and `--backend vllm` is accepted."""
 
 
-def choose_backend(asked: RequestedBackend, need: Need, begun_with: str | None) -> Choice:
+def choose_backend(requested: RequestedBackend, need: Need, begun_with: str | None) -> Choice:
     """The engine for an extraction.
 
     Args:
-        asked: what the user wants.
+        requested: value of --backend.
         need: of the extraction.
-        begun_with: engine of the store if there is one: another one has other last bits.
+        begun_with: engine of the existing store, None without one: engines differ in last bits.
 
     Raises:
-        TeacherError: vLLM was asked for and cannot do it; says why.
+        TeacherError: vLLM is requested and cannot be used; the message has the reason.
     """
-    if begun_with in ("transformers", "vllm") and asked in ("auto", begun_with):
+    if begun_with in ("transformers", "vllm") and requested in ("auto", begun_with):
         return Choice(cast(BackendName, begun_with), "the store was begun with it")
-    if asked == "transformers":
-        return Choice("transformers", "asked for")
-    if asked == "vllm":
+    if requested == "transformers":
+        return Choice("transformers", "requested")
+    if requested == "vllm":
         require_vllm(need)
-        return Choice("vllm", "asked for")
+        return Choice("vllm", "requested")
     for objection in OBJECTIONS:
         if reason := objection.find(need):
             return Choice("transformers", reason)
@@ -97,10 +97,10 @@ def choose_backend(asked: RequestedBackend, need: Need, begun_with: str | None) 
 
 
 def require_vllm(need: Need) -> None:
-    """See that vLLM can do it at all.
+    """Check that vLLM can be used.
 
     Raises:
-        TeacherError: it cannot; says why.
+        TeacherError: it cannot; the message has the reason.
     """
     for objection in OBJECTIONS:
         if objection.binding and (reason := objection.find(need)):
@@ -154,8 +154,8 @@ def _head_size(text: Any) -> int:  # noqa: ANN401
 
 
 def _installed_version() -> str:
-    found = installed_vllm()
-    return str(found.version) if found else "none"
+    vllm = installed_vllm()
+    return str(vllm.version) if vllm else "none"
 
 
 def _not_installed(need: Need) -> str | None:
@@ -167,17 +167,17 @@ def _not_installed(need: Need) -> str | None:
 
 def _other_version(need: Need) -> str | None:
     del need
-    found = installed_vllm()
-    if found is None or found.supported:
+    vllm = installed_vllm()
+    if vllm is None or vllm.supported:
         return None
-    return f"vLLM {found.version} is installed, supported is {supported_text()}"
+    return f"vLLM {vllm.version} is installed, supported is {supported_text()}"
 
 
 def _other_device(need: Need) -> str | None:
-    found = installed_vllm()
-    if found is None or found.device == need.device.type:
+    vllm = installed_vllm()
+    if vllm is None or vllm.device == need.device.type:
         return None
-    return f"the installed vLLM is built for {found.device}, the device is {need.device.type}"
+    return f"the installed vLLM is built for {vllm.device}, the device is {need.device.type}"
 
 
 def _after_the_norm(need: Need) -> str | None:

@@ -1,7 +1,7 @@
-"""Which documents are read together: decided by their lengths alone.
+"""Batching of documents by their lengths alone.
 
-The composition of a batch shows in the last bits of its states, so it must not depend on
-what was already done: a run that was killed and started again makes the same batches.
+The composition of a batch affects the last bits of its states, so it must not depend on
+progress: a run that was killed and started again makes the same batches.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ BATCHES_PER_WINDOW = 4
 
 @dataclass(frozen=True, slots=True)
 class DocumentBatch:
-    """Documents that go through the teacher together."""
+    """Documents that are read in one forward pass."""
 
     indices: tuple[int, ...]
     """Positions in the corpus, shortest document first."""
@@ -26,7 +26,7 @@ class DocumentBatch:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Neighbours in the corpus, sorted by length into batches, written when all are read."""
+    """Adjacent documents of the corpus, sorted by length into batches and written together."""
 
     batches: tuple[DocumentBatch, ...]
 
@@ -46,7 +46,7 @@ def plan_windows(
     Args:
         lengths: tokens of every document.
         batch_tokens: budget of a batch.
-        packed: documents of a batch lie one behind the other, so nothing is padded.
+        packed: documents of a batch are concatenated, so nothing is padded.
     """
     start = tokens = 0
     for index, length in enumerate(lengths):

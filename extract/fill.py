@@ -1,4 +1,4 @@
-"""From documents to the store: read window by window, written behind the reader."""
+"""Reading the pending documents window by window and writing their states."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -24,23 +24,23 @@ def fill_store(
     dtype: torch.dtype,
     on_batch: Callable[[DocumentBatch], None],
 ) -> None:
-    """Read what is pending and hand it to the writer, in the order of the store.
+    """Read the pending documents and write their states in the order of the store.
 
-    A teacher that streams computes the next batch while the last one is copied and written; for
-    any other, reading and writing take turns.
+    A streaming teacher computes the next batch while the last one is copied and written; with
+    any other, reading and writing alternate.
 
     Args:
         write: takes index and states of a document, ascending.
-        teacher: that reads.
+        teacher: reads the documents.
         documents: token ids of every document of the corpus.
-        windows: how they are read.
+        windows: of the whole corpus.
         pending: documents to write.
         layers: to read.
         dtype: in which the states are kept.
-        on_batch: told of every batch that was read.
+        on_batch: called after every batch.
 
     Raises:
-        LatentcompError: whatever teacher or writer say; what was committed stays.
+        LatentcompError: from the teacher or the writer; committed shards stay.
     """
     if not isinstance(teacher, StreamingTeacher):
         batches = pending_batches(windows, pending)
@@ -49,9 +49,9 @@ def fill_store(
             for index in sorted(states):
                 write(index, states.pop(index))
         return
-    asked = ([documents[i] for i in b.indices] for b in pending_batches(windows, pending))
+    batches_ahead = ([documents[i] for i in b.indices] for b in pending_batches(windows, pending))
     with short_switch_interval(), WriteBehind(write) as behind:
-        stream = teacher.stream(asked, layers)
+        stream = teacher.stream(batches_ahead, layers)
         for states in _windows(stream, windows, pending, dtype, on_batch):
             behind.put(states)
 
@@ -63,7 +63,7 @@ def _windows(
     dtype: torch.dtype,
     on_batch: Callable[[DocumentBatch], None],
 ) -> Iterator[dict[int, torch.Tensor]]:
-    """Document -> states of the pending documents of each window."""
+    """States by document index, for the pending documents of each window."""
     for window in windows:
         states: dict[int, torch.Tensor] = {}
         for batch in pending_batches([window], pending):

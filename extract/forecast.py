@@ -1,4 +1,4 @@
-"""What reading so many tokens will take: from a config and a measured rate, without weights."""
+"""Forecast of an extraction from a config and a measured rate, without weights or a corpus."""
 
 import json
 import math
@@ -21,21 +21,21 @@ from .teachers.reading_mode import mode_name, recorded_mode
 MEASURED: Final = Path(__file__).resolve().parents[1] / "docs" / "results" / "extract_30b.json"
 """Written by benchmarks/extract_30b.py on a real GPU."""
 DOCUMENTS: Final = {"2k": "documents of 2k tokens", "mix": "documents of 2k to 32k tokens"}
-"""What was read in MEASURED; attention grows with the length of a document."""
+"""Kinds of documents in MEASURED; the cost of attention grows with their length."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Tokens a second of one card, with the store being written."""
+    """Tokens per second of one card, writing the store included."""
 
     tokens_per_second: float
     source: str
-    """Where the number comes from."""
+    """Origin of the number, for the table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Size and time of an extraction that was not begun."""
+    """Size and time of an extraction."""
 
     architecture: Architecture
     layers: tuple[LayerRecord, ...]
@@ -43,9 +43,9 @@ class Forecast:
     tokens: int
     rates: tuple[Rate, ...]
     within_hours: float
-    """In which it should be done."""
+    """Time limit that `cards` is computed for."""
     memory: MemoryPlan
-    """Of one card, counted."""
+    """Memory of one card, from the architecture."""
 
     @property
     def terabytes(self) -> float:
@@ -58,7 +58,7 @@ class Forecast:
         return self.tokens / rate.tokens_per_second / 3600
 
     def cards(self, rate: Rate) -> int:
-        """To be done in time; documents are independent, so cards share the work evenly."""
+        """Cards needed within the time limit; documents are independent, so rates add up."""
         return max(1, math.ceil(self.hours(rate) / self.within_hours))
 
 
@@ -73,7 +73,7 @@ def forecast(
     tokens_per_second: float | None = None,
     measured: Path = MEASURED,
 ) -> Forecast:
-    """Add up what an extraction of so many tokens will take.
+    """Size, time and memory of an extraction.
 
     Args:
         teacher: preset of `doctor`, folder with a config.json, or hub id; for a preset's hub id
@@ -99,33 +99,35 @@ def forecast(
     return Forecast(architecture, records, dtype, tokens, rates, within_hours, memory)
 
 
-def render_forecast(found: Forecast) -> RenderableType:
+def render_forecast(forecast: Forecast) -> RenderableType:
     """The forecast as a table for the terminal."""
-    model = found.architecture
+    model = forecast.architecture
     table = Table(title="extraction forecast", title_justify="left", show_header=False, box=None)
     table.add_row("teacher", f"{model.name} ({model.blocks} blocks x {model.hidden})")
-    layers = ", ".join(layer_name(layer) for layer in found.layers)
-    table.add_row("layers", f"{layers}; kept as {found.dtype}")
-    table.add_row("tokens", f"{found.tokens:,}")
-    table.add_row("disk", f"{found.terabytes:.2f} TB before compression")
-    table.add_row("memory", f"{found.memory.bytes / 1e9:.1f} GB on each card, counted")
-    for rate in found.rates:
-        hours, speed = found.hours(rate), rate.tokens_per_second
+    layers = ", ".join(layer_name(layer) for layer in forecast.layers)
+    table.add_row("layers", f"{layers}; kept as {forecast.dtype}")
+    table.add_row("tokens", f"{forecast.tokens:,}")
+    table.add_row("disk", f"{forecast.terabytes:.2f} TB before compression")
+    table.add_row("memory", f"{forecast.memory.bytes / 1e9:.1f} GB on each card, counted")
+    for rate in forecast.rates:
+        hours, speed = forecast.hours(rate), rate.tokens_per_second
         table.add_row("time", f"{hours:.1f} hours on one card at {speed:,.0f} tokens/s")
         table.add_row("", rate.source)
-        table.add_row("cards", f"{found.cards(rate)} to be done in {found.within_hours:g} hours")
+        table.add_row(
+            "cards", f"{forecast.cards(rate)} to be done in {forecast.within_hours:g} hours"
+        )
     return table
 
 
 def _architecture(teacher: str) -> Architecture:
     preset = teacher.rpartition("/")[2].lower()
-    found = load_architecture(teacher) or (load_architecture(preset) if preset in PRESETS else None)
-    if found is None:
+    known = load_architecture(teacher) or (load_architecture(preset) if preset in PRESETS else None)
+    if known is None:
         raise TeacherError(
             f"the config of {teacher!r} is not on this machine; give --teacher "
             f"{' or '.join(PRESETS)}, or a folder with a config.json"
         )
-    return found
+    return known
 
 
 def _measured_rates(
@@ -169,10 +171,10 @@ def _how_read(record: Mapping[str, Any]) -> str:
 
 def _record(measured: Path) -> dict[str, Any]:
     try:
-        found = json.loads(measured.read_bytes())
+        record = json.loads(measured.read_bytes())
     except (OSError, ValueError) as error:
         raise TeacherError(
             f"{measured.name}, the record of measured rates, cannot be read "
             f"({type(error).__name__}); give --tokens-per-second"
         ) from error
-    return dict(found)
+    return dict(record)

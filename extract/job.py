@@ -1,4 +1,4 @@
-"""A request with everything that can be known of it without running the teacher."""
+"""A prepared extraction: the request with everything known without loading the teacher."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,7 +27,7 @@ from .teachers.reading_mode import ReadingMode, choose_reading_mode, reading_mod
 
 @dataclass(frozen=True)
 class Job:
-    """What is extracted, from what, how, and what of it is missing."""
+    """Corpus, manifest, settings and the missing documents of one extraction."""
 
     request: ExtractionRequest
     settings: ExtractionSettings
@@ -37,7 +37,7 @@ class Job:
     entries: tuple[Entry, ...]
     manifest: Manifest
     pending: frozenset[int]
-    """Documents that were missing when this process started, whoever is to write them."""
+    """Documents missing when this process started, those of other ranks included."""
 
     @cached_property
     def documents(self) -> list[list[int]]:
@@ -61,23 +61,23 @@ class Job:
 
     @cached_property
     def windows(self) -> tuple[Window, ...]:
-        """How the whole corpus is read; the same for a resumed run, and for every rank."""
+        """Windows of the whole corpus; the same for a resumed run and for every rank."""
         budget = self.settings.batch_tokens
         return tuple(plan_windows(self.lengths, budget, packed=self.packed))
 
     @property
     def shards(self) -> int:
-        """Of the store, or a few more where documents are repeated."""
+        """Number of shards of the store; a few too many where documents are repeated."""
         return -(-sum(self.lengths) // self.manifest.shard_tokens)
 
-    def writer(self, part: ShardRange = WHOLE_STORE) -> StoreWriter:
-        """A writer of a part of the store, not entered. Raises: StoreError."""
+    def writer(self, shards: ShardRange = WHOLE_STORE) -> StoreWriter:
+        """A writer of a range of shards, not entered. Raises: StoreError."""
         return StoreWriter(
             self.request.store,
             self.manifest,
             self.entries,
-            rank=part.number,
-            world=part.count,
+            rank=shards.number,
+            world=shards.count,
         )
 
     def plan(self, tokens_per_second: float | None) -> ExtractionPlan:
@@ -93,7 +93,7 @@ class Job:
 
 
 def prepare(request: ExtractionRequest) -> Job:
-    """Look at the corpus, the model's files and what the run folder holds.
+    """Read the corpus, the model's files and the state of the run folder.
 
     Raises:
         LatentcompError: one of them is missing or damaged, or they do not fit together.

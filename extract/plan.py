@@ -1,4 +1,4 @@
-"""What an extraction will cost, computed before it begins and shown to whoever started it."""
+"""Size and cost of an extraction, computed and shown before it begins."""
 
 import shutil
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class ExtractionPlan:
     tokens_per_second: float | None
     """Computed tokens per second of one process; None where nothing was measured or given."""
     processes: int = 1
-    """That share the work."""
+    """Processes that share the work."""
 
     @property
     def bytes_per_token(self) -> int:
@@ -66,7 +66,7 @@ def make_plan(
     *,
     processes: int = 1,
 ) -> ExtractionPlan:
-    """Add up what is to be done for the `pending` documents of a corpus of these lengths."""
+    """The plan for the `pending` documents of a corpus with these document lengths."""
     batches = pending_batches(windows, pending)
     return ExtractionPlan(
         manifest=manifest,
@@ -81,13 +81,13 @@ def make_plan(
 
 
 def pending_batches(windows: Sequence[Window], pending: frozenset[int]) -> list[DocumentBatch]:
-    """Batches with at least one document whose states are not safely in the store."""
+    """Batches with at least one document whose states are not committed."""
     batches = [batch for window in windows for batch in window.batches]
     return [batch for batch in batches if not pending.isdisjoint(batch.indices)]
 
 
 def check_space(plan: ExtractionPlan, path: Path) -> None:
-    """See that the disk takes what is left to write, before hours of work go into it.
+    """Check that the disk has room for what is left to write.
 
     Raises:
         StoreError: there is less space than the states need uncompressed.

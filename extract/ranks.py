@@ -1,4 +1,4 @@
-"""Which of several processes this one is, by the environment that its launcher sets."""
+"""Rank of this process, from the environment variables of torchrun or Slurm."""
 
 import os
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ LAUNCHERS = (
     ("RANK", "WORLD_SIZE", "LOCAL_RANK"),  # torchrun
     ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"),
 )
-"""Names of rank, number of processes, and rank on this machine; the first set that is whole."""
+"""Variables for rank, world size and local rank; the first complete set counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +24,16 @@ class Rank:
 
     @property
     def first(self) -> bool:
-        """True for the one that talks."""
+        """True for rank 0, the only one that prints."""
         return self.rank == 0
 
-    def device(self, asked: str) -> str:
-        """The device of this process: where several share a machine, each has its own GPU."""
+    def device(self, requested: str) -> str:
+        """The device of this process; processes on one machine get different GPUs."""
         import torch
 
-        alone = self.world == 1 or asked not in ("auto", "cuda")
+        alone = self.world == 1 or requested not in ("auto", "cuda")
         if alone or not torch.cuda.is_available():
-            return asked
+            return requested
         return f"cuda:{self.local % torch.cuda.device_count()}"
 
 
@@ -50,17 +50,17 @@ def rank_from(environment: Mapping[str, str] = os.environ) -> Rank:
 
 
 def _read(names: tuple[str, str, str], environment: Mapping[str, str]) -> Rank:
-    told = ", ".join(f"{name}={environment[name]}" for name in names)
+    variables = ", ".join(f"{name}={environment[name]}" for name in names)
     try:
         rank, world, local = (int(environment[name]) for name in names)
     except ValueError as error:
         raise LatentcompError(
-            f"{told} in the environment are not all whole numbers; start with torchrun or srun, "
-            f"or unset {names[0]}"
+            f"{variables} in the environment are not all whole numbers; start with torchrun or "
+            f"srun, or unset {names[0]}"
         ) from error
     if not (0 <= rank < world and local >= 0):
         raise LatentcompError(
-            f"{told} in the environment do not fit each other; start with torchrun or srun, "
+            f"{variables} in the environment do not fit each other; start with torchrun or srun, "
             f"or unset {names[0]}"
         )
     return Rank(rank, world, local)

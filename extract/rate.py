@@ -1,4 +1,4 @@
-"""How fast the teacher reads here, measured on a few documents before the plan is shown."""
+"""Measuring the tokens per second of a teacher on a few documents, for the plan."""
 
 import time
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from ..store.format.schema import LayerRecord
 from .teachers.protocol import Teacher
 
-_LONG_ENOUGH = 0.5
-"""Seconds; what takes longer is measured well enough."""
+_MIN_SECONDS = 0.5
+"""Duration from which a measurement counts."""
 
 
 def measure_rate(
@@ -21,17 +21,17 @@ def measure_rate(
 
     Padding counts as computed, unless the documents are `packed`.
 
-    A slow machine should not spend a whole batch on the question, and a fast one is not
-    measured by a single document: the batch doubles until it takes half a second.
+    The number of documents doubles until reading them takes half a second, so that slow machines
+    do not spend a whole batch on it and fast ones are not measured on a single document.
     """
-    teacher.states(documents[:1], layers)  # the first call pays for everything that is lazy
+    teacher.states(documents[:1], layers)  # warm-up: lazy initialisation and compilation
     size = 1
     while True:
         batch = documents[:size]
         start = time.perf_counter()
         teacher.states(batch, layers)
         seconds = time.perf_counter() - start
-        if seconds >= _LONG_ENOUGH or size >= len(documents):
+        if seconds >= _MIN_SECONDS or size >= len(documents):
             lengths = [len(document) for document in batch]
             return (sum(lengths) if packed else len(batch) * max(lengths)) / seconds
         size *= 2

@@ -1,8 +1,8 @@
-"""Extraction on a Ray cluster: one actor a GPU, each fills parts of the one store.
+"""Extraction on a Ray cluster: one actor per GPU, each fills ranges of shards of one store.
 
-Ray Data hands out the numbers of the parts; what is read goes from the actors straight to the
-store, never through Ray. So Ray may lose an actor or a node at any moment: it gives the part to
-another one, which goes on behind the last committed shard. The nodes share a file system.
+Ray Data schedules the numbers of the ranges; states go from the actors directly to the store,
+never through Ray. When an actor or a node is lost, Ray reschedules its range on another one,
+which continues after the last committed shard. The nodes share a file system.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ LOCAL = "local"
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What the driver has to know of a job."""
+    """Size of a job, for the driver."""
 
     shards: int
     windows: int
@@ -37,15 +37,15 @@ class Survey:
 
 
 class ShardRangeActor:
-    """An actor: loads the teacher once and fills one part after another."""
+    """Ray actor: loads the teacher once and fills one range of shards after another."""
 
     def __init__(self, request: ExtractionRequest) -> None:
-        """Get ready for parts of this request. Raises: LatentcompError."""
+        """Load the teacher of this request. Raises: LatentcompError."""
         self._job = prepare(request)
         self._teacher = load_job_teacher(self._job)
 
     def __call__(self, batch: "dict[str, np.ndarray[Any, Any]]") -> "dict[str, Any]":
-        """Fill the parts `number` of `count`; returns their numbers and the seconds."""
+        """Fill the ranges `number` of `count`; returns their numbers and the seconds."""
         seconds = [
             fill_ranges_of_job(
                 self._job, self._teacher, [ShardRange(int(number), int(count))], None, _QUIET
@@ -65,11 +65,11 @@ def extract_with_ray(
 
     Args:
         request: as for `runner.extract`; the run folder must be the same place on every node.
-        console: told what is done.
+        console: shows the progress.
         address: of a running cluster, `auto` for the one this machine belongs to, or `local`.
 
     Raises:
-        LatentcompError: Ray is not there or has no such cluster; or what a worker said.
+        LatentcompError: Ray is not installed or has no such cluster; or the error of a worker.
     """
     ray = _ray()
     request = _absolute(request)
@@ -81,36 +81,36 @@ def extract_with_ray(
         each = {"num_gpus": 1} if gpus else {"num_cpus": 1}
         survey: Survey = ray.get(ray.remote(_survey).options(**each).remote(request))
         if survey.pending:
-            parts = shard_ranges_of(Rank(0, workers), survey.shards, survey.windows)
-            console.print(f"{survey.pending:,} documents in {len(parts)} parts, {workers} workers")
-            _read_parts(request, parts, workers, each, console)
+            ranges = shard_ranges_of(Rank(0, workers), survey.shards, survey.windows)
+            console.print(f"{survey.pending:,} documents in {len(ranges)} parts, {workers} workers")
+            _fill_ranges(request, ranges, workers, each, console)
     except (ray.exceptions.RayError, ConnectionError) as error:
-        raise _told(error) from error
+        raise _user_error(error) from error
     return nothing_to_do(prepare(request), console)
 
 
-def _read_parts(
+def _fill_ranges(
     request: ExtractionRequest,
-    parts: Sequence[ShardRange],
+    ranges: Sequence[ShardRange],
     workers: int,
     each: dict[str, int],
     console: Console,
 ) -> None:
     import ray
 
-    numbers = [{"number": part.number, "count": part.count} for part in parts]
+    numbers = [{"number": shards.number, "count": shards.count} for shards in ranges]
     done = ray.data.from_items(numbers, override_num_blocks=len(numbers)).map_batches(
         ShardRangeActor,
         fn_constructor_args=(request,),
         batch_size=1,
-        # Ray Data starts lost actors again and repeats what they were doing, however often.
+        # Ray Data restarts lost actors and repeats their work, without a limit on the retries.
         compute=ray.data.ActorPoolStrategy(
-            size=min(workers, len(parts)), max_tasks_in_flight_per_actor=1
+            size=min(workers, len(ranges)), max_tasks_in_flight_per_actor=1
         ),
         **each,
     )
     for count, row in enumerate(done.iter_rows(), start=1):
-        console.print(f"part {row['number']}: {row['seconds']:.1f} s, {count} of {len(parts)}")
+        console.print(f"part {row['number']}: {row['seconds']:.1f} s, {count} of {len(ranges)}")
 
 
 def _survey(request: ExtractionRequest) -> Survey:
@@ -145,13 +145,12 @@ def _ray() -> Any:  # noqa: ANN401 - a module
     return ray
 
 
-def _told(error: BaseException) -> LatentcompError:
-    """What a worker said to the user, out of what Ray wraps around it."""
-    seen: BaseException | None = error
-    while seen is not None:
-        cause = getattr(seen, "cause", None)
-        for found in (seen, cause):
-            if isinstance(found, LatentcompError):
-                return found
-        seen = seen.__cause__
+def _user_error(error: BaseException) -> LatentcompError:
+    """The worker's LatentcompError inside the exceptions that Ray wraps around it."""
+    wrapper: BaseException | None = error
+    while wrapper is not None:
+        for candidate in (wrapper, getattr(wrapper, "cause", None)):
+            if isinstance(candidate, LatentcompError):
+                return candidate
+        wrapper = wrapper.__cause__
     return LatentcompError(f"the Ray cluster failed ({one_line(error)}); see `ray status`")

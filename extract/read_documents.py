@@ -1,4 +1,4 @@
-"""Features of documents straight from a teacher, for readers that need no store.
+"""Features of documents directly from a teacher, without a store.
 
 Evaluation receives `read_documents` as an argument, so it does not import this stage.
 """

@@ -1,5 +1,7 @@
-"""`extract.json` of a run: what the bits of the store depend on beside its manifest, and when,
-where and how fast each session ran. Two equal stores may differ in all of this."""
+"""`extract.json` of a run: settings that affect the bits of the store, and its sessions.
+
+It lies outside the store, so that two equal stores may differ in it.
+"""
 
 from pathlib import Path
 
@@ -18,7 +20,7 @@ class _FrozenModel(BaseModel):
 
 
 class ExtractionSettings(_FrozenModel):
-    """What shows in the last bits of the states: a resumed run must have the same."""
+    """Settings that affect the last bits of the states; a resumed run must have the same."""
 
     batch_tokens: int
     """Most tokens, padding included, of a batch."""
@@ -33,7 +35,7 @@ class ExtractionSettings(_FrozenModel):
 
 
 class Session(_FrozenModel):
-    """One start of the command; a killed one has no seconds."""
+    """One start of the command."""
 
     provenance: Provenance
     documents: int
@@ -45,7 +47,7 @@ class Session(_FrozenModel):
     world: int = 1
     """Number of those processes."""
     seconds: float | None = None
-    """Time from the first batch to the finished store; None if it never got there."""
+    """Time from the first batch to the finished store; None for a killed session."""
 
 
 class ExtractionRecord(_FrozenModel):
@@ -85,7 +87,7 @@ def read_extraction_record(run: Path) -> ExtractionRecord | None:
 
 
 def write_extraction_record(run: Path, record: ExtractionRecord) -> None:
-    """Keep the record, atomically.
+    """Write the record atomically.
 
     Raises:
         StoreError: the disk is full or the folder cannot be written.
@@ -94,7 +96,7 @@ def write_extraction_record(run: Path, record: ExtractionRecord) -> None:
 
 
 def start_session(run: Path, settings: ExtractionSettings, session: Session) -> None:
-    """Note that a process starts. Ranks that share the run do so one at a time.
+    """Add a session to the record; ranks that share the run are serialised by a lock.
 
     Raises:
         StoreError: the record is damaged or cannot be written.
@@ -107,24 +109,26 @@ def start_session(run: Path, settings: ExtractionSettings, session: Session) -> 
 
 
 def end_session(run: Path, session: Session, seconds: float) -> None:
-    """Note that a process that was started is done. Raises: StoreError."""
+    """Write the duration of a finished session into the record. Raises: StoreError."""
     with folder_mutex(run):
         record = read_extraction_record(run)
         if record is not None and session in record.sessions:
             write_extraction_record(run, record.finished(session, seconds))
 
 
-def check_settings(recorded: ExtractionSettings, asked: ExtractionSettings, store: Path) -> None:
-    """See that a store that was begun is continued with the settings that it was begun with.
+def check_settings(
+    recorded: ExtractionSettings, requested: ExtractionSettings, store: Path
+) -> None:
+    """Check that an existing store is continued with its own settings.
 
     Raises:
         StoreError: one differs; names it, with both values.
     """
     for name, value in recorded.model_dump().items():
-        found = getattr(asked, name)
-        if found != value:
+        other = getattr(requested, name)
+        if other != value:
             option = "--" + name.replace("_", "-")
             raise StoreError(
-                f"{store} was begun with {option} {value}, not {found}; "
+                f"{store} was begun with {option} {value}, not {other}; "
                 f"give {option} {value} to go on, or choose another --run"
             )

@@ -1,4 +1,4 @@
-"""Telling an engine which documents are on the disk, so that it may drop what it kept of them."""
+"""Releasing documents from an engine's cache once their shards are committed."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,10 +15,10 @@ from .teachers.protocol import Teacher
 
 @runtime_checkable
 class HoldingTeacher(Teacher, Protocol):
-    """A teacher whose engine keeps a document until its shard is committed.
+    """A teacher whose engine keeps the states of a document until its shard is committed.
 
-    What it can keep is limited, so a slow disk stops the engine: nothing is dropped, and no
-    memory grows.
+    Its cache is bounded, so a slow disk blocks the engine: nothing is dropped and memory does
+    not grow.
     """
 
     def hold(self) -> None:
@@ -40,7 +40,7 @@ class HoldingTeacher(Teacher, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Uncommitted:
-    """The most that is read and not committed while the reader can still go on."""
+    """Upper bound of what is read and not yet committed while the reader is not blocked."""
 
     tokens: int
     documents: int
@@ -51,9 +51,10 @@ class Uncommitted:
 def max_uncommitted(
     lengths: Sequence[int], windows: Sequence[Window], shard_tokens: int
 ) -> Uncommitted:
-    """What an engine must be able to hold at least, or reader and writer wait for each other:
-    the window that is being read, the batch that is computed ahead, and what the writer has not
-    seen committed yet.
+    """The least cache of an engine with which reader and writer cannot deadlock.
+
+    It holds the window that is being read, the batch that is computed ahead, and what the writer
+    does not know to be committed yet.
 
     Args:
         lengths: tokens of every document of the corpus.
@@ -89,16 +90,16 @@ def _shortest_first(lengths: Sequence[int], tokens: int) -> Iterable[int]:
 
 
 class ReleasingWriter:
-    """Writes to a store and tells a teacher what is committed, about once a shard."""
+    """Writes to a store and releases committed documents from the teacher, about once a shard."""
 
     def __init__(
         self, writer: StoreWriter, teacher: HoldingTeacher, documents: Sequence[Sequence[int]]
     ) -> None:
-        """Have the teacher hold what it reads from now on.
+        """Start holding: the teacher keeps what it reads from now on.
 
         Args:
             writer: entered.
-            teacher: that reads for it.
+            teacher: that reads the documents.
             documents: token ids of every document of the corpus.
         """
         self._writer, self._teacher, self._documents = writer, teacher, documents
@@ -127,7 +128,7 @@ class ReleasingWriter:
 def write_function(
     writer: StoreWriter, teacher: Teacher, documents: Sequence[Sequence[int]]
 ) -> Callable[[int, torch.Tensor], None]:
-    """`writer.write`, with the teacher told of what is committed where it wants to know."""
+    """`writer.write`; for a `HoldingTeacher` one that also releases committed documents."""
     if isinstance(teacher, HoldingTeacher):
         return ReleasingWriter(writer, teacher, documents).write
     return writer.write

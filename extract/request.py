@@ -1,4 +1,4 @@
-"""What is asked of an extraction, and what it came to."""
+"""Request and outcome of an extraction."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +20,14 @@ SMALL_BATCH, LARGE_BATCH = 8192, 32768
 
 @dataclass(frozen=True, slots=True)
 class ExtractionRequest:
-    """What to extract, and where to."""
+    """Options of one extraction."""
 
     run: Path
     """Run folder: the store goes to `store` in it, the corpus to `corpus`."""
     layers: tuple[int, ...] = (-6, -18, -30)
     """Negative numbers k meaning `hidden_states[k]`, as on the command line."""
     corpus: Path | GeneratedCorpus = GeneratedCorpus()
-    """A corpus of one's own, or what to generate if the run has none yet."""
+    """The user's corpus, or what to generate if the run has none yet."""
     teacher: str = "lab"
     """As `load_causal_lm` takes it."""
     revision: str | None = None
@@ -40,8 +40,8 @@ class ExtractionRequest:
     device: str = "auto"
     """As `resolve_device` takes it."""
     backend: RequestedBackend = "transformers"
-    """Engine, or `auto` for vLLM where it fits. Not the default here: an engine that is started
-    within another program's process stays in it."""
+    """Engine, or `auto` for vLLM where it fits. `auto` is not the default of the library: vLLM
+    cannot be unloaded from the process that started it."""
     batch_tokens: int | None = None
     """Most tokens, padding included, that the teacher reads at once; None for what suits the
     device."""
@@ -78,7 +78,7 @@ class ExtractionRequest:
 
 @dataclass(frozen=True, slots=True)
 class ExtractionOutcome:
-    """What an extraction came to."""
+    """Result of an extraction."""
 
     plan: ExtractionPlan
     """As it was at the start."""

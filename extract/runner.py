@@ -1,4 +1,4 @@
-"""The extraction: corpus, tokens, plan, teacher, store; resumes where a killed run ended."""
+"""Running an extraction: corpus, tokens, plan, teacher, store; resumes a killed run."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -29,10 +29,10 @@ from .token_progress import token_progress
 
 
 def extract(request: ExtractionRequest, console: Console) -> ExtractionOutcome:
-    """Extract what is not in the run's store yet, telling the console about it.
+    """Extract what is not in the run's store yet, with progress on the console.
 
     Raises:
-        LatentcompError: whatever the user can act on; what was committed stays.
+        LatentcompError: anything that the user can act on; committed shards stay.
     """
     if not request.rank.first:
         console = Console(quiet=True)
@@ -59,8 +59,8 @@ def _extract_with(job: Job, teacher: Teacher, console: Console) -> ExtractionOut
         console.print("dry run: nothing was written")
         return ExtractionOutcome(plan, request.store, 0, 0.0)
     check_space(plan, request.store)
-    parts = shard_ranges_of(request.rank, job.shards, len(job.windows))
-    seconds = fill_ranges_of_job(job, teacher, parts, rate, console)
+    ranges = shard_ranges_of(request.rank, job.shards, len(job.windows))
+    seconds = fill_ranges_of_job(job, teacher, ranges, rate, console)
     console.print(
         f"{request.store}: {plan.documents_left:,} documents, {plan.tokens_left:,} tokens in "
         f"{seconds:.1f} s ({plan.tokens_left / seconds:,.0f} tokens/s)"
@@ -69,7 +69,7 @@ def _extract_with(job: Job, teacher: Teacher, console: Console) -> ExtractionOut
 
 
 def nothing_to_do(job: Job, console: Console) -> ExtractionOutcome:
-    """Say that everything is there, and finish what a killed writer left behind its last shard."""
+    """Report a complete store, and seal it if its last writer was killed before the seal."""
     store = job.request.store
     if not job.request.dry_run and not at_rest(place_of(store)):
         with suppress(StoreBusyError), job.writer():  # or another rank is about to seal it
@@ -104,12 +104,12 @@ def _measure(job: Job, teacher: Teacher) -> float:
 
 
 def fill_ranges_of_job(
-    job: Job, teacher: Teacher, parts: Sequence[ShardRange], rate: float | None, console: Console
+    job: Job, teacher: Teacher, ranges: Sequence[ShardRange], rate: float | None, console: Console
 ) -> float:
-    """Read and write what is missing of these parts, recording the session; returns seconds.
+    """Read and write what is missing in these ranges, recording the session; returns seconds.
 
     Raises:
-        LatentcompError: whatever the user can act on; what was committed stays.
+        LatentcompError: anything that the user can act on; committed shards stay.
     """
     world, plan = job.request.rank.world, job.plan(rate)
     batches = pending_batches(job.windows, job.pending)
@@ -119,7 +119,7 @@ def fill_ranges_of_job(
     start = time.perf_counter()
     with token_progress(console, documents, plan.computed_tokens_left // world) as progress:
         fill_shard_ranges(
-            parts, job.writer, lambda writer: _fill(job, teacher, writer, progress.read)
+            ranges, job.writer, lambda writer: _fill(job, teacher, writer, progress.read)
         )
     seconds = time.perf_counter() - start
     end_session(job.request.run, session, seconds)

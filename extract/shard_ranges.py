@@ -1,8 +1,8 @@
-"""A store in parts: ranges of shards that processes claim, fill, and take up from the dead.
+"""Ranges of shards that several processes claim and fill, including those of killed processes.
 
-Every process starts with the parts of its own rank and then looks for others that are neither
-complete nor held. What holds a part is the lock of its shards, which dies with its owner: the
-part of a killed process is free again, and whoever is left takes it up where it ended.
+Every process starts with the ranges of its own rank and then looks for others that are neither
+complete nor locked. The lock of a range is released when its process ends, so the range of a
+killed process is continued by another one after its last committed shard.
 """
 
 import time
@@ -15,11 +15,11 @@ from ..store.write.writer import StoreWriter
 from .ranks import Rank
 
 RANGES_PER_RANK = 4
-"""More parts than processes, so that the last ones do not wait long for each other."""
+"""More ranges than processes, so that they finish at about the same time."""
 WINDOWS_PER_RANGE = 100
-"""At least: the window on the border of two parts is read for both, one in a hundred then."""
-LOOK_AGAIN = 1.0
-"""Seconds between two looks at parts that other processes hold."""
+"""Lower bound: a window on the border of two ranges is read twice, at most one in a hundred."""
+POLL_SECONDS = 1.0
+"""Between two checks of ranges that other processes have locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ WHOLE_STORE = ShardRange()
 
 
 def shard_ranges_of(rank: Rank, shards: int, windows: int) -> tuple[ShardRange, ...]:
-    """The parts of a store, those of this rank first. The same set for every rank.
+    """The ranges of a store, those of this rank first; the same set for every rank.
 
     Args:
         rank: of this process.
         shards: of the store.
-        windows: in which the whole corpus is read.
+        windows: of the whole corpus.
     """
     if rank.world == 1:
         return (WHOLE_STORE,)
@@ -50,41 +50,41 @@ def shard_ranges_of(rank: Rank, shards: int, windows: int) -> tuple[ShardRange, 
 
 
 def fill_shard_ranges(
-    parts: Sequence[ShardRange],
+    ranges: Sequence[ShardRange],
     writer_of: Callable[[ShardRange], StoreWriter],
     fill: Callable[[StoreWriter], None],
     wait: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Fill every part that nobody else fills, until the store is complete and sealed.
+    """Fill every unlocked range until the store is complete and sealed.
 
-    While other processes hold what is missing it waits, because they may be lost.
+    Ranges that other processes have locked are waited for, because these may be killed.
 
     Args:
-        parts: in the order in which to look at them.
-        writer_of: makes the writer of a part, not entered.
+        ranges: in the order in which they are tried.
+        writer_of: makes the writer of a range, not entered.
         fill: writes what is pending of an entered writer.
-        wait: between two looks.
+        wait: sleeps for some seconds between two checks.
 
     Raises:
-        LatentcompError: whatever `fill` or a writer say, except that a part is held.
+        LatentcompError: from `fill` or a writer, except that a range is locked.
     """
-    while _look_at_all(parts, writer_of, fill):
-        wait(LOOK_AGAIN)
+    while _fill_unlocked(ranges, writer_of, fill):
+        wait(POLL_SECONDS)
     whole = writer_of(WHOLE_STORE)
     if whole.complete:  # its last writer may have been killed before the seal
         with suppress(StoreBusyError), whole:
             pass
 
 
-def _look_at_all(
-    parts: Sequence[ShardRange],
+def _fill_unlocked(
+    ranges: Sequence[ShardRange],
     writer_of: Callable[[ShardRange], StoreWriter],
     fill: Callable[[StoreWriter], None],
 ) -> bool:
-    """Fill what is free; True if others still hold something that is missing."""
+    """Fill the unlocked ranges; True if others have locked something that is missing."""
     busy = False
-    for part in parts:
-        writer = writer_of(part)
+    for shards in ranges:
+        writer = writer_of(shards)
         if not writer.pending():
             continue
         with ExitStack() as stack:
@@ -93,6 +93,6 @@ def _look_at_all(
             except StoreBusyError:
                 busy = True
                 continue
-            if writer.pending():  # it may have been filled since we looked
+            if writer.pending():  # unless filled since the check above
                 fill(writer)
     return busy

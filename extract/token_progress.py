@@ -1,4 +1,4 @@
-"""The progress bar of an extraction: documents, rate in tokens per second, time to go."""
+"""Progress bar of an extraction: documents, tokens per second, remaining time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,16 +19,16 @@ from .batches import DocumentBatch
 
 
 class TokenProgress:
-    """Counts documents and tokens behind one rich progress bar."""
+    """Updates one rich progress bar by documents and tokens."""
 
     def __init__(self, progress: Progress, documents: int, computed_tokens: int) -> None:
-        """Show a bar that is full after so many tokens."""
+        """Show a bar that is full after `computed_tokens` tokens."""
         self._progress = progress
         self._task = progress.add_task("extracting", total=computed_tokens, done=0, of=documents)
         self._documents = 0
 
     def read(self, batch: DocumentBatch) -> None:
-        """The teacher has read a batch."""
+        """Count a batch that was read."""
         self._documents += len(batch.indices)
         self._progress.update(self._task, advance=batch.padded_tokens, done=self._documents)
 

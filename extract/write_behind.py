@@ -1,4 +1,4 @@
-"""Writing behind the reader: one thread writes what was read while the next is computed."""
+"""A background writer thread with a bounded queue."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -10,10 +10,10 @@ import torch
 
 
 class WriteBehind:
-    """Hands states to a writer in a thread of its own, in order.
+    """Writes states in a thread of its own, in order.
 
-    At most `waiting` parts wait for the writer: a slow disk holds `put` up, so memory is bounded
-    and nothing is ever dropped. What the writer raises surfaces at the next `put`, or at the end.
+    At most `waiting` windows are queued: a slow disk blocks `put`, so memory is bounded and
+    nothing is dropped. Exceptions of the writer are raised by the next `put`, or on exit.
     """
 
     def __init__(self, write: Callable[[int, torch.Tensor], None], waiting: int = 1) -> None:
@@ -23,7 +23,7 @@ class WriteBehind:
         self._parts: deque[Future[None]] = deque()
 
     def put(self, states: Mapping[int, torch.Tensor]) -> None:
-        """Have the states of these documents written, ascending by index."""
+        """Queue the states of these documents, written ascending by index."""
         while len(self._parts) > self._waiting:
             self._parts.popleft().result()
         self._parts.append(self._pool.submit(self._write_part, dict(states)))

@@ -1,4 +1,4 @@
-"""The numbers of a model's architecture, from its config.json alone: no weight is loaded."""
+"""Dimensions of a model's architecture from its config.json, without loading weights."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from .local import find_local
 _PRESETS = Path(__file__).resolve().parent / "architectures"
 PRESETS: Final = tuple(sorted(folder.name for folder in _PRESETS.iterdir() if folder.is_dir()))
 
-# What families of models call the same number.
+# Names of the same number in different model families.
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 _EXPERT_WIDTH = ("moe_intermediate_size", "intermediate_size")
 _MLP_WIDTH = ("intermediate_size", "n_inner", "ffn_dim")
@@ -21,7 +21,7 @@ _MLP_WIDTH = ("intermediate_size", "n_inner", "ffn_dim")
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """What memory depends on."""
+    """The dimensions that memory depends on."""
 
     name: str
     family: str
@@ -48,7 +48,7 @@ class Architecture:
 
 
 def load_architecture(name: str) -> Architecture | None:
-    """Of a preset, a folder with a config.json, or a hub id; None if it is not on this machine.
+    """Architecture of a preset, a folder with a config.json, or a hub id; None if not local.
 
     Raises:
         TeacherError: config.json is damaged or of an architecture that transformers lacks.
@@ -56,10 +56,10 @@ def load_architecture(name: str) -> Architecture | None:
     if name in PRESETS:
         files = ModelFiles(name=name, folder=_PRESETS / name, revision=None)
     else:
-        found = find_local(name, "config.json")
-        if found is None:
+        local = find_local(name, "config.json")
+        if local is None:
             return None
-        files = found
+        files = local
     return describe(files.name, read_config(files))
 
 

@@ -1,4 +1,4 @@
-"""Where the files of a model lie and what they are: names, hashes, prompt; nothing is loaded."""
+"""Files of a model on this machine: location, hashes and identity; no weights are loaded."""
 
 import hashlib
 import json
@@ -88,7 +88,7 @@ def locate_model(name: str, *, revision: str | None = None) -> ModelFiles:
 
 
 def identify_model(files: ModelFiles) -> ModelIdentity:
-    """What stores and phases record of a model; reads and hashes its files.
+    """Identity of a model as stores and checkpoints record it; reads and hashes its files.
 
     `weights_sha256` is over the contents of the safetensors files in name order.
 

@@ -1,4 +1,4 @@
-"""How much memory a model needs on a card, from its architecture alone.
+"""GPU memory of extraction and control experiment, computed from the architecture.
 
 All figures are bytes that PyTorch allocates at its peak. The terms follow the code of
 transformers for the Qwen3 family, dense and mixture of experts (`grouped_mm`), tensor by tensor;
@@ -36,14 +36,14 @@ class MemoryItem:
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """What a job needs at its peak."""
+    """Peak memory of a job, by item."""
 
     name: str
     lines: tuple[MemoryItem, ...]
 
     @property
     def bytes(self) -> float:
-        """All of it."""
+        """Sum of the items."""
         return sum(line.bytes for line in self.lines)
 
     def fits(self, card_bytes: float) -> bool:

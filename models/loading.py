@@ -57,7 +57,7 @@ class PromptTemplate:
 
 @dataclass(frozen=True, slots=True)
 class TextSide:
-    """What of a model deals with text and identity: everything but the weights."""
+    """Everything of a model but its weights: tokenizer, identity, prompt, context length."""
 
     tokenizer: "PreTrainedTokenizerFast"
     identity: ModelIdentity
@@ -81,7 +81,7 @@ class TextSide:
 
 @dataclass(frozen=True, slots=True)
 class CausalLM(TextSide):
-    """A frozen model in evaluation mode with all that is needed to talk to it."""
+    """A frozen model in evaluation mode, with its `TextSide`."""
 
     model: "PreTrainedModel"
 

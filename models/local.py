@@ -1,4 +1,4 @@
-"""Finding a model's files without the network."""
+"""Look-up of model files without network access."""
 
 from pathlib import Path
 

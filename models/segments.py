@@ -1,7 +1,6 @@
-"""Many questions behind one context, none seeing another: the mask that makes it so.
+"""Attention mask for several questions packed after one context, isolated from each other.
 
-Both the lab models (when they learn to answer) and the frozen reasoner (when a compressor learns
-to be read) pack sequences this way, so the one definition lives here.
+Used by the training of the lab models and by the frozen reasoner when a compressor is trained.
 
 Shapes: B = sequences, T = tokens of a sequence.
 """
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor
 
 CONTEXT: Final = 0
-"""Segment of what comes first and is seen by all: a document, a summary or latents."""
+"""Segment of the common prefix that all attend to: a document, a summary or latents."""
 PADDING: Final = -1
 
 

@@ -1,4 +1,4 @@
-"""From a document to the tokens that the teacher reads, each with the chunk it belongs to."""
+"""Tokenization of a document for the teacher, with the chunk index of every token."""
 
 from bisect import bisect_right
 
@@ -13,8 +13,8 @@ from .loading import TextSide
 def tokenize_document(text_side: TextSide, document: Document) -> DocumentEntry:
     """Tokens of the prompt's head, which belong to the first chunk, and of the document.
 
-    A token belongs to the last chunk that it has a character of, because its state has read
-    that far: a latent made of earlier chunks must not know of it. The separator between two
+    A token belongs to the last chunk that it has a character of, because its state depends on
+    the text up to there: a latent of earlier chunks must not contain it. The separator between two
     chunks counts to the one that it ends.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A corpus held against the independent solver, with its balances and its floor."""
+"""Check of a corpus with the independent solver, with answer balances and the guessing floor."""
 
 import re
 from collections import Counter, defaultdict
@@ -13,7 +13,7 @@ from .statements import NAME
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """One thing in which a corpus and the solver differ."""
+    """One difference between a corpus and the solver."""
 
     document_id: str
     question_id: str | None
@@ -24,9 +24,9 @@ class Disagreement:
     """`text`, `day`, `question`, `family`, `answer`, `answer_in_hindsight`, `stale_answers`,
     `evidence` or `bucket`."""
     claimed: str
-    """What the corpus says."""
-    found: str
-    """What the solver reads in the text."""
+    """Value in the corpus."""
+    solved: str
+    """Value that the solver derives from the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class CorpusCheck:
-    """What an independent reading of a corpus came to."""
+    """Result of checking a corpus."""
 
     documents: int
     questions: int
@@ -68,7 +68,7 @@ class CorpusCheck:
 
     @property
     def ok(self) -> bool:
-        """Whether there was something to check and nothing was found wrong."""
+        """Whether there was something to check and there are no errors."""
         return self.questions > 0 and not self.disagreements and not self.duplicates
 
 
@@ -136,10 +136,9 @@ class _Tally:
             return
         for chunk, day in zip(document.chunks, interpretations.as_written.days, strict=True):
             if chunk.day != day:
-                found = Disagreement(
-                    document.document_id, None, None, "day", str(chunk.day), str(day)
+                self.disagreements.append(
+                    Disagreement(document.document_id, None, None, "day", str(chunk.day), str(day))
                 )
-                self.disagreements.append(found)
         for question in document.questions:
             self.disagreements.extend(
                 disagreements(document.document_id, question, interpretations)
@@ -160,9 +159,9 @@ def disagreements(
 ) -> list[Disagreement]:
     """Everything in which a question's claims differ from what the text says."""
 
-    def differ(what: str, claimed: object, found: object) -> Disagreement:
+    def differ(what: str, claimed: object, solved: object) -> Disagreement:
         return Disagreement(
-            document_id, question.question_id, question.family, what, str(claimed), str(found)
+            document_id, question.question_id, question.family, what, str(claimed), str(solved)
         )
 
     try:
@@ -177,11 +176,11 @@ def disagreements(
         ("evidence", question.evidence, solution.evidence),
         ("bucket", question.bucket, solution.bucket),
     )
-    return [differ(what, ours, found) for what, ours, found in compared if ours != found]
+    return [differ(what, ours, solved) for what, ours, solved in compared if ours != solved]
 
 
 def render_check(check: CorpusCheck, shown: int = 5) -> str:
-    """A check in words: questions and floor by family, balances, and the first `shown` findings."""
+    """A check as text: questions and floor by family, balances, and the first `shown` errors."""
     lines = [f"{check.documents} documents, {check.questions} questions, solved from the text"]
     width = max((len(family) for family in check.by_family), default=0)
     for family, count in check.by_family.items():
@@ -190,9 +189,9 @@ def render_check(check: CorpusCheck, shown: int = 5) -> str:
         lines.append(f"  {family:<{width}}  {count:>8} questions   guessed without text {guessed}")
     lines.append(f"changed, answer yes: {check.changed_yes}")
     lines.append(f"order, answer named first: {check.order_first_named}")
-    for found in check.disagreements[:shown]:
-        where = found.question_id or found.document_id
-        lines.append(f"{where}: {found.what} is {found.claimed}, the text says {found.found}")
+    for one in check.disagreements[:shown]:
+        where = one.question_id or one.document_id
+        lines.append(f"{where}: {one.what} is {one.claimed}, the text says {one.solved}")
     lines += [f"{question_id}: asked twice" for question_id in check.duplicates[:shown]]
     verdict = "every question has exactly one answer under either reading of a correction"
     wrong = f"{len(check.disagreements)} disagreements, {len(check.duplicates)} duplicates"

@@ -1,4 +1,4 @@
-"""One chronicle from a seed: world, words, questions, summary."""
+"""Generation of one chronicle from a seed: world, text, questions, summary."""
 
 import math
 import random
@@ -20,7 +20,7 @@ GENERATOR_VERSION = 3
 
 @dataclass(frozen=True, slots=True)
 class Chronicle:
-    """A generated document with what stands behind it, for those who train on it."""
+    """A generated document with its question drafts and notes, for training the lab models."""
 
     document: Document
     drafts: tuple[tuple[str, Draft], ...]

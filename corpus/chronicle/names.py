@@ -1,4 +1,4 @@
-"""An open vocabulary of names and values, cut into splits that cannot meet.
+"""Open vocabulary of names and values, partitioned into disjoint splits.
 
 Names are two or three syllables, codes and rooms are digits, passwords are words. Each string
 belongs to exactly one split by its CRC-32, so a model trained on one split has never seen a
@@ -33,8 +33,8 @@ def split_of(word: str) -> Split:
     return next(split for split, tenths in _TENTHS.items() if tenth in tenths)
 
 
-_MOST_TRIES: Final = 100_000
-"""A draw that fails this often has no word left to find."""
+_MAX_TRIES: Final = 100_000
+"""Failed draws after which the vocabulary counts as exhausted."""
 
 
 class Vocabulary:
@@ -51,7 +51,7 @@ class Vocabulary:
 
     def name(self) -> str:
         """A capitalised name of two or three syllables, such as `Karo` or `Miluna`."""
-        for _ in range(_MOST_TRIES):
+        for _ in range(_MAX_TRIES):
             syllables = self._syllables(2 if self._rng.random() < 0.7 else 3)
             if self._distinct_initials and syllables[0] in self._initials:
                 continue
@@ -77,7 +77,7 @@ class Vocabulary:
         return [SYLLABLES[int(self._rng.random() * len(SYLLABLES))] for _ in range(count)]
 
     def _draw(self, make: Callable[[], str]) -> str:
-        for _ in range(_MOST_TRIES):
+        for _ in range(_MAX_TRIES):
             word = make()
             if self._take(word):
                 return word

@@ -16,14 +16,14 @@ from .world import Event, Setting, World
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A question before it has an id: what is asked, and what in the world settles it."""
+    """A question without an id: text, answer, and the events that determine the answer."""
 
     text: str
     answer: str
     evidence: tuple[Event, ...]
-    """Events that settle the answer."""
+    """Events that determine the answer."""
     stale: tuple[str, ...] = ()
-    """Answers that were right once and were replaced by the time asked about."""
+    """Earlier answers, replaced by the time that the question is about."""
     in_summary: bool = True
     """Whether a summary with updates resolved still holds the answer."""
 
@@ -55,7 +55,7 @@ def relation(world: World, rng: random.Random) -> Iterator[Draft]:
 
 
 def two_hop(world: World, rng: random.Random) -> Iterator[Draft]:
-    """The value in force of an item of somebody who is named only by a relation."""
+    """The value in force of an item of a person who is named only by a relation."""
     for event in world.relations:
         for item, history in world.settings.items():
             if item.subject == event.agent:
@@ -95,7 +95,7 @@ def original(world: World, rng: random.Random) -> Iterator[Draft]:
 def as_of(world: World, rng: random.Random) -> Iterator[Draft]:
     """The value in force on a given day, of an item that was updated.
 
-    Not asked of a day whose value was called a mistake later.
+    Days whose value is corrected later are left out.
     """
     for item, history in world.settings.items():
         stands = [

@@ -1,4 +1,4 @@
-"""Events as sentences, chunks as paragraphs. Several wordings each; none is ambiguous."""
+"""Text of events and chunks: several unambiguous templates a kind of event."""
 
 import random
 from functools import singledispatch

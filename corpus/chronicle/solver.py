@@ -1,4 +1,4 @@
-"""An independent reader of chronicles: every answer that the text alone allows.
+"""Independent solver: all answers that the text of a chronicle allows.
 
 It knows the rendered text and the question's wording, nothing else, and it returns all the
 answers that are consistent with the text, once for each of the two ways to read a correction:
@@ -33,7 +33,7 @@ from .statements import (
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """What the text alone says about one question."""
+    """Answers to one question, derived from the text alone."""
 
     family: str
     """Family that the question's wording belongs to."""
@@ -42,7 +42,7 @@ class Solution:
     answers_in_hindsight: frozenset[str]
     """The same for a reader to whom a corrected value never was in force."""
     stale_answers: tuple[str, ...]
-    """Values that were replaced by the time the question asks about, oldest first, as written."""
+    """Values replaced before the time of the question, oldest first, as written."""
     evidence: tuple[int, ...]
     """Chunks that settle the answer as written, ascending."""
     bucket: Bucket | None
@@ -51,7 +51,7 @@ class Solution:
 
 @dataclass(frozen=True, slots=True)
 class Interpretations:
-    """A document read in the two ways that corrections allow."""
+    """A document under both interpretations of a correction."""
 
     as_written: StatementLog
     """A corrected value was in force until it was corrected."""
@@ -80,7 +80,7 @@ def solve(chunks: Sequence[str], question: str) -> Solution:
 
 
 def interpret(chunks: Sequence[str]) -> Interpretations:
-    """Read a document once, for any number of questions.
+    """Parse a document once, for any number of questions.
 
     Raises:
         CorpusError: a sentence is not understood, or the text contradicts itself.
@@ -95,16 +95,16 @@ def solve_interpreted(interpretations: Interpretations, question: str) -> Soluti
     Raises:
         CorpusError: the question is not understood.
     """
-    found = [
+    matches = [
         (family, find, match)
         for family, pattern, find in _QUESTIONS
         if (match := pattern.fullmatch(question)) is not None
     ]
-    if len(found) != 1:
+    if len(matches) != 1:
         raise CorpusError(
-            f"{len(found)} interpretations of the question {question!r}: one is needed"
+            f"{len(matches)} interpretations of the question {question!r}: one is needed"
         )
-    family, find, match = found[0]
+    family, find, match = matches[0]
     written = find(interpretations.as_written, match)
     hindsight = find(interpretations.in_hindsight, match)
     evidence = tuple(sorted({statement.chunk for statement in written.settled_by}))
@@ -144,7 +144,7 @@ def _as_of(log: StatementLog, match: re.Match[str]) -> _Settled:
 def _original(log: StatementLog, match: re.Match[str]) -> _Settled:
     history = log.history(match["topic"], match["subject"])
     first = in_force(history, history[0].day) if history else ()
-    # A history that opens with an update had a value before, which the text does not tell.
+    # A history that opens with an update had a value before, which the text does not contain.
     known = first if all(statement.mode == "plain" for statement in first) else ()
     return _Settled(_values(known), known)
 
@@ -195,7 +195,7 @@ def _order(log: StatementLog, match: re.Match[str]) -> _Settled:
     arrivals = log.history(ARRIVED, match["one"]), log.history(ARRIVED, match["other"])
     one, other = ({statement.day for statement in arrival} for arrival in arrivals)
     firsts = set()
-    # Somebody who arrived twice may be meant either time.
+    # For a person who arrived twice, either arrival may count.
     firsts |= {match["one"]} if any(a <= b for a in one for b in other) else set()
     firsts |= {match["other"]} if any(b <= a for a in one for b in other) else set()
     return _Settled(frozenset(firsts), arrivals[0] + arrivals[1])

@@ -1,7 +1,7 @@
-"""What a chronicle's text says, read sentence by sentence with nothing but regular expressions.
+"""Parser of chronicles: one regular expression a kind of sentence.
 
-This reader shares no code with the generator, so that the two can only agree about a text that
-says what it should. A sentence it does not know is an error, never skipped.
+It shares no code with the generator, so that the two can only agree about a correct text. An
+unknown sentence is an error, never skipped.
 """
 
 import re
@@ -44,7 +44,7 @@ ARRIVED: Final = "arrival"
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One dated sentence: on this day the topic of the subject is said to be the value."""
+    """One dated sentence: the topic of the subject has the value from this day."""
 
     topic: str
     """An attribute, a role, or one of `JOINED`, `SUPERIOR`, `ARRIVED`, `seated_after(place)`."""
@@ -53,18 +53,18 @@ class Statement:
     value: str
     """As written; the name alone for a guild, the day for an arrival."""
     mode: Mode
-    """Whether it adds to what was said, replaces it, puts it right, or is not to be believed."""
+    """Whether it adds a value, replaces earlier ones, corrects one, or is false."""
     chunk: int
     """0-based index of the chunk it stands in."""
     day: int
     """Day that this chunk begins with."""
     instead_of: str | None = None
-    """The value that a correction puts right."""
+    """The value that a correction replaces."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatementLog:
-    """One reading of everything a document says, in the order in which it says it."""
+    """All statements of a document in text order, under one interpretation of corrections."""
 
     days: tuple[int, ...]
     """Day of every chunk, ascending."""
@@ -74,7 +74,7 @@ class StatementLog:
 
     @classmethod
     def of(cls, days: Sequence[int], statements: Sequence[Statement]) -> "StatementLog":
-        """The log of a document with these days and, in their order, these statements."""
+        """The log of a document with these days and these statements, in their order."""
         histories: dict[tuple[str, str], tuple[Statement, ...]] = {}
         for statement in statements:
             if statement.mode != "rumour":
@@ -83,15 +83,15 @@ class StatementLog:
         return cls(tuple(days), tuple(statements), histories)
 
     def history(self, topic: str, subject: str) -> tuple[Statement, ...]:
-        """What is said of one topic of one subject, rumours excluded, oldest first."""
+        """Statements on one topic of one subject, without rumours, oldest first."""
         return self._histories.get((topic, subject), ())
 
     def in_hindsight(self) -> "StatementLog":
-        """The other reading of corrections: what was put right had never been so.
+        """The other interpretation of corrections: a corrected value never was in force.
 
         As written, a value that is corrected later was in force until then. In hindsight the
         right value takes its place from the start, and the correction itself leaves no trace.
-        Rumours are left out: nobody believed them then either.
+        Rumours are left out here, too.
         """
         statements = (held for history in self._histories.values() for held in _amended(history))
         return StatementLog.of(self.days, sorted(statements, key=lambda statement: statement.chunk))
@@ -105,15 +105,15 @@ def seated_after(place: str) -> str:
 def in_force(history: Sequence[Statement], day: int) -> tuple[Statement, ...]:
     """Statements that hold on a day: more than one value among them is an ambiguity.
 
-    An update or a correction replaces all that was said on earlier days. A plain statement
-    replaces nothing: said of something that already has a value, it stands beside it. The order
-    of sentences within a day counts for nothing.
+    An update or a correction replaces all statements of earlier days. A plain statement replaces
+    nothing: on a topic that already has a value it adds a second one. The order of sentences
+    within a day has no effect.
     """
     current: tuple[Statement, ...] = ()
     for today in sorted({statement.day for statement in history if statement.day <= day}):
-        said = tuple(statement for statement in history if statement.day == today)
-        replaces = any(statement.mode in ("update", "correction") for statement in said)
-        current = said if replaces else current + said
+        new = tuple(statement for statement in history if statement.day == today)
+        replaces = any(statement.mode in ("update", "correction") for statement in new)
+        current = new if replaces else current + new
     return current
 
 
@@ -153,7 +153,7 @@ def parse_chunks(chunks: Sequence[str]) -> StatementLog:
 
 
 def canonical(subject: str) -> str:
-    """A subject as it is spelt in the middle of a sentence: `The Paka boat` with a small t."""
+    """A subject as spelt within a sentence: `The Paka boat` becomes `the Paka boat`."""
     return subject[0].lower() + subject[1:] if subject.startswith("The ") else subject
 
 
@@ -174,15 +174,15 @@ def _refuse_contradictions(log: StatementLog) -> None:
 def _read_sentence(sentence: str, chunk: int, day: int) -> Iterator[Statement]:
     if sentence in FILLERS:
         return
-    found = [
+    matches = [
         (read, match)
         for pattern, read in _FORMS
         if (match := pattern.fullmatch(sentence)) is not None
     ]
-    if len(found) != 1:
-        count = "no" if not found else "more than one"
+    if len(matches) != 1:
+        count = "no" if not matches else "more than one"
         raise CorpusError(f"chunk {chunk}: {count} interpretation of the sentence {sentence!r}")
-    read, match = found[0]
+    read, match = matches[0]
     yield from read({k: v for k, v in match.groupdict().items() if v is not None}, chunk, day)
 
 

@@ -54,11 +54,11 @@ def _(event: Arrival, day: int) -> str:
 def notes(world: World, written: list[Event]) -> list[tuple[Event, str]]:
     """What still holds at the end, newest first, each event with its note."""
     in_force = {history[-1] for history in world.settings.values()}
-    found: list[tuple[Event, str]] = []
+    kept: list[tuple[Event, str]] = []
     for event in reversed(written):
         if isinstance(event, Setting) and event not in in_force:
             continue
         text = note(event, world.days[event.chunk])
         if text is not None:
-            found.append((event, text))
-    return found
+            kept.append((event, text))
+    return kept

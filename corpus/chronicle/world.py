@@ -1,14 +1,14 @@
-"""The world behind a chronicle: who there is, and what happens on which day.
+"""Simulation of the world behind a chronicle: people, things, and dated events.
 
 A world is a list of events, each placed in one chunk. Semantics, in full:
 
 - An *item* is one attribute of one subject (the code of Karo). A `Setting` gives it a value; a
   later one replaces it, worded as an update or as a correction. The value in force on a day is
   that of the last setting on or before that day. An item is set at most once in a chunk.
-  A correction says that the value before it was wrong, so a reader may hold that it was never in
-  force; questions whose answer would depend on that reading are not asked.
+  A correction says that the value before it was wrong, which may mean that it was never in
+  force; questions whose answer would depend on that interpretation are not generated.
 - Relations, memberships, hierarchy, seating and arrivals are stated once and never change.
-- A `Rumour` names a value that is not the case; a `Filler` says nothing about anybody.
+- A `Rumour` names a value that is not the case; a `Filler` has no content.
 """
 
 import random
@@ -114,7 +114,7 @@ RUMOUR_OF_UNCHANGED = 0.85
 
 @dataclass(slots=True)
 class World:
-    """Everything that is so in one document."""
+    """All facts of one document."""
 
     days: tuple[int, ...]
     """Day of every chunk, strictly ascending."""

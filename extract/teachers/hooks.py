@@ -1,4 +1,4 @@
-"""Own forward hooks on the blocks that are needed; the pass ends at the deepest."""
+"""Forward hooks that capture states; the forward pass ends after the deepest one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,18 +14,17 @@ _BLOCK_LISTS = ("layers", "h", "blocks")
 
 
 class DeepestReached(Exception):
-    """Leaves the forward pass once every wanted state is there."""
+    """Ends the forward pass once every requested state is captured."""
 
 
 @contextmanager
 def captured(
     blocks: nn.ModuleList, depths: set[int], *, stop: bool
 ) -> Iterator[dict[int, torch.Tensor]]:
-    """Within it, a forward pass leaves the state after each of `depths` blocks in the dict.
+    """Context in which forward passes store the state after each of `depths` blocks in the dict.
 
-    With `stop` the pass ends at the deepest one by raising `DeepestReached`: an exception
-    leaves the model as it is, for the stages that share it, where cutting its list of blocks
-    would not.
+    With `stop` the pass ends at the deepest one by raising `DeepestReached`. An exception leaves
+    the model unchanged for its other users; removing blocks from its list would not.
     """
     after: dict[int, torch.Tensor] = {}
 
@@ -57,12 +56,12 @@ def captured(
 
 
 def blocks_of(model: nn.Module, identity: ModelIdentity) -> nn.ModuleList:
-    """The list of decoder blocks, which families of models name differently.
+    """The list of decoder blocks, whose attribute name depends on the architecture.
 
-    A teacher that was cut at loading has fewer of them than its identity says.
+    A model that was truncated at loading has fewer blocks than its identity.
 
     Raises:
-        TeacherError: there is no such list, or it has more blocks than the config tells.
+        TeacherError: there is no such list, or it has more blocks than the config.
     """
     for name in _BLOCK_LISTS:
         blocks = getattr(model, name, None)

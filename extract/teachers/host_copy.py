@@ -1,4 +1,4 @@
-"""States on their way from the device to the host, while the device goes on computing."""
+"""Asynchronous device-to-host copies of states through pinned memory."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ import torch
 
 @dataclass(frozen=True, eq=False, slots=True)
 class HostCopy:
-    """A copy that has been asked for and may not have happened yet."""
+    """A queued copy, perhaps not complete."""
 
     host: torch.Tensor
-    """Where it goes; only `wait` says that it is there."""
+    """Target; valid after `wait`."""
     done: torch.cuda.Event | None
-    """None where there was nothing to wait for."""
+    """None for a copy that was synchronous."""
 
     def wait(self) -> torch.Tensor:
         """The states on the CPU, in pinned memory if they come from a GPU."""
@@ -22,10 +22,10 @@ class HostCopy:
 
 
 class HostCopier:
-    """Copies to pinned memory on a stream of its own.
+    """Copies to pinned memory on a CUDA stream of its own.
 
-    The pinned blocks are torch's: one that is let go is used again, and not before the copies
-    into it are over.
+    Pinned memory comes from torch's caching allocator, which reuses a block only after the copies
+    into it are complete.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -34,14 +34,14 @@ class HostCopier:
         self._stream = torch.cuda.Stream(device) if gpu else None  # type: ignore[no-untyped-call]
 
     def start(self, states: torch.Tensor) -> HostCopy:
-        """Copy once what was queued before is computed; returns at once on a GPU."""
+        """Queue a copy behind the kernels queued so far; returns immediately on a GPU."""
         if self._stream is None:
             return HostCopy(states.cpu(), None)
         host = torch.empty(states.shape, dtype=states.dtype, pin_memory=True)
         self._stream.wait_stream(torch.cuda.current_stream(states.device))
         with torch.cuda.stream(self._stream):
             host.copy_(states, non_blocking=True)
-        # Its memory must not go to the next batch before it was copied.
+        # The allocator must not reuse this memory before the copy is complete.
         states.record_stream(self._stream)
         done = torch.cuda.Event()  # type: ignore[no-untyped-call]
         done.record(self._stream)

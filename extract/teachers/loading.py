@@ -1,4 +1,4 @@
-"""Loading a teacher for extraction: only the blocks that are needed, and no lm_head."""
+"""Loading a teacher for extraction: only the needed blocks, without the lm_head."""
 
 import copy
 import hashlib
@@ -22,7 +22,7 @@ _PER_BLOCK = ("layer_types", "no_rope_layers")
 
 @dataclass(frozen=True, eq=False, slots=True)
 class LoadedTeacher:
-    """A base model without its head, cut after the deepest block that is read."""
+    """A base model without its head, truncated after the deepest block that is read."""
 
     identity: ModelIdentity
     """Of the whole model."""
@@ -40,7 +40,7 @@ def load_teacher(
 ) -> LoadedTeacher:
     """Load what the extraction of `layers` needs of a model, frozen.
 
-    Blocks behind the deepest layer are neither read from the disk nor given memory.
+    Blocks behind the deepest layer are neither read from the disk nor allocated.
 
     Args:
         name: as `load_causal_lm` takes it.
@@ -48,8 +48,9 @@ def load_teacher(
         revision: commit, tag or branch of a hub model.
         dtype: precision of weights and arithmetic, one of `DTYPES`.
         device: as in torch, or `auto`.
-        random_weights_seed: make weights of this seed up instead of loading any, to measure
-            an architecture of which only config.json is there. The identity says so.
+        random_weights_seed: draw random weights with this seed instead of loading any, to
+            measure an architecture of which only config.json is available. The identity has a
+            name and hashes of its own then.
 
     Raises:
         TeacherError: the model cannot be found, read or placed; the message says why.
@@ -66,7 +67,7 @@ def load_teacher(
 
 
 def random_identity(files: ModelFiles, seed: int) -> ModelIdentity:
-    """Who a model with made-up weights is: its name and hashes say what it is not.
+    """Identity of a model with random weights; never equal to that of a real checkpoint.
 
     Raises:
         TeacherError: config.json is missing or damaged.

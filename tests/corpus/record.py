@@ -35,8 +35,8 @@ def fingerprint(preset_name: str) -> str:
 
 def golden() -> dict[str, dict[str, str]]:
     """Fingerprints on record, by version and preset."""
-    found: dict[str, dict[str, str]] = json.loads(GOLDEN.read_text(encoding="utf-8"))
-    return found
+    recorded: dict[str, dict[str, str]] = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    return recorded
 
 
 def example() -> tuple[int, Document]:
@@ -85,9 +85,9 @@ def page_with_blocks(page: str) -> str:
     for name, content in blocks():
         opening = f"<!-- {name}: written by tests/corpus/record.py -->\n"
         marked = re.compile(f"(?<={opening}).*?(?=<!-- /{name} -->)", re.DOTALL)
-        found = len(marked.findall(page))
-        if found != 1:
-            raise LookupError(f"{PAGE}: {found} blocks {name!r}: one is needed")
+        count = len(marked.findall(page))
+        if count != 1:
+            raise LookupError(f"{PAGE}: {count} blocks {name!r}: one is needed")
         page = marked.sub(f"{content}\n".replace("\\", r"\\"), page)
     return page
 
@@ -95,8 +95,8 @@ def page_with_blocks(page: str) -> str:
 def main() -> None:
     """Add the fingerprints of this version and rewrite the page."""
     recorded = golden() if GOLDEN.exists() else {}
-    found = {name: fingerprint(name) for name in PRESETS}
-    if recorded.setdefault(str(GENERATOR_VERSION), found) != found:
+    current = {name: fingerprint(name) for name in PRESETS}
+    if recorded.setdefault(str(GENERATOR_VERSION), current) != current:
         sys.exit(f"version {GENERATOR_VERSION} gives other documents: raise GENERATOR_VERSION")
     GOLDEN.write_text(json.dumps(recorded, indent=2) + "\n", encoding="utf-8")
     PAGE.write_text(page_with_blocks(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -42,9 +42,9 @@ def test_solver_agrees_on_lab_documents(checked):
 
 
 def test_solver_agrees_on_long_documents(qwen):
-    found = check_corpus(chain.from_iterable(qwen.values()))
-    assert found.ok, render_check(found)
-    assert found.documents == 4
+    result = check_corpus(chain.from_iterable(qwen.values()))
+    assert result.ok, render_check(result)
+    assert result.documents == 4
 
 
 @pytest.mark.parametrize("preset", ["lab", "qwen"])
@@ -86,10 +86,10 @@ def test_render_names_families_floor_and_verdict(checked):
 
 
 def test_an_empty_corpus_is_not_ok():
-    found = check_corpus([])
-    assert not found.ok
-    assert "not measured" not in render_check(found)
-    assert render_check(found).splitlines()[-1].startswith("not ok: ")
+    result = check_corpus([])
+    assert not result.ok
+    assert "not measured" not in render_check(result)
+    assert render_check(result).splitlines()[-1].startswith("not ok: ")
 
 
 @pytest.mark.slow
@@ -98,6 +98,6 @@ def test_an_empty_corpus_is_not_ok():
     [("lab", split, 2000) for split in SPLITS] + [("qwen3-30b", split, 20) for split in SPLITS],
 )
 def test_solver_agrees_on_thousands(preset, split, documents):
-    found = check_corpus(generate(preset, split, documents, 7))
-    assert found.ok, render_check(found)
-    assert set(found.by_family) == set(FAMILIES)
+    result = check_corpus(generate(preset, split, documents, 7))
+    assert result.ok, render_check(result)
+    assert set(result.by_family) == set(FAMILIES)

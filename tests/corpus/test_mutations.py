@@ -1,4 +1,4 @@
-"""The check can fail: every kind of damage to a right corpus is found, and where it was done."""
+"""The check can fail: every kind of damage to a right corpus is detected, and where it is."""
 
 import random
 import re
@@ -18,7 +18,7 @@ def documents(lab):
     return lab["test"][:25]
 
 
-def found(document):
+def disagreements_of(document):
     return check_corpus([document]).disagreements
 
 
@@ -63,7 +63,7 @@ def test_a_damaged_evidence_sentence_is_found(documents, family, damage):
                 where = question.evidence[-1]
                 text = damage(document.chunks[where].text, question.answer)
                 assert text != document.chunks[where].text
-                disagreements = found(with_chunk(document, where, text))
+                disagreements = disagreements_of(with_chunk(document, where, text))
                 assert any(concerns(each, question) for each in disagreements), question
                 damaged += 1
     assert damaged > 25
@@ -72,9 +72,11 @@ def test_a_damaged_evidence_sentence_is_found(documents, family, damage):
 def test_an_unknown_sentence_is_found(documents):
     for document in documents:
         last = document.chunks[-1]
-        (only,) = found(with_chunk(document, last.index, last.text + " The moon was blue."))
+        (only,) = disagreements_of(
+            with_chunk(document, last.index, last.text + " The moon was blue.")
+        )
         assert only.what == "text"
-        assert "The moon was blue" in only.found
+        assert "The moon was blue" in only.solved
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -84,7 +86,7 @@ def test_a_wrong_answer_is_found_in_every_family(documents, family):
     assert len(asked) > 25
     for document, question in asked:
         wrong = flipped.get(question.answer) or fresh(question.answer)
-        disagreements = found(with_question(document, question, answer=wrong))
+        disagreements = disagreements_of(with_question(document, question, answer=wrong))
         assert {each.question_id for each in disagreements} == {question.question_id}
         assert {each.what for each in disagreements} == {"answer", "answer_in_hindsight"}
 
@@ -104,14 +106,14 @@ def test_a_wrong_claim_about_a_question_is_found(documents, family, fields, what
     for document in documents:
         for question in document.questions:
             if question.family == family:
-                disagreements = found(with_question(document, question, **fields))
+                disagreements = disagreements_of(with_question(document, question, **fields))
                 assert {each.what for each in disagreements} == what
 
 
 def test_a_wrong_day_is_found(documents):
     document = documents[0]
     chunks = (replace(document.chunks[0], day=1), *document.chunks[1:])
-    (only,) = found(replace(document, chunks=chunks))
+    (only,) = disagreements_of(replace(document, chunks=chunks))
     assert (only.what, only.claimed) == ("day", "1")
 
 
@@ -144,8 +146,8 @@ def test_an_update_reworded_as_a_correction_is_found_in_hindsight(documents):
         evidence=(0,),
         bucket="early",
     )
-    (only,) = found(replace(document, chunks=chunks, questions=(question,)))
-    assert (only.what, only.claimed, only.found) == (
+    (only,) = disagreements_of(replace(document, chunks=chunks, questions=(question,)))
+    assert (only.what, only.claimed, only.solved) == (
         "answer_in_hindsight",
         "['1111']",
         "['2222']",

@@ -69,7 +69,7 @@ OTHERS = (
         (OTHERS, "Who is the doctor of Karo?", set(), set()),
     ],
 )
-def test_answers_under_both_readings(text, question, written, hindsight):
+def test_answers_under_both_interpretations(text, question, written, hindsight):
     solution = solve(text, question)
     assert solution.answers == written
     assert solution.answers_in_hindsight == hindsight
@@ -104,7 +104,7 @@ def test_what_the_text_leaves_open_has_every_answer():
     ("text", "question", "reason"),
     [
         (("The code of Karo is 1111.",), "What is the code of Karo?", "not 'Day N.'"),
-        (("Day 10. The moon was blue.",), "What is the code of Karo?", "no reading"),
+        (("Day 10. The moon was blue.",), "What is the code of Karo?", "no interpretation"),
         (("Day 20. Rain fell all night.", "Day 10."), "What is the code of Karo?", "follows"),
         (
             ("Day 10. Correction: the code of Karo is 2222, not 1111.",),

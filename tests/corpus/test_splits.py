@@ -36,27 +36,27 @@ def test_a_vocabulary_draws_from_its_split_and_never_twice(seed, split, preset):
 
 def named_in(documents):
     """Names and values of documents, as the solver's reader finds them in the text."""
-    found = set()
+    words = set()
     for document in documents:
         for statement in parse_chunks([chunk.text for chunk in document.chunks]).statements:
             place = statement.topic.rpartition(" at ")[2]
             texts = [statement.subject.removeprefix("the "), statement.value, place]
-            found |= set(chain.from_iterable(re.findall(NAME, text) for text in texts))
+            words |= set(chain.from_iterable(re.findall(NAME, text) for text in texts))
             if statement.topic != "arrival":  # its value is a day
-                found.add(statement.value)
-    return found
+                words.add(statement.value)
+    return words
 
 
 def words_in(documents):
     """Every word and number of documents, questions and summaries, days left out."""
-    found = set()
+    words = set()
     for document in documents:
         texts = [document.text, document.summary]
         texts += [question.text for question in document.questions]
         texts += [q.answer for q in document.questions if q.family != "when"]
         for text in texts:
-            found |= set(re.findall(VALUE, re.sub(r"\b[Dd]ay \d+", "", text)))
-    return found
+            words |= set(re.findall(VALUE, re.sub(r"\b[Dd]ay \d+", "", text)))
+    return words
 
 
 @pytest.mark.parametrize("preset", ["lab", "qwen"])

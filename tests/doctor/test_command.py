@@ -17,7 +17,7 @@ def with_findings(monkeypatch, *statuses):
     """The registry with checks that find what they are told."""
 
     def finds(status):
-        return lambda settings: Finding(status=status, found=status)
+        return lambda settings: Finding(status=status, observed=status)
 
     pairs = zip(NAMES, statuses, strict=True)
     made = tuple(registry.Check(name, f"{name} holds", finds(status)) for name, status in pairs)

@@ -45,7 +45,7 @@ def verdict(lm, reading):
 @pytest.mark.parametrize("name", ["dense", "moe"])
 def test_a_model_on_this_machine(folders, name):
     finding = forward.check_forward(Settings(teacher=str(folders[name])))
-    assert finding.status == "ok", finding.found
+    assert finding.status == "ok", finding.observed
 
 
 def test_every_depth_is_read():
@@ -63,7 +63,7 @@ def test_not_on_this_machine():
 def test_a_model_that_the_memory_does_not_hold(monkeypatch, folders):
     monkeypatch.setattr(forward, "_room", lambda device: 1000.0)
     finding = forward.check_forward(Settings(teacher=str(folders["dense"])))
-    assert finding.status == "unknown" and "GB free" in finding.found
+    assert finding.status == "unknown" and "GB free" in finding.observed
 
 
 def test_damaged_weights(tmp_path):
@@ -71,7 +71,7 @@ def test_damaged_weights(tmp_path):
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
     finding = forward.check_forward(Settings(teacher=str(folder)))
-    assert finding.status == "failed" and "truncated" in finding.found
+    assert finding.status == "failed" and "truncated" in finding.observed
 
 
 def changed(reading, alone):
@@ -83,7 +83,7 @@ def changed(reading, alone):
 def test_one_block_off(lm, reading, shift):
     off = reading.alone.roll(shift, dims=1)
     finding = verdict(lm, changed(reading, off))
-    assert finding.status == "failed" and "is not entry" in finding.found
+    assert finding.status == "failed" and "is not entry" in finding.observed
 
 
 @pytest.mark.parametrize("slot", range(4))
@@ -97,14 +97,14 @@ def test_the_norm_applied_to_the_last_block(lm, reading):
     off = reading.alone.clone()
     off[:, -2] = reading.alone[:, -1]
     finding = verdict(lm, changed(reading, off))
-    assert finding.status == "failed" and "after 4 blocks: is entry 4" in finding.found
+    assert finding.status == "failed" and "after 4 blocks: is entry 4" in finding.observed
 
 
 def test_the_norm_left_out(lm, reading):
     off = reading.alone.clone()
     off[:, -1] = reading.alone[:, -2]
     finding = verdict(lm, changed(reading, off))
-    assert finding.status == "failed" and "the final norm: is not entry 4" in finding.found
+    assert finding.status == "failed" and "the final norm: is not entry 4" in finding.observed
 
 
 def test_a_hook_that_is_one_block_late(lm, monkeypatch):
@@ -123,18 +123,18 @@ def test_states_that_are_no_numbers(lm, reading, value):
     off = reading.alone.clone()
     off[3, 2, 5] = value
     finding = verdict(lm, changed(reading, off))
-    assert finding.status == "failed" and "after 2 blocks is NaN or infinite" in finding.found
+    assert finding.status == "failed" and "after 2 blocks is NaN or infinite" in finding.observed
 
 
 def test_a_wrong_shape(lm, reading):
     finding = verdict(lm, changed(reading, reading.alone[:, :-1]))
-    assert finding.status == "failed" and "states of shape" in finding.found
+    assert finding.status == "failed" and "states of shape" in finding.observed
 
 
 def test_a_batch_that_leaks(lm, reading):
     long, short = reading.batch
     finding = verdict(lm, replace(reading, batch=(long, short * 1.01)))
-    assert finding.status == "failed" and "a batch reads differently" in finding.found
+    assert finding.status == "failed" and "a batch reads differently" in finding.observed
 
 
 def test_layers_that_cannot_be_told_apart(lm, reading):
@@ -145,4 +145,4 @@ def test_layers_that_cannot_be_told_apart(lm, reading):
     half = reading.tokens // 2
     blurred = ForwardStates(alone, (alone, alone[:half]), own, reading.layers, reading.tokens)
     finding = verdict(lm, blurred)
-    assert finding.status == "unknown" and "after 1 and 2 blocks" in finding.found
+    assert finding.status == "unknown" and "after 1 and 2 blocks" in finding.observed

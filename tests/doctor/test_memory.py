@@ -27,9 +27,9 @@ from .counting import kept_for_backward, peak_of_reading
 
 def qwen3_30b() -> Architecture:
     """The shipped preset."""
-    found = load_architecture("qwen3-30b-a3b")
-    assert found is not None
-    return found
+    architecture = load_architecture("qwen3-30b-a3b")
+    assert architecture is not None
+    return architecture
 
 
 QWEN3_30B = qwen3_30b()
@@ -174,7 +174,7 @@ def test_the_card_of_96_gb():
 @pytest.mark.parametrize("card_gb", [24.0, 67.0])
 def test_a_card_that_is_too_small(card_gb):
     finding = memory.check_memory(Settings(card_gb=card_gb))
-    assert finding.status == "failed" and "10% must stay free" in finding.found
+    assert finding.status == "failed" and "10% must stay free" in finding.observed
     assert finding.next_step is not None and "larger card" in finding.next_step
 
 

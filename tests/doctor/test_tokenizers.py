@@ -64,7 +64,7 @@ def test_the_tokens_that_one_lacks_are_listed(check):
     assert [one["token"] for one in listed] == list(THINKING)
     first = tokenizer(THINKING).token_to_id("<tool_response>")
     assert listed[0]["ids"] == [first, None]
-    assert all(token in finding.found for token in THINKING)
+    assert all(token in finding.observed for token in THINKING)
     assert finding.details["differing_texts"] == []
     assert "all other text is cut alike" in (finding.next_step or "")
 
@@ -117,7 +117,7 @@ def test_a_damaged_tokenizer(tmp_path):
     folder = save(tokenizer(), tmp_path / "here")
     (tmp_path / "here" / "tokenizer.json").write_text("{")
     finding = check_tokenizers(Settings(tokenizers=(folder, "lab")))
-    assert finding.status == "failed" and "cannot be used" in finding.found
+    assert finding.status == "failed" and "cannot be used" in finding.observed
 
 
 def test_the_lab_models_agree():

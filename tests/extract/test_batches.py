@@ -38,10 +38,10 @@ def test_packed_batches_are_filled_with_documents_alone(lengths, batch_tokens):
     order = [index for window in windows for index in window.indices]
     assert order == list(range(len(lengths)))
     for batch in (batch for window in windows for batch in window.batches):
-        found = [lengths[index] for index in batch.indices]
-        assert found == sorted(found)
-        assert batch.padded_tokens == batch.tokens == sum(found)
-        assert batch.tokens <= batch_tokens or len(found) == 1
+        sizes = [lengths[index] for index in batch.indices]
+        assert sizes == sorted(sizes)
+        assert batch.padded_tokens == batch.tokens == sum(sizes)
+        assert batch.tokens <= batch_tokens or len(sizes) == 1
 
 
 def test_sorting_saves_padding():

@@ -71,11 +71,11 @@ def test_what_is_stored_is_what_the_whole_model_computes(capsys, tmp_path, kind,
     assert store.layers == (2, 4)
     whole = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     for index in range(3):
-        found = store.read(index)
+        features = store.read(index)
         with torch.inference_mode():
-            full = whole(found.token_ids[None], output_hidden_states=True).hidden_states
+            full = whole(features.token_ids[None], output_hidden_states=True).hidden_states
         for axis, depth in enumerate(store.layers):
-            error = (found.states[:, axis] - full[depth][0]).norm() / full[depth].norm()
+            error = (features.states[:, axis] - full[depth][0]).norm() / full[depth].norm()
             assert error < 1e-5
 
 

@@ -41,17 +41,17 @@ def measured(tmp_path):
 
 
 def test_a_billion_tokens(measured):
-    found = forecast("Qwen/Qwen3-30B-A3B", LAYERS, 10**9, within_hours=4.0, measured=measured)
-    assert found.terabytes == pytest.approx(12.288)  # 3 layers x 2,048 x 2 bytes x 10^9
-    short, mixed = found.rates
-    assert found.hours(short) == pytest.approx(10**9 / 50_000 / 3600)
-    assert (found.cards(short), found.cards(mixed)) == (2, 4)  # 5.6 and 13.9 hours in 4
+    result = forecast("Qwen/Qwen3-30B-A3B", LAYERS, 10**9, within_hours=4.0, measured=measured)
+    assert result.terabytes == pytest.approx(12.288)  # 3 layers x 2,048 x 2 bytes x 10^9
+    short, mixed = result.rates
+    assert result.hours(short) == pytest.approx(10**9 / 50_000 / 3600)
+    assert (result.cards(short), result.cards(mixed)) == (2, 4)  # 5.6 and 13.9 hours in 4
     assert mixed.source == (
         "documents of 2k to 32k tokens, measured on Some Card with --reading tuned; "
         "auto takes compiled, 0.75 as fast"
     )
-    assert [layer.blocks_completed for layer in found.layers] == [19, 31, 43]
-    assert 61e9 < found.memory.bytes < 96e9
+    assert [layer.blocks_completed for layer in result.layers] == [19, 31, 43]
+    assert 61e9 < result.memory.bytes < 96e9
 
 
 def test_half_the_bytes_of_a_wider_store(measured):

@@ -127,9 +127,9 @@ def test_what_a_worker_says_is_one_line(cluster, tmp_path, capsys):
 def test_the_cause_is_found_under_what_ray_wraps():
     from ray.exceptions import RayTaskError
 
-    from latentcomp.extract.ray_extract import _told
+    from latentcomp.extract.ray_extract import _user_error
 
     inner = TeacherError("no such layer")
     wrapped = RayTaskError("work", "a traceback", inner)
-    assert _told(wrapped) is inner
-    assert "the Ray cluster failed (gone)" in str(_told(ConnectionError("gone")))
+    assert _user_error(wrapped) is inner
+    assert "the Ray cluster failed (gone)" in str(_user_error(ConnectionError("gone")))

@@ -55,7 +55,8 @@ def test_the_record_says_how(capsys, server, corpus, tmp_path):
     record = results.TextRecord.model_validate_json((tmp_path / "summaries.json").read_bytes())
     assert record.file == "summaries.parquet"
     assert record.sha256 == file_sha256(tmp_path / "summaries.parquet")
-    assert (record.rows, record.asked, record.from_cache, record.incomplete) == (6, 6, 0, 1)
+    assert (record.rows, record.calls_made, record.from_cache, record.incomplete) == (6, 6, 0, 1)
+    assert json.loads((tmp_path / "summaries.json").read_text())["asked"] == 6
     assert (record.prompt_tokens, record.completion_tokens) == (600, 42)
     assert record.model.id == MODEL and record.url == server.url
     assert "{budget}" in record.prompt["task"]

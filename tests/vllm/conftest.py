@@ -23,12 +23,12 @@ BF16 = torch.bfloat16
 
 @pytest.fixture(autouse=True)
 def _installed(request):
-    found = installed_vllm()
-    if found is None:
+    installed = installed_vllm()
+    if installed is None:
         pytest.skip("vLLM is not installed; run make test-vllm")
     wanted = "cuda" if request.node.get_closest_marker("gpu") else "cpu"
-    if found.device != wanted:
-        pytest.skip(f"the installed vLLM is built for {found.device}")
+    if installed.device != wanted:
+        pytest.skip(f"the installed vLLM is built for {installed.device}")
 
 
 @pytest.fixture(scope="session")

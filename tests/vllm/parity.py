@@ -7,16 +7,16 @@ FLOAT32 = 1e-5
 a block, different kernels. A neighbouring layer is more than a hundred times that away."""
 
 
-def errors(found, expected):
+def errors(actual, expected):
     """[tokens, layers]: distance of each state from the expected one, relative to its length."""
-    found, expected = found.double(), expected.double()
-    return (found - expected).norm(dim=-1) / expected.norm(dim=-1)
+    actual, expected = actual.double(), expected.double()
+    return (actual - expected).norm(dim=-1) / expected.norm(dim=-1)
 
 
-def assert_equal_states(found, expected, bound=FLOAT32):
+def assert_equal_states(actual, expected, bound=FLOAT32):
     """Every token of every document at every layer."""
-    assert len(found) == len(expected)
-    for mine, theirs in zip(found, expected, strict=True):
+    assert len(actual) == len(expected)
+    for mine, theirs in zip(actual, expected, strict=True):
         assert mine.shape == theirs.shape
         assert torch.isfinite(mine).all()
         worst = errors(mine, theirs).max().item()

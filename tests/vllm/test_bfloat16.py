@@ -27,9 +27,9 @@ TIMES = 2.0
 GPU = pytest.mark.gpu
 
 
-def layer_errors(found, expected):
+def layer_errors(actual, expected):
     """[layers] median over all tokens of their relative errors."""
-    pairs = zip(found, expected, strict=True)
+    pairs = zip(actual, expected, strict=True)
     return torch.cat([errors(mine, theirs) for mine, theirs in pairs]).median(dim=0).values
 
 
@@ -48,14 +48,14 @@ def test_rounding_is_of_the_size_of_that_of_transformers(models, kind, device):
     documents = documents_of(1, 40, 200)
     layers = bench.every_layer
     with bench.vllm(documents, layers) as teacher:
-        found = teacher.states(documents, layers)
-    assert all(state.dtype == torch.bfloat16 for state in found)
+        actual = teacher.states(documents, layers)
+    assert all(state.dtype == torch.bfloat16 for state in actual)
     truth = replace(bench, device="cpu").expected(documents, layers, dtype="float32")
     own = layer_errors(bench.expected(documents, layers), truth)
-    mine = layer_errors(found, truth)
-    assert torch.equal(found[1][:, 0].float(), truth[1][:, 0])  # the embeddings are exact
+    mine = layer_errors(actual, truth)
+    assert torch.equal(actual[1][:, 0].float(), truth[1][:, 0])  # the embeddings are exact
     assert (mine <= TIMES * own).all(), (mine, own)
     # The state one block earlier is further away than any of that.
-    shifted = [state[:, :-1] for state in found]
+    shifted = [state[:, :-1] for state in actual]
     wrong = layer_errors(shifted, [state[:, 1:] for state in truth])
     assert (wrong > TIMES * own[1:]).all(), (wrong, own)

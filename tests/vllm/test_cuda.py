@@ -46,9 +46,9 @@ def test_nothing_is_written_over_before_it_is_released(bench, monkeypatch):
     with bench.vllm(batches[0], layers, eager=True, **room) as teacher:
         alone = [teacher.states([document], layers)[0] for batch in batches for document in batch]
         teacher.hold()
-        found = []
+        actual = []
         for batch, states in zip(batches, teacher.stream(batches, layers), strict=True):
-            found += states
+            actual += states
             threading.Timer(0.02, teacher.release, [batch]).start()
-    for mine, theirs in zip(found, alone, strict=True):
+    for mine, theirs in zip(actual, alone, strict=True):
         assert errors(mine, theirs).max() < OTHER

@@ -120,7 +120,7 @@ def test_a_disk_that_no_longer_answers(models, tmp_path, monkeypatch):
 
     monkeypatch.setattr(StateChannel, "wait_for_release", waited)
     monkeypatch.setattr("latentcomp.store.write.pipeline.stage_shard", stuck)
-    monkeypatch.setattr(teacher_module, "_PATIENCE", 0.5)
+    monkeypatch.setattr(teacher_module, "_COMMIT_TIMEOUT", 0.5)
     with small.vllm() as teacher, pytest.raises(TeacherError, match="no shard was committed"):
         small.fill(teacher)
 

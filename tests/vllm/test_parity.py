@@ -26,9 +26,9 @@ def test_every_layer_of_every_token_is_that_of_transformers(models, kind):
     documents = documents_of(1, 2, 31, 32, 33, STEP - 1, STEP, STEP + 1, bench.context)
     layers = bench.every_layer
     with bench.vllm(documents, layers, step_tokens=STEP) as teacher:
-        found = teacher.states(documents, layers)
-    assert all(state.dtype == torch.float32 for state in found)
-    assert_equal_states(found, bench.expected(documents, layers))
+        actual = teacher.states(documents, layers)
+    assert all(state.dtype == torch.float32 for state in actual)
+    assert_equal_states(actual, bench.expected(documents, layers))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -38,13 +38,13 @@ def test_the_numbers_mean_entries_of_the_hugging_face_tuple(models, kind):
     layers = resolve_layers(numbers, bench.blocks)
     (document,) = documents_of(40)
     with bench.vllm([document], layers) as teacher:
-        (found,) = teacher.states([document], layers)
+        (actual,) = teacher.states([document], layers)
     with torch.inference_mode():
         full = load_causal_lm(bench.name).model(
             torch.tensor([document]), output_hidden_states=True, use_cache=False
         )
     expected = torch.stack([full.hidden_states[n][0] for n in sorted(numbers)], dim=1)
-    assert_equal_states([found], [expected])
+    assert_equal_states([actual], [expected])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -65,11 +65,11 @@ def test_off_by_one_in_the_layer_fails(models, kind, shift, monkeypatch):
     layers = resolve_layers((-2, -3), bench.blocks)
     documents = documents_of(40, 7)
     with bench.vllm(documents, layers, cut=False) as teacher:
-        found = teacher.states(documents, layers)
+        actual = teacher.states(documents, layers)
     expected = bench.expected(documents, layers)
     with pytest.raises(AssertionError, match="relative error"):
-        assert_equal_states(found, expected)
-    nearest = min(errors(a, b).min().item() for a, b in zip(found, expected, strict=True))
+        assert_equal_states(actual, expected)
+    nearest = min(errors(a, b).min().item() for a, b in zip(actual, expected, strict=True))
     assert nearest > 100 * FLOAT32  # not one token would pass
 
 
@@ -86,8 +86,8 @@ def test_order_and_company_do_not_matter(models):
             order = rng.sample(range(len(documents)), len(documents))
             cut = rng.randrange(1, len(order))
             for part in (order[:cut], order[cut:]):
-                found = teacher.states([documents[i] for i in part], layers)
-                assert_equal_states(found, [expected[i] for i in part])
+                actual = teacher.states([documents[i] for i in part], layers)
+                assert_equal_states(actual, [expected[i] for i in part])
         twice = teacher.states([documents[4], documents[4]], layers)
         assert_equal_states(twice, [expected[4]] * 2)
 
@@ -124,8 +124,8 @@ def test_prefix_caching_would_be_right_too(models):
             return outputs
 
         teacher._engine._engine.step = watched
-        found = [teacher.states([document], layers)[0] for document in documents]
-    assert_equal_states(found, bench.expected(documents, layers))
+        actual = [teacher.states([document], layers)[0] for document in documents]
+    assert_equal_states(actual, bench.expected(documents, layers))
     assert cached[0] == 0
     assert min(cached[1:]) >= 160  # they were not computed again
 
@@ -142,12 +142,12 @@ def test_the_state_after_the_last_block_is_before_the_norm(models):
     (document,) = documents_of(20)
     last = [LayerRecord(blocks_completed=bench.blocks, post_norm=False)]
     with bench.vllm([document], last) as teacher:
-        (found,) = teacher.states([document], last)
+        (actual,) = teacher.states([document], last)
         with pytest.raises(ValueError, match="not started for"):
             teacher.states([document], resolve_layers((-1,), bench.blocks))
-    assert_equal_states([found], bench.expected([document], last))
+    assert_equal_states([actual], bench.expected([document], last))
     (normed,) = bench.expected([document], resolve_layers((-1,), bench.blocks))
-    assert errors(found, normed).min() > 0.1
+    assert errors(actual, normed).min() > 0.1
 
 
 def test_columns_follow_the_order_that_was_asked_for(models):
@@ -155,9 +155,9 @@ def test_columns_follow_the_order_that_was_asked_for(models):
     (document,) = documents_of(9)
     layers = bench.every_layer
     with bench.vllm([document], layers) as teacher:
-        (found,) = teacher.states([document], [layers[2], layers[0]])
+        (actual,) = teacher.states([document], [layers[2], layers[0]])
         (all_,) = teacher.states([document], layers)
-    assert torch.equal(found, all_[:, [2, 0]])
+    assert torch.equal(actual, all_[:, [2, 0]])
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -67,10 +67,10 @@ def test_both_stores_are_equal_in_everything_but_the_last_bits(runs):
     a, b = (FeatureStore(runs / name / "store") for name in ("vllm", "transformers"))
     assert a.layers == b.layers == (19, 31, 43)
     for index in range(DOCUMENTS):
-        found, expected = a.read(index), b.read(index)
-        assert torch.equal(found.token_ids, expected.token_ids)
-        assert torch.equal(found.chunk_index, expected.chunk_index)
-        assert_equal_states([found.states], [expected.states])
+        actual, expected = a.read(index), b.read(index)
+        assert torch.equal(actual.token_ids, expected.token_ids)
+        assert torch.equal(actual.chunk_index, expected.chunk_index)
+        assert_equal_states([actual.states], [expected.states])
     assert verify(runs / "vllm" / "store").ok
 
 
@@ -165,13 +165,13 @@ def small(models, tmp_path):
 
 
 def test_the_cache_that_is_asked_for_suffices(small, monkeypatch):
-    monkeypatch.setattr(teacher_module, "_PATIENCE", PATIENT / 5)
+    monkeypatch.setattr(teacher_module, "_COMMIT_TIMEOUT", PATIENT / 5)
     with small.vllm() as teacher:
         small.fill(teacher)
     assert small.held.tokens < sum(map(len, small.documents))  # or nothing would be shown
     store = FeatureStore(small.folder)
-    found = [store.read(index).states for index in range(len(small.documents))]
-    assert_equal_states(found, small.bench.expected(small.documents, small.layers))
+    actual = [store.read(index).states for index in range(len(small.documents))]
+    assert_equal_states(actual, small.bench.expected(small.documents, small.layers))
 
 
 def test_a_request_is_done_when_its_shard_is_committed_and_not_before(small, monkeypatch):

@@ -1,4 +1,4 @@
-"""Where the text teacher is by default; imports nothing, for the command line's sake."""
+"""Default address of the text teacher; imports nothing, so that the command line starts fast."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Replies on disk, found by the content of the call: what was asked once is never asked again."""
+"""Cache of replies on disk, keyed by the content of the call; no call is made twice."""
 
 from pathlib import Path
 
@@ -21,26 +21,26 @@ class _Entry(BaseModel):
 
 
 class ReplyCache:
-    """A folder with one JSON file a call, which holds the call beside its reply.
+    """A folder with one JSON file a call, containing the call and its reply.
 
-    Every file is whole or absent, so a killed run loses nothing that was answered, and several
-    runs may share a folder. A file that is damaged, or whose call is not the one that its name
-    stands for, counts as absent: the call is made again and the file replaced.
+    Files are written atomically, so a killed run keeps all its replies, and several runs may
+    share a folder. A file that is damaged, or whose call does not match its name, counts as
+    absent: the call is made again and the file replaced.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Use `folder`, which is made when the first reply comes."""
+        """Use `folder`, which is created with the first reply."""
         self.folder = folder
 
     def path(self, call: Call) -> Path:
-        """Where the reply to a call lies or would lie."""
+        """Path of the file of a call, which need not exist."""
         return self.folder / call.key[:2] / f"{call.key}.json"
 
     def get(self, call: Call) -> Reply | None:
-        """The reply to a call; None where it has to be asked.
+        """The cached reply to a call; None if there is none.
 
         Raises:
-            StoreError: the file is there and the disk does not give it.
+            StoreError: the file exists and cannot be read.
         """
         path = self.path(call)
         with disk_errors(path):
@@ -55,7 +55,7 @@ class ReplyCache:
         return entry.reply if entry.call == call else None
 
     def put(self, call: Call, reply: Reply) -> None:
-        """Keep a reply, durably once this returns.
+        """Write a reply; it is durable once this returns.
 
         Raises:
             StoreError: the disk is full or the folder cannot be written.
@@ -63,14 +63,14 @@ class ReplyCache:
         write_json(self.path(call), _Entry(call=call, reply=reply).model_dump(mode="json"))
 
     def served(self, url: str) -> ServedModel | None:
-        """The model that `url` served when these replies were written; None if not known.
+        """The model that `url` served when these replies were written; None if unknown.
 
-        A rerun that names no model means this one, and so needs no server to be told its name.
+        A rerun without --model uses it, and needs no request to learn the name.
         """
         return self._served().get(url)
 
     def remember(self, url: str, model: ServedModel) -> None:
-        """Keep which model a server has. Raises: StoreError."""
+        """Write which model a server has. Raises: StoreError."""
         known = self._served()
         if known.get(url) != model:
             entries = (known | {url: model}).items()

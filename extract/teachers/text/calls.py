@@ -1,4 +1,4 @@
-"""One question to the server and its reply, as records that go to disk and back."""
+"""Requests to the server and their replies, as serialisable records."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 THOUGHTS = "</think>"
-"""A thinking model's text up to here is not its answer."""
+"""End of the thoughts of a thinking model; its answer follows."""
 
 
 class Message(BaseModel):
@@ -22,7 +22,7 @@ class Message(BaseModel):
 
 
 class Call(BaseModel):
-    """Everything that the reply depends on; two equal calls are one."""
+    """All parameters of a request; equal calls are the same call."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,34 +38,34 @@ class Call(BaseModel):
 
     @cached_property
     def key(self) -> str:
-        """SHA-256 of the call in hex: its address in the cache."""
+        """SHA-256 of the call in hex: its key in the cache."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
     def sampling(self) -> dict[str, Any]:
-        """The call without the conversation: what it shares with the others of its kind."""
+        """The parameters that all calls of a run share."""
         return self.model_dump(mode="json", exclude={"messages", "max_tokens"})
 
 
 class Reply(BaseModel):
-    """What the server answered."""
+    """Reply of the server."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: str
-    """What was written, without thoughts and outer white space."""
+    """Generated text, without thoughts and outer white space."""
     finish_reason: str | None
     """`stop` where the model ended by itself, `length` where `max_tokens` cut it."""
     prompt_tokens: int | None
-    """As the server counted; None where it does not say."""
+    """Counted by the server; None if it does not report them."""
     completion_tokens: int | None
-    """The same for what was written, thoughts included."""
+    """The same for the generated text, thoughts included."""
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A call with the name that messages about it use."""
+    """A call with its name in error messages."""
 
     name: str
     """Such as `document 'test-7-000003'`."""
@@ -94,7 +94,7 @@ class _Completion(BaseModel):
 def parse_reply(body: str | bytes) -> Reply:
     """The reply in the body of a chat completion.
 
-    The client library takes any JSON for a completion, so what is needed is checked here.
+    The client library accepts any JSON as a completion, so the needed fields are checked here.
 
     Raises:
         ValueError: it is no completion, or holds no text; the message says what is wrong.

@@ -1,4 +1,4 @@
-"""Many calls to one server: cached, bounded, retried, and none lost when something stops it."""
+"""Concurrent calls to one server: cached, bounded, retried; replies survive an interruption."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -15,31 +15,31 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 OnReply = Callable[[Reply], None]
-"""Told every reply that came from the server."""
+"""Called with every reply of the server."""
 
-MOST_FAILURES: Final = 10
-"""A server that fails so many calls in a row is not asked for the rest."""
+MAX_FAILURES: Final = 10
+"""Failed calls in a row after which the remaining ones are not made."""
 
 _LONGEST_WAIT: Final = 120.0
-"""Seconds between two attempts that a server may ask the client library for."""
+"""Most seconds of a Retry-After header that the client library accepts."""
 
 _WHOLE_RUN = frozenset({401, 403, 404})
-"""Statuses that every further call would get too: a wrong key, URL or model."""
+"""Statuses that fail the whole run: a wrong key, URL or model."""
 
 
 @dataclass(frozen=True, slots=True)
 class LookedUp:
-    """Calls, each once, by what the cache knows of them."""
+    """Distinct calls, split by whether the cache has their reply."""
 
     known: dict[str, Reply]
     """Replies of earlier runs, by the key of the call."""
     missing: tuple[Named, ...]
-    """Calls that have to be made, in order."""
+    """Calls without a cached reply, in order."""
 
 
 @dataclass(slots=True)
 class _Outcomes:
-    """What the workers share."""
+    """State that the workers share."""
 
     failures: list[str] = field(default_factory=list)
     in_a_row: int = 0
@@ -47,11 +47,11 @@ class _Outcomes:
 
 
 class _CallFailed(Exception):
-    """One call has no reply; the others may."""
+    """One call failed; others may succeed."""
 
 
 def find_model(server: Server, wanted: str | None) -> ServedModel:
-    """Ask the server for its models and choose one.
+    """Fetch the list of models of a server and choose one.
 
     Raises:
         TeacherError: nothing answers, or the model is not there.
@@ -66,10 +66,10 @@ def find_model(server: Server, wanted: str | None) -> ServedModel:
 
 
 def look_up(cache: ReplyCache, calls: Sequence[Named]) -> LookedUp:
-    """Sort calls into those that the cache answers and those that are missing.
+    """Split calls by whether the cache has their reply.
 
     Raises:
-        StoreError: the disk does not give what is on it.
+        StoreError: the cache cannot be read.
     """
     known: dict[str, Reply] = {}
     missing: dict[str, Named] = {}
@@ -88,14 +88,14 @@ def look_up(cache: ReplyCache, calls: Sequence[Named]) -> LookedUp:
 def ask(
     server: Server, cache: ReplyCache, calls: Sequence[Named], on_reply: OnReply = lambda _: None
 ) -> dict[str, Reply]:
-    """Have the server reply to every call; the replies by the key of the call.
+    """Make every call; returns the replies by the key of the call.
 
     A reply is on disk before its worker makes the next call, so after a kill, an error or
-    Ctrl-C all that was answered is in the cache. Without calls no request is made.
+    Ctrl-C all replies are in the cache. Without calls no request is made.
 
     Raises:
         TeacherError: the server is down or refuses everything, or some calls have no reply; the
-            message says how many, the first reason, and what to do.
+            message has the count, the first reason and the next step.
         StoreError: the cache cannot be written.
     """
     if not calls:
@@ -114,7 +114,7 @@ async def _ask(
 
         async def work() -> None:
             for named in waiting:
-                if outcomes.in_a_row >= MOST_FAILURES:
+                if outcomes.in_a_row >= MAX_FAILURES:
                     return
                 await _one(client, server, named, cache, outcomes, on_reply)
 
@@ -123,7 +123,7 @@ async def _ask(
                 for _ in range(min(server.concurrency, len(missing))):
                     group.create_task(work())
         except ExceptionGroup as several:
-            # What stops the run may stop several workers at once, and is told once.
+            # A fatal error may hit several workers at once; only the first is reported.
             raise next(_leaves(several)) from None
     return outcomes
 
@@ -149,18 +149,18 @@ async def _one(
 
 
 async def _request(client: "AsyncOpenAI", server: Server, call: Call) -> Reply:
-    """One call with its retries, which are the client library's.
+    """One call, retried by the client library.
 
     Raises:
-        TeacherError: no other call would fare better.
+        TeacherError: every other call would fail too.
         _CallFailed: this one has no reply.
     """
     from openai import APIConnectionError, APIStatusError, APITimeoutError
 
     try:
-        # The library's limit is on silence, not on time: a server that sends a byte now and
-        # then would keep it for ever.
-        async with asyncio.timeout(_patience(server)):
+        # The library's timeout is between two bytes, not for the whole call: a server that sends
+        # a byte now and then would never reach it.
+        async with asyncio.timeout(_max_seconds(server)):
             answer = await client.chat.completions.with_raw_response.create(
                 model=call.model,
                 messages=[{"role": turn.role, "content": turn.content} for turn in call.messages],  # type: ignore[misc]
@@ -183,8 +183,8 @@ async def _request(client: "AsyncOpenAI", server: Server, call: Call) -> Reply:
         raise _CallFailed(f"no usable reply ({one_line(error)})") from error
 
 
-def _patience(server: Server) -> float:
-    """Seconds after which a call cannot still be on an attempt that keeps to the limits."""
+def _max_seconds(server: Server) -> float:
+    """Upper bound of the duration of a call with all its attempts and waits."""
     return (server.retries + 1) * server.timeout + server.retries * _LONGEST_WAIT
 
 
@@ -192,8 +192,8 @@ def _check_complete(outcomes: _Outcomes, missing: int, server: Server) -> None:
     if not outcomes.failures:
         return
     got = len(outcomes.replies)
-    gave_up = outcomes.in_a_row >= MOST_FAILURES
-    stopped = f" (given up after {MOST_FAILURES} in a row)" if gave_up else ""
+    gave_up = outcomes.in_a_row >= MAX_FAILURES
+    stopped = f" (given up after {MAX_FAILURES} in a row)" if gave_up else ""
     raise TeacherError(
         f"{server.url}: {len(outcomes.failures)} of {missing} requests failed{stopped}; "
         f"first, {outcomes.failures[0]}; the {got} replies that came are kept, "

@@ -1,7 +1,7 @@
-"""What the text teacher is asked, word for word.
+"""Prompts of the text teacher.
 
-The document stands first and is the same in every prompt about it, so that a server with prefix
-caching reads it once for all its questions.
+The document comes first and is the same in every prompt about it, so that a server with prefix
+caching prefills it once for all questions.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Prompt:
     """A task, as text around a document."""
 
     system: str
-    """Who the model is to be."""
+    """System message."""
     task: str
     """After the document; may hold `{budget}` (tokens) or `{question}`."""
 
@@ -40,12 +40,12 @@ ANSWER: Final = Prompt(
 
 
 def summarise(document: Document, budget: int) -> tuple[Message, ...]:
-    """The conversation that asks for a summary of at most `budget` tokens."""
+    """The messages of a summary of at most `budget` tokens."""
     return _about(document, SUMMARY.system, SUMMARY.task.replace("{budget}", str(budget)))
 
 
 def answer(document: Document, question: Question) -> tuple[Message, ...]:
-    """The conversation that asks one question about a document."""
+    """The messages of one question about a document."""
     return _about(document, ANSWER.system, ANSWER.task.replace("{question}", question.text))
 
 

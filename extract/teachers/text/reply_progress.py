@@ -1,4 +1,4 @@
-"""The progress bar of the text teacher: calls done, tokens written, time to go."""
+"""Progress bar of the text teacher: finished calls, generated tokens, remaining time."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,9 +13,9 @@ from .calls import Reply
 def reply_progress(
     console: Console,
 ) -> Iterator[Callable[[str, int, int], Callable[[Reply], None]]]:
-    """A bar while the block runs; what it yields is told the plan, and returns what counts replies.
+    """Yields a callback for the plan, which starts the bar and returns a callback for replies.
 
-    With nothing to ask there is no bar, only the line that says so.
+    Without calls to make there is one line and no bar.
     """
     columns = (
         TextColumn("asking"),
@@ -27,12 +27,12 @@ def reply_progress(
     )
     progress = Progress(*columns, console=console)
 
-    def on_plan(model: str, cached: int, asked: int) -> Callable[[Reply], None]:
-        console.print(f"model {model}: {asked:,} calls to make, {cached:,} answered before")
-        if not asked:
+    def on_plan(model: str, cached: int, missing: int) -> Callable[[Reply], None]:
+        console.print(f"model {model}: {missing:,} calls to make, {cached:,} answered before")
+        if not missing:
             return lambda reply: None
         progress.start()
-        task = progress.add_task("asking", total=asked, tokens=0)
+        task = progress.add_task("asking", total=missing, tokens=0)
         written = 0
 
         def on_reply(reply: Reply) -> None:

@@ -1,4 +1,4 @@
-"""What the text teacher wrote, as Parquet, with a JSON file beside it that says how."""
+"""Summaries and answers as Parquet, each with a JSON record of its making beside it."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ....common.atomic import write_json, write_parquet
 from ....common.errors import CorpusError
@@ -27,7 +27,7 @@ class Summary:
     budget: int
     """Most tokens that were allowed, in the tokens of the server's model."""
     tokens: int | None
-    """Tokens that the server counted in it; None where it does not say."""
+    """Counted by the server; None if it does not report them."""
     complete: bool
     """The model ended by itself; False where the budget cut it."""
     call: str
@@ -45,7 +45,7 @@ class WrittenAnswer:
     answer: str
     """The right answer, from the corpus."""
     written: str
-    """What the text teacher wrote."""
+    """Text of the teacher."""
     correct: bool
     """Exact match, as everywhere in the evaluation."""
     stale: bool
@@ -57,9 +57,9 @@ class WrittenAnswer:
 
 
 class TextRecord(BaseModel):
-    """How a file of summaries or answers came about; lies beside it as JSON."""
+    """Provenance of a file of summaries or answers; written beside it as JSON."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     file: str
     """Name of the Parquet file."""
@@ -69,20 +69,20 @@ class TextRecord(BaseModel):
     url: str
     """Address of the server."""
     model: ServedModel
-    """The model that wrote."""
+    """Model that generated the text."""
     prompt: dict[str, str]
-    """The words that were used, with their placeholders."""
+    """Prompt texts with their placeholders."""
     sampling: dict[str, Any]
     """Parameters of every request."""
     corpus_sha256: str
     from_cache: int
-    """Different calls that an earlier run had made."""
-    asked: int
-    """Different calls made by this run."""
+    """Distinct calls whose reply was cached."""
+    calls_made: int = Field(validation_alias="asked", serialization_alias="asked")
+    """Distinct calls made by this run; `asked` in the file."""
     prompt_tokens: int
-    """Read by the server for these rows, in whatever run, as far as it says."""
+    """Of these rows, cached ones included, as far as the server reports them."""
     completion_tokens: int
-    """Written by it for these rows."""
+    """Generated for these rows."""
     incomplete: int
     """Rows that a limit of tokens cut."""
     correct: int | None = None
@@ -125,7 +125,7 @@ def write_text_answers(path: Path, rows: Sequence[WrittenAnswer]) -> None:
 
 def write_text_record(path: Path, record: TextRecord) -> None:
     """Write the record of a Parquet file beside it, as `<name>.json`. Raises: StoreError."""
-    write_json(path.with_suffix(".json"), record.model_dump(mode="json"))
+    write_json(path.with_suffix(".json"), record.model_dump(mode="json", by_alias=True))
 
 
 def read_text_record(path: Path) -> TextRecord | None:

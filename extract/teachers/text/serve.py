@@ -24,29 +24,29 @@ INSTALL: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ServeRequest:
-    """What the server is to be."""
+    """Options of the server."""
 
     model: str
     """`lab`, a folder or a hub id."""
     revision: str | None = None
     """Commit, tag or branch of a hub model."""
     host: str = "127.0.0.1"
-    """Who may ask: this machine alone by default, as nothing checks a key."""
+    """Address to listen on: this machine alone by default, as there is no authentication."""
     port: int = PORT
     gpus: int = 1
-    """Cards that one copy of the model is spread over."""
+    """GPUs for tensor parallelism."""
     gpu_memory: float = 0.9
     """Share of a card's memory that vLLM may take; the rest is the 10 % kept spare."""
     dtype: str = "auto"
     """Precision; vLLM's `auto` turns a float32 checkpoint into bfloat16."""
     max_model_len: int | None = None
-    """Most tokens of prompt and reply; None for what the model can."""
+    """Most tokens of prompt and reply; None for the limit of the model."""
     more: tuple[str, ...] = ()
-    """Handed on to vLLM as they are."""
+    """Further arguments of vLLM, passed unchanged."""
 
 
 def compose(request: ServeRequest) -> tuple[str, ...]:
-    """The command that starts the server, by argument; nothing is started or looked up."""
+    """The command line that starts the server; starts and checks nothing."""
     model = LAB_FOLDERS.get(request.model)
     flags: dict[str, object | None] = {
         "--model": model or request.model,
@@ -58,19 +58,19 @@ def compose(request: ServeRequest) -> tuple[str, ...]:
         "--gpu-memory-utilization": request.gpu_memory,
         "--dtype": request.dtype,
         "--max-model-len": request.max_model_len,
-        # Without it the model's own file of sampling defaults would add to what a call says.
+        # Without it the model's generation_config.json would change the sampling of the calls.
         "--generation-config": "vllm",
         "--seed": 0,
     }
     given = [(flag, str(value)) for flag, value in flags.items() if value is not None]
-    # Each document is read once for all the questions about it.
+    # Each document is prefilled once for all questions about it.
     switches = ("--enable-prefix-caching",)
     pairs = [part for pair in given for part in pair]
     return (sys.executable, "-m", MODULE, *pairs, *switches, *request.more)
 
 
 def check_vllm() -> None:
-    """See that vLLM can be started.
+    """Check that vLLM is installed.
 
     Raises:
         TeacherError: it is not installed; the message says how to install it.
@@ -80,13 +80,13 @@ def check_vllm() -> None:
 
 
 def check_port(host: str, port: int) -> None:
-    """See that nobody else listens there, before minutes of loading.
+    """Check that the port is free, before minutes of loading.
 
     Raises:
         TeacherError: the port is taken or the address is not this machine's.
     """
     try:
-        # Probing by listening: a server that is bound but does not accept yet counts too.
+        # Binding instead of connecting also detects a server that does not accept yet.
         with socket.create_server((host, port)):
             pass
     except OSError as error:
@@ -97,6 +97,6 @@ def check_port(host: str, port: int) -> None:
 
 
 def start(command: Sequence[str]) -> None:
-    """Become the server: it gets this process, its terminal and its signals. Never returns."""
+    """Replace this process by the server (exec). Never returns."""
     sys.stdout.flush()
     os.execv(command[0], list(command))  # noqa: S606

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server: where it is, what it serves, and what its errors mean."""
+"""An OpenAI-compatible server: connection, list of models, and its errors as messages."""
 
 import os
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 KEY_VARIABLE: Final = "LATENTCOMP_TEACHER_KEY"
-"""A variable of our own: the key of somebody's paid account is never sent to a URL unasked."""
+"""Own environment variable, so that OPENAI_API_KEY is never sent to another server."""
 
 START: Final = "start one with `latentcomp teacher serve`, or give --teacher-url"
 
@@ -24,30 +24,29 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """How to talk to a server."""
+    """Connection settings of a server."""
 
     url: str = DEFAULT_URL
     """Up to and with `/v1`."""
     timeout: float = 120.0
     """Seconds that one attempt may take."""
     retries: int = 5
-    """Further attempts after one that was refused, broken off or too slow, waiting longer
-    each time."""
+    """Further attempts after a refused, broken or timed-out one, with growing waits."""
     concurrency: int = 16
-    """Most requests under way at once."""
+    """Most concurrent requests."""
 
 
 class ServedModel(BaseModel):
-    """One entry of `/v1/models`; what else a server tells about it is ignored."""
+    """One entry of `/v1/models`; further fields are ignored."""
 
     model_config = ConfigDict(frozen=True)
 
     id: str
-    """The name to ask for."""
+    """Name in requests."""
     root: str | None = None
     """Folder or hub id that vLLM loaded it from."""
     max_model_len: int | None = None
-    """Most tokens of prompt and reply together, where the server tells."""
+    """Most tokens of prompt and reply together; None if the server does not report it."""
 
 
 class _Models(BaseModel):
@@ -67,7 +66,7 @@ def connect(server: Server) -> "AsyncOpenAI":
         raise UsageError(
             f"--teacher-url {server.url!r} is no address; give one such as {DEFAULT_URL}"
         )
-    # A proxy that the environment names for the outer world cannot reach this machine's ports.
+    # A proxy from the environment cannot reach the ports of this machine.
     own = parts.hostname in _LOOPBACK
     return AsyncOpenAI(
         base_url=server.url,
@@ -79,10 +78,10 @@ def connect(server: Server) -> "AsyncOpenAI":
 
 
 async def list_models(client: "AsyncOpenAI", server: Server) -> tuple[ServedModel, ...]:
-    """What the server serves.
+    """The models of a server.
 
     Raises:
-        TeacherError: nothing answers there, or something that is no such server.
+        TeacherError: nothing answers there, or no OpenAI-compatible server.
     """
     from openai import OpenAIError
 
@@ -98,7 +97,7 @@ async def list_models(client: "AsyncOpenAI", server: Server) -> tuple[ServedMode
 
 
 def choose_model(served: tuple[ServedModel, ...], wanted: str | None, url: str) -> ServedModel:
-    """The model that is meant: the one asked for, or the only one there is.
+    """The requested model, or the only one of the server.
 
     Raises:
         TeacherError: the server lacks it, or has several and none was named.
@@ -115,7 +114,7 @@ def choose_model(served: tuple[ServedModel, ...], wanted: str | None, url: str) 
 
 
 def refused(error: Exception, server: Server) -> TeacherError:
-    """What an error of the client library means for the whole run, in one line."""
+    """An error of the client library as one line for the user."""
     from openai import APIConnectionError, APIStatusError, APITimeoutError
 
     match error:
@@ -136,7 +135,7 @@ def refused(error: Exception, server: Server) -> TeacherError:
 
 
 def status_reason(error: Exception) -> str:
-    """The server's own words about a status, where it has any."""
+    """The message in the body of an error response, if there is one."""
     body = getattr(error, "body", None)
     message = body.get("message") if isinstance(body, dict) else None
     return one_line(Exception(message)) if isinstance(message, str) else one_line(error)

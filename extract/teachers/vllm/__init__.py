@@ -1,1 +1,1 @@
-"""The vLLM teacher: its engine in this process, hidden states through a connector of our own."""
+"""The vLLM teacher: vLLM's engine in this process, hidden states through a KV connector."""

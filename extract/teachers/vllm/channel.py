@@ -1,8 +1,8 @@
-"""Where hidden states leave vLLM: its connector puts them in, the teacher takes them out.
+"""Channel for hidden states from vLLM's KV connector to the teacher.
 
-The engine runs in the process of the extraction, so this is a plain object with a lock. The
-connector is made by vLLM from the name of a class; it finds its channel by a name in its
-configuration. Nothing is copied here, and nothing goes over a file or a socket.
+The engine runs in the process of the extraction, so this is a plain object with a lock. vLLM
+creates the connector from the name of its class; the connector looks up its channel by a name in
+its configuration. Nothing is copied here, and no file or socket is involved.
 """
 
 import itertools
@@ -19,18 +19,18 @@ _NUMBERS: Final = itertools.count()
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """The states of one document, perhaps still on their way from the device."""
+    """The states of one document, perhaps still being copied from the device."""
 
     states: torch.Tensor
     """[tokens, layers, hidden] on the CPU."""
     wait: Callable[[], object]
-    """Returns once the copy into `states` is complete; raises what made it fail."""
+    """Blocks until the copy into `states` is complete; raises its error."""
     ready: Callable[[], bool]
-    """True if it is."""
+    """True once the copy is complete."""
 
 
 def arrived(states: torch.Tensor) -> Arrival:
-    """States that are there."""
+    """States that need no copy."""
     return Arrival(states, lambda: None, lambda: True)
 
 
@@ -38,9 +38,8 @@ class StateChannel:
     """Documents by ticket: delivered by the engine, taken by the teacher, released by the store.
 
     A document is released when its shard is committed. Only then does the connector report its
-    request as done, so vLLM keeps the document's part of its cache until the disk has it, and a
-    slow disk stops the engine rather than filling the memory. Every method may be called from
-    any thread.
+    request as done, so vLLM keeps the document's cache blocks until then, and a slow disk blocks
+    the engine instead of filling the memory. All methods are thread-safe.
     """
 
     def __init__(self) -> None:
@@ -52,11 +51,11 @@ class StateChannel:
         _OPEN[self.name] = self
 
     def close(self) -> None:
-        """Forget the channel; a connector that asks for it later fails."""
+        """Close the channel; a later look-up by a connector fails."""
         _OPEN.pop(self.name, None)
 
     def deliver(self, ticket: int, arrival: Arrival) -> None:
-        """Hand over the states of a document."""
+        """Add the states of a document."""
         with self._changed:
             self._arrived[ticket] = arrival
 
@@ -66,21 +65,21 @@ class StateChannel:
             return ticket in self._arrived
 
     def take(self, ticket: int) -> torch.Tensor:
-        """The states of a document that was delivered; waits for the copy to end."""
+        """Remove and return the states of a delivered document; waits for their copy."""
         with self._changed:
             arrival = self._arrived.pop(ticket)
         arrival.wait()
         return arrival.states
 
     def release(self, tickets: Iterable[int]) -> None:
-        """Say that nobody needs these documents from the engine any more."""
+        """Mark documents whose cache blocks the engine may free."""
         with self._changed:
             self._released.update(tickets)
             self._releases += 1
             self._changed.notify_all()
 
     def drop_released(self, ticket: int) -> bool:
-        """True, once, if the document was released."""
+        """True if the document was released; clears the mark."""
         with self._changed:
             if ticket not in self._released:
                 return False
@@ -94,7 +93,7 @@ class StateChannel:
             return self._releases
 
     def wait_for_release(self, seen: int, seconds: float) -> bool:
-        """Wait until there were more than `seen` releases; False if that takes too long."""
+        """Wait until there were more than `seen` releases; False after a timeout."""
         with self._changed:
             return self._changed.wait_for(lambda: self._releases > seen, timeout=seconds)
 

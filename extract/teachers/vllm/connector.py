@@ -1,13 +1,12 @@
-"""The KV connector that vLLM loads by name: hidden states to the channel, done when committed.
+"""KV connector for vLLM: sends hidden states to a channel, frees their blocks once committed.
 
 vLLM's `extract_hidden_states` keeps the states of every token in a layer of the KV cache that
-computes nothing. When a request has finished, its connector may read them there, and the blocks
-stay until the connector says that it is done with them. vLLM's own example writes one file a
-request; this one hands the tensor to the extraction in the same process.
+computes nothing. When a request has finished, its connector may read them there; the blocks are
+kept until the connector reports the request as done. vLLM's own example writes one file a
+request; this one passes the tensor to the extraction in the same process.
 
-One class, two objects: vLLM makes one for its scheduler, which knows the requests, and one for
-its worker, which has the cache. What the first has to tell the second goes in the metadata of
-the next step.
+vLLM creates two instances: one in its scheduler, which knows the requests, and one in its worker,
+which has the cache. The first sends the second its data in the metadata of the next step.
 """
 
 from dataclasses import dataclass, field
@@ -126,9 +125,9 @@ class StateConnector(ExampleHiddenStatesConnector):  # type: ignore[misc]
         self._stream.wait_stream(torch.cuda.current_stream(cache.device))
         with torch.cuda.stream(self._stream):
             places = slots.pin_memory().to(cache.device, non_blocking=True)
-            found = extract_from_kv_cache(cache, places, tokens)
-            host = torch.empty(found.shape, dtype=found.dtype, pin_memory=True)
-            host.copy_(found, non_blocking=True)
+            states = extract_from_kv_cache(cache, places, tokens)
+            host = torch.empty(states.shape, dtype=states.dtype, pin_memory=True)
+            host.copy_(states, non_blocking=True)
             copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
             copied.record(self._stream)
         return Arrival(host, copied.synchronize, copied.query)

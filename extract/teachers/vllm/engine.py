@@ -1,4 +1,4 @@
-"""vLLM's engine, started in this process to compute hidden states and nothing else."""
+"""vLLM's engine in this process, configured to compute hidden states only."""
 
 import math
 import os
@@ -237,7 +237,7 @@ def _cache_bytes(settings: EngineSettings) -> int:
 
 @contextmanager
 def _reasons(what: str, advice: str) -> Iterator[None]:
-    """Turn whatever vLLM raises into one line."""
+    """Convert exceptions of vLLM into a TeacherError of one line."""
     try:
         yield
     except TeacherError:
@@ -251,7 +251,7 @@ def _reasons(what: str, advice: str) -> Iterator[None]:
 
 
 def _root(error: BaseException) -> BaseException:
-    """The error that began it: vLLM wraps some of them."""
+    """The root cause; vLLM wraps some exceptions."""
     while error.__cause__ is not None:
         error = error.__cause__
     return error

@@ -1,4 +1,4 @@
-"""The teacher that vLLM computes: batches in, states out, the cache held until the disk has them.
+"""Teacher on vLLM; its cache keeps documents until their shards are committed.
 
 A batch is given to the engine when the cache has room for all of it, and never together with
 another one: which documents are computed together follows from the plan alone, as it does with
@@ -15,8 +15,8 @@ from ....common.errors import TeacherError
 from ....store.format.schema import LayerRecord, ModelIdentity
 from .engine import EngineSettings, VllmEngine
 
-_PATIENCE: Final = 600.0
-"""Seconds without one commit after which a full cache is an error and not a slow disk."""
+_COMMIT_TIMEOUT: Final = 600.0
+"""Seconds without a commit after which a full cache is an error instead of a slow disk."""
 
 
 class VllmTeacher:
@@ -37,7 +37,7 @@ class VllmTeacher:
 
     @property
     def identity(self) -> ModelIdentity:
-        """Which model this is."""
+        """Identity of the model."""
         return self._identity
 
     @property
@@ -92,8 +92,8 @@ class VllmTeacher:
 
         May be called from another thread than `states`.
         """
-        found = [self._held.pop(tuple(document), []) for document in documents]
-        if tickets := [ticket for group in found for ticket in group]:
+        groups = [self._held.pop(tuple(document), []) for document in documents]
+        if tickets := [ticket for group in groups for ticket in group]:
             self._engine.channel.release(tickets)
 
     def _column(self, layer: LayerRecord) -> int:
@@ -102,7 +102,7 @@ class VllmTeacher:
         return self._columns[layer.blocks_completed]
 
     def _compute(self, documents: Sequence[Sequence[int]]) -> list[int]:
-        """Have a batch computed; on a GPU its states may still be on their way."""
+        """Compute a batch; on a GPU its states may still be being copied."""
         self._wait_for_room(documents)
         tickets = [next(self._tickets) for _ in documents]
         self._engine.compute(documents, tickets)
@@ -131,8 +131,8 @@ class VllmTeacher:
             self._engine.settle()
             if needed <= self._engine.free_blocks:
                 return
-            if not channel.wait_for_release(seen, _PATIENCE):
+            if not channel.wait_for_release(seen, _COMMIT_TIMEOUT):
                 raise TeacherError(
-                    f"vLLM's cache is full and no shard was committed for {_PATIENCE:.0f} s; "
+                    f"vLLM's cache is full and no shard was committed for {_COMMIT_TIMEOUT:.0f} s; "
                     "give a smaller --batch-tokens, or look whether the disk still answers"
                 )

