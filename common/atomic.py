@@ -17,14 +17,14 @@ import pyarrow.parquet as pq
 from .errors import StoreError
 
 PARTIAL_SUFFIX = ".partial"
-"""Every temporary file ends so; what a killed run leaves behind is recognised by it."""
+"""Suffix of every temporary file, by which those of killed runs are recognised."""
 
 Buffer = bytes | bytearray | memoryview
 
 _BLOCK = 2 * 2**20
-"""Bytes of one write. The page cache keeps a file in pieces as large as the writes that made it,
-if these begin at multiples of a power of two, and mapped memory is filled piece by piece."""
-_VECTORS = 1024  # of one call to the kernel
+"""Bytes of one write. The page cache keeps a file in folios as large as the writes, if those begin
+at multiples of a power of two, and mapped memory is faulted in folio by folio."""
+_MAX_VECTORS = 1024  # IOV_MAX
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -57,7 +57,7 @@ def make_folder(path: Path) -> None:
     """Create `path` with its parents.
 
     Raises:
-        StoreError: the folder cannot be made.
+        StoreError: the folder cannot be created.
     """
     with disk_errors(path):
         path.mkdir(parents=True, exist_ok=True)
@@ -73,34 +73,34 @@ def write_parts(path: Path, parts: Iterable[Buffer]) -> None:
 
 
 class StagedFiles:
-    """Files with all their bytes that do not show yet, and may not be durable.
+    """Completely written temporary files that are not visible yet and may not be durable.
 
-    They come in groups: those of a group appear when all of earlier groups are durable.
+    They come in groups: those of a group become visible when all earlier groups are durable.
     """
 
     def __init__(self, groups: Iterable[Iterable[tuple[Path, Iterable[Buffer]]]]) -> None:
-        """Write them. The parts of a file are asked for when the file before it is written.
+        """Write the temporary files in order; parts are iterated lazily.
 
         Raises:
-            StoreError: the disk is full and so on; nothing stays.
+            StoreError: the disk is full and so on; all temporary files are removed.
         """
         with contextlib.ExitStack() as stack:
             self.groups = [[_Partial(path, parts, stack) for path, parts in one] for one in groups]
             self._stack = stack.pop_all()
 
     def discard(self) -> None:
-        """Remove what has not appeared."""
+        """Remove the temporary files that were not published."""
         self._stack.close()
 
 
 def publish(staged: Sequence[StagedFiles]) -> None:
-    """Make files durable and let them appear, group by group.
+    """Make files durable and visible, group by group.
 
-    Together they cost a fraction of the same one by one: a sync lets the file system write its
-    journal and makes the disk empty its cache, whichever file has filled it.
+    Together they cost a fraction of one call each: an fsync makes the file system write its
+    journal and the disk flush its cache, which covers all files.
 
     Raises:
-        StoreError: the disk is full and so on; what has not appeared never does.
+        StoreError: the disk is full and so on; files that are not visible by then are removed.
     """
     try:
         for partial in (partial for one in staged for group in one.groups for partial in group):
@@ -108,7 +108,7 @@ def publish(staged: Sequence[StagedFiles]) -> None:
         for step in itertools.zip_longest(*(one.groups for one in staged), fillvalue=()):
             together = list(itertools.chain(*step))
             for partial in together:
-                partial.appear()
+                partial.rename()
             for folder in dict.fromkeys(partial.path.parent for partial in together):
                 with disk_errors(folder):
                     sync_folder(folder)
@@ -118,13 +118,13 @@ def publish(staged: Sequence[StagedFiles]) -> None:
 
 
 class _Partial:
-    """A temporary file with all its bytes, which goes with `stack` unless it appears."""
+    """A completely written temporary file, removed with `stack` unless it is renamed."""
 
     def __init__(self, path: Path, parts: Iterable[Buffer], stack: contextlib.ExitStack) -> None:
         self.path = Path(path)
         make_folder(self.path.parent)
         self._partial = self.path.with_name(f".{path.name}.{os.getpid()}{PARTIAL_SUFFIX}")
-        self._appeared = False
+        self._renamed = False
         stack.callback(self._remove)
         with disk_errors(self.path):
             self._file = stack.enter_context(self._partial.open("wb", buffering=0))
@@ -134,14 +134,14 @@ class _Partial:
         with disk_errors(self.path):
             os.fsync(self._file.fileno())
 
-    def appear(self) -> None:
+    def rename(self) -> None:
         with disk_errors(self.path):
             self._file.close()
             self._partial.replace(self.path)
-            self._appeared = True
+            self._renamed = True
 
     def _remove(self) -> None:
-        if not self._appeared:
+        if not self._renamed:
             with contextlib.suppress(OSError):
                 self._partial.unlink(missing_ok=True)
 
@@ -157,7 +157,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def json_text(obj: Any) -> str:  # noqa: ANN401  any JSON value
-    """The one JSON form this project writes: sorted keys, two spaces, a newline, no NaN."""
+    """The canonical JSON of this project: sorted keys, two spaces, a newline, no NaN."""
     return json.dumps(obj, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -172,7 +172,7 @@ def write_parquet(path: Path, table: pa.Table) -> None:
 
 
 def write_parquet_groups(path: Path, groups: Sequence[pa.Table]) -> None:
-    """As `write_parquet`, every table its own row group, for readers that want only some.
+    """As `write_parquet`, every table as a row group of its own, for readers that need only some.
 
     Raises:
         StoreError: the disk is full, the folder is read-only, and so on.
@@ -206,7 +206,7 @@ def file_sha256(path: Path) -> str:
 
 
 def remove_partials(folder: Path) -> list[Path]:
-    """Delete the temporary files that a killed run left below `folder`; say which.
+    """Delete the temporary files of killed runs below `folder`; returns their paths.
 
     Raises:
         StoreError: one of them cannot be removed.
@@ -219,35 +219,35 @@ def remove_partials(folder: Path) -> list[Path]:
 
 
 def _write_all(descriptor: int, parts: Iterable[Buffer]) -> None:
-    start = held = 0
+    start = size = 0
     waiting: list[memoryview] = []
     for part in parts:
         data = memoryview(part).cast("B")
         waiting.append(data)
-        held += len(data)
-        if held >= _BLOCK:
-            start, held = _flush(descriptor, waiting, held % _BLOCK, start), held % _BLOCK
+        size += len(data)
+        if size >= _BLOCK:
+            start, size = _flush(descriptor, waiting, size % _BLOCK, start), size % _BLOCK
     _flush(descriptor, waiting, 0, start)
 
 
 def _flush(descriptor: int, waiting: list[memoryview], keep: int, start: int) -> int:
-    """Write what waits but for the last `keep` bytes, which are part of the last buffer.
+    """Write the waiting buffers except the last `keep` bytes of the last one.
 
     Args:
         descriptor: of the file.
-        waiting: buffers; the kept bytes stay.
+        waiting: buffers; on return, only the kept bytes.
         keep: 0, or fewer bytes than the last buffer has.
-        start: where in the file.
+        start: offset of the first byte in the file.
 
     Returns:
-        where the next write starts.
+        offset of the next write.
     """
     rest = waiting[-1:] if keep else []
     if keep:
         waiting[-1], rest[0] = rest[0][:-keep], rest[0][-keep:]
     stop = start
     while waiting:
-        done = os.writev(descriptor, waiting[:_VECTORS])  # a nearly full disk takes only a part
+        done = os.writev(descriptor, waiting[:_MAX_VECTORS])  # short on a nearly full disk
         stop += done
         whole = 0
         while whole < len(waiting) and done >= len(waiting[whole]):
@@ -261,10 +261,10 @@ def _flush(descriptor: int, waiting: list[memoryview], keep: int, start: int) ->
 
 
 def _begin_write_back(descriptor: int, start: int, length: int) -> None:
-    """Have the disk begin now, not at the sync, which would then wait for everything at once.
+    """Start writing back now instead of in the fsync, which would then wait for all of it.
 
-    Saying that the bytes are not needed does so on Linux. They stay in memory: only pages that
-    are on the disk already are let go.
+    On Linux, POSIX_FADV_DONTNEED starts it. Dirty pages stay in the page cache: only clean ones
+    are dropped.
     """
     if sys.platform == "linux":
         os.posix_fadvise(descriptor, start, length, os.POSIX_FADV_DONTNEED)

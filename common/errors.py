@@ -18,15 +18,15 @@ class CorpusError(LatentcompError):
 
 
 class StoreError(LatentcompError):
-    """A feature store that is missing, damaged or not the one that was asked for."""
+    """A feature store that is missing, damaged or not the requested one."""
 
 
 class StoreBusyError(StoreError):
-    """A store, or the part of it that was asked for, that a living process is writing to."""
+    """A store, or the requested shards of it, that a running process is writing to."""
 
 
 class TeacherError(LatentcompError):
-    """A model that cannot be loaded or lacks what was asked of it (a layer, a tokenizer)."""
+    """A model that cannot be loaded or lacks something (a layer, a tokenizer)."""
 
 
 class PhaseError(LatentcompError):

@@ -39,7 +39,7 @@ class Hardware(BaseModel):
     cores: int
     """Cores that this process may use."""
     memory_bytes: int
-    """Installed memory; 0 where the system does not tell."""
+    """Installed memory; 0 where unknown."""
     gpus: tuple[str, ...]
     """Name of every visible GPU."""
     system: str
@@ -47,7 +47,7 @@ class Hardware(BaseModel):
 
 
 class Provenance(BaseModel):
-    """Everything that tells two runs of the same command apart."""
+    """Everything in which two runs of the same command may differ."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -73,7 +73,7 @@ class Provenance(BaseModel):
 
 def collect(seeds: Mapping[str, int], inputs: Mapping[str, str]) -> Provenance:
     """Record this process: its command line, code, versions, machine, seeds and inputs."""
-    # A machine that gets the tree without its history is told the commit by the environment.
+    # Where the tree was copied without its history, the environment names the commit.
     commit = _git("rev-parse", "HEAD") or os.environ.get("LATENTCOMP_GIT_COMMIT")
     status = _git("status", "--porcelain", "--untracked-files=no")
     return Provenance(

@@ -1,4 +1,4 @@
-"""Records on disk: frozen, strict, NaN as null, damage told in one line."""
+"""Records on disk: frozen, strict, NaN as null, damage reported in one line."""
 
 from pathlib import Path
 from typing import TypeVar

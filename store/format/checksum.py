@@ -1,7 +1,7 @@
-"""CRC32C of whatever lies in memory, without the interpreter's lock while it is computed.
+"""CRC32C of a buffer, computed without holding the GIL.
 
-The first package here is a third faster, in the cache and out of it, but young; the second one is
-built for every platform. google-crc32c keeps the interpreter's lock.
+crc32c-rs is a third faster, in the cache and out of it, but young; crc32c is built for every
+platform. google-crc32c holds the GIL.
 """
 
 try:

@@ -1,7 +1,7 @@
-"""How logical floating point types lie in the store: as plain integers, bit for bit.
+"""How logical floating point types are stored: as plain integers, bit for bit.
 
-Zarr has no bfloat16 that zarr-python can open, so every array holds unsigned integers and says
-in its attributes what the bits mean.
+Zarr has no bfloat16 that zarr-python can open, so every array holds unsigned integers and names
+the type in its attributes.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class StoredDtype:
     numpy: str
     """The same for numpy, little-endian."""
     sentinel: int
-    """Fill value: a NaN that no arithmetic makes, so missing data can never pass as zeros."""
+    """Fill value: a NaN that no arithmetic produces, so missing data is never read as zeros."""
     exponent: int
     """Exponent bits; all of them set means infinity or NaN."""
     magnitude: int
@@ -45,7 +45,7 @@ class StoredDtype:
         return bits
 
     def to_tensor(self, bits: Bits) -> torch.Tensor:
-        """The tensor that stored integers stand for, sharing their memory."""
+        """The tensor of stored integers, sharing their memory."""
         signed = "<i2" if self.item_bytes == 2 else "<i4"
         return torch.from_numpy(bits.view(signed)).view(self.torch_dtype)
 

@@ -1,4 +1,4 @@
-"""Which store is which: a difference is an error, never a warning."""
+"""Is this the store of this manifest? A difference is an error, never a warning."""
 
 import hashlib
 from typing import Any
@@ -14,17 +14,17 @@ _GROWS = "corpus_sha256"
 
 
 def owner_sha256(manifest: Manifest) -> str:
-    """SHA-256 in hex of what the states are: the manifest but for the corpus, which may grow."""
+    """SHA-256 in hex of the manifest without the corpus, which may grow."""
     content = manifest.model_dump(mode="json", exclude={_GROWS})
     return hashlib.sha256(json_text(content).encode()).hexdigest()
 
 
 def check_same(store: Place, manifest: Manifest, extend: bool) -> None:
-    """Make sure that the store there, if there is one, is of this very manifest.
+    """Check that a store, if there is one, has exactly this manifest.
 
     Args:
-        store: where it lies.
-        manifest: what was asked for.
+        store: place of the store.
+        manifest: of the request.
         extend: allow another corpus.
 
     Raises:
@@ -32,20 +32,20 @@ def check_same(store: Place, manifest: Manifest, extend: bool) -> None:
             something that is no store.
     """
     if not is_store(store):
-        entry = store.visible_entry()
-        if not entry:
+        other = store.visible_entry()
+        if not other:
             return
         if not is_store(store):  # another writer may have begun it between the two looks
             raise StoreError(
-                f"{store}: holds {entry!r}, so it is no feature store: choose an empty folder"
+                f"{store}: holds {other!r}, so it is no feature store: choose an empty folder"
             )
-    found = _flat(ledger.read_sealed(store, MANIFEST, Manifest).model_dump(mode="json"))
-    asked = _flat(manifest.model_dump(mode="json"))
-    for field, value in asked.items():
-        if found.get(field) != value and not (extend and field == _GROWS):
+    stored = _flat(ledger.read_sealed(store, MANIFEST, Manifest).model_dump(mode="json"))
+    requested = _flat(manifest.model_dump(mode="json"))
+    for field, value in requested.items():
+        if stored.get(field) != value and not (extend and field == _GROWS):
             raise StoreError(
-                f"{store}: this store has {field} = {found.get(field)!r}, but {value!r} was asked "
-                "for: choose another folder, or delete this one"
+                f"{store}: this store has {field} = {stored.get(field)!r}, but {value!r} was "
+                "requested: choose another folder, or delete this one"
             )
 
 

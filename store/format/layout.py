@@ -1,4 +1,4 @@
-"""Where things lie in a store folder, and the Zarr metadata that describes them."""
+"""Names of the files of a store, and the Zarr metadata that describes them."""
 
 import functools
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ TOKEN_SENTINEL = 2**32 - 1
 """Fill value of the token ids; no vocabulary reaches it."""
 STATISTICS_ROWS = ("sum", "sum_of_squares", "max_abs")
 ERROR_ROW = "sum_of_squared_errors"
-"""Fourth row of the statistics where the codec loses something."""
+"""Fourth row of the statistics of a lossy codec."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Layout:
 
     @functools.cached_property
     def dtype(self) -> StoredDtype:
-        """How the states' bits are to be read."""
+        """Floating point type of the states."""
         return DTYPES[self.manifest.dtype]
 
     @property
@@ -144,10 +144,10 @@ def _array(
 
 
 def is_store(place: Place) -> bool:
-    """True if a store was at least begun here.
+    """True if there is a store, finished or not.
 
     Raises:
-        StoreError: the place may not be looked into.
+        StoreError: the folder may not be read.
     """
     with reading(place):
         return exists(place, MANIFEST)

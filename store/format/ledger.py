@@ -1,4 +1,4 @@
-"""What was committed: one record per shard while writing, one table and a seal at the end."""
+"""Records of committed shards: a file each while writing, one table in a sealed store."""
 
 import functools
 import hashlib
@@ -26,7 +26,7 @@ class FileRecord(Record):
     bytes: int
     sha256: str
     """In hex. Of the whole file; of a shard, of its header, chunk checksums and index (see
-    `store.shards`). A CRC32C would not do: chunks that end in their own CRC32C give every shard
+    `shards`). A CRC32C would not do: chunks that end in their own CRC32C give every shard
     of the same shape the same one, so swapped shards would pass."""
 
 
@@ -53,7 +53,7 @@ def sealed_text(record: Record) -> str:
 
 
 def read_sealed(store: Place, name: str, kind: type[AnyRecord]) -> AnyRecord:
-    """Read what `write_sealed` wrote; any changed bit is noticed.
+    """Read a record that `write_sealed` wrote; any changed bit is detected.
 
     Raises:
         StoreError: missing, damaged, or of a format that this version does not know.
@@ -79,8 +79,8 @@ class _VersionError(ValueError):
     """The text is of a format that this version does not know."""
 
 
-# Every writer looks at the records of all shards, several times, and they never change: a text
-# that was found sound before is only read again.
+# Every writer reads the records of all shards several times, and they never change: a text that
+# was checked before is not parsed again.
 @functools.lru_cache(maxsize=2**16)
 def _parse(text: str, kind: type[Record]) -> Record:
     content = json.loads(text)
@@ -95,14 +95,14 @@ def _parse(text: str, kind: type[Record]) -> Record:
 
 
 def damaged(store: Place, where: str, reason: str) -> StoreError:
-    """The error for data that is not what was written."""
+    """The error for data that differs from what was written."""
     return StoreError(
         f"{store}: {where}: {' '.join(reason.split())}: run `latentcomp store verify` on it"
     )
 
 
 def record_name(shard: int) -> str:
-    """Where the record of a shard lies while the store is being written."""
+    """Name of the record of a shard while the store is being written."""
     return f"{LEDGER_FOLDER}/{shard:06d}.json"
 
 
@@ -146,8 +146,8 @@ def read_table(store: Place) -> dict[int, ShardRecord]:
     records: dict[int, ShardRecord] = {}
     for row in rows:
         file = FileRecord(path=row["path"], bytes=row["bytes"], sha256=row["sha256"])
-        known = records.get(row["shard"])
-        files = (*known.files, file) if known else (file,)
+        earlier = records.get(row["shard"])
+        files = (*earlier.files, file) if earlier else (file,)
         records[row["shard"]] = ShardRecord(
             shard=row["shard"], first_token=row["first_token"], tokens=row["tokens"], files=files
         )
@@ -155,7 +155,7 @@ def read_table(store: Place) -> dict[int, ShardRecord]:
 
 
 def fingerprint(store: Place, name: str) -> FileRecord:
-    """Fingerprint of a file as it lies there. Raises: OSError."""
+    """Size and SHA-256 of a file of the store. Raises: OSError."""
     data = store.read(name)
     return FileRecord(path=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 

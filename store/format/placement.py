@@ -1,4 +1,4 @@
-"""Where documents lie along the token axis; equal token sequences share one place."""
+"""Positions of documents along the token axis; equal token sequences share one position."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from .tables import Entry
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The part of a document that lies in one shard."""
+    """The part of a document within one shard."""
 
     shard: int
     source: int
@@ -23,7 +23,7 @@ class Piece:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Placement:
-    """The place of every document of a store."""
+    """The position of every document of a store along the token axis."""
 
     starts: Integers
     """[documents] first token; that of the earlier document for a repeated one."""
@@ -59,25 +59,25 @@ class Placement:
         return np.flatnonzero(inner & (committed[last] >= self.stops - last * size))
 
     def pending(self, committed: Integers) -> tuple[int, ...]:
-        """Indices of the documents that are still to be written, repetitions left out."""
+        """Indices of the documents that are still to be written, without repetitions."""
         return tuple(np.setdiff1d(self.own, self.covered(committed)).tolist())
 
 
 def part_of(shards: int, rank: int, world: int) -> range:
-    """The shards of one of `world` writers: contiguous, as equal as can be."""
+    """The shards of writer `rank` of `world`: contiguous, as equal in number as possible."""
     if not 0 <= rank < world:
         raise ValueError(f"rank {rank} of {world}")
     return range(shards * rank // world, shards * (rank + 1) // world)
 
 
-def place(entries: Sequence[Entry], shard_tokens: int) -> Placement:
-    """Lay documents one after another; one with the tokens of an earlier one shares its place."""
-    known: dict[str, int] = {}
+def place_documents(entries: Sequence[Entry], shard_tokens: int) -> Placement:
+    """Lay documents end to end; one with the tokens of an earlier one shares its position."""
+    first_tokens: dict[str, int] = {}
     starts = np.zeros(len(entries), np.int64)
     lengths = np.array([len(entry.token_ids) for entry in entries])
     end, own = 0, []
     for index, entry in enumerate(entries):
-        start = known.setdefault(entry.tokens_sha256, end)
+        start = first_tokens.setdefault(entry.tokens_sha256, end)
         starts[index] = start
         if start == end:
             own.append(index)

@@ -1,4 +1,4 @@
-"""What a store says about itself, and what is known of a document before extraction."""
+"""The manifest of a store, and the entry of a document before extraction."""
 
 import math
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ class ModelIdentity(Record):
 
 
 class LayerRecord(Record):
-    """One stored layer, by what was computed and never by a negative index."""
+    """One stored layer, by the blocks it has passed and never by a negative index."""
 
     blocks_completed: int = Field(ge=0)
     """Blocks that the residual stream has passed; 0 is the embedding."""
@@ -51,31 +51,31 @@ class LayerRecord(Record):
     """True if the final norm was applied (only after the last block)."""
 
 
-def _chunk_tokens(known: dict[str, Any]) -> int:
+def _chunk_tokens(fields: dict[str, Any]) -> int:
     """Default of `chunk_tokens`: 128, or as many more as the codec needs to compress well."""
-    tokens, shard = 128, known.get("shard_tokens", 8192)
-    if "codec" in known and "teacher" in known:
-        least = CODECS[known["codec"]].min_chunk_values
-        while tokens * known["teacher"].hidden_size < least:
+    tokens, shard = 128, fields.get("shard_tokens", 8192)
+    if "codec" in fields and "teacher" in fields:
+        least = CODECS[fields["codec"]].min_chunk_values
+        while tokens * fields["teacher"].hidden_size < least:
             tokens *= 2
     return int(math.gcd(tokens, shard))
 
 
 class Manifest(Record):
-    """What a store holds; a difference in any field makes it another store."""
+    """Contents of a store; a difference in any field makes it another store."""
 
     format_version: Literal[1] = FORMAT_VERSION
     teacher: ModelIdentity
     layers: tuple[LayerRecord, ...] = Field(min_length=1)
     """Ascending in `blocks_completed`; the order of the layer axis."""
     dtype: DtypeName
-    """What the stored bits mean."""
+    """Floating point type of the stored bits."""
     codec: CodecName = "raw"
     """Key of `codecs.CODECS`."""
     shard_tokens: int = Field(default=8192, ge=1)
     """Tokens of a shard: one file, one commit. A multiple of `chunk_tokens`."""
     chunk_tokens: int = Field(default_factory=_chunk_tokens, ge=1)
-    """Tokens of an inner chunk: the least that is read, decoded and checked at once."""
+    """Tokens of an inner chunk: the unit of reading, decoding and checking."""
     corpus_sha256: str
     """SHA-256 of the corpus that was extracted."""
     code_version: str
@@ -98,7 +98,7 @@ class Manifest(Record):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class DocumentEntry:
-    """What is known of a document before extraction: its tokens and what they belong to."""
+    """A document before extraction: its tokens and the chunks they belong to."""
 
     document_id: str
     token_ids: npt.ArrayLike

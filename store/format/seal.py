@@ -1,4 +1,4 @@
-"""The last file of a store: counts, fingerprints and statistics. Its presence means complete."""
+"""The last file of a store, with counts, fingerprints and statistics: it exists if complete."""
 
 from typing import Literal
 
@@ -14,7 +14,7 @@ from .statistics import Doubles, LayerStatistics
 
 
 class Seal(Record):
-    """What a finished store is made of, besides its shards, which the ledger lists."""
+    """Contents of a finished store, except for its shards, which the ledger lists."""
 
     format_version: Literal[1] = FORMAT_VERSION
     documents: int
@@ -24,13 +24,13 @@ class Seal(Record):
     shard_bytes: int
     """Bytes of all shard files: states, token ids and statistics."""
     files: tuple[FileRecord, ...]
-    """Every other file but the seal itself, by path."""
+    """Every file except shards and the seal itself, by path."""
     statistics: tuple[LayerStatistics, ...]
     """One per layer, in the order of the manifest."""
 
 
 def write_seal(store: Place, layout: Layout, documents: int, chunks: int) -> Seal:
-    """Finish a store of which every shard is committed.
+    """Write the seal of a store of which every shard is committed.
 
     Raises:
         StoreError: the disk is full and so on, or a committed file is gone or damaged.
@@ -55,7 +55,7 @@ def write_seal(store: Place, layout: Layout, documents: int, chunks: int) -> Sea
 
 
 def break_seal(store: Place) -> None:
-    """Turn a finished store into one that is being written, with all its shards committed.
+    """Turn a finished store back into an unfinished one with all its shards committed.
 
     Raises:
         StoreError: the disk is full and so on; killed at any moment, the store is one or the other.
@@ -74,8 +74,8 @@ def read_seal(store: Place) -> Seal:
 def recorded(store: Place) -> dict[int, ShardRecord]:
     """Every committed shard, also while another process seals or grows the store.
 
-    Sealing replaces the records of single shards by a table, growing the other way round; whoever
-    lists them meanwhile may miss some.
+    Sealing replaces the records of single shards by a table, and growing does the reverse; a
+    listing that overlaps with either may miss some, so it is repeated.
 
     Raises:
         StoreError: a record or the table is damaged.
@@ -83,28 +83,28 @@ def recorded(store: Place) -> dict[int, ShardRecord]:
     while True:
         sealed = exists(store, SEAL)
         try:
-            found = ledger.read_table(store) if sealed else ledger.committed(store)
+            records = ledger.read_table(store) if sealed else ledger.committed(store)
         except StoreError:
             if exists(store, SEAL) == sealed:
                 raise
             continue
         if exists(store, SEAL) == sealed:
-            return found
+            return records
 
 
 def at_rest(store: Place) -> bool:
-    """True if a store is sealed and nothing is left of its writers.
+    """True if a store is sealed and no file of its writers is left.
 
-    One that was killed behind the seal leaves records that the ledger has replaced, or its lock.
+    A writer that is killed after the seal leaves its lock, or records that the table replaces.
     """
     if not exists(store, SEAL):
         return False
-    left = (f"{LEDGER_FOLDER}/", LOCK)
-    return not any(name.startswith(left) for name in store.names())
+    leftovers = (f"{LEDGER_FOLDER}/", LOCK)
+    return not any(name.startswith(leftovers) for name in store.names())
 
 
 def remove_records(store: Place) -> None:
-    """Drop the per-shard records, which the ledger table of a sealed store replaces."""
+    """Remove the records of single shards, which the table of a sealed store replaces."""
     store.remove_folder(LEDGER_FOLDER)
 
 

@@ -1,7 +1,7 @@
 """One shard file of the `sharding_indexed` codec, written and read without Zarr's machinery.
 
 A shard begins with a header that Zarr skips (the index never points at it): it names the store
-and the shard, so a file in the wrong place is noticed on its first read. Then come chunks of
+and the shard, so that the first read detects a file in the wrong place. Then come chunks of
 [chunk_tokens, 1, width] values, each followed by its CRC32C, then the index of (offset, bytes)
 pairs with a CRC32C of its own. Chunks lie layer by layer, so that a document of one layer is one
 contiguous read.
@@ -33,7 +33,7 @@ Bytes3D = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Geometry of one array: [tokens, columns, width], sharded along tokens alone."""
+    """Geometry of one array: [tokens, columns, width], sharded along tokens only."""
 
     tokens: int
     """Tokens of the whole array."""
@@ -96,10 +96,10 @@ class Digest(Protocol):
     """Part of a hashlib object."""
 
     def update(self, data: bytes, /) -> None:
-        """Go on with these bytes."""
+        """Add bytes."""
 
     def hexdigest(self) -> str:
-        """Of all bytes so far."""
+        """Digest of all bytes so far."""
 
 
 def encode_shard(
@@ -109,12 +109,12 @@ def encode_shard(
 
     Args:
         grid: the array's geometry.
-        owner: SHA-256 in hex of what the shard belongs to.
+        owner: SHA-256 in hex of the manifest, see `identity.owner_sha256`.
         shard: which shard.
         columns: the chunks of every column, each [chunk_tokens, row_bytes] bytes, the last one
             filled up with the fill value.
-        digest: is given the fingerprinted bytes: header, checksums of the chunks, index. The
-            chunks themselves are covered by their checksums, at a tenth of SHA-256's cost.
+        digest: updated with the fingerprinted bytes: header, checksums of the chunks, index.
+            The chunks themselves are covered by their checksums, at a tenth of SHA-256's cost.
     """
     index = np.full((grid.chunks_per_shard, grid.columns, 2), _MISSING, "<u8")
     first_bytes = header(owner, shard)
@@ -174,7 +174,7 @@ def decode_index(grid: Grid, shard: int, data: bytes, file_bytes: int) -> ShardI
 
 @functools.lru_cache(maxsize=64)
 def plain_index(grid: Grid, used: int) -> bytes:
-    """The index of a shard with `used` chunks a column, if the codec is plain: known beforehand."""
+    """The index of a shard with `used` chunks a column, if the codec is plain."""
     index = np.full((grid.chunks_per_shard, grid.columns, 2), _MISSING, "<u8")
     number = np.arange(used)[:, None] + used * np.arange(grid.columns)
     index[:used, :, 0] = HEADER_BYTES + number * grid.stored_bytes
@@ -190,7 +190,7 @@ def plain_chunks(grid: Grid, used: int, file: Bytes1D) -> Bytes3D:
 
 
 def check_plain(grid: Grid, owner: str, shard: int, file: bytes) -> int:
-    """Check header and index of a whole plain shard; how many chunks a column has.
+    """Check header and index of a whole plain shard; returns the chunks of a column.
 
     Raises:
         ValueError: damaged, truncated, or another shard in its place.
@@ -199,7 +199,7 @@ def check_plain(grid: Grid, owner: str, shard: int, file: bytes) -> int:
         raise ValueError("the header is of another shard or another store")
     table, used = file[-grid.index_bytes :], grid.used_chunks(shard)
     if table != plain_index(grid, used):
-        decode_index(grid, shard, table, len(file))  # says what is wrong with it
+        decode_index(grid, shard, table, len(file))  # raises with the exact reason
         raise ValueError("the index names chunks of another length")
     if len(file) != HEADER_BYTES + grid.columns * used * grid.stored_bytes + len(table):
         raise ValueError(f"the file has {len(file)} bytes, not those of its chunks")
@@ -224,10 +224,10 @@ def decode_chunk(grid: Grid, data: bytes) -> Bytes2D:
 
 
 def shard_sha256(grid: Grid, shard: int, data: bytes) -> str:
-    """The fingerprint of a shard file, as `encode_shard` gives it to its digest.
+    """The fingerprint of a shard file, equal to the digest of `encode_shard`.
 
     Raises:
-        ValueError: the index is damaged, so there is none.
+        ValueError: the index is damaged, so there is no fingerprint.
     """
     table = data[-grid.index_bytes :]
     index = decode_index(grid, shard, table, len(data))

@@ -17,7 +17,7 @@ from .shards import crc32c
 OUTLIERS = 8
 """Dimensions listed per layer."""
 BLOCK = 256
-"""Tokens that are summed up in float32 before they are added in float64."""
+"""Tokens that are summed in float32 before they are added in float64."""
 _SAFE = 2.0**55  # 256 squares below this stay far within float32
 
 Doubles = npt.NDArray[np.float64]
@@ -33,12 +33,12 @@ class Outlier(Record):
 
 
 class Loss(Record):
-    """Relative L2 error of what is read against what was written."""
+    """Relative L2 error of the states read back against those extracted."""
 
     relative_error: float
     """Over all dimensions."""
     relative_error_without_outliers: float
-    """Over the dimensions that are not listed as outliers, which would hide the others."""
+    """Over the dimensions not listed as outliers, which would dominate the sum."""
 
 
 class LayerStatistics(Record):
@@ -53,17 +53,17 @@ class LayerStatistics(Record):
     outliers: tuple[Outlier, ...]
     """The dimensions of largest RMS, largest first."""
     lost: Loss | None = None
-    """What the codec lost, measured on every state; None for an exact codec."""
+    """Error of the codec, measured on every state; None for an exact codec."""
 
 
 class Sums:
     """Sum, sum of squares and largest magnitude per dimension of one layer, block by block."""
 
     def __init__(self, dtype: StoredDtype, hidden: int) -> None:
-        """Of nothing yet."""
+        """Start at zero."""
         self.values: Doubles = np.zeros((len(STATISTICS_ROWS), hidden))
-        """[3, hidden]; a largest magnitude that is not finite says that a value is not, and then
-        the sums mean nothing."""
+        """[3, hidden]; a largest magnitude that is not finite means that a value is not, and then
+        the sums are invalid."""
         self._dtype = dtype
         self._floats = np.empty((BLOCK, hidden), np.float32)
         self._magnitudes = np.empty((BLOCK, hidden), dtype.numpy)
@@ -97,10 +97,10 @@ class Sums:
 
 
 class Errors:
-    """Sum over tokens of the squared difference between what was written and what is read."""
+    """Sum over tokens of the squared difference between extracted and read states."""
 
     def __init__(self, dtype: StoredDtype, hidden: int) -> None:
-        """Of nothing yet."""
+        """Start at zero."""
         self.values: Doubles = np.zeros(hidden)
         self._dtype = dtype
 

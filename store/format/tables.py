@@ -1,4 +1,4 @@
-"""Documents and chunks as Parquet: which tokens are whose, and when they were written."""
+"""Documents and chunks as Parquet: token spans, days and buckets."""
 
 import functools
 import hashlib
@@ -80,10 +80,10 @@ def check_entry(entry: DocumentEntry) -> Entry:
 
 
 def check_entries(entries: Sequence[DocumentEntry | Entry]) -> tuple[Entry, ...]:
-    """Check all documents of a store; those that were checked already stay what they are.
+    """Check all documents of a store; entries that were checked already are kept.
 
     Raises:
-        StoreError: none at all, two with the same id, or one that is not sound.
+        StoreError: none at all, two with the same id, or an invalid one.
     """
     if not entries:
         raise StoreError("no documents to store: the corpus is empty, give at least one document")
@@ -98,13 +98,13 @@ def check_entries(entries: Sequence[DocumentEntry | Entry]) -> tuple[Entry, ...]
 def plan_tables(
     store: Place, entries: Sequence[Entry], starts: Integers, extend: bool
 ) -> dict[str, list[pa.Table]]:
-    """The tables that are still to be written, after a look at those that are there.
+    """The tables that are still to be written, given those that exist.
 
     Args:
-        store: where it lies.
+        store: place of the store.
         entries: every document.
         starts: [documents] first token of each.
-        extend: allow tables that end earlier; they are to be written again.
+        extend: allow existing tables that are a prefix; they are written again.
 
     Returns:
         file -> row groups.
@@ -116,14 +116,14 @@ def plan_tables(
     plan = {}
     for name, tables in ((DOCUMENTS, [g[0] for g in groups]), (CHUNKS, [g[1] for g in groups])):
         present, wanted = exists(store, name), pa.concat_tables(tables)
-        found = _read(store, name) if present else wanted.slice(0, 0)
-        prefix = found.equals(wanted.slice(0, len(found)))
-        if not prefix or (present and len(found) < len(wanted) and not extend):
+        existing = _read(store, name) if present else wanted.slice(0, 0)
+        prefix = existing.equals(wanted.slice(0, len(existing)))
+        if not prefix or (present and len(existing) < len(wanted) and not extend):
             raise StoreError(
                 f"{store.at(name)}: this store is of other documents or another tokenization: "
                 "choose another folder, or delete this one"
             )
-        if len(found) < len(wanted) or not present:
+        if len(existing) < len(wanted) or not present:
             plan[name] = tables
     return plan
 

@@ -1,9 +1,9 @@
-"""An open file of a folder: read into memory, or mapped where it is in the page cache anyway.
+"""An open local file: read into memory, or mapped where the page cache already holds it.
 
-A copy out of mapped memory runs at twice the speed of the kernel's `read`. But a disk that fails
-under mapped memory kills the process, and a file that is cut off does, too. So memory is for what
-the page cache holds; everything else is read, and an error is an error. What is left is the moment
-between the question and the copy, in which the kernel may take memory back.
+Copying from mapped memory is twice as fast as `read`. But a disk error or a truncated file raises
+SIGBUS there, which kills the process. So only bytes in the page cache are read through the map;
+all others go through `preadv`, whose errors can be handled. A short window remains between the
+check and the copy, in which the kernel may evict the pages.
 """
 
 import itertools
@@ -17,12 +17,12 @@ import numpy as np
 from .parts import Bytes, Span
 
 _MAX_VECTORS = 1024  # of one call to the kernel
-_NOT_WAITING = getattr(os, "RWF_NOWAIT", 0)  # Linux
-_BYTE = [bytearray(1)]  # nobody looks at it
+_NO_WAIT = getattr(os, "RWF_NOWAIT", 0)  # Linux
+_BYTE = [bytearray(1)]  # scratch, never read
 
 
 class LocalFile:
-    """A file opened for reading; closed when nobody holds it."""
+    """A file opened for reading; closed when no longer referenced."""
 
     def __init__(self, path: Path) -> None:
         """Open it. Raises: OSError."""
@@ -30,7 +30,7 @@ class LocalFile:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self.size = os.fstat(self._descriptor).st_size
         self._memory: Bytes | None = None
-        self._mappable = bool(_NOT_WAITING)
+        self._mappable = bool(_NO_WAIT)
 
     def __del__(self) -> None:
         if self._descriptor >= 0:
@@ -41,21 +41,23 @@ class LocalFile:
             if len(span.parts) > _MAX_VECTORS:
                 self.read(list(_cut(span)))
                 continue
-            got, wanted = os.preadv(self._descriptor, span.parts, span.offset), span.bytes
-            if got != wanted:
-                raise ValueError(f"the file is cut off at {span.offset + got} bytes")
+            count = os.preadv(self._descriptor, span.parts, span.offset)
+            if count != span.bytes:
+                raise ValueError(f"the file is cut off at {span.offset + count} bytes")
 
     def memory(self, ends: Sequence[range]) -> Bytes | None:
         if not self._mappable:
             return None
         try:
-            # The ends alone: what ends there was read as a whole before, if it was read.
+            # Only the last byte of each chunk: a chunk is always read as a whole.
             for end in itertools.chain.from_iterable(ends):
-                if os.preadv(self._descriptor, _BYTE, end - 1, _NOT_WAITING) != 1:
+                if os.preadv(self._descriptor, _BYTE, end - 1, _NO_WAIT) != 1:
                     return None  # the file has become shorter
         except BlockingIOError:
             return None
-        except OSError:  # this file system cannot say, or the disk fails: `read` will tell
+        except (
+            OSError
+        ):  # not supported by this file system, or a disk error, which `read` will raise
             self._mappable = False
             return None
         if self._memory is None:
@@ -65,14 +67,14 @@ class LocalFile:
     def _map(self) -> None:
         try:
             mapped = mmap.mmap(self._descriptor, self.size, prot=mmap.PROT_READ)
-        except (OSError, ValueError):  # no addresses left, or a file that has become shorter
+        except (OSError, ValueError):  # out of address space, or a truncated file
             self._mappable = False
         else:
             self._memory = np.frombuffer(mapped, np.uint8)
 
 
 def _cut(span: Span) -> Iterator[Span]:
-    """The same in pieces that the kernel takes."""
+    """The same span in pieces that one call accepts."""
     offset = span.offset
     for first in range(0, len(span.parts), _MAX_VECTORS):
         piece = Span(offset, span.parts[first : first + _MAX_VECTORS])

@@ -1,4 +1,4 @@
-"""Parts of an open file, wherever it lies."""
+"""Reading parts of an open file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of a file, and the pieces of memory that it fills one after another."""
+    """A contiguous range of a file, and the buffers that it fills one after another."""
 
     offset: int
     parts: list[memoryview]
@@ -24,7 +24,7 @@ class Span:
 
 
 class PartReader(Protocol):
-    """An open file of which parts are read; threads may share it."""
+    """A file open for partial reads; threads may share it."""
 
     size: int
     """Bytes of the file when it was opened."""
@@ -38,11 +38,11 @@ class PartReader(Protocol):
         """
 
     def memory(self, ends: Sequence[range]) -> Bytes | None:
-        """The whole file as memory that is not to be changed.
+        """The whole file as read-only memory, if the chunks to be read are in the page cache.
 
         Args:
-            ends: of the chunks that are about to be looked at, a range for each stretch.
+            ends: offsets behind the last byte of every chunk to be read, one range a column.
 
         Returns:
-            None if these need a disk or the network, which `read` is for.
+            None if these need the disk or the network, and `read` must be used.
         """

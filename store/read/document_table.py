@@ -23,7 +23,7 @@ _CHUNK_COLUMNS = ["first_token", "day", "bucket"]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class DocumentRow:
-    """What the tables know of one document."""
+    """One document in the tables."""
 
     document_id: str
     first_token: int
@@ -42,7 +42,7 @@ class DocumentRow:
     def exact_days(self) -> tuple[int | None, ...]:
         """Day of every chunk, None for none."""
         return tuple(
-            int(day) if known else None for day, known in zip(self.days, self.dated, strict=True)
+            int(day) if dated else None for day, dated in zip(self.days, self.dated, strict=True)
         )
 
 
@@ -60,7 +60,7 @@ class _Strings:
 
 
 class _Group:
-    """The columns of one row group of both tables; rows are made when they are asked for."""
+    """The columns of one row group of both tables; rows are built on demand."""
 
     def __init__(self, documents: pa.Table, chunks: pa.Table) -> None:
         self._ids = _Strings(documents["document_id"].combine_chunks())
@@ -74,7 +74,7 @@ class _Group:
         self._days = _integers(chunks["day"].fill_null(-1))
         self._buckets = _integers(chunks["bucket"])
         for shared in (self._days, self._dated, self._buckets):
-            shared.setflags(write=False)  # readers get views, and this is kept for the next one
+            shared.setflags(write=False)  # readers get views of these
 
     def row(self, index: int) -> DocumentRow:
         part = slice(int(self._chunk[index]), int(self._chunk[index + 1]))
@@ -94,7 +94,7 @@ class _Group:
 
 
 class DocumentTable:
-    """Random access to the documents of a store; safe in threads, reads only what is asked."""
+    """Random access to the documents of a store, by row group; threads may share it."""
 
     def __init__(self, store: Place) -> None:
         """Open the tables of `store`.
@@ -113,7 +113,7 @@ class DocumentTable:
 
     @functools.cached_property
     def document_ids(self) -> tuple[str, ...]:
-        """Every id, in the order of the store; read once, when first asked for.
+        """Every id, in the order of the store; read once, on first use.
 
         Raises:
             StoreError: the table is damaged.
@@ -137,7 +137,7 @@ class DocumentTable:
 
     @functools.cached_property
     def tokens_sha256(self) -> tuple[str, ...]:
-        """SHA-256 over every document's ids as little-endian uint32: what makes two the same.
+        """SHA-256 over every document's ids as little-endian uint32: equal for equal documents.
 
         Raises:
             StoreError: the table is damaged.
@@ -152,7 +152,7 @@ class DocumentTable:
 
     def _load(self, number: int) -> _Group:
         with self._lock, _damage(self._store):
-            # On threads of its own, Arrow takes longer for so little.
+            # For so little data, Arrow is slower with its own threads.
             documents = self._documents.read_row_group(number, _DOCUMENT_COLUMNS, use_threads=False)
             chunks = self._chunks.read_row_group(number, _CHUNK_COLUMNS, use_threads=False)
             group = self._groups[number] = _Group(documents, chunks)
@@ -174,12 +174,12 @@ def _open(store: Place, name: str) -> Any:  # noqa: ANN401  a pyarrow.parquet.Pa
 
 
 def _integers(column: Any) -> Integers:  # noqa: ANN401  a pyarrow.ChunkedArray
-    # Not `to_numpy`, which imports pandas where it is installed: most of a first read.
+    # Not `to_numpy`: it imports pandas if installed, which takes most of a first read.
     return np.from_dlpack(column.combine_chunks()).astype(np.int64)
 
 
 class _damage:
-    """Turns what Arrow raises on a damaged or missing table into a StoreError."""
+    """Turns errors of Arrow on a damaged or missing table into a StoreError."""
 
     def __init__(self, store: Place) -> None:
         self._store = store

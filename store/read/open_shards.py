@@ -1,4 +1,4 @@
-"""The shards of a store that a reader has open, and what it has checked of them."""
+"""The open shards of a reader, and which chunks it has checked."""
 
 import resource
 import threading
@@ -9,15 +9,15 @@ from .mapped import Verified
 from .shard_file import ShardFile
 from .shard_ids import ShardIds
 
-_MOST_OPEN = 4096
+_MAX_OPEN = 4096
 _FILES_EACH = 2
-"""What is mapped is open twice."""
-_IDS_KEPT = 1024
+"""A mapped file is open twice."""
+_CACHED_IDS = 1024
 """Shards whose token ids stay in memory: 32 KiB each, once as stored and once in one piece."""
 
 
 class OpenShards:
-    """Opens shards when they are first asked for; threads may share it."""
+    """Opens shards on first use; threads may share it."""
 
     def __init__(self, place: Place, layout: Layout, owner: str, *, always: bool) -> None:
         """Nothing is opened yet.
@@ -30,12 +30,12 @@ class OpenShards:
         """
         self._place, self._layout, self._owner, self._always = place, layout, owner, always
         self._lock = threading.Lock()
-        # Half of the files that this process may open: what is closed must be opened and checked
-        # again, which costs as much as reading a small document.
+        # Half of the files that this process may open. A shard that was closed must be opened and
+        # checked again, which costs as much as reading a small document.
         allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         unlimited = allowed == resource.RLIM_INFINITY
-        most = allowed // (2 * _FILES_EACH)
-        self._most_open = _MOST_OPEN if unlimited else min(_MOST_OPEN, most)
+        limit = allowed // (2 * _FILES_EACH)
+        self._max_open = _MAX_OPEN if unlimited else min(_MAX_OPEN, limit)
         self._open: dict[int, ShardFile] = {}
         self._verified: dict[int, Verified] = {}
         self._ids: dict[int, ShardIds] = {}
@@ -51,19 +51,19 @@ class OpenShards:
         if file is not None:
             return file
         with self._lock:
-            file = self._open.get(shard)  # another thread may have opened it meanwhile
+            file = self._open.get(shard)  # opened by another thread meanwhile
             if file is not None:
                 return file
             grid, name = self._layout.states, self._layout.shard_files(shard)[0]
-            known = self._known(shard)
-            file = ShardFile(self._place.open(name), grid, self._owner, shard, known)
+            verified = self._verified_of(shard)
+            file = ShardFile(self._place.open(name), grid, self._owner, shard, verified)
             self._open[shard] = file
-            if len(self._open) > self._most_open:
+            if len(self._open) > self._max_open:
                 del self._open[next(iter(self._open))]
         return file
 
     def token_ids(self, shard: int) -> ShardIds:
-        """The token ids of a shard, kept: a document's few bytes cost as much to fetch as all.
+        """The token ids of a shard, cached: fetching one document costs as much as fetching all.
 
         Raises:
             OSError: missing or unreadable.
@@ -76,14 +76,14 @@ class OpenShards:
             if not self._always:
                 with self._lock:
                     self._ids[shard] = ids
-                    if len(self._ids) > _IDS_KEPT:
+                    if len(self._ids) > _CACHED_IDS:
                         del self._ids[next(iter(self._ids))]
         return ids
 
-    def _known(self, shard: int) -> Verified | None:
+    def _verified_of(self, shard: int) -> Verified | None:
         if self._always:
             return None
-        # Kept when the file is closed, so that a chunk is checked once per process.
+        # Outlives the open file, so that a chunk is checked once per process.
         grid = self._layout.states
         fresh = [bytearray(grid.used_chunks(shard)) for _ in range(grid.columns)]
         return self._verified.setdefault(shard, fresh)

@@ -1,4 +1,4 @@
-"""Reading a store: random access by document, only the layers asked for, every chunk checked."""
+"""Reading a store: random access by document, only the requested layers, every chunk checked."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class FeatureStore:
 
     @property
     def tokens(self) -> int:
-        """Length of the token axis, what is not yet committed included."""
+        """Length of the token axis, uncommitted tokens included."""
         return self._layout.tokens
 
     def order(self, seed: int, epoch: int) -> Integers:
@@ -136,7 +136,7 @@ class FeatureStore:
     def read_tokens(
         self, start: int, stop: int, layers: Sequence[int] | None = None
     ) -> torch.Tensor:
-        """States of a stretch of the token axis, across documents: [stop - start, layers, hidden].
+        """States of tokens [start, stop), across documents: [stop - start, layers, hidden].
 
         Documents lie at `starts` and have `lengths` tokens; layers and errors are as in `read`.
 
@@ -222,11 +222,11 @@ class FeatureStore:
             if not exists(self._place, SEAL):
                 raise
             records = []
-        if exists(self._place, SEAL):  # it was finished in between, and the records are gone
+        if exists(self._place, SEAL):  # sealed in between, and the records removed
             self.complete = True
             self._open_complete()
             return
-        # A store that is being extended has a short shard, which reads well once it is longer.
+        # A store that is being extended has a short shard, readable once it is longer.
         records = [r for r in records if r.tokens == self._layout.states.shard_length(r.shard)]
         committed = np.zeros(self._layout.shards, np.int64)
         committed[[record.shard for record in records]] = [record.tokens for record in records]

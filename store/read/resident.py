@@ -1,4 +1,4 @@
-"""A store that fits is kept whole on the device, and training never waits for a disk."""
+"""All states of a store in device memory, so that training never waits for a disk."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

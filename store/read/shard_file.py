@@ -25,24 +25,24 @@ from ..places.parts import PartReader, Span
 from .mapped import ColumnError, MappedRows, Verified
 
 _local = threading.local()
-_NOBODY_READS = memoryview(bytearray(CRC_BYTES))
+_DISCARDED = memoryview(bytearray(CRC_BYTES))
 
 
 @dataclass(slots=True)
 class _Plan:
-    """What to read of one column, and what to check then."""
+    """The bytes to read of one column, and the checks to make afterwards."""
 
     column: int
     span: Span
     checks: list[tuple[Bytes1D, Bytes1D, Bytes1D]]
-    """Of every chunk that is read for the first time its bytes, checksum included."""
+    """Pieces of every chunk that is read for the first time, checksum included."""
     low: int
     high: int
     """Chunks [low, high) hold the rows."""
 
 
 class ShardFile:
-    """A shard opened for reading. Threads may share it; it is closed when nobody holds it."""
+    """A shard opened for reading. Threads may share it; closed when no longer referenced."""
 
     def __init__(
         self, file: PartReader, grid: Grid, owner: str, shard: int, verified: Verified | None
@@ -54,9 +54,8 @@ class ShardFile:
             grid: geometry of its array.
             owner: SHA-256 in hex of the manifest it must belong to.
             shard: its number.
-            verified: per column a byte per chunk, not zero for those that this process has
-                checked before; kept up.
-                None checks every chunk on every read.
+            verified: per column one byte per chunk, nonzero for those that this process has
+                checked before; updated. None: check every chunk on every read.
 
         Raises:
             OSError: unreadable.
@@ -103,17 +102,17 @@ class ShardFile:
             return
         if self._mapped is None:
             self._mapped = plain_chunks(self._grid, self._used, memory)
-        known = self._verified
-        if known is None:
-            known = [bytearray(self._used) for _ in range(self._grid.columns)]
-        MappedRows(self._grid, self._mapped, known, columns, first, out).fill()
+        verified = self._verified
+        if verified is None:
+            verified = [bytearray(self._used) for _ in range(self._grid.columns)]
+        MappedRows(self._grid, self._mapped, verified, columns, first, out).fill()
 
     def _offset(self, column: int, chunk: int) -> int:
-        """Where a chunk of a plain shard begins, or the one before it ends."""
+        """Offset of a chunk of a plain shard, which is the end of the one before it."""
         return HEADER_BYTES + (column * self._used + chunk) * self._grid.stored_bytes
 
     def _ends(self, column: int, low: int, high: int) -> range:
-        """Where chunks [low, high) of a plain shard end."""
+        """Ends of chunks [low, high) of a plain shard."""
         first, step = self._offset(column, low + 1), self._grid.stored_bytes
         return range(first, first + (high - low) * step, step)
 
@@ -135,11 +134,11 @@ class ShardFile:
         self._mark(column, low, high)
 
     def _read_plain(self, columns: Sequence[int], first: int, out: Bytes2D) -> None:
-        """Read right into `out`; what surrounds it in its chunks goes to memory that is reused."""
+        """Read directly into `out`; the rest of the chunks goes to scratch memory."""
         low, high = self._chunks(first, out.shape[1] // self._grid.row_bytes)
-        if self._known(columns, low, high):
+        if self._all_verified(columns, low, high):
             spans = [
-                self._known_span(column, first, low, high, rows)
+                self._verified_span(column, first, low, high, rows)
                 for column, rows in zip(columns, out, strict=True)
             ]
             self._read(spans, columns[0])
@@ -160,19 +159,19 @@ class ShardFile:
                     raise ColumnError(plan.column, "the chunk fails its checksum")
             self._mark(plan.column, low, high)
 
-    def _known(self, columns: Sequence[int], low: int, high: int) -> bool:
+    def _all_verified(self, columns: Sequence[int], low: int, high: int) -> bool:
         """True if all these chunks were checked before."""
         if self._verified is None:
             return False
         return all(self._verified[column].find(0, low, high) < 0 for column in columns)
 
-    def _known_span(self, column: int, first: int, low: int, high: int, target: Bytes1D) -> Span:
-        """The rows alone, with the checksums that lie between them."""
+    def _verified_span(self, column: int, first: int, low: int, high: int, target: Bytes1D) -> Span:
+        """The rows only, with the checksums between them."""
         step = self._grid.chunk_bytes
         start = (first - low * self._grid.chunk_tokens) * self._grid.row_bytes
         parts, done = [target[: step - start].data], step - start
         for _ in range(low + 1, high):
-            parts.append(_NOBODY_READS)
+            parts.append(_DISCARDED)
             parts.append(target[done : done + step].data)
             done += step
         return Span(self._offset(column, low) + start, parts)
@@ -180,22 +179,22 @@ class ShardFile:
     def _plan(
         self, column: int, first: int, low: int, high: int, target: Bytes1D, scratch: Bytes1D
     ) -> _Plan:
-        """Known chunks give only the rows that are wanted, the others all that is checked."""
+        """Verified chunks are read only where rows are wanted, the others whole."""
         size, width = self._grid.chunk_tokens, self._grid.row_bytes
         # A copy: another thread may be checking the same chunks.
-        known = bytes(high) if self._verified is None else bytes(self._verified[column])
+        verified = bytes(high) if self._verified is None else bytes(self._verified[column])
         rows = len(target) // width
         parts: list[memoryview] = []
         checks = []
         used = done = 0
         start = first - low * size
-        offset = self._offset(column, low) + (start * width if known[low] else 0)
+        offset = self._offset(column, low) + (start * width if verified[low] else 0)
         for chunk in range(low, high):
             begin = start if chunk == low else 0
             stop = min(first + rows - chunk * size, size)
-            head = 0 if known[chunk] else begin * width
+            head = 0 if verified[chunk] else begin * width
             more = (size - stop) * width + CRC_BYTES
-            if known[chunk] and chunk == high - 1:
+            if verified[chunk] and chunk == high - 1:
                 more = 0
             end = done + (stop - begin) * width
             pieces = (
@@ -205,7 +204,7 @@ class ShardFile:
             )
             used, done = used + head + more, end
             parts += [piece.data for piece in pieces if len(piece)]
-            if not known[chunk]:
+            if not verified[chunk]:
                 checks.append(pieces)
         return _Plan(column, Span(offset, parts), checks, low, high)
 
@@ -225,7 +224,7 @@ class ShardFile:
 
 
 def _scratch(size: int) -> Bytes1D:
-    """Memory of this thread: fresh memory costs as much as the reading."""
+    """Reused memory of this thread: allocating it costs as much as the read."""
     memory: Bytes1D | None = getattr(_local, "memory", None)
     if memory is None or len(memory) < size:
         memory = _local.memory = np.empty(size, np.uint8)

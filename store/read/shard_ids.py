@@ -1,4 +1,4 @@
-"""The token ids of one shard: small enough to be kept, checked where they are looked at."""
+"""The token ids of one shard: small enough to cache, checked where they are read."""
 
 import numpy as np
 import numpy.typing as npt

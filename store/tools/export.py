@@ -59,17 +59,17 @@ def export(
 
 
 def _document(store: FeatureStore, index: int, layers: tuple[int, ...]) -> bytes:
-    found = store.read(index, layers)
+    document = store.read(index, layers)
     tensors = {
-        "hidden_states": found.states.contiguous(),
-        "token_ids": found.token_ids,
-        "chunk_index": found.chunk_index,
-        "day": found.day,
-        "bucket": found.bucket,
+        "hidden_states": document.states.contiguous(),
+        "token_ids": document.token_ids,
+        "chunk_index": document.chunk_index,
+        "day": document.day,
+        "bucket": document.bucket,
     }
     teacher = store.manifest.teacher
     metadata = {
-        "document_id": found.document_id,
+        "document_id": document.document_id,
         "blocks_completed": ",".join(map(str, layers)),
         "teacher": teacher.name,
         "teacher_weights_sha256": teacher.weights_sha256,

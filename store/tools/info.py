@@ -1,4 +1,4 @@
-"""What a person wants to know about a store: the content of `latentcomp store info`."""
+"""The summary of a store that `latentcomp store info` prints."""
 
 from pathlib import Path
 
@@ -68,7 +68,7 @@ class StoreInfo(Record):
 
 
 def describe(path: Path | str | Place) -> StoreInfo:
-    """Read what a store, finished or not, says about itself; no states are read.
+    """Summarise a store, finished or not; no states are read.
 
     Raises:
         StoreError: there is no store, or what describes it is damaged.

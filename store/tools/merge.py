@@ -18,8 +18,8 @@ from ..write.writer import StoreWriter
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class _Place:
-    """Where a document of the merged store comes from."""
+class _Source:
+    """The origin of a document of the merged store."""
 
     store: FeatureStore
     index: int
@@ -35,12 +35,12 @@ def merge(
 ) -> Manifest:
     """Write the documents of several finished stores, in this order, as one store.
 
-    Killed and run again, it goes on. A document that several sources have is taken once.
+    A killed merge resumes when it is run again. A document of several sources is stored once.
 
     Args:
         sources: at least one; the same in everything but their corpus.
         target: new folder, or one begun by the same merge.
-        corpus_sha256: of the union; None makes one of those of the sources.
+        corpus_sha256: of the union; None derives it from those of the sources.
         progress: called with (documents done, documents in all).
 
     Returns:
@@ -58,16 +58,16 @@ def merge(
             f"{stores[0].path}: quantised states lose again when they are merged: extract with "
             "`extend` instead"
         )
-    places = _places(stores)
+    documents = _documents(stores)
     manifest = stores[0].manifest.model_copy(
         update={"corpus_sha256": corpus_sha256 or _union(stores)}
     )
-    entries = [place.entry for place in places]
+    entries = [source.entry for source in documents]
     with StoreWriter(target, manifest, entries, name="latentcomp store merge") as writer:
         pending = writer.pending()
         for done, number in enumerate(pending, start=1):
-            place = places[number]
-            writer.write(number, place.store.read(place.index).states)
+            source = documents[number]
+            writer.write(number, source.store.read(source.index).states)
             if progress:
                 progress(done, len(pending))
     return manifest
@@ -76,28 +76,28 @@ def merge(
 def _check_like(first: FeatureStore, other: FeatureStore) -> None:
     if owner_sha256(first.manifest) == owner_sha256(other.manifest):
         return
-    wanted, found = (
+    expected, actual = (
         store.manifest.model_dump(exclude={"corpus_sha256"}) for store in (first, other)
     )
-    field = next(name for name in wanted if wanted[name] != found[name])
+    field = next(name for name in expected if expected[name] != actual[name])
     raise StoreError(
         f"{other.path}: its {field} is not that of {first.path}: only stores of one teacher and "
         "one form can be merged"
     )
 
 
-def _places(stores: Sequence[FeatureStore]) -> list[_Place]:
-    known: dict[str, _Place] = {}
+def _documents(stores: Sequence[FeatureStore]) -> list[_Source]:
+    sources: dict[str, _Source] = {}
     for store in stores:
         for index, entry in enumerate(stored_entries(store.path)):
-            place = known.setdefault(entry.document_id, _Place(store, index, entry))
-            same = np.array_equal(np.asarray(place.entry.token_ids), np.asarray(entry.token_ids))
+            source = sources.setdefault(entry.document_id, _Source(store, index, entry))
+            same = np.array_equal(np.asarray(source.entry.token_ids), np.asarray(entry.token_ids))
             if not same:
                 raise StoreError(
                     f"{store.path}: document {entry.document_id!r} has other tokens in "
-                    f"{place.store.path}: rename one of them"
+                    f"{source.store.path}: rename one of them"
                 )
-    return list(known.values())
+    return list(sources.values())
 
 
 def _union(stores: Sequence[FeatureStore]) -> str:

@@ -1,7 +1,7 @@
-"""Reading documents with the teacher once more, and comparing with what is stored.
+"""Reading documents with the teacher again and comparing with the stored states.
 
-Checksums say that the bytes are those that were written; only this says that they were right: of
-this teacher, of this layer, token by token.
+Checksums show that the bytes are those that were written; only this shows that they were right:
+of this teacher, of this layer, token by token.
 """
 
 import math
@@ -30,7 +30,7 @@ nearest."""
 
 @dataclass(frozen=True, slots=True)
 class LayerComparison:
-    """One layer of one document against what the teacher says now."""
+    """One layer of one document against what the teacher computes now."""
 
     document_id: str
     blocks_completed: int
@@ -70,12 +70,12 @@ def compare(
     """
     wanted = _with_neighbours(store)
     for index in indices:
-        found = store.read(index)
-        again = reread(found.token_ids.tolist(), wanted)
+        document = store.read(index)
+        again = reread(document.token_ids.tolist(), wanted)
         for column, layer in enumerate(store.manifest.layers):
-            stored = found.states[:, column]
+            stored = document.states[:, column]
             near = {at: again[:, wanted.index(at)] for at in _around(layer, store)}
-            yield _compare_layer(store, column, found.document_id, stored, near, tolerance)
+            yield _compare_layer(store, column, document.document_id, stored, near, tolerance)
 
 
 def _compare_layer(
@@ -88,7 +88,7 @@ def _compare_layer(
 ) -> LayerComparison:
     layer = store.manifest.layers[column]
     errors = {at: _error(store, column, stored, states) for at, states in near.items()}
-    # What is not a number is nearest to nothing, least of all to what was asked for.
+    # An error that is not finite is never the nearest, least of all for the layer itself.
     nearest = min(errors, key=lambda at: (errors[at], at != layer))
     return LayerComparison(
         document_id=document_id,
@@ -122,20 +122,20 @@ def _norms(states: torch.Tensor) -> torch.Tensor:
 
 def _as_stored(store: FeatureStore, states: torch.Tensor) -> torch.Tensor:
     """The states [tokens, hidden] with the precision that the store keeps."""
-    made = store.manifest
-    dtype = DTYPES[made.dtype]
-    form = encoding_of(dtype, made.teacher.hidden_size, made.codec)
+    manifest = store.manifest
+    dtype = DTYPES[manifest.dtype]
+    form = encoding_of(dtype, manifest.teacher.hidden_size, manifest.codec)
     bits = dtype.to_bits(states).copy()
     return dtype.to_tensor(form.decode(form.encode(bits, len(bits))))
 
 
 def _with_neighbours(store: FeatureStore) -> list[LayerRecord]:
-    found = {at for layer in store.manifest.layers for at in _around(layer, store)}
-    return sorted(found, key=lambda at: (at.blocks_completed, at.post_norm))
+    layers = {at for layer in store.manifest.layers for at in _around(layer, store)}
+    return sorted(layers, key=lambda at: (at.blocks_completed, at.post_norm))
 
 
 def _around(layer: LayerRecord, store: FeatureStore) -> list[LayerRecord]:
-    """The layer and what could be mistaken for it."""
+    """The layer and those that could be mistaken for it."""
     blocks, last = layer.blocks_completed, store.manifest.teacher.blocks
     depths = [depth for depth in (blocks - 1, blocks, blocks + 1) if 0 <= depth <= last]
     around = [LayerRecord(blocks_completed=depth, post_norm=False) for depth in depths]

@@ -1,4 +1,4 @@
-"""Checking everything a store says about itself against the bytes on the disk."""
+"""Checking a whole store: every fingerprint, checksum, count and value."""
 
 import hashlib
 from collections.abc import Callable
@@ -38,7 +38,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong."""
+    """One defect."""
 
     path: str
     """File, relative to the store."""
@@ -47,7 +47,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What was checked and what is wrong."""
+    """Extent and result of a verification."""
 
     path: Path | str
     complete: bool
@@ -63,7 +63,7 @@ class VerifyReport:
 
     @property
     def ok(self) -> bool:
-        """True if the store is finished and nothing is wrong with it."""
+        """True if the store is finished and has no problems."""
         return self.complete and not self.problems
 
 
@@ -172,7 +172,7 @@ class _Check:
                 progress(shard + 1, layout.shards)
         if sealed:
             self._counts(layout, sealed, records, table, partials)
-            self._strangers(sealed, records)
+            self._foreign_files(sealed, records)
             self._documents(table, ids)
         else:
             done = f"{len(records)} of {layout.shards} shards are committed"
@@ -231,13 +231,13 @@ class _Check:
         name, form = layout.shard_files(shard), layout.encoding
         for column, layer in enumerate(layout.manifest.layers):
             bits = form.decode(states[column, :length])
-            found = statistics.Sums(layout.dtype, layout.hidden)
-            found.add(bits)
-            if not found.finite:
+            actual = statistics.Sums(layout.dtype, layout.hidden)
+            actual.add(bits)
+            if not actual.finite:
                 where = f"shard {shard}, layer after {layer.blocks_completed} blocks"
                 self.problem(name[0], f"{where}: a state is NaN or infinite")
                 return
-            if not np.array_equal(found.values, sums[column, : len(found.values)]):
+            if not np.array_equal(actual.values, sums[column, : len(actual.values)]):
                 self.problem(name[2], f"shard {shard}: statistics are not those of the states")
         padding = states[:, length:].view(form.array_dtype)
         if (padding != form.fill).any():
@@ -251,8 +251,8 @@ class _Check:
         table: DocumentTable,
         partials: list[Doubles],
     ) -> None:
-        found = (table.documents, table.chunks, table.tokens, len(records))
-        if found != (sealed.documents, sealed.chunks, sealed.tokens, sealed.shards):
+        counts = (table.documents, table.chunks, table.tokens, len(records))
+        if counts != (sealed.documents, sealed.chunks, sealed.tokens, sealed.shards):
             self.problem(SEAL, "counts of documents, chunks, tokens or shards do not fit")
         stored = sum(file.bytes for record in records.values() for file in record.files)
         if stored != sealed.shard_bytes:
@@ -262,21 +262,21 @@ class _Check:
             if summary != sealed.statistics:
                 self.problem(SEAL, "statistics are not those of the shards")
 
-    def _strangers(self, sealed: Seal, records: dict[int, ShardRecord]) -> None:
-        known = {file.path for record in records.values() for file in record.files}
-        known |= {file.path for file in sealed.files} | {SEAL}
+    def _foreign_files(self, sealed: Seal, records: dict[int, ShardRecord]) -> None:
+        expected = {file.path for record in records.values() for file in record.files}
+        expected |= {file.path for file in sealed.files} | {SEAL}
         for name in self.store.names():
             leftover = name.startswith(f"{LEDGER_FOLDER}/") or name.endswith(PARTIAL_SUFFIX)
-            if name not in known and not name.startswith((LOCK, MUTEX)):
+            if name not in expected and not name.startswith((LOCK, MUTEX)):
                 hint = "left by a killed run" if leftover else "it belongs to no store"
                 self.problem(name, f"not a file of this store ({hint}): remove it")
 
     def _documents(self, table: DocumentTable, ids: npt.NDArray[np.uint32]) -> None:
-        known: dict[str, int] = {}
+        first_tokens: dict[str, int] = {}
         end = 0
         for index, digest in enumerate(table.tokens_sha256):
             row = table.row(index)
-            start = known.setdefault(digest, end)
+            start = first_tokens.setdefault(digest, end)
             end += row.tokens if start == end else 0
             if row.first_token != start or row.spans[0] != 0 or (np.diff(row.spans) < 0).any():
                 self.problem(DOCUMENTS, f"{row.document_id!r}: token spans do not fit")

@@ -1,4 +1,4 @@
-"""Writing one shard: states, token ids, statistics, and then its ledger record."""
+"""Writing one shard: states, token ids, statistics, then its ledger record."""
 
 import hashlib
 import math
@@ -32,11 +32,11 @@ def stage_shard(store: Place, layout: Layout, shard: int, buffer: Bits, ids: Int
     """Write the three files of a shard and its record, ready to be published.
 
     Args:
-        store: where.
+        store: place of the store.
         layout: of the store.
         shard: which one.
-        buffer: [layers, rows, hidden] bits, rows enough for all chunks of the shard; what lies
-            behind the last token is overwritten with the fill value.
+        buffer: [layers, rows, hidden] bits with rows for all chunks of the shard; rows behind
+            the last token are overwritten with the fill value.
         ids: [tokens] token ids of this shard.
 
     Raises:
@@ -53,16 +53,16 @@ def stage_shard(store: Place, layout: Layout, shard: int, buffer: Bits, ids: Int
     )
 
     def record() -> Iterator[bytes]:
-        """Made when the files have passed, so that their fingerprints are known."""
-        first, made = shard * layout.states.shard_tokens, tuple(file.record() for file in files)
-        content = ShardRecord(shard=shard, first_token=first, tokens=len(ids), files=made)
+        """Lazily, when the files have been written and their fingerprints exist."""
+        first, written = shard * layout.states.shard_tokens, tuple(file.record() for file in files)
+        content = ShardRecord(shard=shard, first_token=first, tokens=len(ids), files=written)
         yield ledger.sealed_text(content).encode()
 
     return store.stage([(file.name, file) for file in files], (ledger.record_name(shard), record()))
 
 
 class _File:
-    """The parts of a file on their way to the disk, and then what the ledger says of it."""
+    """The parts of a file while it is written, and its record afterwards."""
 
     def __init__(self, name: str, parts: Iterable[Buffer], digest: Digest) -> None:
         self.name = name
@@ -80,7 +80,7 @@ class _File:
 def _columns(
     layout: Layout, shard: int, buffer: Bits, length: int, sums: list[Doubles]
 ) -> Iterator[Iterator[StoredRows]]:
-    """The chunks of every layer; when those of one have passed, its statistics are in `sums`."""
+    """The chunks of every layer; once those of one are consumed, its statistics are in `sums`."""
     rows = layout.states.used_chunks(shard) * layout.states.chunk_tokens
     for number, bits in enumerate(buffer):
         yield _column(layout, number, bits[:rows], length, sums)
@@ -89,8 +89,8 @@ def _columns(
 def _column(
     layout: Layout, number: int, bits: Bits, length: int, sums: list[Doubles]
 ) -> Iterator[StoredRows]:
-    """Summed up and encoded a few chunks at a time: they stay in the cache until they are
-    written, and the disk has something to do from the first one on."""
+    """Sum and encode a few chunks at a time, so that they are still in the CPU cache when they
+    are written, and the disk is busy from the first one on."""
     form, grid = layout.encoding, layout.states
     exact, read = (statistics.Sums(layout.dtype, layout.hidden) for _ in range(2))
     errors = statistics.Errors(layout.dtype, layout.hidden)
@@ -102,9 +102,9 @@ def _column(
             raise NotFiniteError(number, first + layout.dtype.first_not_finite(part[:real]))
         stored = form.encode(part, real)
         if not form.exact:
-            found = form.decode(stored[:real])
-            read.add(found)
-            errors.add(part[:real], found)
+            decoded = form.decode(stored[:real])
+            read.add(decoded)
+            errors.add(part[:real], decoded)
         yield from chunks_of(grid, stored)
     lossy = np.concatenate([read.values, errors.values[None]])
     sums.append(exact.values if form.exact else lossy)
@@ -126,7 +126,7 @@ def _shard(
 
 
 def _statistics(name: str, sums: list[Doubles]) -> _File:
-    """The file after the states: `sums` is complete when they have passed."""
+    """Written after the states, when `sums` is complete."""
     digest = hashlib.sha256()
 
     def parts() -> Iterator[bytes]:

@@ -1,8 +1,8 @@
-"""Making shards durable in the background, all that wait for it at once.
+"""Group commit: one thread makes all waiting shards durable together.
 
-A sync waits until the disk has emptied its own cache, whoever filled it, and stops everybody's
-writes meanwhile. So one thread syncs; while it waits the next shards are written, and its next
-turn takes them all: as many turns as the disk can give, and nobody computes less for them.
+An fsync waits until the disk has flushed its cache, including the writes of other processes, and
+blocks writes meanwhile. So a single thread syncs; shards that are written while it waits are
+published together in its next turn, and no other thread is blocked.
 """
 
 import threading
@@ -12,28 +12,28 @@ from ..places.protocol import Place, Staged
 
 
 class Committer:
-    """Publishes what was staged at a place, in the order in which it was added."""
+    """Publishes staged files of a place, in the order in which they were added."""
 
-    def __init__(self, place: Place, most: int) -> None:
+    def __init__(self, place: Place, capacity: int) -> None:
         """Start the thread.
 
         Args:
-            place: where.
-            most: how many may be waiting, those that are being published included.
+            place: where shards are published.
+            capacity: shards that may wait, those being published included.
         """
         self._place = place
-        self._room = threading.Semaphore(most)
+        self._slots = threading.Semaphore(capacity)
         self._lock = threading.Lock()
         self._waiting: list[tuple[Staged, Future[None]]] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-commit")
 
     def add(self, staged: Staged) -> Future[None]:
-        """Have it published; holds the caller up while too many are waiting.
+        """Queue staged files for publication; blocks while `capacity` are waiting.
 
         Returns:
-            done when it is durable, or with the error that prevents it.
+            done when they are durable, or failed with the error.
         """
-        self._room.acquire()
+        self._slots.acquire()
         done: Future[None] = Future()
         with self._lock:
             self._waiting.append((staged, done))
@@ -41,22 +41,22 @@ class Committer:
         return done
 
     def close(self) -> None:
-        """Wait until everything that was added is done."""
+        """Wait until everything that was added is published or has failed."""
         self._thread.shutdown(wait=True)
 
     def _publish(self) -> None:
         with self._lock:
             taken, self._waiting = self._waiting, []
         if not taken:
-            return  # with an earlier turn
+            return  # published by an earlier turn
         try:
             self._place.publish([staged for staged, _ in taken])
         except BaseException as error:
-            # Never tried again: a second sync of the same file says that all is well.
+            # Never retried: after a failed fsync the next one succeeds although data is lost.
             for _, done in taken:
                 done.set_exception(error)
         else:
             for _, done in taken:
                 done.set_result(None)
         finally:
-            self._room.release(len(taken))
+            self._slots.release(len(taken))

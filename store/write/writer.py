@@ -13,7 +13,7 @@ from ..format import tables
 from ..format.dtypes import Bits
 from ..format.identity import check_same
 from ..format.layout import Layout
-from ..format.placement import Piece, part_of, place
+from ..format.placement import Piece, part_of, place_documents
 from ..format.schema import DocumentEntry, Integers, Manifest
 from ..places.open import place_of
 from ..places.protocol import Place
@@ -66,7 +66,7 @@ class StoreWriter:
         self._name, self._extend = name, extend
         self._encoders = encoders or default_encoders()
         self._entries = tables.check_entries(entries)
-        self._placement = place(self._entries, manifest.shard_tokens)
+        self._placement = place_documents(self._entries, manifest.shard_tokens)
         self._layout = Layout(manifest, self._placement.tokens)
         self._shards = part_of(self._layout.shards, rank, world)
         self._single = world == 1

@@ -46,7 +46,7 @@ def both(*numbers: int) -> set[str]:
 
 def test_what_waits_meanwhile_is_published_together(tmp_path):
     place = Watched(tmp_path)
-    committer = Committer(place, most=9)
+    committer = Committer(place, capacity=9)
     first = committer.add(stage(place, 0))
     assert place.entered.acquire(timeout=WAIT)
     others = [committer.add(stage(place, number)) for number in range(1, 5)]
@@ -60,7 +60,7 @@ def test_what_waits_meanwhile_is_published_together(tmp_path):
 
 def test_too_many_hold_the_caller_up(tmp_path):
     place, added = Watched(tmp_path), []
-    committer = Committer(place, most=2)
+    committer = Committer(place, capacity=2)
     staged = [stage(place, number) for number in range(4)]
 
     def add() -> None:
@@ -84,7 +84,7 @@ def test_too_many_hold_the_caller_up(tmp_path):
 def test_a_turn_that_fails_is_an_error_of_all_in_it_and_is_not_tried_again(tmp_path, monkeypatch):
     """After a sync that failed the next one says that all is well: the bytes are lost."""
     place = Watched(tmp_path)
-    committer = Committer(place, most=9)
+    committer = Committer(place, capacity=9)
     kept = committer.add(stage(place, 0))
     assert place.entered.acquire(timeout=WAIT)
     lost = [committer.add(stage(place, number)) for number in (1, 2)]
@@ -146,7 +146,7 @@ def test_a_file_whose_parts_fail_leaves_nothing(tmp_path):
 
 def test_nothing_is_left_waiting_at_the_end(tmp_path):
     place = LocalPlace(tmp_path)
-    committer = Committer(place, most=3)
+    committer = Committer(place, capacity=3)
     found: list[Future[None]] = [committer.add(stage(place, number)) for number in range(20)]
     committer.close()
     assert all(done.done() for done in found)
