@@ -1,16 +1,23 @@
-"""The commands `latentcomp store info | verify | stats | merge | export`."""
+"""The commands `latentcomp store info | verify | stats | append | merge | export`."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..common.errors import StoreError
+from ..common.errors import StoreError, UsageError
 from ..common.terminal import DEFAULT_RUN, stdout_console
 
 RunOption = Annotated[
     str, typer.Option("--run", help="Run folder, or folder or address (s3://...) of a store.")
 ]
+TeacherOption = Annotated[
+    str | None,
+    typer.Option("--teacher", help="Folder or hub id; the name in the manifest if left out."),
+]
+DeviceOption = Annotated[str, typer.Option("--device", help="Of the teacher: auto, cpu, cuda ...")]
 _DEFAULT = str(DEFAULT_RUN)
 
 store_app = typer.Typer(help="Look at a feature store.", rich_markup_mode="markdown")
@@ -24,39 +31,32 @@ def info(
     """Show what the store of a run holds, finished or not."""
     from ..store.tools.info import describe
 
-    found = describe(_store_of(run))
+    summary = describe(_store_of(run))
     console = stdout_console()
-    console.print(found.model_dump_json(indent=2) if json else "\n".join(found.lines()))
+    console.print(summary.model_dump_json(indent=2) if json else "\n".join(summary.lines()))
 
 
 @store_app.command()
 def verify(
     run: RunOption = _DEFAULT,
     recompute: Annotated[
-        int, typer.Option(min=0, help="Then read so many random documents with the teacher again.")
+        int, typer.Option(min=0, help="Random documents to read again with the teacher.")
     ] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Which random documents.")] = 0,
-    teacher: Annotated[
-        str | None, typer.Option(help="Where the teacher lies, if the manifest's name does not do.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="Of the teacher: auto, cpu, cuda ...")] = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="Of the random choice.")] = 0,
+    teacher: TeacherOption = None,
+    device: DeviceOption = "auto",
 ) -> None:
     """Read the store of a run in full and check every checksum, count and value in it.
 
-    With `--recompute N` the teacher reads N random documents again, and what differs from the
-    store is named by document and layer.
+    With `--recompute N` the teacher reads N random documents again, and differences from the
+    store are reported by document and layer.
     """
-    from rich.progress import Progress
-
     from ..store.tools.verify import verify as verify_store
 
     path = _store_of(run)
     console = stdout_console()
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("verifying", total=None)
-        report = verify_store(
-            path, lambda done, total: progress.update(task, completed=done, total=total)
-        )
+    with _progress("verifying") as update:
+        report = verify_store(path, update)
     for problem in report.problems:
         console.print(f"{problem.path or path}: {problem.message}", style="red")
     if report.problems:
@@ -73,17 +73,11 @@ def verify(
 def _recompute(
     path: Path | str, documents: int, seed: int, teacher: str | None, device: str
 ) -> None:
-    from rich.progress import Progress
-
     from .store_verify import RecomputeRequest, recompute
 
     console = stdout_console()
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("recomputing", total=None)
-        report = recompute(
-            RecomputeRequest(path, documents, seed, teacher, device),
-            lambda done, total: progress.update(task, completed=done, total=total),
-        )
+    with _progress("recomputing") as update:
+        report = recompute(RecomputeRequest(path, documents, seed, teacher, device), update)
     for problem in report.problems:
         console.print(f"{path}: {problem}", style="red")
     if report.problems:
@@ -91,38 +85,36 @@ def _recompute(
             f"{path}: {len(report.problems)} differences from teacher {report.teacher!r}; "
             "extract it again"
         )
-    again = f", {report.retokenized:,} split into tokens again" if report.retokenized else ""
+    again = f", {report.retokenized:,} tokenized again" if report.retokenized else ""
     console.print(
         f"{path}: recomputed {report.documents:,} random documents (seed {seed}), "
         f"{report.tokens:,} tokens, with {report.teacher} in {report.compute_dtype}{again}: "
         f"{report.exact:.4%} of the values equal to the bit, largest relative error of a token "
-        f"{report.largest_error:.2g}, let pass up to {report.tolerance:.2g}"
+        f"{report.largest_error:.2g}, tolerance {report.tolerance:.2g}"
     )
 
 
 @store_app.command()
 def stats(run: RunOption = _DEFAULT) -> None:
-    """Print the statistics of every layer as JSON: mean, RMS, outlier dimensions, what was lost."""
+    """Print the statistics of every layer as JSON: mean, RMS, outlier dimensions, codec error."""
     from ..common.atomic import json_text
     from ..store.tools.info import describe
 
-    found = describe(_store_of(run))
-    layers = [layer.model_dump(mode="json") for layer in found.statistics]
-    stdout_console().print(json_text({"tokens": found.tokens, "layers": layers}), end="")
+    summary = describe(_store_of(run))
+    layers = [layer.model_dump(mode="json") for layer in summary.statistics]
+    stdout_console().print(json_text({"tokens": summary.tokens, "layers": layers}), end="")
 
 
 @store_app.command()
 def append(
     corpus: Annotated[Path, typer.Argument(help="Folder or JSONL file with the new documents.")],
     run: Annotated[Path, typer.Option("--run", help="Run folder to add them to.")] = DEFAULT_RUN,
-    teacher: Annotated[
-        str | None, typer.Option(help="Where the teacher lies, if the manifest's name does not do.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="Of the teacher: auto, cpu, cuda ...")] = "auto",
+    teacher: TeacherOption = None,
+    device: DeviceOption = "auto",
 ) -> None:
-    """Add documents to a run: only what its store does not have yet is read by the teacher.
+    """Add documents to a run; the teacher reads only those that its store does not have yet.
 
-    Killed and started again, it goes on. Example:
+    Resumes after a kill when run again. Example:
     `latentcomp store append more.jsonl --run runs/lab`
     """
     from .store_append import AppendRequest
@@ -136,20 +128,14 @@ def merge(
     sources: Annotated[list[str], typer.Argument(help="Finished stores or their run folders.")],
     out: Annotated[str, typer.Option("--out", help="Folder or address of the merged store.")],
 ) -> None:
-    """Join finished stores of one teacher into one; killed and started again, it goes on."""
-    from rich.progress import Progress
-
+    """Merge finished stores of one teacher into one; resumes after a kill when run again."""
     from ..store.tools.merge import merge as merge_stores
 
-    console = stdout_console()
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("merging", total=None)
-        merge_stores(
-            [_store_of(source) for source in sources],
-            out,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
-    console.print(f"{out}: merged {len(sources)} stores; look at it with `store info --run {out}`")
+    with _progress("merging") as update:
+        merge_stores([_store_of(source) for source in sources], out, progress=update)
+    stdout_console().print(
+        f"{out}: merged {len(sources)} stores; look at it with `store info --run {out}`"
+    )
 
 
 @store_app.command()
@@ -160,34 +146,36 @@ def export(
         str, typer.Option("--layers", help="Blocks completed, such as 19,43; empty for all.")
     ] = "",
 ) -> None:
-    """Write every document as a safetensors file that needs nothing of this package."""
-    from rich.progress import Progress
-
+    """Write every document as a safetensors file, readable without this package."""
     from ..store.tools.export import export as export_store
 
-    console = stdout_console()
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("exporting", total=None)
-        index = export_store(
-            _store_of(run),
-            out,
-            layers=_blocks(layers),
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
-    console.print(f"{index}: names the file of every document")
+    blocks = _blocks(layers)
+    with _progress("exporting") as update:
+        index = export_store(_store_of(run), out, layers=blocks, progress=update)
+    stdout_console().print(f"{index}: names the file of every document")
+
+
+@contextmanager
+def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar; gives a function to call with (done, total)."""
+    from rich.progress import Progress
+
+    with Progress(console=stdout_console(), transient=True) as progress:
+        task = progress.add_task(label, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def _blocks(text: str) -> list[int] | None:
     try:
         return [int(part) for part in text.split(",")] if text else None
     except ValueError as error:
-        raise StoreError(
+        raise UsageError(
             f"--layers {text!r}: give blocks completed, such as 19,43 (see `store info`)"
         ) from error
 
 
 def _store_of(run: str) -> Path | str:
-    """The store of a run; a store itself is taken as it is."""
+    """The store of a run folder; the path of a store is returned as it is."""
     from ..store.format.layout import is_store
     from ..store.places.open import place_of
 

@@ -1,9 +1,8 @@
 """`latentcomp store append`: more documents for a run that is finished, extracted once each.
 
-The stages do not know each other; this module knows them. Killed at any
-moment and run again, it goes on: the union of the documents is written beside the old corpus, the
-store is told of the new ones, the corpora change places, and then it is an extraction like any
-other, which skips what the store has.
+It can be killed at any moment and resumes when it is run again: the union of the documents is
+written beside the old corpus, the new ones are added to the tables of the store, the corpora are
+swapped by renames, and then a normal extraction skips what the store has.
 """
 
 import shutil
@@ -20,7 +19,6 @@ from ..corpus.records import Document
 from ..extract.record import read_extraction_record
 from ..extract.request import ExtractionOutcome, ExtractionRequest
 from ..extract.runner import extract
-from ..models.files import LAB_FOLDERS
 from ..models.layers import negative
 from ..models.loading import load_text_side
 from ..models.tokens import tokenize_document
@@ -29,6 +27,7 @@ from ..store.format.ledger import read_sealed
 from ..store.format.schema import Manifest
 from ..store.places.open import place_of
 from ..store.write.writer import StoreWriter
+from .store_teacher import teacher_of
 
 CORPUS: Final = "corpus"
 _NEXT: Final = "corpus.next"
@@ -38,26 +37,27 @@ NAME: Final = "latentcomp store append"
 
 @dataclass(frozen=True, slots=True)
 class AppendRequest:
-    """What to add to what."""
+    """Which documents to add to which run."""
 
     run: Path
-    """With a store that was extracted before."""
+    """Run folder with a store."""
     corpus: Path
     """Folder or JSONL file with the new documents."""
     teacher: str | None = None
-    """Where the teacher lies, if the name in the manifest does not do."""
+    """Folder or hub id of the teacher; None takes the name in the manifest."""
     device: str = "auto"
 
 
 def append(request: AppendRequest, console: Console) -> ExtractionOutcome:
     """Add documents to a run: to its corpus and, with the same teacher, to its store.
 
-    A document that is there already, or has the tokens of one that is, is not read again.
+    A document that is stored already, or has the tokens of a stored one, is not read again.
 
     Raises:
-        CorpusError: the new corpus cannot be read, or has another document under a known id.
+        CorpusError: the new corpus cannot be read, or has another document under an existing id.
         StoreError: there is no store, or it is damaged or of another teacher.
         TeacherError: the teacher cannot be loaded.
+        UsageError: the teacher must be named with `--teacher`.
     """
     place = place_of(request.run / "store")
     if not is_store(place):
@@ -76,13 +76,13 @@ def append(request: AppendRequest, console: Console) -> ExtractionOutcome:
 
 
 def _union(present: Corpus, more: Corpus, path: Path) -> tuple[Document, ...]:
-    known = {document.document_id: document for document in present.documents}
+    existing = {document.document_id: document for document in present.documents}
     new = []
     for document in more.documents:
-        found = known.get(document.document_id)
-        if found is None:
+        same_id = existing.get(document.document_id)
+        if same_id is None:
             new.append(document)
-        elif found != document:
+        elif same_id != document:
             raise CorpusError(
                 f"{path}: document {document.document_id!r} is in the run already, but not the "
                 "same: rename it"
@@ -100,27 +100,23 @@ def _part(corpus: Corpus) -> dict[str, Any]:
 
 
 def _extraction(request: AppendRequest, manifest: Manifest) -> ExtractionRequest:
-    """The extraction that the store was made by, for whatever its corpus is by then."""
-    teacher, record = manifest.teacher, read_extraction_record(request.run)
-    if request.teacher is None and teacher.revision is None and teacher.name not in LAB_FOLDERS:
-        raise StoreError(
-            f"{request.run}: its teacher {teacher.name!r} was a folder of one's own: "
-            "say where it lies with --teacher"
-        )
-    given: dict[str, Any] = {} if record is None else record.settings.model_dump()
+    """The request that extracted the store, for the corpus as it is when it runs."""
+    record = read_extraction_record(request.run)
+    teacher, revision = teacher_of(request.run, manifest.teacher, request.teacher)
+    settings: dict[str, Any] = {} if record is None else record.settings.model_dump()
     return ExtractionRequest(
         run=request.run,
-        layers=tuple(negative(layer, teacher.blocks) for layer in manifest.layers),
-        teacher=request.teacher or teacher.name,
-        revision=None if request.teacher else teacher.revision,
+        layers=tuple(negative(layer, manifest.teacher.blocks) for layer in manifest.layers),
+        teacher=teacher,
+        revision=revision,
         dtype=manifest.dtype,
         codec=manifest.codec,
-        **(given | {"device": request.device}),
+        **(settings | {"device": request.device}),
     )
 
 
 def _grow(extraction: ExtractionRequest, manifest: Manifest, union: Corpus) -> None:
-    """Tell the store of all documents; the extraction that follows finds the new ones missing."""
+    """Add the new documents to the tables of the store; the extraction then reads them."""
     text_side = load_text_side(extraction.teacher, revision=extraction.revision)
     wanted = manifest.model_copy(
         update={"corpus_sha256": union.sha256, "teacher": text_side.identity}
@@ -137,7 +133,7 @@ def _swap(run: Path) -> None:
 
 
 def _finish_swap(run: Path) -> None:
-    """Killed between two renames, a run has its corpus under another name."""
+    """Complete a swap that was killed between its two renames."""
     if not (run / CORPUS).exists() and (run / _NEXT / "corpus.json").exists():
         (run / _NEXT).rename(run / CORPUS)
         sync_folder(run)

@@ -1,4 +1,4 @@
-"""`latentcomp store verify --recompute`: the store against the teacher that it says it is of.
+"""`latentcomp store verify --recompute`: a store against the teacher in its manifest.
 
 The stages do not know each other; this module knows them, as `commands/training.py` does.
 """
@@ -15,24 +15,24 @@ from ..corpus.files import read_corpus
 from ..extract.record import read_extraction_record
 from ..extract.request import ExtractionRequest
 from ..extract.teachers.transformers_teacher import TransformersTeacher
-from ..models.files import LAB_FOLDERS
 from ..models.loading import CausalLM, TextSide, load_causal_lm, load_text_side
 from ..models.tokens import tokenize_document
 from ..store.format.schema import ModelIdentity
 from ..store.read.reader import FeatureStore
 from ..store.tools.recompute import TOLERANCES, LayerComparison, compare
+from .store_teacher import teacher_of
 
 CORPUS: Final = "corpus"
-_WHO: Final = ("weights_sha256", "tokenizer_sha256", "architecture", "blocks", "hidden_size")
+_IDENTITY: Final = ("weights_sha256", "tokenizer_sha256", "architecture", "blocks", "hidden_size")
 
 
 @dataclass(frozen=True, slots=True)
 class RecomputeRequest:
-    """What to compare with what."""
+    """Which store to compare, with how many documents and which teacher."""
 
     store: Path | str
     documents: int
-    """How many, drawn at random; all if the store has fewer."""
+    """Number of random documents; all if the store has fewer."""
     seed: int = 0
     """Of the draw."""
     teacher: str | None = None
@@ -47,19 +47,19 @@ class RecomputeRequest:
 
 @dataclass(frozen=True, slots=True)
 class RecomputeReport:
-    """What came of it."""
+    """Result of the comparison."""
 
     teacher: str
     compute_dtype: str
-    """Precision in which the teacher read."""
+    """Precision of the teacher."""
     tolerance: float
-    """Largest relative error of a token that was let pass."""
+    """Largest relative error of a token that passes."""
     documents: int
     tokens: int
     compared: tuple[LayerComparison, ...]
     """Every layer of every document."""
     retokenized: int
-    """Documents whose text was at hand and was split into tokens again."""
+    """Documents whose text lies in the run and was tokenized again."""
     problems: tuple[str, ...]
     """What differs, with document and layer."""
 
@@ -77,18 +77,19 @@ class RecomputeReport:
 def recompute(
     request: RecomputeRequest, progress: Callable[[int, int], None] | None = None
 ) -> RecomputeReport:
-    """Read random documents of a store with its teacher again, and compare.
+    """Read random documents of a store again with its teacher, and compare.
 
     Args:
-        request: which store, how many.
+        request: store, number of documents, teacher.
         progress: called with (documents done, documents in all).
 
     Raises:
         StoreError: the store is unfinished or damaged, or of another teacher.
+        UsageError: the teacher must be named with `--teacher`.
         TeacherError: the teacher cannot be loaded.
     """
     store = FeatureStore(request.store)
-    name, revision = _name(store, request)
+    name, revision = teacher_of(store.path, store.manifest.teacher, request.teacher)
     text_side = load_text_side(name, revision=revision)
     _check_teacher(store, text_side.identity)
     lm = _load(store, request, name, revision)
@@ -119,60 +120,48 @@ def recompute(
     )
 
 
-def _name(store: FeatureStore, request: RecomputeRequest) -> tuple[str, str | None]:
-    known = store.manifest.teacher
-    if request.teacher is not None:
-        return request.teacher, None
-    if known.revision is None and known.name not in LAB_FOLDERS:
-        raise StoreError(
-            f"{store.path}: its teacher {known.name!r} was a folder of one's own: "
-            "say where it lies with --teacher"
-        )
-    return known.name, known.revision
-
-
-def _check_teacher(store: FeatureStore, found: ModelIdentity) -> None:
+def _check_teacher(store: FeatureStore, loaded: ModelIdentity) -> None:
     """Another name or revision with the same contents is the same teacher."""
-    known = store.manifest.teacher
-    for field in _WHO:
-        stored, given = getattr(known, field), getattr(found, field)
-        if stored != given:
+    recorded = store.manifest.teacher
+    for field in _IDENTITY:
+        expected, actual = getattr(recorded, field), getattr(loaded, field)
+        if expected != actual:
             raise StoreError(
-                f"{store.path}: was extracted with teacher {known.name!r} ({field} {stored}), but "
-                f"{found.name!r} has {field} {given}: give the right one with --teacher"
+                f"{store.path}: was extracted with teacher {recorded.name!r} ({field} {expected}), "
+                f"but {loaded.name!r} has {field} {actual}: give the right one with --teacher"
             )
 
 
 def _load(
     store: FeatureStore, request: RecomputeRequest, name: str, revision: str | None
 ) -> CausalLM:
-    """The teacher in the precision that the run was extracted with, where that is known."""
+    """The teacher in the precision of the extraction, if the run records it."""
     record = read_extraction_record(request.run) if request.run else None
-    asked = ExtractionRequest(run=request.run or Path(), teacher=name, device=request.device)
-    dtype = record.settings.compute_dtype if record else asked.settings.compute_dtype
+    default = ExtractionRequest(run=request.run or Path(), teacher=name, device=request.device)
+    dtype = record.settings.compute_dtype if record else default.settings.compute_dtype
     return load_causal_lm(name, revision=revision, dtype=dtype, device=request.device)
 
 
 def _retokenize(
     store: FeatureStore, indices: list[int], text_side: TextSide, run: Path
 ) -> list[str | None]:
-    """For every document whose text lies in the run: what is wrong with its tokens, if anything."""
+    """Tokenize the texts in the run again: a problem or None per document; [] without a corpus."""
     folder = run / CORPUS
     if not (folder / "corpus.json").exists():
         return []
     texts = {document.document_id: document for document in read_corpus(folder).documents}
-    found: list[str | None] = []
+    problems: list[str | None] = []
     for index in indices:
         stored = store.read(index, layers=())
         text = texts.get(stored.document_id)
         if text is None:
-            found.append(f"document {stored.document_id!r} is not in {folder}")
+            problems.append(f"document {stored.document_id!r} is not in {folder}")
             continue
         entry = tokenize_document(text_side, text)
         same = np.array_equal(entry.token_ids, stored.token_ids) and np.array_equal(
             entry.chunk_of_token, stored.chunk_index
         )
-        found.append(
+        problems.append(
             None if same else f"document {stored.document_id!r}: its text has other token ids now"
         )
-    return found
+    return problems

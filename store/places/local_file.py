@@ -55,9 +55,7 @@ class LocalFile:
                     return None  # the file has become shorter
         except BlockingIOError:
             return None
-        except (
-            OSError
-        ):  # not supported by this file system, or a disk error, which `read` will raise
+        except OSError:  # not supported here, or a disk error, which `read` will raise
             self._mappable = False
             return None
         if self._memory is None:

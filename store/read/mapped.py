@@ -45,9 +45,8 @@ class MappedRows:
             ColumnError: a chunk fails its checksum.
         """
         size = self.grid.chunk_tokens
-        slices = [
-            self._slices(chunk) for chunk in range(self.first // size, -(-self._stop // size))
-        ]
+        touched = range(self.first // size, -(-self._stop // size))
+        slices = [self._slices(chunk) for chunk in touched]
         for columns, out in self._groups():
             chunks = self.chunks[columns.start : columns.stop]
             for chunk, target, source in slices:

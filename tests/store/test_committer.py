@@ -133,17 +133,6 @@ def test_records_are_renamed_when_everything_else_is_durable(tmp_path, monkeypat
     ]
 
 
-def test_a_file_whose_parts_fail_leaves_nothing(tmp_path):
-    def failing():
-        yield b"x"
-        raise RuntimeError("no more")
-
-    place = LocalPlace(tmp_path)
-    with pytest.raises(RuntimeError, match="no more"):
-        place.stage([("data/0", [b"x"]), ("data/1", failing())], ("ledger/0", [b"y"]))
-    assert place.names() == ()
-
-
 def test_nothing_is_left_waiting_at_the_end(tmp_path):
     place = LocalPlace(tmp_path)
     committer = Committer(place, capacity=3)

@@ -81,30 +81,6 @@ def test_the_lock_is_gone_at_the_end_even_of_a_failure(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("held", "asked", "refused"),
-    [
-        (None, None, True),
-        (None, range(0, 3), True),
-        (range(0, 3), None, True),
-        (range(0, 3), range(0, 3), True),
-        (range(0, 3), range(2, 5), True),
-        (range(0, 3), range(3, 5), False),
-        (range(3, 5), range(0, 3), False),
-    ],
-)
-def test_only_the_same_shards_exclude_each_other(tmp_path, held, asked, refused):
-    with Lock(tmp_path, "me", held) as first:
-        assert first.sole_writer
-        if refused:
-            with pytest.raises(StoreError, match="me .pid"):
-                Lock(tmp_path, "me too", asked)
-        else:
-            with Lock(tmp_path, "me too", asked) as second:
-                assert not second.sole_writer
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_part_is_refused_by_name_and_pid_and_a_dead_part_is_removed(tmp_path, hold):
     holder = hold(0, 4)
     entries = samples.entries(samples.LENGTHS)

@@ -7,7 +7,7 @@ import torch
 
 from latentcomp import cli
 from latentcomp.commands.store_verify import RecomputeRequest, recompute
-from latentcomp.common.errors import StoreError
+from latentcomp.common.errors import StoreError, UsageError
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
 from latentcomp.models.loading import load_causal_lm
 from latentcomp.store.format.schema import DocumentEntry, LayerRecord, Manifest
@@ -129,7 +129,7 @@ def test_another_teacher_is_an_error(tmp_path, folders, lm):
     path = write(tmp_path / "store", lm)
     with pytest.raises(StoreError, match="weights_sha256"):
         check(path, folders[1])
-    with pytest.raises(StoreError, match="say where it lies with --teacher"):
+    with pytest.raises(UsageError, match="say where it lies with --teacher"):
         recompute(RecomputeRequest(path, 1))
 
 

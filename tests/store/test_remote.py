@@ -26,6 +26,7 @@ from latentcomp.store.tools.verify import verify
 from latentcomp.store.write.writer import StoreWriter
 
 from . import samples
+from .place_suite import PlaceSuite
 
 BUCKET = "features"
 
@@ -64,6 +65,12 @@ def address(request: pytest.FixtureRequest) -> str:
     return f"s3://{BUCKET}/{name}/store"
 
 
+class TestRemotePlace(PlaceSuite):
+    @pytest.fixture
+    def place(self, address: str) -> Place:
+        return place_of(address)
+
+
 def contents(place: Place) -> dict[str, bytes]:
     return {name: place.read(name) for name in place.names()}
 
@@ -93,18 +100,6 @@ def test_a_writer_that_stops_goes_on_and_a_reader_sees_what_is_committed(address
     assert not verify(address).complete
     samples.write(address)
     assert contents(place_of(address)) == samples.contents(tmp_path / "store")
-
-
-def test_an_upload_that_fails_leaves_no_object(address, monkeypatch):
-    place = place_of(address)
-
-    def failing() -> Iterator[bytes]:
-        yield bytes(8 * 2**20)  # more than one part of an upload
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        place.write("states/c.0.0.0", failing())
-    assert place.names() == ()
 
 
 def test_damage_is_found_and_named(address):
