@@ -60,6 +60,9 @@ GATE_DOCUMENTS: Final = 400
 GATE_QUESTIONS: Final = 8
 """Of every document: the least evidence of a comparison is 400 documents and 3,000 questions."""
 
+SHARE_DRAWS: Final = 50
+"""Comparisons that share one draw of documents, which takes longer than all else of them."""
+
 
 def null_passes(
     seed_sd: float, repeats: int, *, seed: int = 0, resamples: int = 1000
@@ -87,7 +90,8 @@ def null_passes(
         gains = [_gain_columns(*pair, *fixed) for pair in zip(*sides, strict=True)]
         by_seed = [_gain({k: np.asarray(v.sum()) for k, v in one.items()}).item() for one in gains]
         pooled = {name: np.sum([one[name] for one in gains], axis=0) for name in gains[0]}
-        bootstrap = Bootstrap.draw(GATE_DOCUMENTS, seed=number, resamples=resamples)
+        if number % SHARE_DRAWS == 0:
+            bootstrap = Bootstrap.draw(GATE_DOCUMENTS, seed=number, resamples=resamples)
         effect = SeedEffect.of(by_seed)
         assert effect is not None
         deviations = effect.draws(resamples, number)
