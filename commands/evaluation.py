@@ -16,7 +16,7 @@ from ..corpus.records import Document
 from ..evaluate.arms.table import select_arms
 from ..evaluate.bench import Bench
 from ..evaluate.gates import judge
-from ..evaluate.held_out import Held, Training, held_out, known_names, untold_days
+from ..evaluate.held_out import HeldOutSet, Training, held_out, known_names, undated_in_text
 from ..evaluate.history import record_verdict
 from ..evaluate.order import phase_folder
 from ..evaluate.result import EvaluationResult
@@ -231,7 +231,7 @@ def _bench(request: EvaluateRequest, subject: _Subject, given: dict[str, str] | 
 
 
 def _provenance(
-    request: EvaluateRequest, held: Held, bench: Bench, subject: _Subject
+    request: EvaluateRequest, held: HeldOutSet, bench: Bench, subject: _Subject
 ) -> provenance.Provenance:
     inputs = {
         "checkpoint": subject.sha256,
@@ -273,10 +273,10 @@ def _finished(state: checkpoint.CheckpointState) -> bool:
 
 
 def _notes(
-    request: EvaluateRequest, held: Held, state: checkpoint.CheckpointState
+    request: EvaluateRequest, held: HeldOutSet, state: checkpoint.CheckpointState
 ) -> tuple[str, ...]:
     told = request.corpus is not None and state.spec.time
-    notes = (known_names(held.source), untold_days(held.documents) if told else "")
+    notes = (known_names(held.source), undated_in_text(held.documents) if told else "")
     return tuple(note for note in notes if note)
 
 

@@ -46,7 +46,7 @@ class Breakdown:
     """All figures of an evaluation, each with its interval; one draw of documents serves all."""
 
     documents: int
-    """Documents that were asked about."""
+    """Documents with questions."""
     overall: Cell
     """All questions."""
     families: dict[str, Cell]

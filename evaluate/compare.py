@@ -198,7 +198,7 @@ def ablation_drop(
 def _check_paired(sides: Sequence[Sequence[ScoredAnswer]]) -> None:
     _check_same(
         [_questions(rows) for rows in sides],
-        "was asked on one side only, or with another answer or family; evaluate both sides "
+        "is on one side only, or with another answer or family; evaluate both sides "
         "with the same --documents and --seed",
     )
     # What does not depend on the recipe must not differ: else it is another reasoner, or

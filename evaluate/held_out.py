@@ -37,16 +37,16 @@ class Source(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """Documents to be asked about."""
+class HeldOutSet:
+    """Held-out documents and where they come from."""
 
     documents: tuple[Document, ...]
     """Those that have questions; at least two."""
     source: Source
 
 
-def held_out(path: Path | None, preset: str, count: int, seed: int) -> Held:
-    """Somebody's corpus, or generated documents of the test split where no path is given.
+def held_out(path: Path | None, preset: str, count: int, seed: int) -> HeldOutSet:
+    """A given corpus, or generated documents of the test split where no path is given.
 
     Raises:
         CorpusError: unreadable, too few documents, or no questions about them.
@@ -69,14 +69,14 @@ def held_out(path: Path | None, preset: str, count: int, seed: int) -> Held:
             f"{path or 'the generated corpus'}: {len(documents)} documents with questions; at "
             "least 2 are needed, because one control borrows the latents of another document"
         )
-    return Held(documents, source)
+    return HeldOutSet(documents, source)
 
 
 def _source(corpus: Corpus, path: Path) -> Source:
     known = {name: corpus.meta.get(name) for name in ("preset", "split", "seed", "generator")}
     kinds = {"preset": str, "split": str, "seed": int, "generator": int}
-    told = {name: value for name, value in known.items() if isinstance(value, kinds[name])}
-    return Source.model_validate({"sha256": corpus.sha256, "path": str(path), **told})
+    recorded = {name: value for name, value in known.items() if isinstance(value, kinds[name])}
+    return Source.model_validate({"sha256": corpus.sha256, "path": str(path), **recorded})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Training:
         named = any(one.get("corpus_sha256") == corpus.sha256 for one in data)
         return cls(data, corpus if own or named else None)
 
-    def refuse(self, held: Held) -> None:
+    def refuse(self, held: HeldOutSet) -> None:
         """Refuses documents that the checkpoint was trained on.
 
         Raises:
@@ -171,16 +171,16 @@ def known_names(source: Source) -> str:
     )
 
 
-def untold_days(documents: Iterable[Document]) -> str:
+def undated_in_text(documents: Iterable[Document]) -> str:
     """One line where chunks carry a day that their text does not name; empty if none do.
 
-    The compressor is told the day of every chunk, and whoever reads the text only what it says.
+    The compressor gets the day of every chunk as an input, the ceiling only the text.
     """
     dated = [chunk for one in documents for chunk in one.chunks if chunk.day is not None]
-    silent = [chunk for chunk in dated if not re.search(rf"(?<!\d){chunk.day}(?!\d)", chunk.text)]
-    if not silent:
+    undated = [chunk for chunk in dated if not re.search(rf"(?<!\d){chunk.day}(?!\d)", chunk.text)]
+    if not undated:
         return ""
     return (
-        f"{len(silent)} of {len(dated)} dated chunks do not name their day in the text: the "
-        "compressor is told it and the ceiling is not, so retention can flatter the latents"
+        f"{len(undated)} of {len(dated)} dated chunks do not name their day in the text: the "
+        "compressor gets it and the ceiling does not, so retention can flatter the latents"
     )

@@ -11,7 +11,7 @@ from .suite import Progress as OnDocuments
 
 @contextmanager
 def arm_progress(console: Console) -> Iterator[OnDocuments]:
-    """Lines on the console while the block runs; what it yields is told arm and documents."""
+    """Bars on the console while the block runs; yields a function of arm and documents done."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description:<10}"),

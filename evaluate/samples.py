@@ -1,4 +1,4 @@
-"""A few questions with every arm's answer, drawn by seed so that nobody picks the good ones."""
+"""A few questions with every arm's answer, drawn by seed and not by hand."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from random import Random
@@ -9,7 +9,7 @@ from .scores import ScoredAnswer
 
 
 class SampleAnswer(Record):
-    """What one arm said."""
+    """Answer of one arm."""
 
     prediction: str
     """As generated."""
@@ -48,17 +48,17 @@ def choose_samples(
     per_family: int = 1,
 ) -> tuple[Sample, ...]:
     """Draws questions of every family at random, without looking at the answers."""
-    said: dict[tuple[str, str], dict[str, SampleAnswer]] = {}
+    answers: dict[tuple[str, str], dict[str, SampleAnswer]] = {}
     for row in rows:
         answer = SampleAnswer(prediction=row.prediction, correct=row.correct, stale=row.stale)
-        said.setdefault((row.document_id, row.question_id), {})[row.arm] = answer
+        answers.setdefault((row.document_id, row.question_id), {})[row.arm] = answer
     by_family: dict[str, list[tuple[Document, Question]]] = {}
-    for document, question in _asked(documents):
-        if (document.document_id, question.question_id) in said:
+    for document, question in _questions(documents):
+        if (document.document_id, question.question_id) in answers:
             by_family.setdefault(question.family, []).append((document, question))
     random = Random(seed)
     return tuple(
-        _sample(document, question, said[document.document_id, question.question_id])
+        _sample(document, question, answers[document.document_id, question.question_id])
         for family in sorted(by_family)
         for document, question in random.sample(
             by_family[family], min(per_family, len(by_family[family]))
@@ -66,7 +66,7 @@ def choose_samples(
     )
 
 
-def _asked(documents: Iterable[Document]) -> Iterator[tuple[Document, Question]]:
+def _questions(documents: Iterable[Document]) -> Iterator[tuple[Document, Question]]:
     return ((document, question) for document in documents for question in document.questions)
 
 

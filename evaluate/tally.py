@@ -11,7 +11,7 @@ from .scores import ScoredAnswer
 from .stats import FloatArray
 
 QUESTIONS = "questions"
-"""Column: questions asked about each document."""
+"""Column: questions about each document."""
 STALE_QUESTIONS = "stale_questions"
 """Column: questions that have a replaced value."""
 
@@ -42,7 +42,7 @@ class Tally:
 
 
 class Answers:
-    """Scored answers as arrays: asked once, tallied many times."""
+    """Scored answers as arrays: indexed once, tallied many times."""
 
     def __init__(self, rows: Sequence[ScoredAnswer]) -> None:
         """Indexes the rows.
@@ -65,14 +65,14 @@ class Answers:
         self.buckets = tuple(sorted({row.bucket for row in rows} - {""}))
 
     def _check_paired(self, rows: Sequence[ScoredAnswer]) -> None:
-        asked: dict[str, set[tuple[str, str]]] = {arm: set() for arm in self.arms}
+        questions: dict[str, set[tuple[str, str]]] = {arm: set() for arm in self.arms}
         for row in rows:
             key = (row.document_id, row.question_id)
-            if key in asked[row.arm]:
+            if key in questions[row.arm]:
                 raise ValueError(f"arm {row.arm} answered {key} twice")
-            asked[row.arm].add(key)
+            questions[row.arm].add(key)
         for arm in self.arms:
-            if odd := asked[arm] ^ asked[self.arms[0]]:
+            if odd := questions[arm] ^ questions[self.arms[0]]:
                 raise ValueError(f"only one of {self.arms[0]}, {arm} answered {min(odd)}")
 
     def all(self) -> Tally:

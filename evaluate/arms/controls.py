@@ -1,4 +1,4 @@
-"""Controls: latents that look right and hold nothing of the document that is asked about.
+"""Controls: latents that look right and hold nothing of the document of the questions.
 
 Shapes: K = latents, R = width of the reasoner.
 """

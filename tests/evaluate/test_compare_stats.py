@@ -55,7 +55,7 @@ def test_seeds_are_pooled_and_each_stands_alone():
     [
         ({}, {}, "training seeds"),
         ({1: [row()]}, {}, "training seeds"),
-        ({1: [row()]}, {1: [row(document="other")]}, "asked on one side only"),
+        ({1: [row()]}, {1: [row(document="other")]}, "is on one side only"),
     ],
 )
 def test_what_cannot_be_compared_is_one_line(runs, reference, words):

@@ -10,7 +10,14 @@ from latentcomp.corpus.chronicle import generate
 from latentcomp.corpus.chronicle.generator import GENERATOR_VERSION
 from latentcomp.corpus.files import corpus_sha256, write_corpus
 from latentcomp.corpus.records import Chunk, Document, Question
-from latentcomp.evaluate.held_out import Held, Source, Training, held_out, known_names, untold_days
+from latentcomp.evaluate.held_out import (
+    HeldOutSet,
+    Source,
+    Training,
+    held_out,
+    known_names,
+    undated_in_text,
+)
 
 
 def made(name, text="Day 3. Ada lives in Rome.", day=3, asked=True):
@@ -19,7 +26,7 @@ def made(name, text="Day 3. Ada lives in Rome.", day=3, asked=True):
 
 
 def held(*documents, sha256="e" * 64):
-    return Held(documents, Source(sha256=sha256, path="mine"))
+    return HeldOutSet(documents, Source(sha256=sha256, path="mine"))
 
 
 def test_generated_documents_are_of_the_test_split_and_say_so():
@@ -134,9 +141,11 @@ def test_the_run_says_which_split_its_corpus_is_of(tmp_path, meta, words):
 def test_days_that_the_text_does_not_name_are_counted():
     told, wrong = made("a", "Day 3. Yes."), made("b", "Day 31, or 13. No.")
     undated = made("c", "No day at all.", day=None)
-    assert untold_days([told, undated]) == ""
-    assert untold_days([told, wrong, undated]).startswith("1 of 2 dated chunks do not name")
-    assert untold_days([replace(told, chunks=(*told.chunks, *wrong.chunks))]).startswith("1 of 2")
+    assert undated_in_text([told, undated]) == ""
+    assert undated_in_text([told, wrong, undated]).startswith("1 of 2 dated chunks do not name")
+    assert undated_in_text([replace(told, chunks=(*told.chunks, *wrong.chunks))]).startswith(
+        "1 of 2"
+    )
 
 
 @pytest.mark.parametrize(("split", "said"), [("train", True), ("test", False), (None, False)])
@@ -145,7 +154,7 @@ def test_documents_of_the_training_split_are_called_so(split, said):
 
 
 def test_every_generated_chunk_names_its_day():
-    assert untold_days(generate("lab", "test", 5, 1)) == ""
+    assert undated_in_text(generate("lab", "test", 5, 1)) == ""
 
 
 def test_a_source_is_json(tmp_path):
