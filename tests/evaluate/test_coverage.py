@@ -18,9 +18,13 @@ def simulation():
     return module
 
 
+def results():
+    return json.loads((ROOT / "docs" / "results" / "interval_coverage.json").read_text())
+
+
 def recorded():
-    found = json.loads((ROOT / "docs" / "results" / "interval_coverage.json").read_text())
-    return found["nominal"], {int(n): share for n, share in found["by_documents"].items()}
+    read = results()
+    return read["nominal"], {int(n): share for n, share in read["by_documents"].items()}
 
 
 def test_few_documents_cover_less_and_many_what_they_say():
@@ -38,3 +42,21 @@ def test_the_simulation_gives_what_was_recorded():
     share = simulation().covered(8, repeats, seed=1)
     expected = shares[8]["covered"]
     assert abs(share - expected) < 4 * (expected * (1 - expected) / repeats) ** 0.5
+
+
+def test_a_gain_at_its_threshold_passes_no_more_often_than_its_name_whatever_seeds_do():
+    shares = results()["null_passes"]
+    for seed_sd, passes in shares["by_seed_sd"].items():
+        assert passes["gate"] <= passes["documents_and_seeds"] <= shares["nominal"]
+        if float(seed_sd) >= 0.02:
+            assert passes["documents_only"] > 2 * shares["nominal"], "why seeds are counted"
+
+
+def test_the_simulation_of_seeds_gives_what_was_recorded():
+    """Few repeats, another seed: within four standard errors of so few."""
+    expected = results()["null_passes"]["by_seed_sd"]["0.03"]["documents_only"]
+    repeats = 60
+    passes = simulation().null_passes(0.03, repeats, seed=1, resamples=200)
+    error = (expected * (1 - expected) / repeats) ** 0.5
+    assert abs(passes["documents_only"] - expected) < 4 * error
+    assert passes["documents_and_seeds"] < passes["documents_only"]
