@@ -1,24 +1,32 @@
 """The command line: which commands there are, and how errors leave the program.
 
-Every command is a plain function in the `command.py` of its stage. Those files import typer
-and rich only; what is heavy (torch, transformers) is imported inside the functions, so that
-`latentcomp --help` is quick.
+Every command stands in a file of its own in `commands/`. Those files import typer and rich only;
+what is heavy (torch, transformers) is imported inside the functions, so that `latentcomp --help`
+is quick.
 """
 
 import os
 import sys
 from collections.abc import Sequence
+from typing import Annotated, Final
 
 import typer
 
+from . import __version__
+from .commands.ablations import AblationOptions, ablations
 from .commands.demo import demo
 from .commands.doctor import doctor
-from .commands.evaluate import evaluate, lab_models, report
+from .commands.evaluate import EvaluateOptions, JudgeOptions, evaluate, judge
 from .commands.extract import corpus, extract
+from .commands.lab_models import lab_models
+from .commands.ladder import LadderOptions, ladder
+from .commands.report import report
 from .commands.store import store_app
 from .commands.teacher import teacher_app
-from .commands.train import ablations, ship, train
+from .commands.train import ShipOptions, TrainOptions, ship, train
+from .common import terminal
 from .common.errors import LatentcompError
+from .common.options import command
 from .common.terminal import stderr_console
 
 # Threads of a thin model wait for each other thousands of times a second. Where the machine is
@@ -34,21 +42,46 @@ app = typer.Typer(
     name=PROGRAM,
     help="Can a large model's reading of a document survive compression into a few latents?",
     rich_markup_mode="markdown",
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(corpus)
-app.command()(extract)
-app.command()(train)
-app.command()(evaluate)
-app.command()(report)
-app.command()(demo)
-app.command()(lab_models)
-app.command()(ablations)
-app.command()(ship)
-app.command()(doctor)
-app.add_typer(store_app, name="store")
-app.add_typer(teacher_app, name="teacher")
+
+_READ: Final = "Stage 1: read documents"
+_EXPERIMENT: Final = "Stage 2: the experiment"
+_MORE: Final = "Models, stores, checks"
+
+app.command(rich_help_panel=_READ)(corpus)
+app.command(rich_help_panel=_READ)(extract)
+app.command(rich_help_panel=_EXPERIMENT)(command(TrainOptions, train))
+app.command(rich_help_panel=_EXPERIMENT)(command(EvaluateOptions, evaluate))
+app.command(rich_help_panel=_EXPERIMENT)(command(JudgeOptions, judge))
+app.command(rich_help_panel=_EXPERIMENT)(command(LadderOptions, ladder))
+app.command(rich_help_panel=_EXPERIMENT)(command(AblationOptions, ablations))
+app.command(rich_help_panel=_EXPERIMENT)(report)
+app.command(rich_help_panel=_EXPERIMENT)(demo)
+app.command(rich_help_panel=_MORE)(doctor)
+app.command(rich_help_panel=_MORE)(lab_models)
+app.command(rich_help_panel=_MORE)(command(ShipOptions, ship))
+app.add_typer(store_app, name="store", rich_help_panel=_MORE)
+app.add_typer(teacher_app, name="teacher", rich_help_panel=_MORE)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Can a large model's reading of a document survive compression into a few latents?"""
+    terminal.set_quiet(quiet)
 
 
 def main() -> None:

@@ -31,6 +31,7 @@ one: `python benchmarks/bench_waiting.py --device cpu --documents 24 --batch-siz
 
 import argparse
 import json
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -42,17 +43,19 @@ from typing import Any, Literal
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from latentcomp.commands.batches import BatchSettings
 from latentcomp.commands.extract import extract
-from latentcomp.commands.training import TrainPlan, TrainRequest, assemble
+from latentcomp.commands.trials import TrialRequest, build
 from latentcomp.common.atomic import write_json
 from latentcomp.common.provenance import collect
-from latentcomp.evaluate.history import clear_phase
+from latentcomp.experiment.phases import phase
 from latentcomp.store.tools.info import describe
 from latentcomp.train.batches import Batch, Batches
 from latentcomp.train.data import StoreBatches
 from latentcomp.train.flat_batch import FlatBatch, pack
-from latentcomp.train.loop import Run, train
+from latentcomp.train.loop import train
 from latentcomp.train.prefetcher import Prefetched
+from latentcomp.train.run import Run
 from latentcomp.train.workers import PREFETCHED, workers_for
 
 GOAL = 0.03
@@ -151,21 +154,24 @@ def measure(folder: Path, given: argparse.Namespace, name: str) -> dict[str, Any
 
 
 def _run(folder: Path, given: argparse.Namespace, arm: Arm, steps: int) -> Run:
-    plan = TrainPlan(
-        steps=steps, documents=given.batch_size, rate=1e-3, warm_up=20, save_every=1_000_000
-    )
-    request = TrainRequest(
+    request = TrialRequest(
         run=folder,
-        phase=4,
-        plan=plan,
-        start="fresh",
+        recipe=phase(4).recipe,
+        changes={
+            "budget.steps": steps,
+            "data.batch_size": given.batch_size,
+            "optimiser.lr": 1e-3,
+            "optimiser.warmup_steps": 20,
+        },
+        name="waiting",
         device=given.device,
         skip_order=True,
-        resident=arm.resident,
-        workers=given.workers if arm.loader == "workers" else 0,
+        batches=BatchSettings(arm.resident, given.workers if arm.loader == "workers" else 0),
+        save_every=1_000_000,
+        restart=True,
     )
-    run = assemble(request)
-    clear_phase(run.folder)
+    run = build(request)
+    shutil.rmtree(run.folder, ignore_errors=True)
     loaded, device = run.batches, run.accelerator.device
     if arm.loader == "prepared":
         return replace(run, batches=Prepared(loaded, device, steps))

@@ -28,9 +28,10 @@ def demo(
     The run folder is replaced if an earlier demo made it, and only then.
     """
     from ..common import atomic
-    from .evaluate import evaluate, report
+    from .evaluate import EvaluateOptions, evaluate
     from .extract import extract
-    from .train import train
+    from .report import report
+    from .train import TrainOptions, train
 
     console = stdout_console()
     if run.exists():
@@ -53,18 +54,20 @@ def demo(
     )
     title(2, f"phase 4 goes on from the shipped checkpoint for {steps} steps")
     train(
-        phase=4,
-        run=run,
-        steps=steps,
-        documents=4,
-        rate=1e-4,
-        warm_up=4,
-        seed=seed,
-        start="shipped",
-        device=device,
-        skip_order=True,
+        TrainOptions(
+            phase=4,
+            run=run,
+            steps=steps,
+            batch_size=4,
+            lr=1e-4,
+            warmup_steps=4,
+            seed=seed,
+            start="shipped",
+            device=device,
+            skip_order=True,
+        )
     )
     title(3, f"{held_out} held-out documents, names and values never seen; every control")
-    evaluate(phase=4, run=run, documents=held_out, seed=seed, device=device)
+    evaluate(EvaluateOptions(phase=4, run=run, documents=held_out, seed=seed, device=device))
     title(4, "the report")
     report(run=run)

@@ -1,142 +1,172 @@
-"""The commands `latentcomp evaluate`, `report` and `lab-models`."""
+"""The commands `latentcomp evaluate` and `latentcomp judge`."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..common.terminal import DEFAULT_RUN, RunOption, stdout_console
 
+if TYPE_CHECKING:
+    from rich.console import Console
 
-def evaluate(
-    phase: Annotated[int, typer.Option(help="Phase whose checkpoint is measured.")] = 4,
-    run: RunOption = DEFAULT_RUN,
-    documents: Annotated[int, typer.Option(min=2, help="Held-out documents to generate.")] = 200,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the held-out documents.")] = 1,
-    preset: Annotated[str, typer.Option(help="lab or qwen3-30b.")] = "lab",
-    corpus: Annotated[
-        Path | None,
-        typer.Option(help="Measure on these documents, a folder or a JSONL file; no verdict."),
-    ] = None,
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="Another checkpoint; no verdict is recorded then.")
-    ] = None,
-    teacher: Annotated[str, typer.Option(help="`lab`, a folder or a hub id.")] = "lab",
-    reasoner: Annotated[
-        str | None, typer.Option(help="Who answers; that of the phase by default.")
-    ] = None,
+    from ..evaluate.result import EvaluationResult
+    from .evaluation import EvaluationRequest
+
+_WHAT, _ON, _HOW = "What is measured", "On which documents", "How it runs"
+
+
+def _option(panel: str, help: str, *names: str, **more: Any) -> Any:  # noqa: ANN401  typer's
+    return typer.Option(*names, help=help, rich_help_panel=panel, **more)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions:
+    """What the user can say of an evaluation."""
+
+    phase: Annotated[
+        int | None, _option(_WHAT, "Phase whose trials are measured. [default: 4]")
+    ] = None
+    recipe: Annotated[
+        str | None, _option(_WHAT, "Instead of --phase: name of the trials, as `train` has it.")
+    ] = None
+    run: RunOption = DEFAULT_RUN
+    training_seed: Annotated[
+        list[int],
+        _option(_WHAT, "Only the trial of this training seed. [default: all there are]", min=0),
+    ] = None  # type: ignore[assignment]  # typer's way to say: an empty list
     ratio: Annotated[
-        float | None, typer.Option(min=1.0, help="Tokens per latent; the phase's own by default.")
-    ] = None,
+        float | None, _option(_WHAT, "Tokens per latent; the recipe's own by default.", min=1.0)
+    ] = None
+    checkpoint: Annotated[
+        Path | None, _option(_WHAT, "Another checkpoint; no verdict is recorded then.")
+    ] = None
     teacher_only: Annotated[
-        bool, typer.Option("--teacher-only", help="Only the teacher: ceiling and floor.")
-    ] = False,
+        bool, _option(_WHAT, "Only the teacher: ceiling and floor.", "--teacher-only")
+    ] = False
     arms: Annotated[
-        str, typer.Option(help="Optional arms to measure too, such as summary,truncation.")
-    ] = "",
+        str, _option(_WHAT, "Optional arms too, such as summary,truncation.", metavar="NAMES")
+    ] = ""
     summary: Annotated[
-        bool, typer.Option("--summary", help="Also answer from a summary of as many tokens.")
-    ] = False,
+        bool, typer.Option("--summary", hidden=True, help="--arms summary, once.")
+    ] = False
     summaries: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The same with summaries of the text teacher."),
-    ] = None,
+        _option(_WHAT, "Answer from these summaries of the text teacher too.", metavar="FILE"),
+    ] = None
+    documents: Annotated[int, _option(_ON, "Held-out documents to generate.", min=2)] = 200
+    seed: Annotated[int, _option(_ON, "Seed of the held-out documents.", min=0)] = 1
+    preset: Annotated[str, _option(_ON, "lab or qwen3-30b.")] = "lab"
+    corpus: Annotated[
+        Path | None, _option(_ON, "Given documents, a folder or a JSONL file; no verdict.")
+    ] = None
+    teacher: Annotated[str, _option(_HOW, "`lab`, a folder or a hub id.")] = "lab"
+    reasoner: Annotated[
+        str | None, _option(_HOW, "Who answers; that of the recipe by default.")
+    ] = None
+    device: Annotated[str, _option(_HOW, "auto, cpu or cuda.")] = "auto"
+    batch_size: Annotated[
+        int, _option(_HOW, "Documents read at once.", "--batch-size", "--batch", min=1)
+    ] = 8
+    judge: Annotated[bool, _option(_HOW, "Judge the phase where this completes its evidence.")] = (
+        True
+    )
     json: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures here too.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    batch: Annotated[int, typer.Option(min=1, help="Documents read at once.")] = 8,
-) -> None:
+        Path | None,
+        _option(_HOW, "Write the figures of the last trial here too.", "--json", metavar="FILE"),
+    ] = None
+
+    def request(self) -> "EvaluationRequest":
+        """The same for the program."""
+        from ..experiment.phases import phase
+        from .evaluation import EvaluationRequest
+
+        number = 4 if self.phase is None and self.recipe is None else self.phase
+        arms = [name.strip() for name in self.arms.split(",") if name.strip()]
+        return EvaluationRequest(
+            run=self.run,
+            recipe=self.recipe or phase(number or 0).recipe.name,
+            training_seeds=tuple(self.training_seed or ()),
+            documents=self.documents,
+            seed=self.seed,
+            preset=self.preset,
+            corpus=self.corpus,
+            checkpoint=self.checkpoint,
+            teacher=self.teacher,
+            reasoner=self.reasoner,
+            ratio=self.ratio,
+            device=self.device,
+            batch_size=self.batch_size,
+            arms=tuple(dict.fromkeys([*arms, *(["summary"] if self.summary else [])])),
+            summaries=self.summaries,
+        )
+
+
+def evaluate(options: EvaluateOptions) -> None:
     """Measure what survived: greedy answers on held-out documents, with every control.
 
-    Writes `phases/N/evaluation.json` and `answers.parquet`, unless another checkpoint is given;
-    and a verdict where the run's own checkpoint meets generated documents.
+    Every evaluation is kept in a folder of its own beside the trial. Where it completes what the
+    gate of a phase asks for, the phase is judged.
     Example: `latentcomp evaluate --phase 4 --documents 200 --seed 7`
     """
     from ..evaluate.progress import arm_progress
-    from ..evaluate.table import print_result, render_verdict
-    from .evaluation import EvaluateRequest, evaluate_phase, evaluate_teacher
+    from ..evaluate.table import print_result
+    from .evaluation import evaluate_teacher, evaluate_trials
 
-    request = EvaluateRequest(
-        run=run,
-        phase=phase,
-        documents=documents,
-        seed=seed,
-        preset=preset,
-        corpus=corpus,
-        checkpoint=checkpoint,
-        teacher=teacher,
-        reasoner=reasoner,
-        ratio=ratio,
-        device=device,
-        batch_size=batch,
-        arms=(*(name for name in arms.split(",") if name), *(["summary"] if summary else [])),
-        summaries=summaries,
-    )
-    console = stdout_console()
-    verdict = None
+    request, console = options.request(), stdout_console()
     with arm_progress(console) as progress:
-        if teacher_only:
-            result = evaluate_teacher(request, progress)
+        if options.teacher_only:
+            results: tuple[EvaluationResult, ...] = (evaluate_teacher(request, progress),)
         else:
-            evaluation = evaluate_phase(request, progress)
-            result, verdict = evaluation.result, evaluation.verdict
-    print_result(result, console)
-    if verdict is not None:
-        console.print(render_verdict(verdict))
-    if json is not None:
-        result.write(json)
-        console.print(f"{json}: written")
+            results = evaluate_trials(request, progress)
+    for result in results:
+        print_result(result, console)
+    if options.json is not None:
+        results[-1].write(options.json)
+        console.print(f"{options.json}: written")
+    if options.judge and not options.teacher_only and not results[-1].unjudged:
+        _judge_where_complete(options, request.recipe, console)
 
 
-def report(run: RunOption = DEFAULT_RUN) -> None:
-    """Write the run's report: one self-contained HTML page and its Markdown twin."""
-    from ..report import write_report
+def _judge_where_complete(options: EvaluateOptions, recipe: str, console: "Console") -> None:
+    """A verdict on the phase of this recipe, or what is missing for one."""
+    from ..common.errors import PhaseError
+    from ..experiment.judge import judge_phase
+    from ..experiment.phases import PHASES
+    from ..experiment.run_folder import RunFolder
+    from ..experiment.verdict_table import render_verdict
 
-    page = write_report(run)
-    stdout_console().print(f"{page}: open it in a browser; {page.with_name('report.md')}: the same")
+    for phase in PHASES:
+        if phase.recipe.name == recipe and not phase.grid:
+            try:
+                verdict = judge_phase(RunFolder(options.run), phase.number, seed=options.seed)
+            except PhaseError as error:
+                console.print(f"no verdict yet: {error}")
+            else:
+                console.print(render_verdict(verdict))
 
 
-def lab_models(
-    out: Annotated[Path, typer.Option(help="Folder for the two models and the figures.")] = Path(
-        "runs/lab-models"
-    ),
-    teacher_seconds: Annotated[
-        float, typer.Option(min=0.0, help="Training time of the teacher; 0: leave it out.")
-    ] = 1200.0,
-    student_seconds: Annotated[
-        float, typer.Option(min=0.0, help="Training time of the student; 0: leave it out.")
-    ] = 120.0,
-    documents: Annotated[int, typer.Option(min=2, help="Held-out documents to measure on.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of weights and documents.")] = 0,
-    after: Annotated[
-        Path | None,
-        typer.Option(help="Folder of lab models that did the first stage: train the rest only."),
-    ] = None,
-    measure: Annotated[
-        bool,
-        typer.Option(
-            "--measure",
-            help="Train nothing: measure the models that ship; of the rest only --out and "
-            "--documents count.",
-        ),
-    ] = False,
-) -> None:
-    """Train the lab teacher and student from scratch on every GPU, or measure those that ship."""
-    from ..evaluate.progress import arm_progress
-    from ..lab.make import RESULT, SHIPPED_MODELS, LabTraining, measure_lab_models, train_lab_models
+@dataclass(frozen=True, kw_only=True)
+class JudgeOptions:
+    """Which phase is judged, on which documents."""
 
-    if measure:
-        with arm_progress(stdout_console()) as progress:
-            result = measure_lab_models(SHIPPED_MODELS, documents, out / RESULT, progress=progress)
-    else:
-        recipe = LabTraining(
-            teacher_seconds, student_seconds, seed, documents, None if after is None else str(after)
-        )
-        result = train_lab_models(recipe, out)
-    console = stdout_console()
-    for name, model in result["models"].items():
-        ceiling, floor = model["ceiling"]["accuracy"]["point"], model["floor"]["accuracy"]["point"]
-        bars = "bars met" if model["bars_met"] else "bars not met"
-        console.print(f"{name}: {ceiling:.3f} with the document, {floor:.3f} without; {bars}")
-    console.print(f"{out / RESULT}: written")
+    phase: Annotated[int, typer.Option(help="Phase that is judged.")]
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the held-out documents. [default: the newest]")
+    ] = None
+    run: RunOption = DEFAULT_RUN
+
+
+def judge(options: JudgeOptions) -> None:
+    """Judge a phase on the evaluations that lie in the run, and record the verdict.
+
+    Takes the trials of the phase over training seeds and those of its reference, refuses what may
+    not be compared, computes the evidence from their answers and applies the gate.
+    """
+    from ..experiment.judge import judge_phase
+    from ..experiment.run_folder import RunFolder
+    from ..experiment.verdict_table import render_verdict
+
+    verdict = judge_phase(RunFolder(options.run), options.phase, seed=options.seed)
+    stdout_console().print(render_verdict(verdict))

@@ -1,162 +1,68 @@
-"""`latentcomp evaluate`: measure a checkpoint, or the teacher alone, on held-out documents."""
+"""Evaluating trials: measure checkpoints on held-out documents, and keep every answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Final
-
-from pydantic import ValidationError
 
 from ..common import provenance
 from ..common.atomic import file_sha256
 from ..common.errors import CheckpointError, CorpusError
-from ..compressor import checkpoint
 from ..corpus.records import Document
 from ..evaluate.arms.table import select_arms
 from ..evaluate.bench import Bench
-from ..evaluate.gates import judge
-from ..evaluate.held_out import HeldOutSet, Training, held_out, known_names, undated_in_text
-from ..evaluate.history import record_verdict
-from ..evaluate.order import phase_folder
+from ..evaluate.held_out import HeldOutSet, held_out, known_names, undated_in_text
 from ..evaluate.result import EvaluationResult
 from ..evaluate.samples import choose_samples
-from ..evaluate.scores import AnswersSource, ScoredAnswer, write_answers
-from ..evaluate.suite import Progress, run_arms
-from ..evaluate.verdict import Verdict
+from ..evaluate.scores import AnswersSource, write_answers
+from ..evaluate.suite import Outcome, Progress, run_arms
+from ..experiment.catalogue import recipes
+from ..experiment.eligibility import is_finished, why_unjudged
+from ..experiment.lineage import Lineage
+from ..experiment.looks import log_look
+from ..experiment.phases import PHASES
+from ..experiment.run_folder import RunFolder
 from ..extract.read_documents import read_documents
 from ..extract.teachers.text.results import read_summaries
 from ..lab.make import measure
 from ..models.loading import CausalLM, load_causal_lm
 from ..store.format.schema import ModelIdentity
-from ..train.phases import PhaseSpec, phase
-from .training import REASONERS, SHIPPED
+from ..train.checkpoint import CheckpointState
+from .subjects import EvaluationRequest as EvaluationRequest
+from .subjects import Subject, subjects_of
+from .trials import MODELS
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluateRequest:
-    """What the user asked for."""
+def evaluate_trials(
+    request: EvaluationRequest, progress: Progress = lambda arm, documents: None
+) -> tuple[EvaluationResult, ...]:
+    """Measure the trials of a recipe on the same held-out documents, with every control.
 
-    run: Path
-    phase: int
-    documents: int = 200
-    seed: int = 1
-    preset: str = "lab"
-    corpus: Path | None = None
-    """Somebody's documents instead of generated ones."""
-    checkpoint: Path | None = None
-    """Another checkpoint than the run's own."""
-    teacher: str = "lab"
-    reasoner: str | None = None
-    ratio: float | None = None
-    """Tokens per latent; the phase's own when None."""
-    device: str = "auto"
-    batch_size: int = 8
-    arms: tuple[str, ...] = ()
-    """Optional arms to measure too, such as `summary` and `truncation`."""
-    summaries: Path | None = None
-    """A file of the text teacher to take the summaries from; None if the reasoner writes them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """What an evaluation leaves behind."""
-
-    result: EvaluationResult
-    verdict: Verdict | None
-    """None where there is none; `result.unjudged` says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    """What is evaluated."""
-
-    found: checkpoint.Checkpoint
-    spec: PhaseSpec
-    """As it was trained, which an ablation or an earlier version makes other than the catalog."""
-    own: bool
-    """Whether it is the run's own checkpoint."""
-
-    @property
-    def sha256(self) -> str:
-        """Of its weights."""
-        return self.found.state.sha256[checkpoint.MODEL]
-
-
-def evaluate_phase(
-    request: EvaluateRequest, progress: Progress = lambda arm, documents: None
-) -> Evaluation:
-    """Measure a phase's checkpoint with all controls, and judge it by its gate.
-
-    Only the run's own checkpoint of the phase as it stands in the catalog, on generated documents
-    of the test split, gets a verdict.
+    Every evaluation is kept in a folder of its own, and none is ever overwritten; every look at
+    held-out documents is logged before its figures are returned.
 
     Raises:
-        PhaseError: there is no such phase.
         CheckpointError, TeacherError, CorpusError: what it needs is missing, damaged or does not
-            belong together, or the documents are those that the checkpoint was trained on.
+            belong together, or the documents are those that a checkpoint was trained on.
     """
-    phase(request.phase)
     select_arms(request.arms)
     held = held_out(request.corpus, request.preset, request.documents, request.seed)
-    given = _given_summaries(request, held.documents)
-    subject = _subject(request)
-    training = Training.of(subject.found.state.run, request.run, own=subject.own)
-    training.refuse(held)
-    bench = _bench(request, subject, given)
-    # Before the work: what ran is the code as it was then.
-    seen = _provenance(request, held, bench, subject)
-    outcome = run_arms(bench, held.documents, request.seed, progress)
-    state = subject.found.state
-    result = EvaluationResult.from_scores(
-        outcome.rows,
-        seed=request.seed,
-        phase=subject.spec.number,
-        ratio=bench.ratio,
-        sizes=outcome.sizes,
-        training_seeds=(state.run["plan"]["seed"],),
-        samples=choose_samples(outcome.rows, held.documents, seed=request.seed),
-        skipped=state.run["skipped"],
-        provenance=seen,
-    ).model_copy(
-        update={
-            "corpus": held.source,
-            "checkpoint_sha256": subject.sha256,
-            "steps": state.step,
-            "finished": _finished(state),
-            "unjudged": _unjudged(request, subject, training),
-            "notes": _notes(request, held, state),
-        }
-    )
-    if request.checkpoint is not None:
-        return Evaluation(result, None)
-    return Evaluation(result, _keep(request, subject, result, outcome.rows))
-
-
-def _keep(
-    request: EvaluateRequest,
-    subject: _Subject,
-    result: EvaluationResult,
-    rows: Sequence[ScoredAnswer],
-) -> Verdict | None:
-    """Write what was found into the run folder; the verdict, if there is one."""
-    folder = phase_folder(request.run, subject.spec.number)
-    source = AnswersSource(
-        checkpoint=subject.sha256,
-        reasoner=subject.found.state.spec.reasoner.weights_sha256,
-        ratio=result.ratio,
-        corpus=result.corpus.sha256 if result.corpus else "",
-    )
-    write_answers(folder / "answers.parquet", rows, source)
-    result.write(folder / "evaluation.json")
-    if result.unjudged:
-        return None
-    evidence = result.evidence(phase_ratio=subject.spec.ratios[0])
-    return record_verdict(request.run, judge(subject.spec.number, evidence, skipped=result.skipped))
+    summaries = _given_summaries(request, held.documents)
+    subjects = subjects_of(request)
+    lineages = [_lineage(request, subject) for subject in subjects]
+    for lineage in lineages:
+        lineage.refuse(held.documents, held.source)
+    teacher = load_causal_lm(request.teacher, device=request.device)
+    reasoner = _reasoner(request, subjects[0], teacher)
+    results = []
+    for subject, lineage in zip(subjects, lineages, strict=True):
+        _check_same("teacher", subject.state.spec.teacher, teacher)
+        _check_same("reasoner", subject.state.spec.reasoner, reasoner)
+        bench = _bench(request, subject, teacher, reasoner, summaries)
+        results.append(_measure(request, subject, lineage, held, bench, progress))
+    return tuple(results)
 
 
 def evaluate_teacher(
-    request: EvaluateRequest, progress: Progress = lambda arm, documents: None
+    request: EvaluationRequest, progress: Progress = lambda arm, documents: None
 ) -> EvaluationResult:
     """Measure a model with the document and without it: ceiling and floor alone."""
     held = held_out(request.corpus, request.preset, request.documents, request.seed)
@@ -175,67 +81,114 @@ def evaluate_teacher(
     ).model_copy(update={"corpus": held.source})
 
 
-def _subject(request: EvaluateRequest) -> _Subject:
-    path, own = _checkpoint_path(request)
-    found = checkpoint.open_checkpoint(path)
-    try:
-        spec = PhaseSpec.model_validate(found.state.run["phase"])
-    except (KeyError, ValidationError) as error:
-        raise CheckpointError(
-            f"{path}: it does not say which phase it is of, or as another version did; train again"
-        ) from error
-    if spec.number != request.phase:
-        raise CheckpointError(
-            f"{path}: a checkpoint of phase {spec.number}, not {request.phase}; give "
-            f"--phase {spec.number}, or another checkpoint"
-        )
-    return _Subject(found, spec, own)
-
-
-def _checkpoint_path(request: EvaluateRequest) -> tuple[Path, bool]:
-    """The run's own checkpoint, the shipped one where the run has none; whether it is its own."""
-    if request.checkpoint is not None:
-        return request.checkpoint, False
-    own = phase_folder(request.run, request.phase) / "checkpoint"
-    if checkpoint.exists(own):
-        return own, True
-    shipped = SHIPPED / f"phase-{request.phase}"
-    if checkpoint.exists(shipped):
-        return shipped, False
-    raise CheckpointError(
-        f"{own}: phase {request.phase} has no checkpoint in this run and none is shipped; run "
-        f"`latentcomp train --phase {request.phase}` first"
+def _measure(
+    request: EvaluationRequest,
+    subject: Subject,
+    lineage: Lineage,
+    held: HeldOutSet,
+    bench: Bench,
+    progress: Progress,
+) -> EvaluationResult:
+    # Before the work: what ran is the code as it was then.
+    seen = _provenance(request, held, bench, subject)
+    outcome = run_arms(bench, held.documents, request.seed, progress)
+    record, state = subject.state.known_trial, subject.state
+    numbers = {each.recipe.name: each.number for each in PHASES}
+    result = EvaluationResult.from_scores(
+        outcome.rows,
+        seed=request.seed,
+        phase=numbers.get(record.recipe.name),
+        ratio=bench.ratio,
+        sizes=outcome.sizes,
+        training_seeds=(record.seed,),
+        samples=choose_samples(outcome.rows, held.documents, seed=request.seed),
+        skipped=record.skipped,
+        provenance=seen,
+    ).model_copy(
+        update={
+            "corpus": held.source,
+            "checkpoint_sha256": subject.sha256,
+            "steps": state.step,
+            "finished": is_finished(state),
+            "unjudged": _unjudged(subject, held, lineage),
+            "notes": _notes(request, held, state),
+        }
     )
+    _keep(request, subject, result, outcome)
+    return result
 
 
-def _bench(request: EvaluateRequest, subject: _Subject, given: dict[str, str] | None) -> Bench:
-    teacher = load_causal_lm(request.teacher, device=request.device)
-    name = request.reasoner or REASONERS[subject.spec.reasoner]
-    reasoner = teacher if name == request.teacher else load_causal_lm(name, device=request.device)
-    _check_same("teacher", subject.found.state.spec.teacher, teacher)
-    _check_same("reasoner", subject.found.state.spec.reasoner, reasoner)
+def _keep(
+    request: EvaluationRequest,
+    subject: Subject,
+    result: EvaluationResult,
+    outcome: Outcome,
+) -> None:
+    """Log the look, and write what was measured into a folder of its own."""
+    corpus = result.corpus.sha256 if result.corpus else ""
+    run = RunFolder(request.run)
+    log_look(
+        run,
+        trial=subject.name,
+        recipe=subject.state.known_trial.recipe.name,
+        checkpoint_sha256=subject.sha256,
+        corpus_sha256=corpus,
+        seed=request.seed if request.corpus is None else None,
+        documents=result.documents,
+        ratio=result.ratio,
+    )
+    if subject.trial is None:
+        return
+    source = AnswersSource(
+        checkpoint=subject.sha256,
+        reasoner=subject.state.spec.reasoner.weights_sha256,
+        ratio=result.ratio,
+        corpus=corpus,
+        tokens=outcome.sizes.tokens,
+        vectors=dict(outcome.sizes.vectors),
+    )
+    name = f"{corpus[:8]}-{result.ratio:g}x-{subject.sha256[:8]}"
+    folder = subject.trial.new_evaluation(name)
+    write_answers(folder.answers, outcome.rows, source)
+    result.write(folder.result)  # last: its presence says that the evaluation is whole
+
+
+def _lineage(request: EvaluationRequest, subject: Subject) -> Lineage:
+    record = subject.state.known_trial
+    return Lineage.of(record, RunFolder(request.run).corpus, own=subject.own)
+
+
+def _reasoner(request: EvaluationRequest, subject: Subject, teacher: CausalLM) -> CausalLM:
+    name = request.reasoner or MODELS[subject.state.known_trial.recipe.reasoner]
+    return teacher if name == request.teacher else load_causal_lm(name, device=request.device)
+
+
+def _bench(
+    request: EvaluationRequest,
+    subject: Subject,
+    teacher: CausalLM,
+    reasoner: CausalLM,
+    summaries: dict[str, str] | None,
+) -> Bench:
+    ratio = request.ratio or subject.state.known_trial.recipe.ratios[0]
+    layers = subject.state.spec.layers
     return Bench(
-        subject.found.model(),
-        partial(
-            read_documents,
-            teacher,
-            layers=subject.found.state.spec.layers,
-            batch_size=request.batch_size,
-        ),
+        subject.weights.model(),
+        partial(read_documents, teacher, layers=layers, batch_size=request.batch_size),
         reasoner,
-        request.ratio or subject.spec.ratios[0],
+        ratio,
         request.batch_size,
-        arms=(*request.arms, "summary") if given is not None else request.arms,
-        summaries=given,
+        arms=(*request.arms, "summary") if summaries is not None else request.arms,
+        summaries=summaries,
     )
 
 
 def _provenance(
-    request: EvaluateRequest, held: HeldOutSet, bench: Bench, subject: _Subject
+    request: EvaluationRequest, held: HeldOutSet, bench: Bench, subject: Subject
 ) -> provenance.Provenance:
     inputs = {
         "checkpoint": subject.sha256,
-        "teacher": subject.found.state.spec.teacher.weights_sha256,
+        "teacher": subject.state.spec.teacher.weights_sha256,
         "reasoner": bench.reasoner.identity.weights_sha256,
         "corpus": held.source.sha256,
     }
@@ -244,44 +197,27 @@ def _provenance(
     return provenance.collect({"evaluate": request.seed}, inputs)
 
 
-_TEXT: Final = {"title", "learns", "available", "lacks"}
-"""Of a phase: what describes it and decides nothing."""
-
-
-def _unjudged(request: EvaluateRequest, subject: _Subject, training: Training) -> str:
-    """Why these figures get no verdict; empty if they do."""
-    if request.checkpoint is not None:
+def _unjudged(subject: Subject, held: HeldOutSet, lineage: Lineage) -> str:
+    """Why these figures get no verdict; empty if they may."""
+    if subject.trial is None:
         return "the checkpoint was given, and is not the run's own"
     if not subject.own:
         return "the checkpoint is the one that is shipped, and not the run's own"
-    if request.corpus is not None:
-        return "the documents were given, and are not generated ones of the test split"
-    if subject.spec.model_dump(exclude=_TEXT) != phase(request.phase).model_dump(exclude=_TEXT):
-        return f"the checkpoint is of a phase {request.phase} that differs from the catalog"
-    return training.doubt()
+    record = subject.state.known_trial
+    catalogue = recipes().get(record.recipe.name)
+    if catalogue is None:
+        return f"{record.recipe.name} is no recipe of the catalogue"
+    return why_unjudged(record, catalogue, held.source, lineage.doubt())
 
 
-def _finished(state: checkpoint.CheckpointState) -> bool:
-    """Whether the budget was used up; of earlier versions, whether it is certain."""
-    if state.finished is not None:
-        return state.finished
-    plan = state.run["plan"]
-    if plan["steps"] is not None:
-        return bool(state.step >= plan["steps"])
-    # Between two multiples, only the end of a run was saved.
-    return bool(state.step % plan["save_every"])
-
-
-def _notes(
-    request: EvaluateRequest, held: HeldOutSet, state: checkpoint.CheckpointState
-) -> tuple[str, ...]:
-    told = request.corpus is not None and state.spec.time
-    notes = (known_names(held.source), undated_in_text(held.documents) if told else "")
+def _notes(request: EvaluationRequest, held: HeldOutSet, state: CheckpointState) -> tuple[str, ...]:
+    dated = request.corpus is not None and state.spec.config.time
+    notes = (known_names(held.source), undated_in_text(held.documents) if dated else "")
     return tuple(note for note in notes if note)
 
 
 def _given_summaries(
-    request: EvaluateRequest, documents: Sequence[Document]
+    request: EvaluationRequest, documents: Sequence[Document]
 ) -> dict[str, str] | None:
     """Summary of every document, from the file that was named."""
     if request.summaries is None:

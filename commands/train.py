@@ -1,127 +1,193 @@
-"""The command `latentcomp train`."""
+"""The commands `latentcomp train` and `latentcomp ship`."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..common.terminal import DEFAULT_RUN, RunOption, stdout_console
+from ..common.terminal import DEFAULT_RUN, RunOption, run_option, stdout_console
+
+if TYPE_CHECKING:
+    from .trials import TrialRequest
+
+_WHAT, _BUDGET, _HOW = "What is trained", "Changes of the recipe (recorded)", "How it runs"
 
 
-def train(
-    phase: Annotated[int, typer.Option(help="Phase of the ladder, 1 to 8.")],
-    run: RunOption = DEFAULT_RUN,
-    steps: Annotated[
-        int, typer.Option(min=1, help="Optimiser steps in all; a killed run goes on to it.")
-    ] = 200,
-    seconds: Annotated[
-        float | None,
-        typer.Option(min=1.0, help="Wall-clock budget instead of --steps; not resumable exactly."),
-    ] = None,
-    documents: Annotated[
-        int, typer.Option(min=1, help="Documents of one step of one process.")
-    ] = 8,
-    rate: Annotated[float, typer.Option(min=0.0, help="Peak learning rate.")] = 3e-4,
-    warm_up: Annotated[int, typer.Option(min=0, help="Steps of linear warm-up.")] = 10,
-    question_tokens: Annotated[
-        int, typer.Option(min=16, help="Tokens of questions asked about each document.")
-    ] = 256,
-    flat_until: Annotated[
-        float,
-        typer.Option(min=0.0, max=1.0, help="Share of the run after which the rate falls."),
-    ] = 0.5,
-    save_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 25,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, order and questions.")] = 0,
+def _option(panel: str, help: str, *names: str, **more: Any) -> Any:  # noqa: ANN401  typer's
+    return typer.Option(*names, help=help, rich_help_panel=panel, **more)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """What the user can say of a training."""
+
+    phase: Annotated[int | None, _option(_WHAT, "Phase of the ladder, 1 to 8.")] = None
+    recipe: Annotated[
+        str | None, _option(_WHAT, "Instead of --phase: a recipe, such as ablation-no-time.")
+    ] = None
+    size: Annotated[
+        str | None, _option(_WHAT, "tiny, laptop or lab: one budget for all recipes.")
+    ] = None
+    run: RunOption = DEFAULT_RUN
+    seed: Annotated[int, _option(_WHAT, "Seed of weights, order and questions.", min=0)] = 0
+    name: Annotated[
+        str | None, _option(_WHAT, "Folder of the trial, where it is not the recipe's own.")
+    ] = None
     start: Annotated[
         str,
-        typer.Option(
+        _option(
+            _WHAT,
+            "Weights to begin with; auto: the shipped ones where they fit, else fresh ones.",
             metavar="auto|fresh|shipped|PATH",
-            help="Weights to begin with; auto: the shipped ones where they fit, else fresh ones.",
         ),
-    ] = "fresh",
+    ] = "fresh"
+    teacher: Annotated[
+        str | None, _option(_WHAT, "With --live: who reads, `lab`, a folder or a hub id.")
+    ] = None
     reasoner: Annotated[
-        str | None, typer.Option(help="`lab`, `lab-student`, a folder or a hub id.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+        str | None, _option(_WHAT, "`lab`, `lab-student`, a folder or a hub id.")
+    ] = None
+    set: Annotated[
+        list[str],
+        _option(_BUDGET, "Change one field of the recipe.", "--set", metavar="FIELD=VALUE"),
+    ] = None  # type: ignore[assignment]  # typer's way to say: an empty list
+    layers: Annotated[str | None, _option(_BUDGET, "Teacher layers, such as -6,-18,-30.")] = None
+    steps: Annotated[int | None, _option(_BUDGET, "Optimiser steps in all.", min=1)] = None
+    seconds: Annotated[
+        float | None,
+        _option(_BUDGET, "Seconds instead of steps; not resumable exactly.", min=1.0),
+    ] = None
+    batch_size: Annotated[
+        int | None, _option(_BUDGET, "Documents of one step of one process.", min=1)
+    ] = None
+    documents: Annotated[int | None, typer.Option(hidden=True, help="--batch-size, once.")] = None
+    lr: Annotated[
+        float | None, _option(_BUDGET, "Peak learning rate.", "--lr", "--rate", min=0.0)
+    ] = None
+    warmup_steps: Annotated[
+        int | None,
+        _option(_BUDGET, "Steps of linear warm-up.", "--warmup-steps", "--warm-up", min=0),
+    ] = None
+    decay_start: Annotated[
+        float | None,
+        _option(
+            _BUDGET,
+            "Share of the budget after which the learning rate falls.",
+            "--decay-start",
+            "--flat-until",
+            min=0.0,
+            max=1.0,
+        ),
+    ] = None
+    question_tokens: Annotated[
+        int | None, _option(_BUDGET, "Tokens of questions about each document.", min=16)
+    ] = None
     live: Annotated[
-        bool, typer.Option("--live", help="New documents in every step, no store (for a GPU).")
-    ] = False,
+        bool, _option(_BUDGET, "New documents in every step, no store (for a GPU).", "--live")
+    ] = False
+    device: Annotated[str, _option(_HOW, "auto, cpu or cuda.")] = "auto"
+    save_every: Annotated[int, _option(_HOW, "Steps between checkpoints.", min=1)] = 25
     resident: Annotated[
         bool,
-        typer.Option("--resident", help="Keep the store's states on the device; they must fit."),
-    ] = False,
+        _option(_HOW, "Keep the store's states on the device; they must fit.", "--resident"),
+    ] = False
     workers: Annotated[
         int | None,
-        typer.Option(
-            min=0,
-            help="Processes that make batches from the store; 0: a thread. "
+        _option(
+            _HOW,
+            "Processes that make batches from the store; 0: a thread. "
             "[default: up to 4 on a GPU, else 0]",
+            min=0,
         ),
-    ] = None,
+    ] = None
     skip_order: Annotated[
         bool,
-        typer.Option(
-            "--skip-order", help="Start without the verdicts before; recorded in what follows."
+        _option(
+            _HOW,
+            "Start without the verdicts before; recorded in what follows.",
+            "--skip-order",
         ),
-    ] = False,
+    ] = False
     restart: Annotated[
-        bool, typer.Option("--restart", help="Throw an earlier run of this phase away.")
-    ] = False,
-) -> None:
-    """Train the compressor of a phase from the run's store.
+        bool, _option(_HOW, "Begin again; an earlier trial is kept aside.", "--restart")
+    ] = False
 
-    Checkpoints, curve and TensorBoard files go to `phases/N` of the run folder. Killed and
-    started again with the same options, it goes on to the same weights. Example:
-    `latentcomp train --phase 4 --steps 300`
+    def changes(self) -> dict[str, Any]:
+        """Fields of the recipe that these options change."""
+        from ..experiment.catalogue import changes_of
+        from ..models.layers import parse_layers
+        from ..train.recipe import parse_set
+
+        budget: dict[str, Any] = {}
+        if self.seconds is not None:
+            budget = {"budget.steps": None, "budget.seconds": self.seconds}
+        given = {
+            "layers": parse_layers(self.layers) if self.layers else None,
+            "budget.steps": self.steps,
+            "data.batch_size": self.batch_size or self.documents,
+            "data.question_tokens": self.question_tokens,
+            "data.source": "live" if self.live else None,
+            "optimiser.lr": self.lr,
+            "optimiser.warmup_steps": self.warmup_steps,
+            "optimiser.decay_start": self.decay_start,
+        }
+        return {**changes_of(given), **budget, **parse_set(list(self.set or []))}
+
+    def request(self) -> "TrialRequest":
+        """The same for the program."""
+        from ..experiment.catalogue import resolve
+        from .batches import BatchSettings
+        from .trials import TrialRequest
+
+        return TrialRequest(
+            run=self.run,
+            recipe=resolve(self.recipe, self.phase, self.size),
+            changes=self.changes(),
+            seed=self.seed,
+            name=self.name,
+            teacher=self.teacher,
+            reasoner=self.reasoner,
+            start=self.start,
+            device=self.device,
+            skip_order=self.skip_order,
+            batches=BatchSettings(self.resident, self.workers),
+            save_every=self.save_every,
+            restart=self.restart,
+        )
+
+
+def train(options: TrainOptions) -> None:
+    """Train one trial: the recipe of a phase, or another one, with one seed.
+
+    Checkpoints, curve and TensorBoard files go to `trials/RECIPE/seed-K` of the run folder. Killed
+    and started again with the same options, it goes on to the same weights. Example:
+    `latentcomp train --phase 4 --set model.time=false --name no-time`
     """
-    from ..train.plan import TrainPlan
     from ..train.progress import step_progress
-    from .training import TrainRequest, train_phase
+    from .trials import train_trial
 
-    plan = TrainPlan(
-        steps=steps if seconds is None else None,
-        seconds=seconds,
-        documents=documents,
-        question_positions=question_tokens,
-        rate=rate,
-        warm_up=warm_up,
-        flat_until=flat_until,
-        save_every=save_every,
-        seed=seed,
-    )
-    request = TrainRequest(
-        run=run,
-        phase=phase,
-        plan=plan,
-        reasoner=reasoner,
-        start=start,
-        device=device,
-        live=live,
-        resident=resident,
-        workers=workers,
-        skip_order=skip_order,
-        restart=restart,
-    )
+    request = options.request()
     console = stdout_console()
-    with step_progress(console, plan) as on_step:
-        folder = train_phase(request, on_step)
-    console.print(f"{folder}: trained; now `latentcomp evaluate --phase {phase} --run {run}`")
+    with step_progress(console, request.trained.budget) as on_step:
+        folder = train_trial(request, on_step)
+    console.print(
+        f"{folder.path}: trained; "
+        f"now `latentcomp evaluate --recipe {folder.recipe}{run_option(options.run)}`"
+    )
 
 
-def ship(
-    phase: Annotated[int, typer.Option(help="Phase whose checkpoint is to be shipped.")],
-    run: RunOption = DEFAULT_RUN,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class ShipOptions:
+    """Which checkpoint is to be shipped."""
+
+    recipe: Annotated[str, typer.Option(help="Recipe of the trial.")]
+    seed: Annotated[int, typer.Option(help="Its training seed.")] = 0
+    run: RunOption = DEFAULT_RUN
+
+
+def ship(options: ShipOptions) -> None:
     """Put a trained checkpoint, without its optimiser, into the package."""
-    from .training import ship_checkpoint
+    from .trials import ship_checkpoint
 
-    folder = ship_checkpoint(run, phase)
+    folder = ship_checkpoint(options.run, options.recipe, options.seed)
     stdout_console().print(f"{folder}: shipped; evaluate it with `latentcomp evaluate`")
-
-
-def ablations(run: RunOption = DEFAULT_RUN) -> None:
-    """Run the pre-registered ablations of phase 7 (`make ablations`)."""
-    from ..train.plan import TrainPlan
-    from .training import TrainRequest, train_phase
-
-    plan = TrainPlan(steps=1, documents=1, rate=1e-4, warm_up=0)
-    train_phase(TrainRequest(run=run, phase=7, plan=plan))

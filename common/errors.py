@@ -35,3 +35,11 @@ class PhaseError(LatentcompError):
 
 class CheckpointError(LatentcompError):
     """A checkpoint that is missing, damaged or of another experiment."""
+
+
+class RecipeError(LatentcompError):
+    """A recipe that cannot be made or trained."""
+
+
+class TrainingError(LatentcompError):
+    """A training that cannot go on."""

@@ -5,13 +5,16 @@ Shapes: B = documents, K = latents, E = latent width, R = reasoner width.
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
+from ..common.errors import RecipeError
 from ..store.format.schema import LayerRecord, ModelIdentity
-from .perceiver import Compressor, CompressorShape
-from .projection import Projection, ProjectionKind, ScaleKind
+from .config import ModelConfig
+from .kinds import COMPRESSORS
+from .projection import Projection
 from .states import States
 
 
@@ -26,22 +29,42 @@ class ModelSpec(BaseModel):
     """Whose input space it writes into."""
     layers: tuple[LayerRecord, ...]
     """Which states, in the order of the layer axis."""
-    time: bool
-    projection: ProjectionKind
-    scale: ScaleKind
-    scale_multiple: float
-    spread: bool = False
-    """Whether latents take the positions of the tokens that they stand for."""
+    config: ModelConfig
+    """Resolved: no None in it."""
     embedding_rms: float
     """Root mean square of the reasoner's embeddings when training began."""
-    latent_width: int
-    reasoner_width: int
-    width: int = 256
-    heads: int = 4
-    blocks: int = 3
+
+    @classmethod
+    def between(
+        cls,
+        config: ModelConfig,
+        teacher: ModelIdentity,
+        layers: tuple[LayerRecord, ...],
+        reasoner: ModelIdentity,
+        embedding_rms: float,
+    ) -> Self:
+        """What a config amounts to between these two models."""
+        return cls(
+            teacher=teacher,
+            reasoner=reasoner,
+            layers=layers,
+            config=config.resolved(teacher.hidden_size),
+            # Rounded: its last bits depend on the device, and a run may go on on another one.
+            embedding_rms=round(embedding_rms, 6),
+        )
+
+    @property
+    def latent_width(self) -> int:
+        """E: numbers of one latent."""
+        assert self.config.latent_width is not None
+        return self.config.latent_width
 
     def build(self) -> "CompressionModel":
-        """A fresh model of this shape."""
+        """A fresh model of this shape.
+
+        Raises:
+            RecipeError: the config names no kind of compressor, or one that refuses it.
+        """
         return CompressionModel(self)
 
 
@@ -65,57 +88,59 @@ class CompressionModel(nn.Module):
     """All that is trained: states in, vectors in the reasoner's input space out."""
 
     def __init__(self, spec: ModelSpec) -> None:
+        """Fresh weights; see `ModelSpec.build`."""
         super().__init__()
         self.spec = spec
-        self.compressor = Compressor(
-            CompressorShape(
-                layers=len(spec.layers),
-                teacher_width=spec.teacher.hidden_size,
-                latent_width=spec.latent_width,
-                width=spec.width,
-                heads=spec.heads,
-                blocks=spec.blocks,
-                time=spec.time,
+        config, width = spec.config, spec.teacher.hidden_size
+        if config.kind not in COMPRESSORS:
+            raise RecipeError(
+                f"model.kind {config.kind!r}: there is no such compressor; "
+                f"choose one of {', '.join(COMPRESSORS)}"
             )
-        )
+        try:
+            self.compressor = COMPRESSORS[config.kind](config, len(spec.layers), width)
+        except ValueError as error:
+            raise RecipeError(
+                f"model.kind {config.kind!r}: {error}; change it with --set"
+            ) from None
         self.projection = Projection(
-            spec.projection,
-            spec.scale,
+            config.projection,
+            config.scale,
             spec.latent_width,
-            spec.reasoner_width,
+            spec.reasoner.hidden_size,
             spec.embedding_rms,
-            spec.scale_multiple,
+            config.scale_multiple,
         )
 
-    def forward(self, states: States, counts_B: Tensor, most: int) -> Compressed:
+    def forward(self, states: States, counts_B: Tensor, max_latents: int) -> Compressed:
         """Compress every document into its number of latents and project them.
 
         Args:
             states: of the batch.
             counts_B: int64, latents of each document.
-            most: K, at least the largest count.
+            max_latents: K, at least the largest count.
         """
-        latents = self.compressor(states, counts_B, most)
-        spread = self.spec.spread
+        latents = self.compressor(states, counts_B, max_latents)
+        at_tokens = self.spec.config.positions == "tokens"
         return Compressed(
             x_BKR=self.projection(latents.z_BKE),
             mask_BK=latents.mask_BK,
             z_BKE=latents.z_BKE,
-            position_BK=latents.position_BK.long() if spread else None,
-            after_B=states.mask_BT.sum(1) if spread else None,
+            position_BK=latents.position_BK.long() if at_tokens else None,
+            after_B=states.mask_BT.sum(1) if at_tokens else None,
         )
 
 
-def compress(forward: nn.Module, states: States, ratio: float) -> Compressed:
+def compress(model: nn.Module, states: States, ratio: float) -> Compressed:
     """Compress a batch at `ratio` tokens per latent.
 
     Args:
-        forward: a `CompressionModel`, wrapped or not.
+        model: a `CompressionModel`, wrapped or not.
         states: of the documents.
         ratio: tokens per latent; the number of latents is rounded up.
     """
-    # In float64, as `most`: in float32, 33 / 3.3 is 10 where it is a little more in truth.
+    # In float64, as the maximum: in float32, 33 / 3.3 is 10 where it is a little more in truth.
     counts_B = (states.tokens_B.double() / ratio).ceil().long().clamp(min=1)
-    most = math.ceil(states.mask_BT.shape[1] / ratio)
-    compressed: Compressed = forward(states, counts_B, most)
+    max_latents = math.ceil(states.mask_BT.shape[1] / ratio)
+    compressed: Compressed = model(states, counts_B, max_latents)
     return compressed

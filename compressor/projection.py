@@ -4,13 +4,12 @@ Shapes: K = latents, E = width of a latent, R = width of the reasoner's embeddin
 """
 
 import math
-from typing import Literal
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
-ProjectionKind = Literal["fixed_random", "learned"]
-ScaleKind = Literal["fixed", "learned", "free"]
+from .config import ProjectionKind, ScaleKind
 
 
 class OutputScale(nn.Module):
@@ -30,10 +29,10 @@ class OutputScale(nn.Module):
         self.register_buffer("start", log_rms)
         # Ten times the step of the other weights: the logarithm has far to go.
         self.log_gain = nn.Parameter(torch.zeros(())) if kind != "fixed" else None
-        self.own = nn.Linear(width, 1) if kind == "free" else None
-        if self.own is not None:
-            nn.init.zeros_(self.own.weight)
-            nn.init.zeros_(self.own.bias)
+        self.per_latent_scale = nn.Linear(width, 1) if kind == "free" else None
+        if self.per_latent_scale is not None:
+            nn.init.zeros_(self.per_latent_scale.weight)
+            nn.init.zeros_(self.per_latent_scale.bias)
 
     def forward(self, x_BKR: Tensor) -> Tensor:
         """[B, K, R] to [B, K, R]."""
@@ -41,35 +40,10 @@ class OutputScale(nn.Module):
         log_scale = self.start
         if self.log_gain is not None:
             log_scale = log_scale + 10.0 * self.log_gain
-        if self.own is not None:
-            log_scale = log_scale + self.own(normed)
+        if self.per_latent_scale is not None:
+            log_scale = log_scale + self.per_latent_scale(normed)
         scaled: Tensor = normed * log_scale.exp()
         return scaled
-
-
-class Projection(nn.Module):
-    """Latents [B, K, E] to vectors [B, K, R] that stand where token embeddings stood."""
-
-    def __init__(
-        self,
-        kind: ProjectionKind,
-        scale: ScaleKind,
-        latent_width: int,
-        reasoner_width: int,
-        embedding_rms: float,
-        multiple: float,
-    ) -> None:
-        super().__init__()
-        self.body = (
-            _Learned(latent_width, reasoner_width)
-            if kind == "learned"
-            else _FixedRandom(latent_width, reasoner_width)
-        )
-        self.scale = OutputScale(scale, reasoner_width, embedding_rms, multiple)
-
-    def forward(self, z_BKE: Tensor) -> Tensor:
-        """[B, K, E] to [B, K, R], float32."""
-        return self.scale(self.body(z_BKE))  # type: ignore[no-any-return]
 
 
 class _FixedRandom(nn.Module):
@@ -88,7 +62,7 @@ class _FixedRandom(nn.Module):
 
 
 class _Learned(nn.Module):
-    """Two layers with a straight path beside them; at first the straight path alone.
+    """A linear map plus a two-layer MLP that starts at zero.
 
     Between equal widths it starts as the identity: a latent made of the teacher's states is in
     the basis of the teacher's own residual stream, which the control reads.
@@ -98,15 +72,39 @@ class _Learned(nn.Module):
         super().__init__()
         inner = 4 * reasoner_width
         self.norm = nn.RMSNorm(latent_width, eps=1e-6)
-        self.straight = nn.Linear(latent_width, reasoner_width, bias=False)
+        self.linear = nn.Linear(latent_width, reasoner_width, bias=False)
         self.up = nn.Linear(latent_width, inner)
         self.down = nn.Linear(inner, reasoner_width)
         nn.init.zeros_(self.down.weight)
         nn.init.zeros_(self.down.bias)
         if latent_width == reasoner_width:
-            nn.init.eye_(self.straight.weight)
+            nn.init.eye_(self.linear.weight)
 
     def forward(self, z_BKE: Tensor) -> Tensor:
         normed = self.norm(z_BKE)
-        bent = self.down(nn.functional.gelu(self.up(normed)))
-        return self.straight(normed) + bent  # type: ignore[no-any-return]
+        mlp = self.down(nn.functional.gelu(self.up(normed)))
+        return self.linear(normed) + mlp  # type: ignore[no-any-return]
+
+
+PROJECTIONS: Final = {"fixed_random": _FixedRandom, "learned": _Learned}
+
+
+class Projection(nn.Module):
+    """Latents [B, K, E] to vectors [B, K, R] that stand where token embeddings stood."""
+
+    def __init__(
+        self,
+        kind: ProjectionKind,
+        scale: ScaleKind,
+        latent_width: int,
+        reasoner_width: int,
+        embedding_rms: float,
+        multiple: float,
+    ) -> None:
+        super().__init__()
+        self.body = PROJECTIONS[kind](latent_width, reasoner_width)
+        self.scale = OutputScale(scale, reasoner_width, embedding_rms, multiple)
+
+    def forward(self, z_BKE: Tensor) -> Tensor:
+        """[B, K, E] to [B, K, R], float32."""
+        return self.scale(self.body(z_BKE))  # type: ignore[no-any-return]

@@ -8,7 +8,6 @@ import numpy as np
 from ..common.errors import LatentcompError
 from .arms.table import REFERENCE_ARMS
 from .comparable import Comparable, check_comparable
-from .gates import Evidence
 from .measures import TIME_FAMILIES, Measure, Measurement
 from .scores import ScoredAnswer, read_answers, read_source
 from .seed_effect import SeedEffect
@@ -115,18 +114,6 @@ class Comparison:
             effect: of seeds; estimated from this comparison alone when None.
         """
         return self._over(None, _gain_of_retention, confidence, effect=effect)
-
-    def evidence(self, *, tokens_per_latent: float) -> Evidence:
-        """What the gate of a phase that compares recipes looks at."""
-        rows = self._runs[0].all()
-        return Evidence(
-            documents=len(rows.documents),
-            questions=round(float(rows.questions.sum())),
-            seeds=self.seeds,
-            tokens_per_latent=tokens_per_latent,
-            measures=self.measures(),
-            arms=self._runs[0].arms,
-        )
 
     def _over(
         self,

@@ -1,10 +1,9 @@
-"""The documents of an evaluation: where they come from, and whether they were trained on."""
+"""The documents of an evaluation, and where they come from."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..common.errors import CorpusError
 from ..common.record import Record
@@ -77,89 +76,6 @@ def _source(corpus: Corpus, path: Path) -> Source:
     kinds = {"preset": str, "split": str, "seed": int, "generator": int}
     recorded = {name: value for name, value in known.items() if isinstance(value, kinds[name])}
     return Source.model_validate({"sha256": corpus.sha256, "path": str(path), **recorded})
-
-
-@dataclass(frozen=True, slots=True)
-class Training:
-    """What a checkpoint was trained on, as far as it and its run folder tell."""
-
-    data: tuple[Mapping[str, Any], ...]
-    """The record of its documents, and before it those of the checkpoints it began from."""
-    corpus: Corpus | None
-    """The run's corpus, where the checkpoint is the run's own or names it."""
-
-    @classmethod
-    def of(cls, record: Mapping[str, Any], run: Path, *, own: bool) -> "Training":
-        """Reads what a checkpoint records, and the corpus of the run folder.
-
-        Args:
-            record: `state.run` of the checkpoint.
-            run: the run folder.
-            own: whether the checkpoint was trained in this run.
-
-        Raises:
-            CorpusError: the run's corpus is damaged.
-        """
-        data = tuple(_lineage(record))
-        folder = run / "corpus"
-        if not (folder / "corpus.json").exists():
-            return cls(data, None)
-        corpus = read_corpus(folder)
-        named = any(one.get("corpus_sha256") == corpus.sha256 for one in data)
-        return cls(data, corpus if own or named else None)
-
-    def refuse(self, held: HeldOutSet) -> None:
-        """Refuses documents that the checkpoint was trained on.
-
-        Raises:
-            CorpusError: some of them were; names the first.
-        """
-        where = held.source.path or f"generated documents of seed {held.source.seed}"
-        if any(one.get("corpus_sha256") == held.source.sha256 for one in self.data):
-            raise CorpusError(
-                f"{where}: the checkpoint was trained on exactly these documents; evaluate on "
-                "others"
-            )
-        seen = self.corpus.documents if self.corpus else ()
-        ids, texts = {one.document_id for one in seen}, {one.text for one in seen}
-        met = [one for one in held.documents if one.document_id in ids or one.text in texts]
-        if met:
-            raise CorpusError(
-                f"{where}: {len(met)} of {len(held.documents)} documents are in the training "
-                f"corpus of the run too, by id or by text (first: {met[0].document_id!r}); "
-                "evaluate on others"
-            )
-
-    def doubt(self) -> str:
-        """Why it is not known to be disjoint from the test split; empty if it is."""
-        for one in self.data:
-            split = self._split(one)
-            if split is None:
-                return "which split the checkpoint was trained on is not recorded"
-            if split != TRAINED:
-                return f"the checkpoint was trained on the split {split!r}, not on {TRAINED!r}"
-        return "" if self.data else "what the checkpoint was trained on is not recorded"
-
-    def _split(self, data: Mapping[str, Any]) -> str | None:
-        if data.get("split") is not None:
-            return str(data["split"])
-        if data.get("kind") == "live":  # generated on the fly, from this split only
-            return TRAINED
-        corpus = self.corpus
-        if corpus is not None and data.get("corpus_sha256") == corpus.sha256:
-            split = corpus.meta.get("split")
-            return None if split is None else str(split)
-        return None
-
-
-def _lineage(record: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The `data` of a run and of those that its start came from."""
-    current: object = record
-    while isinstance(current, Mapping):
-        data = current.get("data")
-        yield data if isinstance(data, Mapping) else {}
-        start = current.get("start")
-        current = start.get("history") if isinstance(start, Mapping) else None
 
 
 def known_names(source: Source) -> str:

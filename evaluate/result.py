@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from math import isnan, nan
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from pydantic import (
     BaseModel,
@@ -17,9 +17,9 @@ from ..common import atomic
 from ..common.errors import LatentcompError
 from ..common.record import Record, read_record
 from .cells import Cell, Check, break_down, self_check
-from .gates import Evidence
 from .held_out import Source
-from .measures import Measure, Measurement
+from .measures import Measure
+from .result_json import DERIVED, plain_mapping, plain_value
 from .samples import Sample
 from .scores import AnswersSource, ScoredAnswer
 from .sizes import Bytes, Sizes
@@ -151,7 +151,7 @@ class EvaluationResult(Record):
     @model_serializer(mode="wrap")
     def _with_derived(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """The fields and, for programs that read the JSON, the figures derived from them."""
-        return {**dump(self), **{name: _plain_value(getattr(self, name)) for name in DERIVED}}
+        return {**dump(self), **{name: plain_value(getattr(self, name)) for name in DERIVED}}
 
     @model_validator(mode="before")
     @classmethod
@@ -207,7 +207,7 @@ class EvaluationResult(Record):
             training_seeds=tuple(training_seeds),
             samples=tuple(samples),
             skipped=tuple(skipped),
-            provenance=_plain(provenance),
+            provenance=plain_mapping(provenance),
             **_figures(rows, seed, resamples),
         )
 
@@ -224,6 +224,8 @@ class EvaluationResult(Record):
         """
         changes = _figures(rows, self.seed, RESAMPLES)
         changes |= {"ratio": source.ratio, "checkpoint_sha256": source.checkpoint}
+        if source.tokens and (read := (source.vectors or {}).get("compressed")):
+            changes |= {"tokens_per_latent": source.tokens / read, "vectors": source.vectors}
         return self.model_copy(update=changes)
 
     @property
@@ -232,33 +234,6 @@ class EvaluationResult(Record):
         if self.corpus is not None and self.corpus.path is not None:
             return f"{self.documents} documents of {self.corpus.path}"
         return f"{self.documents} held-out documents, seed {self.seed}"
-
-    def evidence(self, phase_ratio: float | None = None) -> Evidence:
-        """What the gates of a single checkpoint look at.
-
-        Args:
-            phase_ratio: nominal tokens per latent of the phase; None where it does not matter.
-        """
-        measures: dict[Measure, Interval] = dict(self.contrasts)
-        if retention := self.overall.retention.get("compressed"):
-            measures["retention"] = retention
-        if stale := self.overall.stale_rate.get("compressed"):
-            measures["stale_rate"] = stale
-        return Evidence(
-            documents=self.documents,
-            questions=self.questions,
-            seeds=self.training_seeds,
-            tokens_per_latent=self.tokens_per_latent,
-            measures={name: Measurement(interval) for name, interval in measures.items()},
-            arms=tuple(self.arms),
-            seed=self.seed,
-            corpus_sha256=self.corpus.sha256 if self.corpus else None,
-            ratio=None if isnan(self.ratio) else self.ratio,
-            phase_ratio=phase_ratio,
-            checkpoint_sha256=self.checkpoint_sha256,
-            steps=self.steps,
-            finished=self.finished is not False,
-        )
 
     def to_json(self) -> str:
         """JSON with null for NaN."""
@@ -278,25 +253,6 @@ class EvaluationResult(Record):
         return read_record(cls, path)
 
 
-DERIVED: Final = (
-    "questions",
-    "arms",
-    "accuracy",
-    "by_family",
-    "by_bucket",
-    "ceiling",
-    "floor",
-    "shuffled",
-    "zero",
-    "stale_rate",
-    "retention",
-    "retention_low",
-    "retention_high",
-    "checks",
-)
-"""Figures of the JSON that are properties: copies or consequences of other fields."""
-
-
 def _figures(rows: Sequence[ScoredAnswer], seed: int, resamples: int) -> dict[str, Any]:
     """All that an evaluation computes from its answers."""
     if not rows:
@@ -313,26 +269,9 @@ def _figures(rows: Sequence[ScoredAnswer], seed: int, resamples: int) -> dict[st
     }
 
 
-def _plain_value(value: object) -> object:
-    """A derived figure as JSON holds it: records as mappings, NaN as null."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if isinstance(value, dict):
-        return {key: _plain_value(part) for key, part in value.items()}
-    return None if isinstance(value, float) and isnan(value) else value
-
-
 def _point(interval: Interval | None) -> float:
     return nan if interval is None or isnan(interval.point) else interval.point
 
 
 def _accuracies(cells: Mapping[str, Cell], arm: str) -> dict[str, float]:
     return {name: _point(cell.accuracy.get(arm)) for name, cell in cells.items()}
-
-
-def _plain(provenance: BaseModel | Mapping[str, Any] | None) -> dict[str, Any]:
-    if provenance is None:
-        return {}
-    if isinstance(provenance, BaseModel):
-        return provenance.model_dump(mode="json")
-    return dict(provenance)

@@ -159,6 +159,10 @@ class AnswersSource:
     """SHA-256 of the documents."""
     scorer: str = EXACT
     """What decided which answers are right: a key of `SCORERS`."""
+    tokens: int | None = None
+    """Of the documents, as the teacher read them; None in files from before this was kept."""
+    vectors: dict[str, int] | None = None
+    """Arm -> vectors that the reasoner had before the questions, summed over documents."""
 
 
 _SOURCE = b"latentcomp"

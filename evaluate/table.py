@@ -13,11 +13,8 @@ from .cells import Cell
 from .result import EvaluationResult
 from .sizes import Bytes
 from .stats import Interval
-from .verdict import Verdict
 
 UNMEASURED = "–"
-
-_STYLE = {"passed": "bold green", "failed": "bold red", "inconclusive": "bold yellow"}
 
 
 def render(result: EvaluationResult) -> RenderableType:
@@ -40,17 +37,6 @@ def render(result: EvaluationResult) -> RenderableType:
 def print_result(result: EvaluationResult, console: Console | None = None) -> None:
     """Prints what `render` makes."""
     (console or Console()).print(render(result))
-
-
-def render_verdict(verdict: Verdict) -> Text:
-    """One line: the status in colour, the reason, and what it rests on."""
-    seeds = len(set(verdict.seeds))
-    return Text.assemble(
-        (f"phase {verdict.phase}: {verdict.status}", _STYLE[verdict.status]),
-        f" — {verdict.reason} "
-        f"({verdict.documents} documents, {verdict.n} questions, {seeds} training "
-        f"{'seed' if seeds == 1 else 'seeds'})",
-    )
 
 
 def _table(result: EvaluationResult) -> Table:

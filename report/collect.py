@@ -1,18 +1,22 @@
-"""Reads what a run folder holds: evaluations, verdicts, configurations, training logs."""
+"""Reads what a run folder holds: trials, evaluations recomputed from answers, verdicts, curves."""
 
 import json
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ..common.errors import LatentcompError
-from ..common.record import read_record
-from ..evaluate.history import FILE, read_history
-from ..evaluate.order import outlived
 from ..evaluate.result import EvaluationResult
-from ..evaluate.verdict import Verdict
+from ..experiment.ablations import ABLATIONS, ablated
+from ..experiment.evidence import Measured, load_evaluation
+from ..experiment.gather import eligible
+from ..experiment.history import read_history, standing
+from ..experiment.order import contradicted, outdated
+from ..experiment.phases import PHASES, Phase
+from ..experiment.run_folder import RunFolder, TrialFolder
+from ..experiment.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +34,42 @@ class LogPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherEvaluation:
+    """An evaluation that the page does not lead with."""
+
+    trial: str
+    """`phase-2/seed-1`."""
+    result: EvaluationResult
+    """Recomputed from its answers."""
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseStory:
     """What is known of one phase."""
 
     number: int
     """1 .. 8."""
+    without: str
+    """What there is to say where there is no one evaluation to lead with."""
     evaluation: EvaluationResult | None
-    """None where the phase was trained and not evaluated yet."""
+    """Recomputed from its answers; None where the phase was trained and not evaluated yet."""
     verdict: Verdict | None
-    """On these figures; None where none is recorded."""
-    remark: str
-    """What there is to know of a verdict that is on other figures or on other weights."""
+    """The one that stands and follows from its answers; None where there is none."""
+    remarks: tuple[str, ...]
+    """What there is to know of the evaluation, and of a verdict that no longer stands."""
     earlier: tuple[Verdict, ...]
     """Every verdict that was ever made on this phase here, the oldest first."""
+    others: tuple[OtherEvaluation, ...]
+    """Of the phase's trials, the newest first."""
     config: Mapping[str, Any]
-    """`run.json`: resolved configuration and provenance; empty where absent."""
+    """Record of the trial: resolved recipe and provenance; empty where absent."""
     log: tuple[LogPoint, ...]
     """Training curve, by ascending step."""
+
+    @property
+    def remark(self) -> str:
+        """All remarks as one text; empty where there are none."""
+        return " ".join(self.remarks)
 
 
 def collect(run: Path) -> tuple[PhaseStory, ...]:
@@ -55,50 +78,75 @@ def collect(run: Path) -> tuple[PhaseStory, ...]:
     Raises:
         LatentcompError: the folder has no phase, or one of its files is damaged.
     """
-    folders = [path for path in (run / "phases").glob("*") if path.name.isdecimal()]
-    stories = [_story(run, path) for path in sorted(folders, key=lambda path: -int(path.name))]
-    told = tuple(story for story in stories if story.evaluation or story.log)
-    if not told:
+    folder = RunFolder(run)
+    stories = [_story(folder, phase) for phase in reversed(PHASES)]
+    filled = tuple(
+        story for story in stories if story and (story.evaluation or story.log or story.others)
+    )
+    if not filled:
         raise LatentcompError(
             f"{run}: nothing to report, no phase was trained or evaluated here; "
             "run `latentcomp train` and `latentcomp evaluate` with the same --run first"
         )
-    return told
+    return filled
 
 
-def _story(run: Path, folder: Path) -> PhaseStory:
-    evaluation, verdict = folder / "evaluation.json", folder / "verdict.json"
-    found = EvaluationResult.read(evaluation) if evaluation.exists() else None
-    recorded = read_record(Verdict, verdict) if verdict.exists() else None
-    same = found is None or recorded is None or _is_on(recorded, found)
+def _story(run: RunFolder, phase: Phase) -> PhaseStory | None:
+    names = [phase.recipe.name]
+    if phase.grid:
+        names = [ablated(row).name for row in ABLATIONS]
+    trials = [trial for trial in run.every() if trial.recipe in names]
+    if not trials:
+        return None
+    measured = [load_evaluation(trial, each) for trial in trials for each in trial.evaluations()]
+    history = read_history(run, phase.number)
+    verdict = standing(history) if history else None
+    fault = ""
+    if verdict is not None:
+        fault = outdated(run, verdict) or contradicted(run, verdict)
+    lead = None if phase.grid else _lead(run, phase, measured, verdict)
+    trial = lead.trial if lead else trials[0]
+    remarks = list(lead.remarks) if lead else []
+    if fault and verdict is not None:
+        remarks.append(
+            f"A verdict of this phase, {verdict.status}, unlocks nothing any more: {fault}."
+        )
     return PhaseStory(
-        number=int(folder.name),
-        evaluation=found,
-        verdict=recorded if same else None,
-        remark="" if recorded is None else _remark(run, recorded, same=same),
-        earlier=read_history(folder / FILE),
-        config=_read_config(folder / "run.json"),
-        log=read_log(folder / "log.jsonl"),
+        number=phase.number,
+        without=_GRID if phase.grid else _NOT_YET,
+        evaluation=lead.result if lead else None,
+        verdict=None if fault else verdict,
+        remarks=tuple(remarks),
+        earlier=history,
+        others=tuple(
+            OtherEvaluation(str(each.trial), each.result)
+            for each in reversed(measured)
+            if each is not lead
+        ),
+        config=_read_config(trial),
+        log=read_log(trial.curve),
     )
 
 
-def _is_on(verdict: Verdict, found: EvaluationResult) -> bool:
-    """Whether a verdict rests on these very figures; what earlier versions did not keep agrees."""
-    corpus = found.corpus.sha256 if found.corpus else None
-    return (verdict.checkpoint_sha256, verdict.corpus_sha256) == (found.checkpoint_sha256, corpus)
+_NOT_YET: Final = "trained, and not evaluated yet."
+_GRID: Final = "one part is left out at a time; every evaluation stands below."
 
 
-def _remark(run: Path, verdict: Verdict, *, same: bool) -> str:
-    if not same:
-        return (
-            f"The verdict of this phase is on other figures than these: {verdict.status}, "
-            f"{verdict.reason}."
-        )
-    fault = outlived(run, verdict) if verdict.checkpoint_sha256 is not None else ""
-    return f"This verdict unlocks nothing any more: {fault}." if fault else ""
+def _lead(
+    run: RunFolder, phase: Phase, measured: Sequence[Measured], verdict: Verdict | None
+) -> Measured | None:
+    """The evaluation that the page speaks of: that of the verdict, else one that may be judged."""
+    if verdict is not None:
+        for each in measured:
+            if each.answers_sha256 in verdict.evaluations.values():
+                return each
+    judgeable = [each for each in measured if not eligible(run, each, phase.recipe)]
+    every = judgeable or list(measured)
+    return every[-1] if every else None
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def _read_config(trial: TrialFolder) -> dict[str, Any]:
+    path = trial.record
     if not path.exists():
         return {}
     try:
@@ -129,8 +177,7 @@ def read_log(path: Path) -> tuple[LogPoint, ...]:
                 continue
             point = LogPoint(
                 step=int(record["step"]),
-                # null where it was not finite: JSON has no NaN
-                loss=math.nan if record["loss"] is None else float(record["loss"]),
+                loss=nan if record["loss"] is None else float(record["loss"]),
                 documents=int(record.get("documents", 0)),
                 seconds=float(record.get("seconds", 0.0)),
             )

@@ -8,12 +8,12 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ..evaluate.arms.table import ARMS, in_order
-from ..evaluate.gates import gate_of
 from ..evaluate.result import EvaluationResult
 from ..evaluate.stats import Interval
 from ..evaluate.table import figure as number
 from ..evaluate.table import human
-from ..evaluate.verdict import Verdict
+from ..experiment.phases import phase
+from ..experiment.verdict import Verdict
 from .collect import LogPoint
 from .svg import ACCENT, GRID, INK, MUTED, SOFT, WARN, blank, inline, style
 
@@ -189,7 +189,7 @@ def _marks(verdict: Verdict | None) -> dict[str, float]:
     if verdict is None:
         return {}
     gated = [found.threshold for found in verdict.criteria if found.measure == "retention"]
-    aim = gate_of(verdict.phase).aim
+    aim = phase(verdict.phase).gate.aim
     return {"gate": gated[0]} | ({"aim": aim} if aim else {}) if gated else {}
 
 

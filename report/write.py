@@ -12,11 +12,11 @@ from markupsafe import Markup
 
 from ..common import atomic
 from ..evaluate.arms.table import ARMS
-from ..evaluate.gates import gate_of
 from ..evaluate.result import EvaluationResult
 from ..evaluate.stats import Interval
 from ..evaluate.table import bytes_line, figure, human, remarks, span
-from ..evaluate.verdict import Verdict
+from ..experiment.phases import phase
+from ..experiment.verdict import Verdict
 from . import figures
 from .collect import PhaseStory, collect
 
@@ -36,8 +36,7 @@ class Plate:
 def write_report(run: Path) -> Path:
     """Writes `report/index.html` and `report/report.md` into a run folder.
 
-    Everything comes from `phases/<n>/`: evaluation.json, verdict.json, run.json, log.jsonl. What
-    is missing is left out.
+    Figures are computed again from the answers of each evaluation; what is missing is left out.
 
     Returns:
         The path of the HTML page.
@@ -78,7 +77,7 @@ def _render(template: str, phases: tuple[PhaseStory, ...], *, escape: bool) -> s
         bytes_line=bytes_line,
         remarks=remarks,
         arm_order=tuple(ARMS),
-        gate_of=gate_of,
+        gate_of=lambda number: phase(number).gate,
         pretty=lambda config: json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False),
     )
 

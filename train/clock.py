@@ -7,7 +7,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
 
-from .plan import TrainPlan
+from .recipe import Budget
 
 BROADCAST_EVERY: Final = 8
 """Steps between two readings of the wall clock, each broadcast to all processes."""
@@ -53,9 +53,9 @@ class WallClock:
         return self._progress
 
 
-def clock_of(plan: TrainPlan, accelerator: Accelerator, spent: float = 0.0) -> Clock:
-    """The clock of a plan, after earlier sessions of `spent` seconds."""
-    if plan.steps is not None:
-        return StepClock(plan.steps)
-    assert plan.seconds is not None
-    return WallClock(plan.seconds, accelerator, spent)
+def clock_of(budget: Budget, accelerator: Accelerator, spent: float = 0.0) -> Clock:
+    """The clock of a budget, after sessions that took `spent` seconds."""
+    if budget.steps is not None:
+        return StepClock(budget.steps)
+    assert budget.seconds is not None
+    return WallClock(budget.seconds, accelerator, spent)

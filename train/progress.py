@@ -13,12 +13,12 @@ from rich.progress import (
 )
 
 from .loop import Progress as OnStep
-from .plan import TrainPlan
+from .recipe import Budget
 
 
 @contextmanager
-def step_progress(console: Console, plan: TrainPlan) -> Iterator[OnStep]:
-    """Show a progress bar; yields the callback that receives the figures of every step."""
+def step_progress(console: Console, budget: Budget) -> Iterator[OnStep]:
+    """A bar on the console while the block runs; what it yields is told every step."""
     columns = (
         TextColumn("training"),
         BarColumn(),
@@ -27,16 +27,16 @@ def step_progress(console: Console, plan: TrainPlan) -> Iterator[OnStep]:
         TimeRemainingColumn(),
     )
     progress = Progress(*columns, console=console)
-    total = plan.steps if plan.steps is not None else plan.seconds
+    total = budget.steps if budget.steps is not None else budget.seconds
     task = progress.add_task("training", total=total, shown="loading")
 
-    def update(figures: dict[str, float]) -> None:
-        progress.start()  # not earlier: an error before the first step prints one clean line
-        done = figures["step"] if plan.steps is not None else figures["seconds"]
+    def on_step(figures: dict[str, float]) -> None:
+        progress.start()  # only now: before, whatever fails fails in one clean line
+        done = figures["step"] if budget.steps is not None else figures["seconds"]
         shown = f"step {figures['step']:.0f}  loss {figures['loss']:.3f}"
         progress.update(task, completed=done, shown=shown)
 
     try:
-        yield update
+        yield on_step
     finally:
         progress.stop()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from latentcomp.commands.evaluation import EvaluateRequest, evaluate_phase
+from latentcomp.commands.evaluation import EvaluationRequest, evaluate_trials
 from latentcomp.common.errors import CorpusError
 from latentcomp.evaluate import suite
 from latentcomp.evaluate.arms import summary
@@ -50,8 +50,8 @@ def test_the_arm_reads_them_and_the_reasoner_writes_none(lm, documents, monkeypa
 def test_documents_without_a_summary_are_named_before_anything_is_loaded(tmp_path):
     path = tmp_path / "summaries.parquet"
     write_summaries(path, [row("test-7-000000", "x")])
-    request = EvaluateRequest(tmp_path / "run", 4, documents=3, seed=7, summaries=path)
+    request = EvaluationRequest(tmp_path / "run", "phase-4", documents=3, seed=7, summaries=path)
     with pytest.raises(CorpusError, match=r"no summary of 2 of 3 .*'test-7-000001'.*same corpus"):
-        evaluate_phase(request)
+        evaluate_trials(request)
     with pytest.raises(CorpusError, match="no readable file of summaries"):
-        evaluate_phase(replace(request, summaries=tmp_path / "gone.parquet"))
+        evaluate_trials(replace(request, summaries=tmp_path / "gone.parquet"))

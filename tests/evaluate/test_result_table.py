@@ -3,7 +3,6 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from latentcomp.evaluate.gates import judge
 from latentcomp.evaluate.held_out import Source
 from latentcomp.evaluate.result import EvaluationResult
 from latentcomp.evaluate.sizes import Sizes
@@ -12,7 +11,6 @@ from latentcomp.evaluate.table import (
     ceiling_note,
     human,
     print_result,
-    render_verdict,
     small_sample_note,
 )
 
@@ -108,12 +106,6 @@ def test_optional_arms_and_skipped_phases_are_named():
     text = printed(found)
     assert "also: summary" in text
     assert "skipped by flag: 1, 2, 3" in text
-
-
-def test_verdict_line():
-    line = render_verdict(judge(4, result().evidence())).plain
-    assert line.startswith("phase 4: inconclusive — 80 documents, the plan asks for at least 200")
-    assert "1 training seed)" in line
 
 
 @pytest.mark.parametrize(

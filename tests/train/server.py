@@ -1,9 +1,9 @@
 """A process that forks training runs which can be killed; run as a program.
 
-Every line on stdin is JSON: run, teacher, folder, plan (changes), crash (the change to the disk
-before which the run kills itself, 0 for none), after (the step after which it does, 0 for none),
-limit (the largest file it may write, 0 for none). It answers with the exit code of the run, and
-with the number of changes to the disk that it made.
+Every line on stdin is JSON: run, teacher, folder, changes (of the recipe), crash (the change to the
+disk before which the run kills itself, 0 for none), after (the step after which it does, 0 for
+none), limit (the largest file it may write, 0 for none). It answers with the exit code of the run,
+and with the number of changes to the disk that it made.
 """
 
 import json
@@ -48,7 +48,7 @@ def crash_at(point: int, report: int) -> None:
 def child(order: dict[str, Any], report: int) -> int:
     """One training run."""
     run = tiny.training_run(
-        Path(order["run"]), Path(order["teacher"]), Path(order["folder"]), **order["plan"]
+        Path(order["run"]), Path(order["teacher"]), Path(order["folder"]), **order["changes"]
     )
     crash_at(order["crash"], report)
     if order["limit"]:

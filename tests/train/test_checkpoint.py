@@ -1,4 +1,4 @@
-"""Checkpoints: what was saved comes back exactly; damage is told in one line."""
+"""Checkpoints: what was saved comes back exactly; damage is reported in one line."""
 
 import json
 import os
@@ -10,7 +10,9 @@ from safetensors.torch import load_file
 
 from latentcomp.common import atomic
 from latentcomp.common.errors import CheckpointError, LatentcompError
-from latentcomp.compressor import checkpoint
+from latentcomp.train import checkpoint
+from latentcomp.train.optimisers import OPTIMISERS
+from latentcomp.train.record import Start, TrialRecord
 
 from . import tiny
 
@@ -26,14 +28,21 @@ def trained(lm, steps=2):
     return model, optimizer
 
 
-RUN = {"phase": {"number": 4}, "plan": {"seed": 0}, "skipped": []}
+TRIAL = TrialRecord(
+    recipe=tiny.RECIPE,
+    seed=3,
+    overrides={"optimiser.lr": 0.5},
+    data={"kind": "store", "corpus_sha256": "c" * 64},
+    start=Start(origin="fresh", seed=3),
+    skipped=(1, 2),
+)
 
 
 @pytest.fixture
 def saved(lm, tmp_path):
     """A saved checkpoint, its root, and what was saved."""
     model, optimizer = trained(lm)
-    checkpoint.save_checkpoint(tmp_path, 7, model, optimizer, RUN)
+    checkpoint.save_checkpoint(tmp_path, 7, model, [optimizer], TRIAL)
     return tmp_path
 
 
@@ -48,13 +57,13 @@ def error_of(path):
 
 def test_weights_and_optimiser_come_back_exactly(lm, saved):
     model, optimizer = trained(lm)
-    found = checkpoint.open_checkpoint(saved)
-    assert (found.state.step, found.state.run) == (7, RUN)
-    assert found.state.spec == model.spec
-    for name, tensor in found.model().state_dict().items():
+    opened = checkpoint.open_checkpoint(saved)
+    assert (opened.state.step, opened.state.trial) == (7, TRIAL)
+    assert opened.state.spec == model.spec
+    for name, tensor in opened.model().state_dict().items():
         assert torch.equal(tensor, model.state_dict()[name]), name
     other, blank = trained(lm, steps=1)
-    found.restore(other, blank)
+    opened.restore(other, [blank])
     for one, same in zip(other.parameters(), model.parameters(), strict=True):
         assert torch.equal(one, same)
         mine, theirs = blank.state[one], optimizer.state[same]
@@ -69,19 +78,19 @@ def test_a_checkpoint_can_be_named_by_its_own_folder(saved):
 
 def test_only_the_last_one_is_kept(lm, saved):
     model, optimizer = trained(lm)
-    checkpoint.save_checkpoint(saved, 9, model, optimizer, RUN)
+    checkpoint.save_checkpoint(saved, 9, model, [optimizer], TRIAL)
     assert sorted(p.name for p in saved.iterdir()) == ["latest.json", "step-00000009"]
     assert checkpoint.open_checkpoint(saved).state.step == 9
 
 
 def test_the_optimiser_may_be_left_out_but_then_nothing_goes_on(lm, tmp_path):
     model, optimizer = trained(lm)
-    folder = checkpoint.save_checkpoint(tmp_path, 7, model, None, RUN)
+    folder = checkpoint.save_checkpoint(tmp_path, 7, model, [], TRIAL)
     assert sorted(p.name for p in folder.iterdir()) == ["model.safetensors", "state.json"]
-    found = checkpoint.open_checkpoint(tmp_path)
-    found.model()
+    opened = checkpoint.open_checkpoint(tmp_path)
+    opened.model()
     with pytest.raises(CheckpointError, match="optimizer.safetensors is missing"):
-        found.restore(model, optimizer)
+        opened.restore(model, [optimizer])
 
 
 DAMAGE = {
@@ -96,7 +105,7 @@ DAMAGE = {
 @pytest.mark.parametrize(
     "name", ["latest.json", "state.json", "model.safetensors", "optimizer.safetensors"]
 )
-def test_damage_is_told_in_one_line(saved, name, damage):
+def test_damage_is_reported_in_one_line(saved, name, damage):
     (file,) = saved.rglob(name)
     DAMAGE[damage](file)
     text = error_of(saved)
@@ -105,7 +114,7 @@ def test_damage_is_told_in_one_line(saved, name, damage):
     assert expected in text
 
 
-def test_one_wrong_bit_is_found(saved):
+def test_one_wrong_bit_is_detected(saved):
     (file,) = saved.rglob("model.safetensors")
     data = bytearray(file.read_bytes())
     data[-100] ^= 1
@@ -114,19 +123,22 @@ def test_one_wrong_bit_is_found(saved):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "words"),
     [
         ({"step": "many"}, "step"),
         ({"extra": 1}, "extra"),
         ({"spec": {}}, "spec"),
+        ({"trial": {"recipe": {}}}, "trial"),
+        ({"run": {"phase": {}}, "spec": {}}, "written by another version"),
+        ({"run": {"phase": {"number": 4}}}, "written by another version"),
         ([], "no JSON object"),
     ],
 )
-def test_a_state_of_another_version(saved, change, told):
+def test_a_state_of_another_version(saved, change, words):
     (file,) = saved.rglob("state.json")
     content = json.loads(file.read_text())
     file.write_text(json.dumps(content | change if isinstance(change, dict) else change))
-    assert told in error_of(saved)
+    assert words in error_of(saved)
 
 
 @pytest.mark.parametrize("content", [[], {}, {"folder": "step-00000001"}, {"folder": None}, 3])
@@ -139,7 +151,7 @@ def test_weights_of_another_shape(saved):
     """The hash fits, the spec does not."""
     (file,) = saved.rglob("state.json")
     content = json.loads(file.read_text())
-    content["spec"]["width"] = 64
+    content["spec"]["config"]["width"] = 64
     file.write_text(json.dumps(content))
     with pytest.raises(CheckpointError, match=r"model\.safetensors") as caught:
         checkpoint.open_checkpoint(saved).model()
@@ -161,21 +173,63 @@ def test_an_error_at_any_write_leaves_the_last_checkpoint(lm, saved, monkeypatch
         before = checkpoint.open_checkpoint(saved).state.step
         monkeypatch.setattr(os, "writev", failing)
         try:
-            checkpoint.save_checkpoint(saved, 8 + allowed, model, optimizer, RUN)
+            checkpoint.save_checkpoint(saved, 8 + allowed, model, [optimizer], TRIAL)
             whole = True
         except LatentcompError as error:
             whole = False
             assert "disk is full" in str(error)
         monkeypatch.setattr(os, "writev", real)
-        found = checkpoint.open_checkpoint(saved)
-        assert found.state.step == (8 + allowed if whole else before)
-        found.model()
+        opened = checkpoint.open_checkpoint(saved)
+        assert opened.state.step == (8 + allowed if whole else before)
+        opened.model()
     assert whole, "six writes must be enough for a checkpoint"
 
 
 def test_only_safetensors_and_json(saved):
-    found = checkpoint.open_checkpoint(saved)
-    assert {path.suffix for path in found.folder.iterdir()} == {".safetensors", ".json"}
-    for name, recorded in found.state.sha256.items():
-        assert atomic.file_sha256(found.folder / name) == recorded
-        assert all(tensor.isfinite().all() for tensor in load_file(found.folder / name).values())
+    opened = checkpoint.open_checkpoint(saved)
+    assert {path.suffix for path in opened.folder.iterdir()} == {".safetensors", ".json"}
+    for name, recorded in opened.state.sha256.items():
+        assert atomic.file_sha256(opened.folder / name) == recorded
+        assert all(tensor.isfinite().all() for tensor in load_file(opened.folder / name).values())
+
+
+def test_a_checkpoint_that_does_not_say_what_trained_it(lm, tmp_path):
+    """Those of versions before 0.2 that kept no phase open, and say so where it is needed."""
+    checkpoint.save_checkpoint(tmp_path, 7, trained(lm)[0], [], None)
+    state = checkpoint.open_checkpoint(tmp_path).state
+    assert state.trial is None
+    with pytest.raises(CheckpointError, match="does not say what it was trained by"):
+        _ = state.known_trial
+
+
+def test_several_optimisers_are_kept_in_one_file_and_told_apart(lm, tmp_path):
+    """Weights of Muon and of AdamW, each with the state of its own optimiser."""
+    settings = tiny.recipe(kind="muon").optimiser
+    model, _ = trained(lm)
+    both = OPTIMISERS["muon"](model, settings, False)
+    torch.stack([weight.square().sum() for weight in model.parameters()]).sum().backward()
+    for optimizer in both:
+        optimizer.step()
+    checkpoint.save_checkpoint(tmp_path, 7, model, both, TRIAL)
+    other, _ = trained(lm, steps=1)
+    blank = OPTIMISERS["muon"](other, settings, False)
+    checkpoint.open_checkpoint(tmp_path).restore(other, blank)
+    pairs = list(zip(other.parameters(), model.parameters(), strict=True))
+    for one, kept in zip(blank, both, strict=True):
+        assert len(one.state) == len(kept.state) > 0
+        for weight, same in pairs:
+            assert (weight in one.state) == (same in kept.state)
+            for key, value in kept.state.get(same, {}).items():
+                assert torch.equal(one.state[weight][key], value), key
+
+
+def test_what_is_published_has_no_optimiser_and_the_same_weights(saved, tmp_path_factory):
+    target = tmp_path_factory.mktemp("shipped")
+    checkpoint.publish(saved, target)
+    here, there = checkpoint.open_checkpoint(saved), checkpoint.open_checkpoint(target)
+    assert sorted(path.name for path in there.folder.iterdir()) == [
+        "model.safetensors",
+        "state.json",
+    ]
+    assert there.state.trial == TRIAL
+    assert there.state.sha256 == {checkpoint.MODEL: here.state.sha256[checkpoint.MODEL]}

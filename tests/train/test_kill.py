@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from latentcomp.compressor import checkpoint
+from latentcomp.train import checkpoint
 from latentcomp.train.log import read_curve
 
 from . import server as serving
@@ -31,14 +31,14 @@ class Server:
             text=True,
         )
 
-    def __call__(self, folder, *, crash=0, after=0, limit=0, **plan):
+    def __call__(self, folder, *, crash=0, after=0, limit=0, **changes):
         order = {
             **self._fixed,
             "folder": str(folder),
             "crash": crash,
             "after": after,
             "limit": limit,
-            "plan": {"steps": STEPS, "save_every": EVERY} | plan,
+            "changes": {"steps": STEPS, "save_every": EVERY} | changes,
         }
         assert self._process.stdin
         assert self._process.stdout
@@ -64,14 +64,14 @@ def train(run_folder, teacher, tmp_path_factory):
 
 def left(folder):
     """What a finished run leaves: weights, optimiser and curve without its times."""
-    found = checkpoint.open_checkpoint(folder / "checkpoint")
+    last = checkpoint.open_checkpoint(folder / "checkpoint")
     files = {
         path.relative_to(folder / "checkpoint"): path.read_bytes()
         for path in sorted((folder / "checkpoint").rglob("*"))
         if path.is_file()
     }
     curve = [{k: v for k, v in line.items() if k not in TIMES} for line in read_curve(folder)]
-    return found.state.step, files, curve
+    return last.state.step, files, curve
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +118,8 @@ def test_killed_while_writing(train, whole, tmp_path, number):
     )
     assert train(tmp_path, crash=point)[0] == -signal.SIGKILL
     if checkpoint.exists(tmp_path / "checkpoint"):
-        found = checkpoint.open_checkpoint(tmp_path / "checkpoint")  # never a half one
-        assert found.state.step % EVERY == 0 or found.state.step == STEPS
+        last = checkpoint.open_checkpoint(tmp_path / "checkpoint")  # never a half one
+        assert last.state.step % EVERY == 0 or last.state.step == STEPS
     go_on(train, tmp_path, whole)
 
 
@@ -150,10 +150,10 @@ def test_a_full_disk_keeps_the_last_checkpoint(train, whole, tmp_path):
 @pytest.mark.parametrize(
     ("change", "field", "values"),
     [
-        ({"seed": 1}, "plan.seed", ("0", "1")),
-        ({"steps": 9}, "plan.steps", ("5", "9")),
-        ({"documents": 3}, "plan.documents", ("2", "3")),
-        ({"rate": 0.5}, "plan.rate", ("0.001", "0.5")),
+        ({"seed": 1}, "seed", ("0", "1")),
+        ({"steps": 9}, "recipe.budget.steps", ("5", "9")),
+        ({"batch_size": 3}, "recipe.data.batch_size", ("2", "3")),
+        ({"lr": 0.5}, "recipe.optimiser.lr", ("0.001", "0.5")),
     ],
 )
 def test_another_run_is_refused_with_what_differs(train, tmp_path, change, field, values):

@@ -10,14 +10,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
-from latentcomp.compressor import checkpoint
-from latentcomp.train import clock
+from latentcomp.common.errors import RecipeError, TrainingError
+from latentcomp.experiment.phases import phase
+from latentcomp.train import checkpoint, clock
 from latentcomp.train.clock import BROADCAST_EVERY, StepClock, WallClock, clock_of
 from latentcomp.train.log import CurveLog, read_curve
 from latentcomp.train.loop import train
-from latentcomp.train.phases import phase
+from latentcomp.train.optimisers import OPTIMISERS, set_lr
+from latentcomp.train.recipe import Budget, Optimiser
 
 from . import tiny
 
@@ -26,8 +27,8 @@ from . import tiny
 def made(run_folder, teacher, tmp_path):
     """A function that makes a run in this test's folder."""
 
-    def make(spec=tiny.PHASE, **changes):
-        return tiny.training_run(run_folder, teacher, tmp_path / "phase", spec, **changes)
+    def make(of=tiny.RECIPE, **changes):
+        return tiny.training_run(run_folder, teacher, tmp_path / "trial", of, **changes)
 
     return make
 
@@ -54,7 +55,7 @@ class OneBatch:
 
 @pytest.mark.parametrize("number", [1, 4])
 def test_a_batch_can_be_learned(made, number):
-    run = made(phase(number), steps=20, rate=1e-2, save_every=100)
+    run = made(phase(number).recipe, steps=20, lr=1e-2, save_every=100)
     run.batches = OneBatch(run.batches)
     before = {name: weight.clone() for name, weight in run.reasoner.lm.model.named_parameters()}
     figures: list[dict[str, float]] = []
@@ -67,10 +68,10 @@ def test_a_batch_can_be_learned(made, number):
 
 
 def test_the_figures_of_a_step(made, tmp_path):
-    spec = phase(5).model_copy(update={"ratios": (4.0, 8.0)})
+    of = phase(5).recipe.changed({"ratios": (4.0, 8.0)})
     told: list[dict[str, float]] = []
-    train(made(spec, steps=6), told.append)
-    assert read_curve(tmp_path / "phase") == told
+    train(made(of, steps=6), told.append)
+    assert read_curve(tmp_path / "trial") == told
     assert [line["step"] for line in told] == list(range(1, 7))
     for line in told:
         assert line["loss"] == pytest.approx(line["answer"] + line["alignment"], rel=1e-4)
@@ -78,7 +79,7 @@ def test_the_figures_of_a_step(made, tmp_path):
         assert 0 <= line["token_accuracy"] <= 1
         assert line["documents"] == 2 * line["step"]
     assert {line["ratio"] for line in told} == {4.0, 8.0}
-    assert list((tmp_path / "phase" / "tensorboard").glob("events*"))
+    assert list((tmp_path / "trial" / "tensorboard").glob("events*"))
 
 
 def test_a_run_is_made_again_exactly(made, tmp_path):
@@ -87,14 +88,14 @@ def test_a_run_is_made_again_exactly(made, tmp_path):
         lines: list[dict[str, float]] = []
         train(made(steps=3), lines.append)
         curves.append([(line["loss"], line["gradient"]) for line in lines])
-        (tmp_path / "phase").rename(tmp_path / f"phase-{len(curves)}")
+        (tmp_path / "trial").rename(tmp_path / f"trial-{len(curves)}")
     assert curves[0] == curves[1]
-    files = [next((tmp_path / f"phase-{n}").rglob("model.safetensors")) for n in (1, 2)]
+    files = [next((tmp_path / f"trial-{n}").rglob("model.safetensors")) for n in (1, 2)]
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
 def test_the_gradient_is_clipped(made, monkeypatch):
-    run = made(steps=1, clip=0.01)
+    run = made(steps=1, clip_norm=0.01)
     seen = []
     step = torch.optim.AdamW.step
 
@@ -129,57 +130,128 @@ def test_one_bad_batch_does_not_poison_the_run(made):
     assert all(torch.equal(a, b) for a, b in zip(weights[0], weights[1], strict=True))
     assert math.isfinite(figures[2]["loss"])
     assert not all(torch.equal(a, b) for a, b in zip(weights[1], weights[2], strict=True))
-    json.dumps(checkpoint.open_checkpoint(run.folder / "checkpoint").state.run, allow_nan=False)
+    state = checkpoint.open_checkpoint(run.folder / "checkpoint").state
+    assert (state.skipped_steps, state.finished) == (1, False), "a third of it taught nothing"
+    for line in (run.folder / "log.jsonl").read_text().splitlines():
+        json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
 
 
-def test_matrices_decay_and_gains_do_not(made):
-    from latentcomp.train import loop
+@pytest.mark.parametrize(("steps", "bad"), [(4, range(4)), (9, range(3, 6))])
+def test_a_run_that_learns_nothing_stops_and_never_finishes(made, steps, bad):
+    """Every step NaN, or three in a row: refused with the documents, not ended well."""
+    run = made(steps=steps, save_every=1)
 
-    run = made(weight_decay=0.3)
-    decay = {
-        id(weight): group["weight_decay"]
-        for group in loop._optimizer(run).param_groups
-        for weight in group["params"]
-    }
+    class Bad(OneBatch):
+        def at(self, step):
+            h = self._batch.states.h_BTLD
+            states = torch.full_like(h, torch.nan) if step in bad else h
+            return replace(self._batch, states=replace(self._batch.states, h_BTLD=states))
+
+    run.batches = Bad(run.batches)
+    with pytest.raises(TrainingError) as caught:
+        train(run)
+    report = json.loads((run.folder / "non_finite.json").read_text())
+    assert report["steps"] == {str(step + 1): ["document-0", "document-1"] for step in bad[:3]}
+    assert "\n" not in str(caught.value) and str(run.folder / "non_finite.json") in str(
+        caught.value
+    )
+    root = run.folder / "checkpoint"
+    if checkpoint.exists(root):
+        assert checkpoint.open_checkpoint(root).state.finished is False
+
+
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_matrices_decay_and_gains_do_not(made, kind):
+    run = made(kind=kind, weight_decay=0.3)
+    optimizers = OPTIMISERS[kind](run.model, run.recipe.optimiser, False)
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    decay = {id(weight): group["weight_decay"] for group in groups for weight in group["params"]}
     for name, weight in run.model.named_parameters():
         assert decay[id(weight)] == (0.3 if weight.ndim >= 2 else 0.0), name
 
 
+def test_muon_takes_the_matrices_and_adamw_the_rest(made):
+    run = made(kind="muon", lr=0.1, matrix_lr=0.2)
+    first, rest = OPTIMISERS["muon"](run.model, run.recipe.optimiser, False)
+    names = {id(weight): name for name, weight in run.model.named_parameters()}
+    by_muon = {names[id(w)] for group in first.param_groups for w in group["params"]}
+    by_adamw = {names[id(w)] for group in rest.param_groups for w in group["params"]}
+    assert "compressor.blocks.0.self_attn.query.weight" in by_muon
+    assert {"compressor.time.digits.weight", "projection.scale.per_latent_scale.weight"} <= by_adamw
+    assert by_muon | by_adamw == set(names.values()) and not by_muon & by_adamw
+    set_lr([first, rest], run.recipe.optimiser, 100, 0.0)
+    assert {group["lr"] for group in first.param_groups} == {0.2}
+    assert {group["lr"] for group in rest.param_groups} == {0.1}
+
+
+def test_muon_goes_on_exactly(made, tmp_path):
+    train(made(kind="muon", steps=4, save_every=1))
+    whole = next((tmp_path / "trial").rglob("model.safetensors")).read_bytes()
+    (tmp_path / "trial").rename(tmp_path / "whole")
+
+    class Stop(Exception):
+        pass
+
+    def stop(figures):
+        if figures["step"] == 3:
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(made(kind="muon", steps=4, save_every=1), stop)
+    train(made(kind="muon", steps=4, save_every=1))
+    assert next((tmp_path / "trial").rglob("model.safetensors")).read_bytes() == whole
+
+
 @given(st.integers(0, 30), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.integers(0, 20))
-def test_the_rate_stays_within_its_bounds(step, progress, flat_until, last_rate, warm_up):
-    plan = tiny.plan(rate=0.5, flat_until=flat_until, last_rate=last_rate, warm_up=warm_up)
-    rate = plan.rate_at(step, progress)
-    assert 0 <= rate <= 0.5
-    if step + 1 >= warm_up:
-        assert rate >= 0.5 * last_rate - 1e-9
-        if progress <= flat_until:
-            assert rate == 0.5
+def test_the_learning_rate_stays_within_its_bounds(step, progress, decay_start, final, warmup):
+    settings = Optimiser(decay_start=decay_start, final_lr_fraction=final, warmup_steps=warmup)
+    lr = settings.lr_at(0.5, step, progress)
+    assert 0 <= lr <= 0.5
+    if step + 1 >= warmup:
+        assert lr >= 0.5 * final - 1e-9
+        if progress <= decay_start:
+            assert lr == 0.5
 
 
-def test_the_shape_of_the_rate():
-    plan = tiny.plan(steps=10, rate=1.0, warm_up=2, flat_until=0.5, last_rate=0.1)
-    rates = [round(plan.rate_at(step, step / 10), 4) for step in range(10)]
+def test_the_shape_of_the_learning_rate():
+    settings = Optimiser(warmup_steps=2, decay_start=0.5, final_lr_fraction=0.1)
+    rates = [round(settings.lr_at(1.0, step, step / 10), 4) for step in range(10)]
     assert rates == [0.5, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2]
-    assert plan.rate_at(10, 0.99) == 0.1
+    assert settings.lr_at(1.0, 10, 0.99) == 0.1
 
 
 @pytest.mark.parametrize(
     "fields",
-    [{"steps": None}, {"seconds": 3.0}, {"steps": 0}, {"documents": 0}, {"rate": 0}, {"oops": 1}],
+    [
+        {"budget.steps": None},
+        {"budget.seconds": 3.0},
+        {"budget.steps": 0},
+        {"data.batch_size": 0},
+        {"optimiser.lr": 0},
+        {"optimiser.lr": float("nan")},
+        {"oops": 1},
+        {"model.oops": 1},
+        {"objectives.answer": 0},
+        {"objectives.answer": None},
+        {"ratios": ()},
+        {"ratios": (0.5,)},
+        {"layers": ()},
+    ],
 )
-def test_plans_that_make_no_sense(fields):
-    with pytest.raises(ValidationError):
-        tiny.plan(**fields)
+def test_recipes_that_make_no_sense(fields):
+    with pytest.raises(RecipeError) as caught:
+        tiny.RECIPE.changed(fields)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_clock_of_steps_and_one_of_the_wall(made, monkeypatch):
     run = made()
-    assert isinstance(clock_of(run.plan, run.accelerator), StepClock)
+    assert isinstance(clock_of(run.recipe.budget, run.accelerator), StepClock)
     assert [StepClock(4).progress(step) for step in (0, 1, 4)] == [0, 0.25, 1]
     seconds = itertools.count(100.0)
     monkeypatch.setattr(time, "monotonic", lambda: next(seconds))
     monkeypatch.setattr(clock, "broadcast", lambda told: told)
-    wall = clock_of(tiny.plan(steps=None, seconds=4.0), run.accelerator)
+    wall = clock_of(Budget(seconds=4.0), run.accelerator)
     assert isinstance(wall, WallClock)
     told = [wall.progress(step) for step in range(2 * BROADCAST_EVERY + 1)]
     assert told == [0.25] * BROADCAST_EVERY + [0.5] * BROADCAST_EVERY + [0.75]

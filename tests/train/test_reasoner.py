@@ -16,8 +16,9 @@ from . import tiny
 
 
 def answer_loss(reasoner, model, batch, ratio=4.0):
-    context = reasoner.latent_context(compress(model, batch.states, ratio))
-    return OBJECTIVES["answer"](Step(reasoner, batch, reasoner.read(context, batch.questions)))
+    compressed = compress(model, batch.states, ratio)
+    output = reasoner.read(reasoner.latent_context(compressed), batch.questions)
+    return OBJECTIVES["answer"].loss(Step(reasoner, batch, compressed, output))
 
 
 def model_of(lm, number=4, **changes):
@@ -38,15 +39,15 @@ def test_gradients_reach_the_compressor_and_no_weight_of_the_reasoner(number):
     untouched = {name for name, weight in model.named_parameters() if weight.grad is None}
     assert untouched == set()
     moved = {name for name, weight in model.named_parameters() if weight.grad.abs().sum() > 0}
-    for part in ("compressor.shortcut.logits", "compressor.out.weight"):
+    for part in ("compressor.residual.logits", "compressor.out.weight"):
         assert part in moved
-    assert ("projection.body.straight.weight" in moved) == (number == 4)
+    assert ("projection.body.linear.weight" in moved) == (number == 4)
 
 
-@pytest.mark.parametrize("spread", [False, True])
+@pytest.mark.parametrize("positions", ["sequential", "tokens"])
 @pytest.mark.parametrize("length", [320, 448])
-def test_padding_does_not_change_the_loss_of_a_document(lm, spread, length):
-    reasoner, model = FrozenReasoner(lm), model_of(lm, spread=spread)
+def test_padding_does_not_change_the_loss_of_a_document(lm, positions, length):
+    reasoner, model = FrozenReasoner(lm), model_of(lm, positions=positions)
     document = tiny.documents(1)
     alone = tiny.batch_of(lm, document)
     assert alone.token_ids_BT.shape[1] < length
@@ -88,16 +89,16 @@ def test_gradients_stay_finite_through_48_blocks_with_padding(number):
         assert torch.isfinite(weight.grad).all(), name
 
 
-def contexts(lm, spread):
+def contexts(lm, positions):
     reasoner = FrozenReasoner(lm)
-    model = model_of(lm, spread=spread)
+    model = model_of(lm, positions=positions)
     batch = tiny.batch_of(lm, (tiny.story(0, 2).document, tiny.story(1, 4).document))
     compressed = compress(model, batch.states, 4.0)
     return batch, compressed, reasoner.latent_context(compressed)
 
 
-def test_compact_latents_follow_the_head_one_by_one(lm):
-    batch, compressed, context = contexts(lm, spread=False)
+def test_sequential_latents_follow_the_head_one_by_one(lm):
+    batch, compressed, context = contexts(lm, "sequential")
     for row, tokens in enumerate(batch.tokens_B.tolist()):
         count = 1 + -(-tokens // 4)
         assert int(context.mask_BC[row].sum()) == count
@@ -107,8 +108,8 @@ def test_compact_latents_follow_the_head_one_by_one(lm):
     assert compressed.position_BK is None
 
 
-def test_spread_latents_stand_in_the_middle_of_their_tokens(lm):
-    batch, _, context = contexts(lm, spread=True)
+def test_latents_at_token_positions_stand_in_the_middle_of_their_tokens(lm):
+    batch, _, context = contexts(lm, "tokens")
     for row, tokens in enumerate(batch.tokens_B.tolist()):
         count = -(-tokens // 4)
         positions = context.position_BC[row][context.mask_BC[row]].tolist()
@@ -121,8 +122,8 @@ def test_spread_latents_stand_in_the_middle_of_their_tokens(lm):
         assert int(context.after_B[row]) == tokens
 
 
-def test_the_head_is_told_to_the_reasoner(lm):
-    _, compressed, context = contexts(lm, spread=True)
+def test_the_head_stands_before_the_latents(lm):
+    _, compressed, context = contexts(lm, "tokens")
     table = lm.model.get_input_embeddings().weight
     assert torch.equal(context.x_BCR[:, 0], table[[lm.eos_token_id] * 2])
     assert torch.equal(context.x_BCR[:, 1:], compressed.x_BKR)
@@ -172,11 +173,11 @@ def test_sequences_come_in_few_lengths(lm, monkeypatch):
     body = lm.model.model
     forward = body.forward
 
-    def told(**given):
+    def recording(**given):
         seen.append(given)
         return forward(**given)
 
-    monkeypatch.setattr(body, "forward", told)
+    monkeypatch.setattr(body, "forward", recording)
     batch = tiny.batch_of(lm, tiny.documents(1), positions=77)
     context = reasoner.document_context(batch.token_ids_BT, batch.states.mask_BT)
     reasoner.read(context, batch.questions)

@@ -12,11 +12,12 @@ from accelerate import Accelerator
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from latentcomp import __version__
-from latentcomp.compressor.model import CompressionModel, ModelSpec
+from latentcomp.compressor.model import ModelSpec
 from latentcomp.corpus.chronicle.generator import Chronicle, chronicle
 from latentcomp.corpus.chronicle.presets import preset
 from latentcomp.corpus.files import read_corpus, write_corpus
 from latentcomp.corpus.records import Document
+from latentcomp.experiment.phases import phase
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
 from latentcomp.lab.sequences import HEAD, QUESTION, SUMMARY
 from latentcomp.lab.tokenizer import build_tokenizer
@@ -28,20 +29,19 @@ from latentcomp.reasoner.packing import encode_questions
 from latentcomp.store.format.schema import LayerRecord, Manifest, ModelIdentity
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.write.writer import StoreWriter
-from latentcomp.train.assemble import model_spec
 from latentcomp.train.batches import Batch, Example, collate
 from latentcomp.train.data import StoreBatches
 from latentcomp.train.device_transfer import DeviceTransfer
 from latentcomp.train.live import LiveBatches, LiveSettings
-from latentcomp.train.loop import Run
-from latentcomp.train.phases import PhaseSpec, phase
-from latentcomp.train.plan import TrainPlan
 from latentcomp.train.prefetcher import Prefetched
+from latentcomp.train.recipe import Recipe
+from latentcomp.train.record import Start, TrialRecord
+from latentcomp.train.run import Run
 
 HIDDEN = 16
 STORED = tuple(LayerRecord(blocks_completed=b, post_norm=False) for b in (1, 3))
 """Layers that tests read where it does not matter which."""
-PHASE = phase(4)
+RECIPE = phase(4).recipe
 PROMPT = {"head": HEAD, "question": QUESTION, "summary": SUMMARY}
 
 
@@ -133,8 +133,9 @@ def same_batch(one: Batch, other: Batch) -> bool:
 
 def spec_of(model: CausalLM, number: int = 4, stored=STORED, **changes: Any) -> ModelSpec:
     """What a phase trains between `model` and itself."""
-    shape = model_spec(phase(number), model.identity, stored, FrozenReasoner(model))
-    return shape.model_copy(update=changes)
+    config = phase(number).recipe.model.model_copy(update=changes)
+    rms = FrozenReasoner(model).embedding_rms()
+    return ModelSpec.between(config, model.identity, stored, model.identity, rms)
 
 
 def write_run(folder: Path, teacher: Path, given: tuple[Document, ...], stored) -> Path:
@@ -194,35 +195,60 @@ def live_batches(
     return LiveBatches(examples, lambda ids: torch.ones(*ids.shape, 1, 4), settings, first)
 
 
-def plan(**changes: Any) -> TrainPlan:
-    """A short plan."""
+def recipe(of: Recipe = RECIPE, **changes: Any) -> Recipe:
+    """A short training of a recipe; `batch_size`, `lr` and the like say what is changed in it."""
     options: dict[str, Any] = {
         "steps": 5,
-        "documents": 2,
-        "question_positions": 96,
-        "rate": 1e-3,
-        "warm_up": 1,
-        "save_every": 2,
+        "batch_size": 2,
+        "question_tokens": 96,
+        "lr": 1e-3,
+        "warmup_steps": 1,
     }
-    return TrainPlan(**(options | changes))
+    given = options | changes
+    return of.changed({_FIELDS.get(name, name): value for name, value in given.items()})
+
+
+_FIELDS = {
+    "steps": "budget.steps",
+    "seconds": "budget.seconds",
+    "batch_size": "data.batch_size",
+    "question_tokens": "data.question_tokens",
+    **{
+        name: f"optimiser.{name}"
+        for name in (
+            "kind", "lr", "matrix_lr", "warmup_steps", "decay_start", "final_lr_fraction",
+            "weight_decay", "clip_norm",
+        )
+    },
+}  # fmt: skip
 
 
 def training_run(
-    run: Path, teacher: Path, folder: Path, spec: PhaseSpec = PHASE, **changes: Any
+    run: Path,
+    teacher: Path,
+    folder: Path,
+    of: Recipe = RECIPE,
+    *,
+    seed: int = 0,
+    save_every: int = 2,
+    **changes: Any,
 ) -> Run:
     """A run of the loop alone: the store of `run`, its own teacher."""
     model = load_causal_lm(str(teacher))
-    made = plan(**changes)
+    made = recipe(of, **changes)
     reasoner = FrozenReasoner(model)
-    source = store_batches(run, model, batch_size=made.documents, seed=made.seed)
+    source = store_batches(run, model, batch_size=made.data.batch_size, seed=seed)
     batches = Prefetched(source, DeviceTransfer(torch.device("cpu")))
     stored = FeatureStore(run / "store").manifest.layers
-    torch.manual_seed(made.seed)
-    compressor = CompressionModel(model_spec(spec, model.identity, stored, reasoner))
-    record = {
-        "phase": spec.model_dump(mode="json"),
-        "plan": made.model_dump(mode="json"),
-        "data": dict(batches.describe()),
-    }
+    torch.manual_seed(seed)
+    spec = ModelSpec.between(
+        made.model, model.identity, stored, model.identity, reasoner.embedding_rms()
+    )
+    record = TrialRecord(
+        recipe=made,
+        seed=seed,
+        data=dict(batches.describe()),
+        start=Start(origin="fresh", seed=seed),
+    )
     accelerator = Accelerator(cpu=True)
-    return Run(spec, made, compressor, reasoner, batches, folder, accelerator, record)
+    return Run(record, spec.build(), reasoner, batches, folder, accelerator, save_every)

@@ -1,0 +1,144 @@
+"""Where a trial gets its batches from: the run's store, or new documents with the teacher."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from ..common.errors import StoreError
+from ..corpus.chronicle.live import LiveCorpus
+from ..corpus.chronicle.presets import preset
+from ..corpus.files import read_corpus
+from ..experiment.run_folder import RunFolder
+from ..extract.teachers.transformers_teacher import TransformersTeacher
+from ..models.describe import describe_document
+from ..models.loading import CausalLM, TextSide
+from ..reasoner.packing import encode_questions
+from ..store.format.schema import LayerRecord
+from ..store.read.reader import FeatureStore
+from ..store.read.resident import load_resident
+from ..train.batches import Batches, Example
+from ..train.data import StoreBatches
+from ..train.device_transfer import DeviceTransfer
+from ..train.live import LiveBatches, LiveSettings
+from ..train.prefetcher import Prefetched
+from ..train.recipe import Recipe
+from ..train.resident import add_resident
+from ..train.workers import Workers, workers_for
+
+LIVE_LENGTHS: Final = (448, 640)
+"""Padded lengths of lab documents: each is compiled once."""
+LIVE_QUESTIONS: Final = 2
+"""Questions of each family about a live document."""
+LIVE_WORKERS: Final = 15
+LIVE_SEED: Final = 10_000
+"""Far from the seeds that people give, so that live documents are not those of a store."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSettings:
+    """How batches are loaded, which decides nothing of what is in them."""
+
+    resident: bool = False
+    """Whether the states of the store are kept on the device, where they must fit."""
+    workers: int | None = None
+    """Processes that make batches from the store, 0 for a thread; None: as fits the machine."""
+
+
+def store_batches(
+    run: RunFolder,
+    store: FeatureStore,
+    reasoner: CausalLM,
+    layers: tuple[LayerRecord, ...],
+    accelerator: Accelerator,
+    recipe: Recipe,
+    seed: int,
+    settings: BatchSettings,
+) -> Batches:
+    """Batches from the run's store.
+
+    Raises:
+        StoreError: the store was made from another corpus, or no question fits.
+    """
+    corpus = read_corpus(run.corpus)
+    if corpus.sha256 != store.manifest.corpus_sha256:
+        raise StoreError(
+            f"{run.path}: the store was made from another corpus ({corpus.sha256[:12]}... in "
+            f"corpus/, {store.manifest.corpus_sha256[:12]}... in store/); extract again"
+        )
+    blocks = [layer.blocks_completed for layer in layers]
+    resident = load_resident(store, blocks, accelerator.device) if settings.resident else None
+    transfer = DeviceTransfer(accelerator.device)
+    batches = StoreBatches(
+        store,
+        corpus.documents,
+        reasoner,
+        () if settings.resident else blocks,
+        batch_size=recipe.data.batch_size,
+        question_tokens=recipe.data.question_tokens,
+        seed=seed,
+        rank=accelerator.process_index,
+        world=accelerator.num_processes,
+        split=corpus.meta.get("split"),
+    )
+    workers = settings.workers
+    if workers is None:
+        workers = workers_for(accelerator.device, batches.batch_bytes)
+    source: Batches = Workers(batches, workers) if workers else batches
+    if resident is not None:
+        return Prefetched(source, transfer, add_resident(resident, batches))
+    return Prefetched(source, transfer)
+
+
+@dataclass(frozen=True, slots=True)
+class _LiveExamples:
+    """Documents without states for the worker processes, which pickle it."""
+
+    corpus: LiveCorpus
+    reader: TextSide
+    reasoner: TextSide
+
+    def __call__(self, first: int, count: int) -> list[Example]:
+        documents = (self.corpus.document(index) for index in range(first, first + count))
+        return [
+            Example(
+                describe_document(self.reader, document),
+                encode_questions(self.reasoner, document.questions),
+            )
+            for document in documents
+        ]
+
+
+def live_batches(
+    reader: CausalLM,
+    reasoner: CausalLM,
+    layers: tuple[LayerRecord, ...],
+    accelerator: Accelerator,
+    recipe: Recipe,
+    seed: int,
+    first_step: int,
+) -> Batches:
+    """New documents of the split `train` in every step, read by the teacher as they come."""
+    sides = (
+        TextSide(one.tokenizer, one.identity, one.prompt, one.context_tokens)
+        for one in (reader, reasoner)
+    )
+    corpus = LiveCorpus(preset("lab"), "train", LIVE_SEED + seed, LIVE_QUESTIONS)
+    teacher = TransformersTeacher(reader)
+
+    def read_states(token_ids_BT: Tensor) -> Tensor:
+        with accelerator.autocast():
+            return teacher.read_padded(token_ids_BT.to(reasoner.device), layers).to(torch.bfloat16)
+
+    settings = LiveSettings(
+        batch_size=recipe.data.batch_size,
+        question_tokens=recipe.data.question_tokens,
+        seed=seed,
+        lengths=LIVE_LENGTHS,
+        rank=accelerator.process_index,
+        world=accelerator.num_processes,
+        workers=LIVE_WORKERS if accelerator.device.type == "cuda" else 0,
+    )
+    return LiveBatches(_LiveExamples(corpus, *sides), read_states, settings, first_step)

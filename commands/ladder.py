@@ -1,0 +1,122 @@
+"""The command `latentcomp ladder`: the phases in their order, trained, evaluated and judged."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..common.terminal import DEFAULT_RUN, RunOption, run_option, stdout_console
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..experiment.phases import Phase
+    from ..experiment.verdict import Verdict
+    from .sweep import Sweep
+
+
+@dataclass(frozen=True, kw_only=True)
+class LadderOptions:
+    """How far, and how large."""
+
+    through: Annotated[int, typer.Option(help="Last phase, 1 to 8.")] = 4
+    size: Annotated[str, typer.Option(help="tiny, laptop or lab.")] = "laptop"
+    run: RunOption = DEFAULT_RUN
+    seeds: Annotated[
+        int | None, typer.Option(help="Training seeds of every phase; those of the size.", min=1)
+    ] = None
+    documents: Annotated[
+        int | None, typer.Option(help="Held-out documents; those of the size.", min=2)
+    ] = None
+    seed: Annotated[
+        int,
+        typer.Option(help="Of held-out documents: phase N is measured on SEED + N.", min=0),
+    ] = 5000
+    teacher: Annotated[str, typer.Option(help="`lab`, a folder or a hub id.")] = "lab"
+    reasoner: Annotated[
+        str | None, typer.Option(help="Who answers; that of each recipe by default.")
+    ] = None
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto"
+    batch_size: Annotated[
+        int, typer.Option(help="Documents read at once in an evaluation.", min=1)
+    ] = 8
+
+    def sweep(self) -> "Sweep":
+        """What is the same for every phase."""
+        from ..experiment.catalogue import size_named
+        from .sweep import Sweep
+
+        size = size_named(self.size)
+        return Sweep(
+            run=self.run,
+            size=size,
+            seeds=tuple(range(self.seeds or size.seeds)),
+            device=self.device,
+            reasoner=self.reasoner,
+            teacher=self.teacher,
+            batch_size=self.batch_size,
+            # A size without verdicts could never open the next phase.
+            skip_order=not size.gated,
+        )
+
+
+def ladder(options: LadderOptions) -> None:
+    """Run the phases in their order: train every seed, evaluate, judge, and only then go on.
+
+    Killed and started again, it goes on where it stopped. A phase that was judged on the weights
+    that lie there is not judged again. Example: `latentcomp ladder --size lab --through 4`
+    """
+    from ..experiment.order import standing_verdict
+    from ..experiment.phases import PHASES
+    from ..experiment.run_folder import RunFolder
+    from ..experiment.verdict_table import render_verdict
+
+    console, sweep = stdout_console(), options.sweep()
+    for phase in PHASES:
+        if phase.number > options.through:
+            break
+        console.print(f"\nphase {phase.number}, {phase.title}: {phase.question}", style="bold")
+        if phase.lacks:
+            console.print(f"not in this version: it needs {phase.lacks}")
+            break
+        verdict = standing_verdict(RunFolder(options.run), phase.number)
+        if verdict is None:
+            verdict = _run_phase(options, sweep, phase, console)
+        if verdict is None:
+            break
+        console.print(render_verdict(verdict))
+    console.print(f"\nnow `latentcomp report{run_option(options.run)}`")
+
+
+def _run_phase(
+    options: LadderOptions, sweep: "Sweep", phase: "Phase", console: "Console"
+) -> "Verdict | None":
+    """The verdict on a phase, or None where a training or an evaluation failed."""
+    from ..experiment.ablations import ABLATIONS, ablated
+    from ..experiment.judge import judge_phase
+    from ..experiment.phases import phase as phase_numbered
+    from ..experiment.run_folder import RunFolder
+    from .sweep import evaluate_all, train_all
+
+    recipes = [phase.recipe.name]
+    if phase.grid:
+        recipes = [ablated(name).name for name in ABLATIONS]
+    both = list(recipes)
+    if phase.reference is not None:
+        both.append(phase_numbered(phase.reference).recipe.name)
+    seed = options.seed + phase.number
+    failures = [
+        *train_all(sweep, recipes, lambda job: console.print(f"  {job.title}")),
+        *evaluate_all(
+            sweep,
+            both,
+            options.documents or sweep.size.documents,
+            seed,
+            lambda job: console.print(f"  {job.title}"),
+        ),
+    ]
+    for failure in failures:
+        console.print(f"  failed: {failure.title}: {failure.reason}", style="red")
+    if failures and not phase.grid:
+        return None
+    return judge_phase(RunFolder(options.run), phase.number, seed=seed)

@@ -1,0 +1,98 @@
+"""What is measured: the request of an evaluation, and the checkpoints that it names."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..common.errors import CheckpointError
+from ..experiment.run_folder import RunFolder, TrialFolder
+from ..train import checkpoint
+from ..train.checkpoint import CheckpointState
+from .trials import SHIPPED
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRequest:
+    """What is to be measured, and on what."""
+
+    run: Path
+    recipe: str
+    """Name of the trials."""
+    training_seeds: tuple[int, ...] = ()
+    """Of the trials; every one there is when empty."""
+    documents: int = 200
+    seed: int = 1
+    """Of the held-out documents."""
+    preset: str = "lab"
+    corpus: Path | None = None
+    """Given documents instead of generated ones."""
+    checkpoint: Path | None = None
+    """Another checkpoint than those of the run."""
+    teacher: str = "lab"
+    reasoner: str | None = None
+    ratio: float | None = None
+    """Tokens per latent; the recipe's first when None."""
+    device: str = "auto"
+    batch_size: int = 8
+    """Documents that are read, compressed and answered together."""
+    arms: tuple[str, ...] = ()
+    """Optional arms, besides those that every evaluation has."""
+    summaries: Path | None = None
+    """A file of the text teacher to take summaries from; None if the reasoner writes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One checkpoint that is measured."""
+
+    trial: TrialFolder | None
+    """None where the checkpoint was given."""
+    weights: checkpoint.Checkpoint
+    name: str
+    """For messages and logs: `phase-2/seed-0`, or a path."""
+
+    @property
+    def state(self) -> CheckpointState:
+        """What the checkpoint says of itself."""
+        return self.weights.state
+
+    @property
+    def sha256(self) -> str:
+        """Of its weights."""
+        return self.state.sha256[checkpoint.MODEL]
+
+    @property
+    def own(self) -> bool:
+        """Whether it was trained in this run."""
+        return self.trial is not None and not self.trial.shipped
+
+
+def subjects_of(request: EvaluationRequest) -> list[Subject]:
+    """The checkpoints that are measured; the shipped one where the run has none."""
+    run = RunFolder(request.run)
+    if request.checkpoint is not None:
+        weights = checkpoint.open_checkpoint(request.checkpoint)
+        recipe = weights.state.known_trial.recipe.name
+        if recipe != request.recipe:
+            raise CheckpointError(
+                f"{request.checkpoint}: a checkpoint of {recipe}, not of {request.recipe}; give "
+                f"--recipe {recipe}, or another checkpoint"
+            )
+        return [Subject(None, weights, str(request.checkpoint))]
+    trained = [each for each in run.trials(request.recipe) if checkpoint.exists(each.checkpoint)]
+    if missing := sorted({*request.training_seeds} - {each.seed for each in trained}):
+        raise CheckpointError(
+            f"{run.path}: {request.recipe} was not trained with the seed {missing[0]}; run "
+            f"`latentcomp train --recipe {request.recipe} --seed {missing[0]}`"
+        )
+    chosen = [each for each in trained if each.seed in (request.training_seeds or (each.seed,))]
+    if chosen:
+        opened = [(each, checkpoint.open_checkpoint(each.checkpoint)) for each in chosen]
+        return [Subject(each, weights, str(each)) for each, weights in opened]
+    shipped = SHIPPED / request.recipe
+    if checkpoint.exists(shipped):
+        folder = run.shipped(request.recipe)
+        return [Subject(folder, checkpoint.open_checkpoint(shipped), str(folder))]
+    raise CheckpointError(
+        f"{run.path}: {request.recipe} has no checkpoint in this run and none is shipped; run "
+        f"`latentcomp train --recipe {request.recipe}` first"
+    )

@@ -1,0 +1,150 @@
+"""Trials of several recipes and seeds, trained and evaluated where they are not yet.
+
+What is there is found by the recipe's hash, so a sweep that was killed goes on where it stopped.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..common.errors import CheckpointError
+from ..common.options import arguments
+from ..evaluate.result import EvaluationResult
+from ..experiment.catalogue import recipe_named
+from ..experiment.run_folder import RunFolder, TrialFolder
+from ..experiment.sizes import Size
+from ..train import checkpoint
+from ..train.recipe import Recipe
+from .evaluate import EvaluateOptions
+from .evaluation import evaluate_trials
+from .jobs import Failure, Job, run_jobs, visible_gpus
+from .train import TrainOptions
+from .trials import train_trial
+
+Tell = Callable[[Job], None]
+"""Called with every job that begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What is trained and measured, the same for every recipe."""
+
+    run: Path
+    size: Size
+    seeds: tuple[int, ...]
+    """Training seeds."""
+    device: str = "auto"
+    reasoner: str | None = None
+    teacher: str = "lab"
+    batch_size: int = 8
+    """Documents of an evaluation that are read at once."""
+    skip_order: bool = False
+    workers: int | None = None
+
+    def train_options(self, recipe: str, seed: int) -> TrainOptions:
+        """The command that trains one trial."""
+        return TrainOptions(
+            recipe=recipe,
+            size=self.size.name,
+            seed=seed,
+            run=self.run,
+            device=self.device,
+            reasoner=self.reasoner,
+            teacher=None if self.teacher == "lab" else self.teacher,
+            skip_order=self.skip_order,
+            workers=self.workers,
+            save_every=1_000_000 if self.size.name == "tiny" else 100,
+        )
+
+    def evaluate_options(self, recipe: str, documents: int, seed: int) -> EvaluateOptions:
+        """The command that measures the trials of a recipe."""
+        return EvaluateOptions(
+            recipe=recipe,
+            training_seed=list(self.seeds),
+            documents=documents,
+            seed=seed,
+            run=self.run,
+            device=self.device,
+            reasoner=self.reasoner,
+            teacher=self.teacher,
+            batch_size=self.batch_size,
+            judge=False,
+        )
+
+
+def train_all(sweep: Sweep, recipes: Iterable[str], tell: Tell) -> tuple[Failure, ...]:
+    """Train every recipe with every seed, where it is not trained yet."""
+    jobs = []
+    for name in recipes:
+        for seed in sweep.seeds:
+            trial = RunFolder(sweep.run).trial(name, seed)
+            if is_trained(trial, sweep.size.of(recipe_named(name))):
+                continue
+            options = sweep.train_options(name, seed)
+            jobs.append(
+                Job(
+                    f"train {trial}",
+                    trial.path,
+                    lambda options=options: _train(options),  # type: ignore[misc]
+                    ("train", *arguments(options, TrainOptions)),
+                )
+            )
+    return run_jobs(jobs, visible_gpus() if sweep.device != "cpu" else [], tell)
+
+
+def evaluate_all(
+    sweep: Sweep, recipes: Iterable[str], documents: int, seed: int, tell: Tell
+) -> tuple[Failure, ...]:
+    """Measure the trained trials of every recipe on the same documents, where it was not done."""
+    jobs = []
+    run = RunFolder(sweep.run)
+    for name in recipes:
+        missing = [
+            trial.seed
+            for trial in run.trials(name)
+            if trial.seed in sweep.seeds and checkpoint.exists(trial.checkpoint)
+            if not is_measured(trial, documents, seed)
+        ]
+        if not missing:
+            continue
+        options = replace(sweep.evaluate_options(name, documents, seed), training_seed=missing)
+        jobs.append(
+            Job(
+                f"evaluate {name}, {len(missing)} trials",
+                run.trial(name, missing[0]).path,
+                lambda options=options: _evaluate(options),  # type: ignore[misc]
+                ("evaluate", *arguments(options, EvaluateOptions)),
+            )
+        )
+    return run_jobs(jobs, visible_gpus() if sweep.device != "cpu" else [], tell)
+
+
+def is_trained(trial: TrialFolder, recipe: Recipe) -> bool:
+    """Whether the trial's checkpoint is that of this recipe, trained to its end."""
+    if not checkpoint.exists(trial.checkpoint):
+        return False
+    try:
+        state = checkpoint.open_checkpoint(trial.checkpoint).state
+    except CheckpointError:
+        return False
+    same = state.trial is not None and state.trial.recipe.sha256 == recipe.sha256
+    return same and state.finished is True
+
+
+def is_measured(trial: TrialFolder, documents: int, seed: int) -> bool:
+    """Whether the weights that lie there were measured on these documents."""
+    weights = trial.weights_sha256()
+    for folder in trial.evaluations():
+        result = EvaluationResult.read(folder.result)
+        same = (result.documents, result.seed) == (documents, seed)
+        if same and result.checkpoint_sha256 == weights:
+            return True
+    return False
+
+
+def _train(options: TrainOptions) -> None:
+    train_trial(options.request())
+
+
+def _evaluate(options: EvaluateOptions) -> None:
+    evaluate_trials(options.request())

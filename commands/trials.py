@@ -1,0 +1,276 @@
+"""Training one trial: bring a recipe, a run folder and the models together.
+
+The stages do not know each other; this module knows them.
+"""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from accelerate import Accelerator
+
+from ..common import atomic, provenance
+from ..common.errors import CheckpointError, PhaseError, RecipeError, StoreError, UsageError
+from ..compressor.model import CompressionModel, ModelSpec
+from ..experiment.catalogue import phase_of
+from ..experiment.order import require, standing_verdicts, tell_published
+from ..experiment.phases import phase
+from ..experiment.run_folder import RunFolder, TrialFolder
+from ..models.files import identify_model, locate_model
+from ..models.layers import resolve_layers
+from ..models.loading import CausalLM, load_causal_lm
+from ..reasoner.frozen import FrozenReasoner
+from ..store.format.schema import LayerRecord, ModelIdentity
+from ..store.read.reader import FeatureStore
+from ..train import checkpoint
+from ..train.batches import Batches
+from ..train.loop import Progress, train
+from ..train.objectives import OBJECTIVES, check_objectives
+from ..train.recipe import Recipe
+from ..train.record import Start, TrialRecord
+from ..train.run import Run
+from .batches import BatchSettings, live_batches, store_batches
+
+SHIPPED: Final = Path(__file__).resolve().parents[1] / "lab" / "shipped"
+MODELS: Final = {"teacher": "lab", "student": "lab-student"}
+"""Models of the lab for each role, where none is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRequest:
+    """What is to be trained, from what, and where."""
+
+    run: Path
+    recipe: Recipe
+    """As the catalogue has it, at a size."""
+    changes: dict[str, Any] = field(default_factory=dict)
+    """Fields of the recipe that the command line changes; recorded."""
+    seed: int = 0
+    name: str | None = None
+    """Another folder name than the recipe's."""
+    teacher: str | None = None
+    """Who reads documents that are made on the fly; the lab teacher when None."""
+    reasoner: str | None = None
+    """Model name or path; that of the recipe's role when None."""
+    start: str = "fresh"
+    """`fresh`, `shipped`, `auto` (shipped where it fits) or the path of a checkpoint."""
+    device: str = "auto"
+    skip_order: bool = False
+    """Whether the binding order may be left; recorded in everything that follows."""
+    batches: BatchSettings = BatchSettings()
+    save_every: int = 25
+    """Steps between checkpoints."""
+    restart: bool = False
+    """Whether an earlier trial of this name and seed is put aside."""
+
+    @property
+    def trained(self) -> Recipe:
+        """The recipe with its changes."""
+        return self.recipe.changed(self.changes, name=self.name or self.recipe.name)
+
+
+def train_trial(request: TrialRequest, on_step: Progress = lambda figures: None) -> TrialFolder:
+    """Train a trial, or go on with it.
+
+    Raises:
+        RecipeError, PhaseError: the recipe cannot be built, or its turn has not come.
+        StoreError, CheckpointError, TeacherError: what it needs is missing or damaged.
+        TrainingError: the gradient was not finite several steps in a row.
+    """
+    folder = RunFolder(request.run).trial(request.trained.name, request.seed)
+    run = build(request)
+    # Only now, when nothing is missing: the new trial may even start from what goes.
+    run.accelerator.wait_for_everyone()
+    if run.accelerator.is_main_process and request.restart:
+        folder.put_aside()
+        folder = RunFolder(request.run).trial(request.trained.name, request.seed)
+    run.accelerator.wait_for_everyone()
+    run.folder = folder.path
+    train(run, on_step, lambda step: _write_record(folder, run, step))
+    return folder
+
+
+def build(request: TrialRequest) -> Run:
+    """Everything that training this trial needs; nothing is written yet.
+
+    Raises:
+        RecipeError, PhaseError, StoreError, CheckpointError, TeacherError: as `train_trial`.
+    """
+    recipe, run = request.trained, RunFolder(request.run)
+    check_objectives(recipe)
+    if recipe.data.source == "live" and request.batches.resident:
+        raise UsageError("--live and --resident exclude each other: live documents have no store")
+    store = FeatureStore(run.store) if recipe.data.source == "store" else None
+    skipped = _turn(request, run, store)
+    cuda = request.device != "cpu" and torch.cuda.is_available()
+    accelerator = Accelerator(cpu=request.device == "cpu", mixed_precision="bf16" if cuda else "no")
+    device = str(accelerator.device)
+    lm = load_causal_lm(request.reasoner or MODELS[recipe.reasoner], device=device)
+    reader = lm if store is not None else _live_teacher(request, lm)
+    teacher = reader.identity if store is None else store.manifest.teacher
+    layers = tuple(resolve_layers(recipe.layers, teacher.blocks))
+    _check(recipe, teacher, lm.identity, layers, store)
+    reasoner = FrozenReasoner(lm, compile_blocks=cuda)
+    spec = ModelSpec.between(recipe.model, teacher, layers, lm.identity, reasoner.embedding_rms())
+    torch.manual_seed(request.seed)
+    model, start = _start(request, spec)
+    batches: Batches = (
+        store_batches(run, store, lm, layers, accelerator, recipe, request.seed, request.batches)
+        if store is not None
+        else live_batches(
+            reader, lm, layers, accelerator, recipe, request.seed, _step_of(request, run)
+        )
+    )
+    record = TrialRecord(
+        recipe=recipe,
+        seed=request.seed,
+        overrides=request.changes,
+        data=dict(batches.describe()),
+        start=start,
+        # What the ancestor skipped, or an earlier session, was not shown to hold then.
+        skipped=tuple(sorted({*skipped, *_skipped_before(request, run, start)})),
+    )
+    folder = run.trial(recipe.name, request.seed).path
+    return Run(record, model, reasoner, batches, folder, accelerator, request.save_every)
+
+
+def _turn(request: TrialRequest, run: RunFolder, store: FeatureStore | None) -> tuple[int, ...]:
+    """The phases that are skipped by training now; refuses where it is not this recipe's turn."""
+    number = phase_of(request.recipe.name)
+    lacks = phase(number).lacks
+    teacher = (
+        store.manifest.teacher.weights_sha256
+        if store is not None
+        else identify_model(locate_model(_reader_name(request))).weights_sha256
+    )
+    verdicts = standing_verdicts(run, teacher)
+    skipped = require(number, verdicts, skip=request.skip_order)
+    if lacks:
+        raise PhaseError(f"phase {number} ({phase(number).title}) cannot run yet: it needs {lacks}")
+    tell_published(number, verdicts, run)
+    return skipped
+
+
+def _live_teacher(request: TrialRequest, reasoner: CausalLM) -> CausalLM:
+    """Who reads the documents when there is no store."""
+    name = _reader_name(request)
+    same = name == (request.reasoner or MODELS[request.trained.reasoner])
+    return reasoner if same else load_causal_lm(name, device=str(reasoner.device))
+
+
+def _reader_name(request: TrialRequest) -> str:
+    """Name of the model that reads live documents: of a control, the reasoner itself."""
+    control = request.trained.reasoner == "teacher"
+    return request.teacher or (request.reasoner if control else None) or MODELS["teacher"]
+
+
+def _check(
+    recipe: Recipe,
+    teacher: ModelIdentity,
+    reasoner: ModelIdentity,
+    layers: tuple[LayerRecord, ...],
+    store: FeatureStore | None,
+) -> None:
+    """Refuses models and states that a recipe cannot be trained with."""
+    if recipe.reasoner == "teacher" and teacher.weights_sha256 != reasoner.weights_sha256:
+        raise StoreError(
+            f"{recipe.name} is a control: its reasoner must be the teacher, but the store "
+            f"is of {teacher.name!r} (weights {teacher.weights_sha256[:12]}...) and the reasoner "
+            f"is {reasoner.name!r} ({reasoner.weights_sha256[:12]}...); "
+            "give --reasoner or extract with this teacher"
+        )
+    reading = [name for name in recipe.objectives if OBJECTIVES[name].reads_document]
+    if reading and teacher.tokenizer_sha256 != reasoner.tokenizer_sha256:
+        raise RecipeError(
+            f"objectives.{reading[0]} lets the reasoner {reasoner.name!r} read the tokens of the "
+            f"teacher {teacher.name!r}, and their tokenizers differ; give a reasoner with the same "
+            f"tokenizer, or --set objectives.{reading[0]}=null"
+        )
+    for layer in layers if store is not None else ():
+        assert store is not None
+        if layer.blocks_completed not in store.layers:
+            raise StoreError(
+                f"{store.path}: no layer after {layer.blocks_completed} blocks in this store: it "
+                f"has {', '.join(map(str, store.layers))}; extract with --layers "
+                f"{','.join(map(str, recipe.layers))} into another --run, or train with --layers "
+                "that are there"
+            )
+
+
+def _start(request: TrialRequest, spec: ModelSpec) -> tuple[CompressionModel, Start]:
+    """A model to begin with, and where it came from."""
+    fresh = Start(origin="fresh", seed=request.seed)
+    shipped = SHIPPED / request.recipe.name
+    if request.start == "fresh" or (request.start == "auto" and not checkpoint.exists(shipped)):
+        return spec.build(), fresh
+    path = shipped if request.start in ("auto", "shipped") else Path(request.start)
+    ancestor = checkpoint.open_checkpoint(path)
+    # The shape alone must agree: a renamed model is the same model.
+    if _tensors(ancestor.state.spec) != _tensors(spec):
+        if request.start == "auto":
+            return spec.build(), fresh
+        trial = ancestor.state.trial
+        raise CheckpointError(
+            f"{path} was trained for {ancestor.state.spec.teacher.name!r}"
+            f"{f' as {trial.recipe.name}' if trial else ''}; it does not fit "
+            f"{request.trained.name} of {spec.teacher.name!r}; give --start fresh"
+        )
+    return ancestor.model(), Start(
+        origin="shipped" if path == shipped else "checkpoint",
+        steps=ancestor.state.step,
+        sha256=ancestor.state.sha256[checkpoint.MODEL],
+        history=ancestor.state.trial,
+    )
+
+
+def _tensors(spec: ModelSpec) -> dict[str, Any]:
+    # The RMS differs in its last bits from one kind of device to another, and once trained it is
+    # a tensor of the checkpoint like any other.
+    named = {"teacher": {"name"}, "reasoner": {"name"}}
+    return spec.model_dump(mode="json", exclude={**named, "embedding_rms": True})
+
+
+def _step_of(request: TrialRequest, run: RunFolder) -> int:
+    """Steps that an earlier session of this trial did; 0 if it begins."""
+    earlier = _earlier_session(request, run)
+    return earlier.step if earlier else 0
+
+
+def _skipped_before(request: TrialRequest, run: RunFolder, start: Start) -> tuple[int, ...]:
+    """Phases that were passed over on the way to the weights that this session begins with."""
+    earlier = _earlier_session(request, run)
+    own = earlier.trial.skipped if earlier and earlier.trial else ()
+    return (*own, *(start.history.skipped if start.history else ()))
+
+
+def _earlier_session(request: TrialRequest, run: RunFolder) -> checkpoint.CheckpointState | None:
+    """The checkpoint of this trial that the training will go on from; None if it begins."""
+    root = run.trial(request.trained.name, request.seed).checkpoint
+    resumed = checkpoint.exists(root) and not request.restart
+    return checkpoint.read_state(root) if resumed else None
+
+
+def _write_record(folder: TrialFolder, run: Run, step: int) -> None:
+    """Record what this session runs, beside the sessions before it."""
+    if not run.accelerator.is_main_process:
+        return
+    file = folder.record
+    seen = provenance.collect({"train": run.record.seed}, {}).model_dump(mode="json")
+    earlier = json.loads(file.read_text())["sessions"] if step and file.is_file() else []
+    begun = datetime.now(UTC).isoformat(timespec="seconds")
+    sessions = [*earlier, {"first_step": step + 1, "begun": begun, "provenance": seen}]
+    record = run.record.model_dump(mode="json")
+    atomic.write_json(file, {**record, "provenance": seen, "sessions": sessions})
+
+
+def ship_checkpoint(run: Path, recipe: str, seed: int) -> Path:
+    """Put the checkpoint of a trial into the package, for those who have no GPU.
+
+    Raises:
+        CheckpointError: the trial has none, or it is damaged.
+    """
+    source = RunFolder(run).trial(recipe, seed).checkpoint
+    return checkpoint.publish(source, SHIPPED / recipe)

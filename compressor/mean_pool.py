@@ -1,0 +1,36 @@
+"""Mean-pooling: every latent is the mean of its segment of teacher states, and nothing learned.
+
+The baseline of the Perceiver: what is left of it when its blocks are taken out. Only the weights
+of the layers are trained (and whatever the projection behind it has).
+
+Shapes: B = documents, T = tokens, L = layers, D = teacher width, K = latents.
+"""
+
+from torch import Tensor, nn
+
+from .config import ModelConfig
+from .perceiver import Latents, MeanPoolResidual, segments
+from .states import States
+
+
+class MeanPool(nn.Module):
+    """Teacher states of T tokens in, K means out."""
+
+    def __init__(self, config: ModelConfig, layers: int, teacher_width: int) -> None:
+        """Reads `mix` of the config alone.
+
+        Raises:
+            ValueError: another latent width than the teacher's, or time, which a mean cannot carry.
+        """
+        super().__init__()
+        if config.latent_width != teacher_width or config.time:
+            raise ValueError(
+                f"a mean of teacher states is {teacher_width} wide and knows no time; "
+                f"latent_width is {config.latent_width}, time is {config.time}"
+            )
+        self.pool = MeanPoolResidual(layers, learned=config.mix == "learned")
+
+    def forward(self, states: States, counts_B: Tensor, max_latents: int) -> Latents:
+        """Means of equal segments; see `Perceiver.forward` for the arguments."""
+        pool_BKT, position_BK, mask_BK = segments(states.mask_BT, counts_B, max_latents)
+        return Latents(self.pool(states.h_BTLD, pool_BKT), mask_BK, position_BK)

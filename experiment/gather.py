@@ -1,0 +1,200 @@
+"""Which evaluations a verdict rests on: one of every trial, on the same held-out documents.
+
+Trials are comparable where documents, reasoner, ratio, data, optimiser and budget agree; where one
+differs, the field is named.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ..common.errors import PhaseError
+from ..train.checkpoint import CheckpointState
+from ..train.recipe import Recipe
+from . import ablations
+from .eligibility import why_unjudged
+from .evidence import Measured, load_evaluation
+from .lineage import Lineage
+from .phases import Phase, phase
+from .run_folder import RunFolder, TrialFolder
+
+Trials = Mapping[int, Measured]
+"""By training seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What a verdict rests on."""
+
+    run: RunFolder
+    trials: Trials
+    """Of the phase; of the full recipe where the phase is a grid."""
+    reference: Trials = field(default_factory=dict)
+    """Of the phase that it is compared with."""
+    grid: Mapping[str, Trials] = field(default_factory=dict)
+    """Of the ablations, by name."""
+    catalogue: tuple[Recipe, ...] = ()
+    """The recipe that each of `everything` was to follow, at the default size."""
+
+    def everything(self) -> tuple[Measured, ...]:
+        """Every evaluation, those of the phase first."""
+        sides = (self.trials, self.reference, *self.grid.values())
+        return tuple(each for side in sides for each in side.values())
+
+    @staticmethod
+    def state(measured: Measured) -> CheckpointState:
+        """Of the weights that were measured; `gather` takes no evaluation without."""
+        assert measured.state is not None
+        return measured.state
+
+
+def gather(run: RunFolder, judged: Phase, seed: int | None) -> Gathered:
+    """The evaluations that a verdict on a phase rests on.
+
+    Args:
+        run: the run folder.
+        judged: the phase.
+        seed: of the held-out documents; those of the phase's newest evaluation when None.
+
+    Raises:
+        PhaseError: an evaluation is missing, or two may not be compared.
+    """
+    full = phase(judged.reference).recipe if judged.grid and judged.reference else judged.recipe
+    recipes = {name: ablations.ablated(name) for name in ablations.ABLATIONS} if judged.grid else {}
+    lead = _newest(run, judged, [full.name, *(each.name for each in recipes.values())], seed)
+    trials = _trials(run, full, lead)
+    sides: dict[str, Trials] = {}
+    catalogue = [full] * len(trials)
+    if judged.grid:
+        for name, recipe in recipes.items():
+            if ablated := _trials(run, recipe, lead):
+                sides[name] = ablated
+                catalogue += [recipe] * len(ablated)
+        _same_seeds(judged, trials, sides, lead)
+        gathered = Gathered(run, trials, grid=sides, catalogue=tuple(catalogue))
+    elif judged.reference is not None:
+        recipe = phase(judged.reference).recipe
+        other = _trials(run, recipe, lead)
+        _same_seeds(judged, trials, {recipe.name: other}, lead)
+        catalogue += [recipe] * len(other)
+        gathered = Gathered(run, trials, reference=other, catalogue=tuple(catalogue))
+    else:
+        first = min(trials)  # a claim about one named checkpoint: that of the lowest seed
+        gathered = Gathered(run, {first: trials[first]}, catalogue=(full,))
+    _check_comparable(gathered.everything())
+    return gathered
+
+
+def eligible(run: RunFolder, measured: Measured, recipe: Recipe) -> str:
+    """Why an evaluation may not be judged as one of a recipe; empty if it may."""
+    if measured.state is None:
+        return "the trial holds other weights by now"
+    if measured.documents_gone:
+        return "its documents cannot be had again, so its answers cannot be scored again"
+    record = measured.state.known_trial
+    doubt = Lineage.of(record, run.corpus, own=True).doubt()
+    return why_unjudged(record, recipe, measured.recorded.corpus, doubt)
+
+
+def _newest(run: RunFolder, judged: Phase, names: list[str], seed: int | None) -> Measured:
+    """The newest evaluation that decides which documents are looked at."""
+    reasons: list[str] = []
+    folders = [
+        (folder.result.stat().st_mtime_ns, trial, folder)
+        for name in names
+        for trial in run.trials(name)
+        for folder in trial.evaluations()
+    ]
+    for _, trial, folder in sorted(folders, key=lambda each: -each[0]):
+        measured = load_evaluation(trial, folder)
+        if seed is not None and measured.recorded.seed != seed:
+            continue
+        reason = eligible(run, measured, _recipe_of(judged, trial))
+        if not reason:
+            return measured
+        reasons.append(f"{folder.path}: {reason}")
+    where = f" on documents of seed {seed}" if seed is not None else ""
+    again = f"run `latentcomp evaluate --phase {judged.number} --run {run.path}`"
+    if judged.grid:
+        again = f"run `latentcomp ablations --run {run.path}`"
+    why = f" ({reasons[0]})" if reasons else ""
+    raise PhaseError(
+        f"phase {judged.number} has no evaluation{where} that may be judged{why}; {again}"
+    )
+
+
+def _recipe_of(judged: Phase, trial: TrialFolder) -> Recipe:
+    if not judged.grid:
+        return judged.recipe
+    name = trial.recipe.removeprefix("ablation-")
+    if name in ablations.ABLATIONS:
+        return ablations.ablated(name)
+    assert judged.reference is not None
+    return phase(judged.reference).recipe
+
+
+def _trials(run: RunFolder, recipe: Recipe, lead: Measured) -> dict[int, Measured]:
+    """The newest evaluation of every trial of a recipe on the documents of `lead`."""
+    chosen = {}
+    for trial in run.trials(recipe.name):
+        for folder in reversed(trial.evaluations()):
+            if (lead.trial, lead.folder) == (trial, folder):
+                measured = lead
+            else:
+                measured = load_evaluation(trial, folder)
+            same = (measured.recorded.corpus, measured.source.ratio) == (
+                lead.recorded.corpus,
+                lead.source.ratio,
+            )
+            if same and not eligible(run, measured, recipe):
+                chosen[trial.seed] = measured
+                break
+    return chosen
+
+
+def _same_seeds(
+    judged: Phase, trials: Trials, others: Mapping[str, Trials], lead: Measured
+) -> None:
+    documents, seed = lead.recorded.documents, lead.recorded.seed
+    for name, side in others.items():
+        if lacking := sorted(trials.keys() ^ side.keys()):
+            here = lacking[0] in trials
+            where = name if here else next(iter(trials.values())).trial.recipe if trials else name
+            raise PhaseError(
+                f"phase {judged.number}: {where} has no evaluation with the training seed "
+                f"{lacking[0]} on these {documents} documents; train that seed where it is missing "
+                f"(`latentcomp train --recipe {where} --seed {lacking[0]}`), then "
+                f"`latentcomp evaluate --recipe {where} --documents {documents} --seed {seed}`"
+            )
+    if not others:
+        raise PhaseError(
+            f"phase {judged.number}: no ablation was evaluated on these documents; run "
+            "`latentcomp ablations`"
+        )
+
+
+def _check_comparable(measured: Iterable[Measured]) -> None:
+    """Refuses trials that differ in anything but what is compared; names the field."""
+    first, *others = measured
+    for other in others:
+        ours, theirs = _comparable(first), _comparable(other)
+        for name, value in ours.items():
+            if theirs[name] != value:
+                raise PhaseError(
+                    f"{other.trial} cannot be compared with {first.trial}: its {name} is "
+                    f"{theirs[name]}, there {value}; train and evaluate both alike"
+                )
+
+
+def _comparable(measured: Measured) -> dict[str, object]:
+    state, recorded = Gathered.state(measured), measured.recorded
+    recipe = state.known_trial.recipe
+    return {
+        "documents": recorded.corpus.sha256 if recorded.corpus else None,
+        "ratio": measured.source.ratio,
+        "teacher": state.spec.teacher.weights_sha256,
+        "reasoner": state.spec.reasoner.weights_sha256,
+        **{f"data.{k}": v for k, v in recipe.data.model_dump().items()},
+        **{f"optimiser.{k}": v for k, v in recipe.optimiser.model_dump().items()},
+        **{f"budget.{k}": v for k, v in recipe.budget.model_dump().items()},
+        "processes": state.known_trial.data.get("world"),
+    }

@@ -1,0 +1,112 @@
+"""What the ablations found: every row against the full recipe, with simultaneous intervals."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..common import atomic
+from ..common.record import Record
+from ..evaluate.compare import Comparison
+from ..evaluate.stats import CONFIDENCE, Figure, Interval
+from .ablations import ABLATIONS, ablated
+from .evidence import Measured, load_evaluation
+from .phases import PHASES, phase
+from .run_folder import RunFolder
+
+
+class GridRow(Record):
+    """One ablation."""
+
+    name: str
+    changes: dict[str, object]
+    """Fields of the full recipe that it changes."""
+    status: str
+    """`measured`, `failed` (why) or `missing`."""
+    retention: tuple[Figure, ...] = ()
+    """By training seed."""
+    drop: Interval | None = None
+    """Retention of the full recipe minus that of this one, Bonferroni over the rows measured."""
+
+
+class GridResult(Record):
+    """The grid of one run."""
+
+    full: str
+    """Name of the full recipe."""
+    retention: tuple[Figure, ...]
+    """Of the full recipe, by training seed."""
+    seeds: tuple[int, ...]
+    documents: int
+    seed: int
+    """Of the held-out documents."""
+    rows: tuple[GridRow, ...]
+
+
+def read_grid(run: RunFolder, documents: int, seed: int) -> GridResult | None:
+    """The grid as far as it was measured on these documents; None without the full recipe.
+
+    Raises:
+        LatentcompError: an evaluation is damaged, or two may not be compared.
+    """
+    grid = next(each for each in PHASES if each.grid)
+    assert grid.reference is not None
+    name = phase(grid.reference).recipe.name
+    full = _measured(run, name, documents, seed)
+    if not full:
+        return None
+    sides = {row: _measured(run, ablated(row).name, documents, seed) for row in ABLATIONS}
+    whole = [row for row, side in sides.items() if side.keys() == full.keys()]
+    confidence = 1 - (1 - CONFIDENCE) / max(1, len(whole))
+    rows = []
+    for row, side in sides.items():
+        status = "measured" if row in whole else _status(run, ablated(row).name)
+        drop = _drop(full, side, confidence) if row in whole else None
+        kept = tuple(each.result.retention for each in side.values())
+        rows.append(
+            GridRow(name=row, changes=ABLATIONS[row], status=status, retention=kept, drop=drop)
+        )
+    return GridResult(
+        full=name,
+        retention=tuple(each.result.retention for each in full.values()),
+        seeds=tuple(full),
+        documents=documents,
+        seed=seed,
+        rows=tuple(rows),
+    )
+
+
+def write_grid(result: GridResult, folder: Path) -> Path:
+    """Write `ablations.json`; returns its path."""
+    path = folder / "ablations.json"
+    atomic.write_text(path, result.model_dump_json(indent=2) + "\n")
+    return path
+
+
+def _measured(run: RunFolder, recipe: str, documents: int, seed: int) -> dict[int, Measured]:
+    chosen = {}
+    for trial in run.trials(recipe):
+        for folder in trial.evaluations():
+            measured = load_evaluation(trial, folder)
+            same = (measured.recorded.documents, measured.recorded.seed) == (documents, seed)
+            if same and measured.state is not None:
+                chosen[trial.seed] = measured
+    return dict(sorted(chosen.items()))
+
+
+def _drop(
+    full: Mapping[int, Measured], side: Mapping[int, Measured], confidence: float
+) -> Interval:
+    first = next(iter(full.values()))
+    comparison = Comparison(
+        {seed: each.rows for seed, each in full.items()},
+        {seed: each.rows for seed, each in side.items()},
+        seed=first.recorded.seed,
+    )
+    return comparison.retention_gain(confidence=confidence).interval
+
+
+def _status(run: RunFolder, recipe: str) -> str:
+    for trial in run.trials(recipe):
+        if trial.failure.is_file():
+            return f"failed: {json.loads(trial.failure.read_bytes()).get('reason', '')}"
+    return "missing"

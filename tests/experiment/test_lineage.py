@@ -1,0 +1,106 @@
+"""What some weights were trained on: documents they met are refused, unknown ones are doubted."""
+
+import pytest
+
+from latentcomp.common.errors import CorpusError
+from latentcomp.corpus.files import write_corpus
+from latentcomp.corpus.records import Chunk, Document, Question
+from latentcomp.evaluate.held_out import Source
+from latentcomp.experiment.lineage import Lineage
+from latentcomp.experiment.phases import phase
+from latentcomp.train.record import Start, TrialRecord
+
+
+def made(name, text="Day 3. Ada lives in Rome.", day=3):
+    question = Question(f"{name}/q0", "fact", "Where?", "Rome")
+    return Document(name, (Chunk(0, text, day),), (question,))
+
+
+def trial(data, *, history=None):
+    """The record of a trial on some data, begun from weights of another one or fresh."""
+    start = Start(origin="fresh" if history is None else "checkpoint", history=history)
+    return TrialRecord(recipe=phase(1).recipe, seed=0, data=data, start=start)
+
+
+def refuse(lineage, *documents, sha256="e" * 64):
+    lineage.refuse(documents, Source(sha256=sha256, path="mine"))
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run's corpus of two documents; the record of a trial on it."""
+    written = write_corpus(
+        tmp_path / "corpus",
+        (made("a", "Day 3. One."), made("b", "Day 3. Two.")),
+        {"split": "train"},
+    )
+    return tmp_path / "corpus", trial({"kind": "store", "corpus_sha256": written.sha256})
+
+
+@pytest.mark.parametrize(
+    ("documents", "first"),
+    [
+        ((made("a", "Day 9. Another."), made("z")), "'a'"),
+        ((made("y", "Day 9. New."), made("z", "Day 3. Two.")), "'z'"),
+    ],
+)
+def test_documents_of_the_training_corpus_are_refused(run, documents, first):
+    corpus, record = run
+    lineage = Lineage.of(record, corpus, own=True)
+    with pytest.raises(
+        CorpusError, match=rf"mine: 1 of 2 documents .* \(first: {first}\)"
+    ) as caught:
+        refuse(lineage, *documents)
+    assert "\n" not in str(caught.value)
+    refuse(lineage, made("y", "Day 9. New."), made("z", "Day 8. New."))
+
+
+def test_a_corpus_that_an_ancestor_was_trained_on_is_refused(tmp_path):
+    ancestor = trial({"corpus_sha256": "e" * 64})
+    for history in (ancestor, trial({"kind": "live"}, history=ancestor)):
+        lineage = Lineage.of(trial({"kind": "live"}, history=history), tmp_path, own=True)
+        with pytest.raises(CorpusError, match="exactly these documents"):
+            refuse(lineage, made("y"), made("z"))
+
+
+def test_the_corpus_of_a_run_is_no_matter_of_a_foreign_checkpoint(run):
+    corpus, record = run
+    foreign = Lineage.of(trial({"kind": "live"}), corpus, own=False)
+    refuse(foreign, made("a"), made("z"))
+    with pytest.raises(CorpusError):
+        refuse(Lineage.of(record, corpus, own=False), made("a"), made("z"))
+
+
+STORE = {"kind": "store", "corpus_sha256": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"kind": "live"}, ""),
+        ({**STORE, "split": "train"}, ""),
+        ({**STORE, "split": "test"}, "on the split 'test'"),
+        (STORE, "which split the checkpoint was trained on is not recorded"),
+        ({}, "which split"),
+    ],
+)
+def test_the_split_must_be_known_and_be_the_training_split(tmp_path, data, words):
+    alone = Lineage.of(trial(data), tmp_path, own=True).doubt()
+    later = trial({"kind": "live"}, history=trial(data))
+    assert alone == Lineage.of(later, tmp_path, own=True).doubt()
+    assert words in alone and bool(words) == bool(alone)
+
+
+@pytest.mark.parametrize(
+    ("meta", "words"),
+    [
+        ({"split": "train"}, ""),
+        ({"split": "test"}, "'test'"),
+        ({"source": "jsonl"}, "not recorded"),
+    ],
+)
+def test_the_run_says_which_split_its_corpus_is_of(tmp_path, meta, words):
+    written = write_corpus(tmp_path / "corpus", (made("a"), made("b")), meta)
+    record = trial({"kind": "store", "corpus_sha256": written.sha256})
+    doubt = Lineage.of(record, tmp_path / "corpus", own=True).doubt()
+    assert words in doubt and bool(words) == bool(doubt)

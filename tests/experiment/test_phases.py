@@ -1,0 +1,125 @@
+"""The ladder as data: what each phase adds, what each size changes, how a recipe is changed."""
+
+import pytest
+
+from latentcomp.common.errors import PhaseError, RecipeError, UsageError
+from latentcomp.compressor.kinds import COMPRESSORS
+from latentcomp.experiment.ablations import ABLATIONS, ablated
+from latentcomp.experiment.catalogue import phase_of, recipe_named, recipes, resolve, size_named
+from latentcomp.experiment.phases import PHASES, phase
+from latentcomp.experiment.sizes import DEFAULT, SIZES, size_of
+from latentcomp.train.objectives import OBJECTIVES, check_objectives
+from latentcomp.train.optimisers import OPTIMISERS
+from latentcomp.train.recipe import parse_set
+
+
+def test_each_phase_changes_one_thing():
+    """Between two neighbours only what the later one is there to ask."""
+    changes = {
+        later.title: set(earlier.recipe.differences(later.recipe))
+        for earlier, later in zip(PHASES, PHASES[1:], strict=False)
+        if later.number <= 5
+    }
+    assert changes == {
+        "layers": {"layers"},
+        "time": {"model.time"},
+        "projection": {
+            "model.projection", "model.scale", "model.scale_multiple", "model.positions",
+        },
+        "strategy": {"objectives.alignment"},
+    }  # fmt: skip
+    assert phase(8).recipe.reasoner == "student"
+    assert [each.number for each in PHASES] == list(range(1, 9))
+
+
+@pytest.mark.parametrize("recipe", recipes().values(), ids=lambda recipe: recipe.name)
+def test_every_recipe_of_the_catalogue_can_be_built(recipe):
+    check_objectives(recipe)
+    assert recipe.model.kind in COMPRESSORS and recipe.optimiser.kind in OPTIMISERS
+    assert set(recipe.objectives) <= set(OBJECTIVES)
+    assert size_of(recipe, recipe) is SIZES[DEFAULT]
+    assert phase_of(recipe.name) in range(1, 9)
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=lambda size: size.name)
+def test_a_size_is_one_budget_for_all_and_nothing_else(size):
+    amounts = {(at.data, at.optimiser, at.budget) for at in map(size.of, recipes().values())}
+    assert len(amounts) == 1
+    for recipe in recipes().values():
+        changed = recipe.differences(size.of(recipe))
+        assert all(field.startswith(("data.", "optimiser.", "budget.")) for field in changed)
+        assert size_of(size.of(recipe), recipe) is size
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_an_ablation_changes_what_its_row_says(name):
+    full = phase(5).recipe
+    changed = full.differences(ablated(name))
+    assert changed and set(changed) == set(ABLATIONS[name])
+    assert ablated(name).name == f"ablation-{name}"
+
+
+@pytest.mark.parametrize("number", [-1, 0, 9, 44])
+def test_there_is_no_such_phase(number):
+    with pytest.raises(PhaseError, match=f"phase {number}") as caught:
+        phase(number)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_hash_of_a_recipe_is_of_what_decides_the_training():
+    one = phase(4).recipe
+    assert one.sha256 == one.changed({}, name="other-name").sha256
+    assert one.sha256 != one.changed({"model.time": False}).sha256
+    back = one.changed({"model.time": False}).changed({"model.time": True})
+    assert back == one and back.sha256 == one.sha256
+
+
+@pytest.mark.parametrize(
+    ("given", "changes"),
+    [
+        ("model.time=false", {"model.time": False}),
+        ("layers=[-6,-18]", {"layers": [-6, -18]}),
+        ("model.mix=equal", {"model.mix": "equal"}),
+        ("objectives.alignment=null", {"objectives.alignment": None}),
+        ("model.options.depth=2", {"model.options.depth": 2}),
+    ],
+)
+def test_set_changes_one_field(given, changes):
+    assert parse_set([given]) == changes
+    changed = phase(5).recipe.changed(parse_set([given]))
+    assert len(phase(5).recipe.differences(changed)) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("model.time", "FIELD=VALUE"),
+        ("=3", "FIELD=VALUE"),
+        ("model.tim=false", "model.tim"),
+        ("modle.time=false", "modle.time"),
+        ("name.x=1", "name.x"),
+        ("model.time=maybe", "model.time"),
+        ("budget.steps=0", "budget.steps"),
+        ("layers=[]", "layers"),
+        ("ratios=[0.1]", "below 1"),
+        ("name=../../x", "name"),
+    ],
+)
+def test_a_bad_change_is_one_line(given, said):
+    with pytest.raises(RecipeError) as caught:
+        phase(4).recipe.changed(parse_set([given]))
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_names_are_looked_up_or_refused():
+    assert resolve(None, 4, None) == phase(4).recipe
+    assert resolve("phase-4", None, "tiny").budget.steps == SIZES["tiny"].changes["budget.steps"]
+    for kind, call in (
+        (UsageError, lambda: resolve(None, None, None)),
+        (UsageError, lambda: resolve("phase-4", 4, None)),
+        (UsageError, lambda: size_named("huge")),
+        (RecipeError, lambda: recipe_named("phase-9")),
+    ):
+        with pytest.raises(kind) as caught:
+            call()
+        assert "\n" not in str(caught.value)

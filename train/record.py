@@ -1,0 +1,65 @@
+"""What is recorded of one trial: a recipe, a seed, and what it was trained from and on.
+
+It stands in every checkpoint and in `trial.json`. Records of versions before 0.2, where a training
+was a phase and a plan, are read through `train.legacy`.
+"""
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from .legacy import upgrade_trial
+from .recipe import Recipe
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Start(_Record):
+    """Weights that a trial began with."""
+
+    origin: Literal["fresh", "shipped", "checkpoint"]
+    seed: int | None = None
+    """Of fresh weights."""
+    steps: int | None = None
+    """Optimiser steps behind those of a checkpoint."""
+    sha256: str | None = None
+    """Of its weights."""
+    history: "TrialRecord | None" = None
+    """The trial that made it."""
+
+
+class TrialRecord(_Record):
+    """One training of one recipe with one seed."""
+
+    recipe: Recipe
+    seed: int = Field(ge=0)
+    """Of weights, order of documents, questions and ratios."""
+    overrides: dict[str, Any] = {}
+    """Fields that the command line changed in the recipe it named."""
+    data: dict[str, Any] = {}
+    """What decides the batches, as their source describes it."""
+    start: Start | None = None
+    """None where a version before 0.2 did not say."""
+    skipped: tuple[int, ...] = ()
+    """Phases without a verdict that this trial was allowed to pass over."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_any_version(cls, record: object) -> object:
+        return upgrade_trial(record) if isinstance(record, dict) else record
+
+    def lineage(self) -> tuple["TrialRecord", ...]:
+        """This trial and those that its weights came from, the newest first."""
+        earlier = self.start.history.lineage() if self.start and self.start.history else ()
+        return (self, *earlier)
+
+    @property
+    def thin_start(self) -> bool:
+        """Whether it began from weights of another trial."""
+        return self.start is not None and self.start.origin != "fresh"
+
+    def comparable(self) -> Self:
+        """The same without what may differ between two sessions of one trial."""
+        return self.model_copy(update={"skipped": (), "overrides": {}})
