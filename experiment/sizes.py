@@ -36,9 +36,9 @@ _LAB = {
     "optimiser.kind": "muon",
     "optimiser.lr": 1.5e-3,
     "optimiser.matrix_lr": 3e-3,
-    "optimiser.warmup_steps": 60,
+    "optimiser.warmup_steps": 40,
     "optimiser.decay_start": 0.6,
-    "budget.steps": 400,
+    "budget.steps": 240,
 }
 
 SIZES: Final[dict[str, Size]] = {
