@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from latentcomp.commands import evaluation
+from latentcomp.commands import subjects
 from latentcomp.commands.evaluation import EvaluationRequest, evaluate_teacher, evaluate_trials
 from latentcomp.commands.trials import TrialRequest, train_trial
 from latentcomp.common.errors import CheckpointError, CorpusError, LatentcompError, PhaseError
@@ -276,7 +276,7 @@ def test_no_verdict_on_a_checkpoint_that_is_not_the_runs_own(request_of, run, mi
     assert "was given" in given.unjudged
     assert own.evaluations() == ()
     shutil.rmtree(own.path)
-    monkeypatch.setattr(evaluation, "SHIPPED", home)
+    monkeypatch.setattr(subjects, "SHIPPED", home)
     shipped = evaluate(request_of())
     assert "is shipped" in shipped.unjudged
     assert len(RunFolder(run).shipped("phase-1").evaluations()) == 1
@@ -403,7 +403,7 @@ def test_the_teacher_alone_names_its_documents_too(request_of, mine):
 
 
 def test_what_is_missing_is_one_line(request_of, monkeypatch, tmp_path):
-    monkeypatch.setattr(evaluation, "SHIPPED", tmp_path)
+    monkeypatch.setattr(subjects, "SHIPPED", tmp_path)
     text = refusal(request_of(4), CheckpointError)
     assert "`latentcomp train --recipe phase-4` first" in text
     other = tiny.save_model(tmp_path / "other", blocks=4)

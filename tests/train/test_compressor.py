@@ -64,6 +64,7 @@ def perceiver(**changes):
     return made.eval()
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(1, 70), min_size=1, max_size=4),
     st.integers(0, 20),
