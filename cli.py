@@ -16,8 +16,9 @@ from . import __version__
 from .commands.ablations import AblationOptions, ablations
 from .commands.demo import demo
 from .commands.doctor import doctor
-from .commands.evaluate import EvaluateOptions, JudgeOptions, evaluate, judge
+from .commands.evaluate import EvaluateOptions, evaluate
 from .commands.extract import corpus, extract
+from .commands.judge import JudgeOptions, judge
 from .commands.lab_models import lab_models
 from .commands.ladder import LadderOptions, ladder
 from .commands.report import report

@@ -51,11 +51,11 @@ from latentcomp.common.provenance import collect
 from latentcomp.experiment.phases import phase
 from latentcomp.store.tools.info import describe
 from latentcomp.train.batches import Batch, Batches
-from latentcomp.train.data import StoreBatches
 from latentcomp.train.flat_batch import FlatBatch, pack
 from latentcomp.train.loop import train
 from latentcomp.train.prefetcher import Prefetched
 from latentcomp.train.run import Run
+from latentcomp.train.store_batches import StoreBatches
 from latentcomp.train.workers import PREFETCHED, workers_for
 
 GOAL = 0.03

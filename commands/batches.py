@@ -20,12 +20,12 @@ from ..store.format.schema import LayerRecord
 from ..store.read.reader import FeatureStore
 from ..store.read.resident import load_resident
 from ..train.batches import Batches, Example
-from ..train.data import StoreBatches
 from ..train.device_transfer import DeviceTransfer
-from ..train.live import LiveBatches, LiveSettings
+from ..train.live_batches import LiveBatches, LiveSettings
 from ..train.prefetcher import Prefetched
 from ..train.recipe import Recipe
 from ..train.resident import add_resident
+from ..train.store_batches import StoreBatches
 from ..train.workers import Workers, workers_for
 
 LIVE_LENGTHS: Final = (448, 640)

@@ -1,4 +1,4 @@
-"""The commands `latentcomp evaluate` and `latentcomp judge`."""
+"""The command `latentcomp evaluate`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,28 +145,3 @@ def _judge_where_complete(options: EvaluateOptions, recipe: str, console: "Conso
                 console.print(f"no verdict yet: {error}")
             else:
                 console.print(render_verdict(verdict))
-
-
-@dataclass(frozen=True, kw_only=True)
-class JudgeOptions:
-    """Which phase is judged, on which documents."""
-
-    phase: Annotated[int, typer.Option(help="Phase that is judged.")]
-    seed: Annotated[
-        int | None, typer.Option(help="Seed of the held-out documents. [default: the newest]")
-    ] = None
-    run: RunOption = DEFAULT_RUN
-
-
-def judge(options: JudgeOptions) -> None:
-    """Judge a phase on the evaluations that lie in the run, and record the verdict.
-
-    Takes the trials of the phase over training seeds and those of its reference, refuses what may
-    not be compared, computes the evidence from their answers and applies the gate.
-    """
-    from ..experiment.judge import judge_phase
-    from ..experiment.run_folder import RunFolder
-    from ..experiment.verdict_table import render_verdict
-
-    verdict = judge_phase(RunFolder(options.run), options.phase, seed=options.seed)
-    stdout_console().print(render_verdict(verdict))

@@ -130,10 +130,10 @@ def _keep(
     log_look(
         run,
         trial=subject.name,
-        recipe=subject.state.known_trial.recipe.name,
+        recipe=subject.state.known_trial.recipe,
         checkpoint_sha256=subject.sha256,
         corpus_sha256=corpus,
-        seed=request.seed if request.corpus is None else None,
+        seed=result.corpus.seed if result.corpus else None,
         documents=result.documents,
         ratio=result.ratio,
     )

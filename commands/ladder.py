@@ -80,7 +80,7 @@ def ladder(options: LadderOptions) -> None:
             console.print(f"not in this version: it needs {phase.lacks}")
             break
         verdict = standing_verdict(RunFolder(options.run), phase.number)
-        if verdict is None:
+        if verdict is None or verdict.thin:
             verdict = _run_phase(options, sweep, phase, console)
         if verdict is None:
             break

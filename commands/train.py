@@ -135,13 +135,20 @@ class TrainOptions:
 
     def request(self) -> "TrialRequest":
         """The same for the program."""
-        from ..experiment.catalogue import resolve
+        from ..common.errors import UsageError
+        from ..experiment.catalogue import recipes, resolve
         from .batches import BatchSettings
         from .trials import TrialRequest
 
+        recipe = resolve(self.recipe, self.phase, self.size)
+        if self.name in recipes() and self.name != recipe.name:
+            raise UsageError(
+                f"--name {self.name}: that is another recipe of the catalogue; give a name of "
+                f"your own, or --recipe {self.name}"
+            )
         return TrialRequest(
             run=self.run,
-            recipe=resolve(self.recipe, self.phase, self.size),
+            recipe=recipe,
             changes=self.changes(),
             seed=self.seed,
             name=self.name,

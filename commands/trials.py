@@ -140,7 +140,12 @@ def build(request: TrialRequest) -> Run:
 def _turn(request: TrialRequest, run: RunFolder, store: FeatureStore | None) -> tuple[int, ...]:
     """The phases that are skipped by training now; refuses where it is not this recipe's turn."""
     number = phase_of(request.recipe.name)
-    lacks = phase(number).lacks
+    if lacks := phase(number).lacks:
+        raise PhaseError(f"phase {number} ({phase(number).title}) cannot run yet: it needs {lacks}")
+    if phase(number).grid and request.recipe.name == phase(number).recipe.name:
+        raise UsageError(
+            f"phase {number} is a grid of recipes; run `latentcomp ablations --size laptop`"
+        )
     teacher = (
         store.manifest.teacher.weights_sha256
         if store is not None
@@ -148,8 +153,6 @@ def _turn(request: TrialRequest, run: RunFolder, store: FeatureStore | None) -> 
     )
     verdicts = standing_verdicts(run, teacher)
     skipped = require(number, verdicts, skip=request.skip_order)
-    if lacks:
-        raise PhaseError(f"phase {number} ({phase(number).title}) cannot run yet: it needs {lacks}")
     tell_published(number, verdicts, run)
     return skipped
 
@@ -181,6 +184,11 @@ def _check(
             f"is of {teacher.name!r} (weights {teacher.weights_sha256[:12]}...) and the reasoner "
             f"is {reasoner.name!r} ({reasoner.weights_sha256[:12]}...); "
             "give --reasoner or extract with this teacher"
+        )
+    if recipe.reasoner == "student" and teacher.weights_sha256 == reasoner.weights_sha256:
+        raise UsageError(
+            f"{recipe.name} asks for a smaller reasoner, and {reasoner.name!r} is the teacher "
+            "itself; give another --reasoner"
         )
     reading = [name for name in recipe.objectives if OBJECTIVES[name].reads_document]
     if reading and teacher.tokenizer_sha256 != reasoner.tokenizer_sha256:

@@ -27,9 +27,7 @@ def why_unjudged(
         return "the documents are not recorded"
     if source.path is not None or source.split != "test":
         return "the documents were given, and are not generated ones of the test split"
-    other = [
-        field for field in record.recipe.differences(catalogue) if not field.startswith(_AMOUNT)
-    ]
+    other = other_than(record, catalogue)
     if other:
         was, is_ = record.recipe.differences(catalogue)[other[0]]
         return (
@@ -37,6 +35,12 @@ def why_unjudged(
             f"there {is_}"
         )
     return lineage_doubt
+
+
+def other_than(record: TrialRecord, catalogue: Recipe) -> list[str]:
+    """Fields that say what is trained, and in which a trial is not the catalogue's recipe."""
+    fields = record.recipe.differences(catalogue)
+    return [field for field in fields if not field.startswith(_AMOUNT)]
 
 
 def below_budget(states: Iterable[CheckpointState], catalogue: Iterable[Recipe]) -> str:
@@ -71,6 +75,8 @@ def _below(state: CheckpointState, recipe: Recipe) -> str:
         return f"the training had not used its budget at step {state.step}{why}"
     if record.start is not None and record.start.origin != "fresh":
         return "the training went on from other weights, beyond the budget of the phase"
+    if (world := record.data.get("world", 1)) != 1:
+        return f"{world} processes trained it, each with a batch of the size: another budget"
     size = size_of(record.recipe, recipe)
     if size is None:
         sizes = ", ".join(f"{each.name} {each.of(recipe).budget}" for each in SIZES.values())

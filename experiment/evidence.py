@@ -1,4 +1,4 @@
-"""Evidence: evaluations read back and recomputed from their answers, never believed.
+"""Evidence: figures computed again from recorded answers instead of trusting stored ones.
 
 `evaluation.json` says what was evaluated; every figure of it is computed again from the rows of
 `answers.parquet`, and those are scored again against the documents' own answers.

@@ -123,7 +123,9 @@ class Evidence:
     """Why a training behind it was not the phase's own, whole; empty if it was."""
 
 
-def judge(phase: int, gate: Gate, evidence: Evidence, *, skipped: Sequence[int] = ()) -> Verdict:
+def apply_gate(
+    phase: int, gate: Gate, evidence: Evidence, *, skipped: Sequence[int] = ()
+) -> Verdict:
     """The verdict on a phase: a pure function of recorded numbers.
 
     Args:

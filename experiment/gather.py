@@ -1,4 +1,4 @@
-"""Which evaluations a verdict rests on: one of every trial, on the same held-out documents.
+"""Select the evaluations that a verdict rests on: one a trial, on the same held-out documents.
 
 Trials are comparable where documents, reasoner, ratio, data, optimiser and budget agree; where one
 differs, the field is named.
@@ -8,14 +8,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..common.errors import PhaseError
-from ..train.checkpoint import CheckpointState
+from ..common.terminal import run_option
+from ..train.checkpoint import CheckpointState, exists, read_state
 from ..train.recipe import Recipe
 from . import ablations
-from .eligibility import why_unjudged
+from .eligibility import is_finished, other_than, why_unjudged
 from .evidence import Measured, load_evaluation
 from .lineage import Lineage
 from .phases import Phase, phase
-from .run_folder import RunFolder, TrialFolder
+from .run_folder import EvaluationFolder, RunFolder, TrialFolder
 
 Trials = Mapping[int, Measured]
 """By training seed."""
@@ -58,30 +59,105 @@ def gather(run: RunFolder, judged: Phase, seed: int | None) -> Gathered:
     Raises:
         PhaseError: an evaluation is missing, or two may not be compared.
     """
-    full = phase(judged.reference).recipe if judged.grid and judged.reference else judged.recipe
-    recipes = {name: ablations.ablated(name) for name in ablations.ABLATIONS} if judged.grid else {}
+    full, recipes = _recipes(judged)
     lead = _newest(run, judged, [full.name, *(each.name for each in recipes.values())], seed)
-    trials = _trials(run, full, lead)
-    sides: dict[str, Trials] = {}
-    catalogue = [full] * len(trials)
+    every = {full.name: _trials(run, full, lead)}
+    every |= {recipe.name: _trials(run, recipe, lead) for recipe in recipes.values()}
+    for recipe in (full, *recipes.values()):
+        _check_every_seed(run, recipe, every[recipe.name], lead)
+    return _assembled(run, judged, every, lead)
+
+
+def regather(run: RunFolder, judged: Phase, evaluations: Iterable[str]) -> Gathered:
+    """The very evaluations that a verdict names, whatever was evaluated since.
+
+    Args:
+        run: the run folder.
+        judged: the phase.
+        evaluations: their folders, relative to the run's.
+
+    Raises:
+        PhaseError: one is gone, or may not be judged or compared any more.
+    """
+    full, recipes = _recipes(judged)
+    named = {recipe.name: recipe for recipe in (full, *recipes.values())}
+    homes = {each.path: trial for trial in run.trials() for each in trial.evaluations()}
+    every: dict[str, dict[int, Measured]] = {}
+    for name in evaluations:
+        trial = homes.get(run.path / name)
+        if trial is None or trial.recipe not in named:
+            raise PhaseError(f"{run.path / name}: the evaluation is gone; evaluate and judge again")
+        measured = load_evaluation(trial, EvaluationFolder(run.path / name))
+        if reason := eligible(run, measured, named[trial.recipe]):
+            raise PhaseError(f"{run.path / name}: {reason}")
+        every.setdefault(trial.recipe, {})[trial.seed] = measured
+    lead = next(iter(next(iter(every.values())).values()))
+    return _assembled(run, judged, every, lead)
+
+
+def _recipes(judged: Phase) -> tuple[Recipe, dict[str, Recipe]]:
+    """The recipe of the phase (the full one of a grid), and by name those beside it."""
     if judged.grid:
-        for name, recipe in recipes.items():
-            if ablated := _trials(run, recipe, lead):
-                sides[name] = ablated
-                catalogue += [recipe] * len(ablated)
-        _same_seeds(judged, trials, sides, lead)
-        gathered = Gathered(run, trials, grid=sides, catalogue=tuple(catalogue))
-    elif judged.reference is not None:
-        recipe = phase(judged.reference).recipe
-        other = _trials(run, recipe, lead)
-        _same_seeds(judged, trials, {recipe.name: other}, lead)
-        catalogue += [recipe] * len(other)
-        gathered = Gathered(run, trials, reference=other, catalogue=tuple(catalogue))
+        assert judged.reference is not None
+        rows = {name: ablations.ablated(name) for name in ablations.ABLATIONS}
+        return phase(judged.reference).recipe, rows
+    if judged.reference is None:
+        return judged.recipe, {}
+    reference = phase(judged.reference).recipe
+    return judged.recipe, {reference.name: reference}
+
+
+def _assembled(
+    run: RunFolder, judged: Phase, every: Mapping[str, Trials], lead: Measured
+) -> Gathered:
+    """Trials of a phase and those beside them, refused where they may not be compared."""
+    full, recipes = _recipes(judged)
+    trials = every.get(full.name, {})
+    sides = {name: every[each.name] for name, each in recipes.items() if every.get(each.name)}
+    if recipes:
+        _same_seeds(judged, trials, sides or dict.fromkeys(recipes, {}), lead)
+        catalogue = [full] * len(trials)
+        for name, side in sides.items():
+            catalogue += [recipes[name]] * len(side)
+        if judged.grid:
+            gathered = Gathered(run, trials, grid=sides, catalogue=tuple(catalogue))
+        else:
+            (reference,) = sides.values()
+            gathered = Gathered(run, trials, reference=reference, catalogue=tuple(catalogue))
     else:
         first = min(trials)  # a claim about one named checkpoint: that of the lowest seed
         gathered = Gathered(run, {first: trials[first]}, catalogue=(full,))
     _check_comparable(gathered.everything())
+    for side in (gathered.trials, gathered.reference, *gathered.grid.values()):
+        _check_distinct(side)
     return gathered
+
+
+def _check_every_seed(run: RunFolder, recipe: Recipe, side: Trials, lead: Measured) -> None:
+    """Refuses a choice among training seeds: every one that was trained has to be measured."""
+    for trial in run.trials(recipe.name):
+        if trial.seed in side or not exists(trial.checkpoint):
+            continue
+        state = read_state(trial.checkpoint)
+        if state.trial is None or not is_finished(state) or other_than(state.trial, recipe):
+            continue
+        raise PhaseError(
+            f"{trial} was trained and is not measured on these documents; every training seed "
+            f"counts: run `latentcomp evaluate --recipe {recipe.name} --documents "
+            f"{lead.recorded.documents} --seed {lead.recorded.seed}{run_option(run.path)}`"
+        )
+
+
+def _check_distinct(side: Trials) -> None:
+    """Refuses the same weights under two training seeds."""
+    seen: dict[str, Measured] = {}
+    for measured in side.values():
+        if other := seen.get(measured.source.checkpoint):
+            raise PhaseError(
+                f"{measured.trial} and {other.trial} hold the same weights: one of them is a copy; "
+                "train it with its own --seed"
+            )
+        seen[measured.source.checkpoint] = measured
 
 
 def eligible(run: RunFolder, measured: Measured, recipe: Recipe) -> str:
@@ -90,7 +166,11 @@ def eligible(run: RunFolder, measured: Measured, recipe: Recipe) -> str:
         return "the trial holds other weights by now"
     if measured.documents_gone:
         return "its documents cannot be had again, so its answers cannot be scored again"
-    record = measured.state.known_trial
+    record, spec = measured.state.known_trial, measured.state.spec
+    if record.seed != measured.trial.seed:
+        return f"its checkpoint was trained with the seed {record.seed}, not {measured.trial.seed}"
+    if recipe.reasoner == "student" and spec.teacher.weights_sha256 == spec.reasoner.weights_sha256:
+        return "its reasoner is the teacher itself, and the phase asks for a smaller model"
     doubt = Lineage.of(record, run.corpus, own=True).doubt()
     return why_unjudged(record, recipe, measured.recorded.corpus, doubt)
 
@@ -113,9 +193,11 @@ def _newest(run: RunFolder, judged: Phase, names: list[str], seed: int | None) -
             return measured
         reasons.append(f"{folder.path}: {reason}")
     where = f" on documents of seed {seed}" if seed is not None else ""
-    again = f"run `latentcomp evaluate --phase {judged.number} --run {run.path}`"
+    least = judged.gate.minimum.documents
+    again = f"latentcomp evaluate --phase {judged.number} --documents {least}"
     if judged.grid:
-        again = f"run `latentcomp ablations --run {run.path}`"
+        again = "latentcomp ablations --size laptop"
+    again = f"run `{again}{run_option(run.path)}`"
     why = f" ({reasons[0]})" if reasons else ""
     raise PhaseError(
         f"phase {judged.number} has no evaluation{where} that may be judged{why}; {again}"

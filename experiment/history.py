@@ -67,7 +67,7 @@ def rule(
     change: dict[str, object] = {"number": number}
     breach = _other_outcome(measured, earlier) or _breach(measured, looks, seen or {})
     if measured.counts and breach:
-        change |= {"status": "inconclusive", "counts": False, "reason": breach}
+        change |= {"status": "inconclusive", "counts": False, "thin": True, "reason": breach}
     elif measured.counts and _closed(measured, looks):
         change |= {
             "status": "failed",

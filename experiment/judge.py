@@ -7,9 +7,10 @@ evidence from their answers, and appends the verdict to the phase's history.
 from datetime import UTC, datetime
 
 from ..train.checkpoint import exists
+from .ablations import ABLATIONS
 from .eligibility import below_budget
 from .evidence import evidence_of_comparison, evidence_of_grid, evidence_of_one
-from .gates import Evidence, judge
+from .gates import Evidence, apply_gate
 from .gather import Gathered, gather
 from .history import record_verdict
 from .looks import read_looks, seeds_seen
@@ -40,7 +41,7 @@ def judge_phase(run: RunFolder, number: int, *, seed: int | None = None) -> Verd
     # Other training seeds of the recipe are measured on the same documents, and are no attempt.
     trained = (each for each in run.trials(judged.recipe.name) if exists(each.checkpoint))
     own = [each.weights_sha256() for each in trained]
-    seen = seeds_seen(read_looks(run), judged.recipe.name, own)
+    seen = seeds_seen(read_looks(run), judged.recipe, own)
     return record_verdict(run, verdict, seen)
 
 
@@ -49,7 +50,7 @@ def weigh(judged: Phase, gathered: Gathered) -> Verdict:
     every = gathered.everything()
     records = [gathered.state(each).known_trial for each in every]
     skipped = sorted({number for record in records for number in record.skipped})
-    verdict = judge(judged.number, judged.gate, _evidence(judged, gathered), skipped=skipped)
+    verdict = apply_gate(judged.number, judged.gate, _evidence(judged, gathered), skipped=skipped)
     size = size_of(records[0].recipe, gathered.catalogue[0])
     return verdict.model_copy(
         update={
@@ -67,6 +68,8 @@ def weigh(judged: Phase, gathered: Gathered) -> Verdict:
 def _evidence(judged: Phase, gathered: Gathered) -> Evidence:
     states = [gathered.state(each) for each in gathered.everything()]
     ratio, below = judged.recipe.ratios[0], below_budget(states, gathered.catalogue)
+    if judged.grid and (missing := [row for row in ABLATIONS if row not in gathered.grid]):
+        below = below or f"not measured: {', '.join(missing)}; the grid is judged whole"
     trials, reference, grid = gathered.trials, gathered.reference, gathered.grid
     if grid:
         return evidence_of_grid(trials, grid, phase_ratio=ratio, below_budget=below)

@@ -1,4 +1,4 @@
-"""Every look at held-out documents, appended: in the run folder, and once for this machine.
+"""Append-only log of every evaluation on held-out documents: in the run, and for this machine.
 
 A figure that was seen can be selected for, whether or not a verdict was asked for. So thin
 evaluations, given corpora and given checkpoints are logged too. The second log, under the user's
@@ -17,7 +17,9 @@ from ..common import atomic
 from ..common.errors import LatentcompError
 from ..common.journal import append_line, read_lines
 from ..common.record import Record
+from ..train.recipe import Recipe
 from .run_folder import RunFolder
+from .sizes import SIZES
 
 STATE = "LATENTCOMP_STATE"
 """Environment variable: folder of the machine's log, instead of ~/.local/state/latentcomp."""
@@ -33,7 +35,9 @@ class Look(Record):
     trial: str
     """`phase-2/seed-0`, or the path of a given checkpoint."""
     recipe: str
-    """Name of the recipe."""
+    """Name of the trial's recipe, which a user may choose."""
+    recipe_sha256: str = ""
+    """Of what it decides, which no name changes."""
     checkpoint_sha256: str
     """Of the weights."""
     corpus_sha256: str
@@ -67,7 +71,7 @@ def log_look(
     run: RunFolder,
     *,
     trial: str,
-    recipe: str,
+    recipe: Recipe,
     checkpoint_sha256: str,
     corpus_sha256: str,
     seed: int | None,
@@ -84,7 +88,8 @@ def log_look(
         made=datetime.now(UTC).isoformat(timespec="microseconds"),
         run=run_identity(run),
         trial=trial,
-        recipe=recipe,
+        recipe=recipe.name,
+        recipe_sha256=recipe.sha256,
         checkpoint_sha256=checkpoint_sha256,
         corpus_sha256=corpus_sha256,
         seed=seed,
@@ -112,13 +117,21 @@ def read_looks(run: RunFolder) -> tuple[Look, ...]:
     return tuple(sorted(unique.values(), key=lambda look: look.made))
 
 
-def seeds_seen(looks: Iterable[Look], recipe: str, checkpoints: Iterable[str]) -> dict[int, Look]:
-    """Seeds of held-out documents that other weights of a recipe were measured on."""
+def seeds_seen(
+    looks: Iterable[Look], recipe: Recipe, checkpoints: Iterable[str]
+) -> dict[int, Look]:
+    """Seeds of held-out documents that other weights of a recipe were measured on.
+
+    A recipe counts under whatever name its trial was given, and given documents count where they
+    are generated ones of a known seed.
+    """
     own = set(checkpoints)
+    same = {recipe.name, *(size.of(recipe).sha256 for size in SIZES.values())}
     return {
         look.seed: look
         for look in looks
-        if look.recipe == recipe and look.seed is not None and look.checkpoint_sha256 not in own
+        if look.seed is not None and not same.isdisjoint({look.recipe, look.recipe_sha256})
+        if look.checkpoint_sha256 not in own
     }
 
 

@@ -7,10 +7,10 @@ from ..common.atomic import file_sha256
 from ..common.errors import CheckpointError, LatentcompError, PhaseError
 from ..common.terminal import stderr_console
 from ..train import checkpoint
-from .gather import gather
+from .gather import Gathered, gather, regather
 from .history import read_history, standing
 from .judge import weigh
-from .phases import PHASES, phase
+from .phases import PHASES, Phase, phase
 from .published import PUBLISHED, read_published
 from .run_folder import EvaluationFolder, RunFolder, TrialFolder
 from .verdict import Status, Verdict
@@ -125,6 +125,10 @@ def standing_verdicts(
     verdicts: dict[int, Verdict] = {}
     for each in PHASES:
         verdict = standing_verdict(run, each.number, tell)
+        on = verdict.teacher_sha256 if verdict is not None else None
+        if teacher_sha256 is not None and on not in (None, teacher_sha256):
+            tell(f"{run.verdicts(each.number)}: left out, it is on another teacher")
+            continue
         if verdict is None and not read_history(run, each.number):
             verdict = published.get(each.number)
         if verdict is not None:
@@ -188,7 +192,7 @@ def contradicted(run: RunFolder, verdict: Verdict) -> str:
         if answers.is_file() and file_sha256(answers) != sha256:
             return f"its answers were changed since ({answers})"
     try:
-        again = weigh(judged, gather(run, judged, verdict.seed))
+        again = weigh(judged, _evidence_of(run, judged, verdict))
     except LatentcompError as error:
         return f"its evidence cannot be had again ({error})"
     if verdict.counts and not again.counts:
@@ -197,6 +201,13 @@ def contradicted(run: RunFolder, verdict: Verdict) -> str:
     if verdict.counts and again.status != verdict.status and not closed:
         return f"it says {verdict.status}, and its answers say {again.status} ({again.reason})"
     return ""
+
+
+def _evidence_of(run: RunFolder, judged: Phase, verdict: Verdict) -> Gathered:
+    """The evaluations that a verdict names; those of its documents in records before 0.2."""
+    if verdict.evaluations:
+        return regather(run, judged, verdict.evaluations)
+    return gather(run, judged, verdict.seed)
 
 
 def _legacy_checkpoints(verdict: Verdict) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """The ladder: eight phases, each one literal with question, recipe, reference and gate.
 
-Each adds one thing to the one before it; docs/experiment_plan.md says why, and a test compares its
-tables with these. Budgets and learning rates are those of the size (sizes.py), the same for all.
+Each recipe is the one before it with the fields changed that its question is about;
+docs/experiment_plan.md says why, and a test compares its tables with these. Batch size, learning
+rate and budget of every recipe are those of the size (sizes.py).
 """
 
 from dataclasses import dataclass

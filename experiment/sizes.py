@@ -45,7 +45,12 @@ SIZES: Final[dict[str, Size]] = {
     "tiny": Size(
         "tiny",
         "does every part run: minutes on two cores, no verdict",
-        {"data.batch_size": 2, "data.question_tokens": 128, "budget.steps": 4},
+        {
+            "data.batch_size": 2,
+            "data.question_tokens": 128,
+            "optimiser.lr": 3e-4,
+            "budget.steps": 4,
+        },
         documents=4,
         seeds=1,
         gated=False,
@@ -53,7 +58,7 @@ SIZES: Final[dict[str, Size]] = {
     "laptop": Size(
         "laptop",
         "a CPU for an hour or a small GPU",
-        {"data.batch_size": 8, "budget.steps": 200},
+        {"data.batch_size": 8, "optimiser.lr": 3e-4, "budget.steps": 200},
         documents=400,
         seeds=3,
         gated=True,

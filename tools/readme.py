@@ -14,6 +14,7 @@ from ..common import atomic
 from ..common.errors import LatentcompError
 from ..evaluate.arms.table import in_order
 from ..evaluate.result import EvaluationResult
+from .ladder_block import ladder_block
 from .speeds import extraction_block, result_file, store_block
 from .terminal import terminal_block
 
@@ -150,6 +151,7 @@ BLOCKS: Final = (
     Block("test", lambda results: terminal_block(results / "terminal" / "test.txt")),
     Block("models", models_block),
     Block("results", results_block),
+    Block("ladder", ladder_block),
     Block("extraction", extraction_block),
     Block("store", store_block),
 )

@@ -79,14 +79,6 @@ class Budget(_Part):
             raise ValueError("give either steps or seconds")
         return self
 
-    def below(self, other: "Budget") -> bool:
-        """Whether this is less than another budget, or counted in another unit."""
-        if self.steps is not None and other.steps is not None:
-            return self.steps < other.steps
-        if self.seconds is not None and other.seconds is not None:
-            return self.seconds < other.seconds
-        return True
-
     def __str__(self) -> str:
         return f"{self.steps} steps" if self.steps is not None else f"{self.seconds:g} s"
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ..store.read.resident import ResidentStates
 from .batches import Batch
-from .data import StoreBatches
 from .prefetcher import Finish
+from .store_batches import StoreBatches
 
 
 def add_resident(resident: ResidentStates, source: StoreBatches) -> Finish:

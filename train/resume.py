@@ -1,4 +1,4 @@
-"""Where a training stands: going on from the last checkpoint of the same trial, and saving one."""
+"""Resume from the last checkpoint of the same trial, and save one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from latentcomp.commands.ablations import AblationOptions
-from latentcomp.commands.evaluate import EvaluateOptions, JudgeOptions
+from latentcomp.commands.evaluate import EvaluateOptions
+from latentcomp.commands.judge import JudgeOptions
 from latentcomp.commands.ladder import LadderOptions
 from latentcomp.commands.train import ShipOptions, TrainOptions
 from latentcomp.common.options import arguments, command

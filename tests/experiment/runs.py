@@ -29,7 +29,12 @@ from latentcomp.experiment import phases
 from latentcomp.experiment.gates import Minimum
 from latentcomp.experiment.looks import log_look
 from latentcomp.experiment.phases import phase
-from latentcomp.experiment.run_folder import EvaluationFolder, RunFolder, TrialFolder
+from latentcomp.experiment.run_folder import (
+    EvaluationFolder,
+    RunFolder,
+    TrialFolder,
+    read_trial_record,
+)
 from latentcomp.store.format.schema import LayerRecord, ModelIdentity
 from latentcomp.train import checkpoint
 from latentcomp.train.recipe import Recipe
@@ -208,7 +213,7 @@ def keep(
     log_look(
         run,
         trial=str(trial),
-        recipe=trial.recipe,
+        recipe=read_trial_record(trial).recipe,
         checkpoint_sha256=weights,
         corpus_sha256=corpus,
         seed=result.seed,

@@ -32,7 +32,7 @@ def interval(low, high, point=None):
 
 
 def judge(phase, evidence, **more):
-    return gates.judge(phase, phase_of(phase).gate, evidence, **more)
+    return gates.apply_gate(phase, phase_of(phase).gate, evidence, **more)
 
 
 def evidence(phase, **changes):

@@ -89,7 +89,7 @@ def test_other_documents_on_one_side_are_no_evaluation(pair):
     trial = pair.trial("phase-1", 1)
     shutil.rmtree(trial.path / "evaluations")
     runs.save_evaluation(trial, pair, documents=FEW, seed=8)
-    assert "phase-1 has no evaluation with the training seed 1" in refusal(pair, 2)
+    assert "phase-1/seed-1 was trained and is not measured" in refusal(pair, 2)
     assert "on documents of seed 9" in refusal(pair, 2, seed=9)
 
 
@@ -229,3 +229,12 @@ def test_the_table_of_a_grid_has_every_row(grid, tmp_path):
     written = write_grid(result, tmp_path).read_text()
     assert type(result).model_validate_json(written).model_dump_json() == result.model_dump_json()
     assert read_grid(grid, FEW + 1, 7) is None, "other documents are another grid"
+
+
+def test_a_copied_trial_is_no_training_seed(pair):
+    """Seed variance of zero, by `cp -r`."""
+    trial = pair.trial("phase-2", 1)
+    shutil.rmtree(trial.path)
+    shutil.copytree(pair.trial("phase-2", 0).path, trial.path)
+    text = refusal(pair, 2)
+    assert "seed 1" in text or "seed-1" in text

@@ -60,7 +60,8 @@ def world(tmp_path_factory):
     script = scripted.install(patch, sys.modules)
     teacher = tiny.save_model(tmp_path_factory.mktemp("teacher") / "tiny", blocks=4)
     patch.setitem(files.LAB_FOLDERS, "lab", teacher)
-    patch.setitem(files.LAB_FOLDERS, "lab-student", teacher)
+    student = tiny.save_model(tmp_path_factory.mktemp("student") / "tiny-2", blocks=2, seed=1)
+    patch.setitem(files.LAB_FOLDERS, "lab-student", student)
     patch.setenv("LATENTCOMP_STATE", str(tmp_path_factory.mktemp("state")))
     yield script
     patch.undo()

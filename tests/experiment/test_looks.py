@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from latentcomp.common.errors import LatentcompError
+from latentcomp.experiment.catalogue import recipe_named
 from latentcomp.experiment.judge import judge_phase
 from latentcomp.experiment.looks import log_look, machine_log, read_looks, run_identity, seeds_seen
 from latentcomp.experiment.phases import phase
@@ -15,7 +16,7 @@ from . import runs
 
 FIELDS: dict[str, Any] = {
     "trial": "phase-1/seed-0",
-    "recipe": "phase-1",
+    "recipe": recipe_named("phase-1"),
     "checkpoint_sha256": "a" * 64,
     "corpus_sha256": "c" * 64,
     "seed": 7,
@@ -37,7 +38,9 @@ def test_a_look_is_in_the_run_and_in_the_log_of_the_machine(tmp_path, machine_st
     assert run.looks.read_bytes() == machine_log().read_bytes()
     first, second = read_looks(run)
     assert first.run == second.run == run_identity(run) and len(first.run) == 32
-    assert {name: getattr(first, name) for name in FIELDS} == FIELDS
+    recorded = {name: getattr(first, name) for name in FIELDS if name != "recipe"}
+    assert recorded == {name: FIELDS[name] for name in recorded}
+    assert (first.recipe, first.recipe_sha256) == ("phase-1", FIELDS["recipe"].sha256)
     assert first.argv and first.made and second.seed is None
 
 
@@ -101,15 +104,17 @@ def test_a_damaged_log_or_name_is_one_line(tmp_path, damage):
 
 def test_seeds_that_other_weights_of_the_recipe_were_looked_at_on(tmp_path):
     run = RunFolder(tmp_path / "run")
+    scouted = recipe_named("phase-1").changed({}, name="another-name")
     look(run)
     look(run, seed=8, checkpoint_sha256="b" * 64)
-    look(run, seed=9, checkpoint_sha256="b" * 64, recipe="phase-2")
+    look(run, seed=9, checkpoint_sha256="b" * 64, recipe=recipe_named("phase-2"))
+    look(run, seed=10, checkpoint_sha256="c" * 64, recipe=scouted)
     look(run, seed=None, checkpoint_sha256="b" * 64)
     looks = read_looks(run)
-    assert set(seeds_seen(looks, "phase-1", ["a" * 64])) == {8}
-    assert set(seeds_seen(looks, "phase-1", ["a" * 64, "b" * 64])) == set()
-    assert set(seeds_seen(looks, "phase-1", [])) == {7, 8}
-    assert set(seeds_seen(looks, "phase-2", [])) == {9}
+    assert set(seeds_seen(looks, recipe_named("phase-1"), ["a" * 64])) == {8, 10}
+    assert set(seeds_seen(looks, recipe_named("phase-1"), ["a" * 64, "b" * 64, "c" * 64])) == set()
+    assert set(seeds_seen(looks, recipe_named("phase-1"), [])) == {7, 8, 10}
+    assert set(seeds_seen(looks, recipe_named("phase-2"), [])) == {9}
 
 
 @pytest.mark.parametrize("where", ["here", "in a copy"])

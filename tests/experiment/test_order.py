@@ -17,7 +17,6 @@ from latentcomp.experiment.order import (
     tell_published,
 )
 from latentcomp.experiment.phases import PHASES, phase
-from latentcomp.experiment.published import read_published
 from latentcomp.experiment.run_folder import RunFolder
 from latentcomp.experiment.verdict import Verdict
 
@@ -185,17 +184,5 @@ def test_published_verdicts_stand_for_the_phases_that_the_run_did_not_judge(
     tell_published(4, stand, passed, lines.append)
     assert [line.split(":")[0] for line in lines] == ["phase 2", "phase 3"]
     assert all("in November" in line for line in lines)
-    assert standing_verdicts(passed, "e" * 64, lines.append).keys() == {1}
+    assert standing_verdicts(passed, "e" * 64, lines.append) == {}, "of another teacher, too"
     assert standing_verdicts(passed, None, lines.append).keys() == {1}
-
-
-def test_what_is_published_is_readable_and_of_the_lab_teacher():
-    """There may be no record yet; one that is there must be whole."""
-    from latentcomp.models.files import identify_model, locate_model
-
-    teacher = identify_model(locate_model("lab")).weights_sha256
-    records = read_published(teacher)
-    assert set(records) <= set(range(1, 9))
-    for number, one in records.items():
-        assert one.gate_sha256 == phase(number).gate.sha256, "judged by a gate of another day"
-        assert one.counts and not one.thin and one.made

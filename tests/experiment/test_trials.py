@@ -119,7 +119,14 @@ def test_the_first_phase_may_begin_and_its_record_says_what_it_is(request_of, ru
     assert [layer.blocks_completed for layer in state.spec.layers] == [27]
 
 
-@pytest.mark.parametrize("number", range(2, 9))
+@pytest.mark.parametrize(("number", "said"), [(6, "cannot run yet"), (7, "latentcomp ablations")])
+def test_a_phase_that_cannot_be_trained_says_so_before_its_turn(request_of, run, number, said):
+    """Not after days of training the phases before it."""
+    assert said in error_of(request_of(number))
+    assert not (run / "trials").exists()
+
+
+@pytest.mark.parametrize("number", [2, 3, 4, 5, 8])
 def test_a_phase_out_of_turn_names_the_ladder_to_the_phase_before(request_of, run, number):
     text = error_of(request_of(number), PhaseError)
     first = 1 if number == 8 else number - 1

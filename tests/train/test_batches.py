@@ -9,10 +9,10 @@ import torch
 from latentcomp.models.describe import describe_document
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.read.resident import load_resident
-from latentcomp.train.data import WINDOW
 from latentcomp.train.device_transfer import DeviceTransfer
 from latentcomp.train.prefetcher import Prefetched
 from latentcomp.train.resident import add_resident
+from latentcomp.train.store_batches import WINDOW
 from latentcomp.train.workers import Workers
 
 from . import tiny

@@ -12,11 +12,11 @@ from latentcomp.models.describe import describe_document
 from latentcomp.reasoner.packing import encode_questions
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.read.resident import load_resident
-from latentcomp.train.data import WINDOW, StoreBatches
 from latentcomp.train.device_transfer import DeviceTransfer
 from latentcomp.train.flat_batch import pack
 from latentcomp.train.prefetcher import Prefetched
 from latentcomp.train.resident import add_resident
+from latentcomp.train.store_batches import WINDOW, StoreBatches
 
 from . import tiny
 

@@ -30,13 +30,13 @@ from latentcomp.store.format.schema import LayerRecord, Manifest, ModelIdentity
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.write.writer import StoreWriter
 from latentcomp.train.batches import Batch, Example, collate
-from latentcomp.train.data import StoreBatches
 from latentcomp.train.device_transfer import DeviceTransfer
-from latentcomp.train.live import LiveBatches, LiveSettings
+from latentcomp.train.live_batches import LiveBatches, LiveSettings
 from latentcomp.train.prefetcher import Prefetched
 from latentcomp.train.recipe import Recipe
 from latentcomp.train.record import Start, TrialRecord
 from latentcomp.train.run import Run
+from latentcomp.train.store_batches import StoreBatches
 
 HIDDEN = 16
 STORED = tuple(LayerRecord(blocks_completed=b, post_norm=False) for b in (1, 3))

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from .batches import Batch, Example, collate
-from .data import WINDOW
+from .store_batches import WINDOW
 
 Documents = Callable[[int, int], list[Example]]
 """(first index, count) -> that many documents without states; picklable, for spawned workers."""

@@ -1,0 +1,97 @@
+"""What a run of the ladder showed, for the repository: a result file and the published verdicts.
+
+`python -m latentcomp.tools.publish --run RUN` writes `docs/results/ladder.json` (every evaluation
+computed again from its answers, the curve's end, provenance) and `lab/published/verdicts.jsonl`
+(the standing verdict of every phase, which satisfies the order for runs with the same teacher).
+The weights may be gone; the answers must be there, with the hashes that the verdicts name.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..common import atomic
+from ..common.atomic import file_sha256
+from ..common.errors import LatentcompError
+from ..common.record import read_record
+from ..evaluate.result import EvaluationResult
+from ..experiment.evidence import Measured, load_evaluation
+from ..experiment.history import read_history, standing
+from ..experiment.phases import PHASES
+from ..experiment.published import PUBLISHED
+from ..experiment.run_folder import RunFolder
+from ..experiment.verdict import Verdict
+
+RESULT = Path(__file__).resolve().parents[1] / "docs" / "results" / "ladder.json"
+
+
+def main() -> None:
+    """Write both files from a run folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", type=Path, required=True)
+    run = RunFolder(parser.parse_args().run)
+    verdicts = standing_of(run)
+    atomic.write_json(RESULT, ladder_record(run, verdicts))
+    lines = "".join(verdict.model_dump_json() + "\n" for verdict in verdicts)
+    atomic.write_text(PUBLISHED, lines)
+    print(f"{RESULT}, {PUBLISHED}: {len(verdicts)} phases")
+
+
+def standing_of(run: RunFolder) -> list[Verdict]:
+    """The standing verdict of every judged phase, its answers found unchanged.
+
+    Raises:
+        LatentcompError: there is none, or answers are missing or were changed.
+    """
+    verdicts = [standing(history) for each in PHASES if (history := read_history(run, each.number))]
+    if not verdicts:
+        raise LatentcompError(f"{run.path}: no phase was judged here; run `latentcomp ladder`")
+    for verdict in verdicts:
+        for name, sha256 in verdict.evaluations.items():
+            answers = run.path / name / "answers.parquet"
+            if not answers.is_file() or file_sha256(answers) != sha256:
+                raise LatentcompError(
+                    f"{answers}: missing, or not the answers that phase {verdict.phase} was judged "
+                    "on; publish from the run folder that was judged"
+                )
+    return verdicts
+
+
+def ladder_record(run: RunFolder, verdicts: list[Verdict]) -> dict[str, Any]:
+    """Verdicts, and every evaluation that they rest on, as JSON."""
+    trials = {}
+    for trial in run.trials():
+        evaluations = [load_evaluation(trial, folder) for folder in trial.evaluations()]
+        trials[str(trial)] = [_figures(each) for each in evaluations]
+    return {
+        "verdicts": [verdict.model_dump(mode="json") for verdict in verdicts],
+        "trials": trials,
+    }
+
+
+def _figures(measured: Measured) -> dict[str, Any]:
+    result = measured.result
+    recorded = read_record(EvaluationResult, measured.folder.result)
+    return {
+        "documents": result.documents,
+        "questions": result.questions,
+        "documents_seed": result.seed,
+        "training_seeds": list(result.training_seeds),
+        "ratio": result.ratio,
+        "tokens_per_latent": result.tokens_per_latent,
+        "steps": result.steps,
+        "retention": result.overall.retention["compressed"].model_dump(mode="json"),
+        "arms": {arm: each.model_dump(mode="json") for arm, each in result.arms.items()},
+        "families": {
+            name: cell.retention["compressed"].model_dump(mode="json")
+            for name, cell in result.families.items()
+        },
+        "stale_rate": result.overall.stale_rate["compressed"].model_dump(mode="json"),
+        "bytes": result.bytes.model_dump(mode="json"),
+        "checkpoint_sha256": result.checkpoint_sha256,
+        "provenance": recorded.provenance,
+    }
+
+
+if __name__ == "__main__":
+    main()
