@@ -1,7 +1,7 @@
 """The commands `latentcomp corpus` and `latentcomp extract`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -9,6 +9,10 @@ from ..common.terminal import DEFAULT_RUN, RunOption, stdout_console
 from ..store.format.codecs import CodecName
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..corpus.records import Document
+    from ..corpus.source import GeneratedCorpus
     from ..store.format.schema import DtypeName
 
 GENERATED = "generated"
@@ -25,6 +29,9 @@ def corpus(
     split: Annotated[str, _SPLIT] = "train",
     documents: Annotated[int, _DOCUMENTS] = 1000,
     seed: Annotated[int, _SEED] = 0,
+    generator: Annotated[
+        int, typer.Option(help="Version of the world; 4 has no teacher yet (docs/corpus4.md).")
+    ] = 3,
     check: Annotated[
         bool, typer.Option("--check", help="Let the independent solver answer every question.")
     ] = False,
@@ -36,7 +43,7 @@ def corpus(
     """
     from ..corpus.source import GeneratedCorpus, write_generated
 
-    wanted = GeneratedCorpus(preset=preset, split=split, documents=documents, seed=seed)
+    wanted = GeneratedCorpus(preset, split, documents, seed, generator)
     written = write_generated(wanted, out)
     questions = sum(len(document.questions) for document in written.documents)
     stdout_console().print(
@@ -44,13 +51,42 @@ def corpus(
         f"sha256 {written.sha256[:12]}"
     )
     if check:
-        from ..common.errors import CorpusError
-        from ..corpus.chronicle.check import check_corpus, render_check
+        _CHECKS[generator](written.documents, wanted, out)
 
-        checked = check_corpus(written.documents)
-        stdout_console().print(render_check(checked))
-        if not checked.ok:
-            raise CorpusError(f"{out}: the solver disagrees with the corpus; see above")
+
+def _check_3(documents: "Sequence[Document]", wanted: "GeneratedCorpus", out: Path) -> None:
+    """The independent solver and the balances of generator 3."""
+    from ..common.errors import CorpusError
+    from ..corpus.chronicle.check import check_corpus, render_check
+
+    checked = check_corpus(documents)
+    stdout_console().print(render_check(checked))
+    if not checked.ok:
+        raise CorpusError(f"{out}: the solver disagrees with the corpus; see above")
+
+
+def _check_4(documents: "Sequence[Document]", wanted: "GeneratedCorpus", out: Path) -> None:
+    """The independent solver of generator 4, and what its cheap readers get right."""
+    from ..common.errors import CorpusError
+    from ..corpus.chronicle4.checking import check
+    from ..corpus.chronicle4.chronicle import chronicles
+    from ..corpus.chronicle4.presets import preset
+    from ..corpus.chronicle4.pricing import price, table
+
+    size = wanted.resolved
+    made = list(chronicles(size["preset"], size["split"], size["documents"], size["seed"]))
+    checked = check(made, preset(size["preset"]).days)
+    console = stdout_console()
+    console.print(table(price(made)))
+    console.print(
+        f"{checked.documents} documents: the solver disagrees on {len(checked.disagreements)} "
+        f"questions, {len(checked.duplicates)} are asked twice"
+    )
+    if checked.disagreements or checked.duplicates:
+        raise CorpusError(f"{out}: the solver disagrees with the corpus; see above")
+
+
+_CHECKS: Final = {3: _check_3, 4: _check_4}
 
 
 def extract(

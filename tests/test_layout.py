@@ -133,7 +133,12 @@ def test_ci_runs_what_has_to_hold_in_the_order_of_cost():
     assert script.stat().st_mode & 0o111
     text = script.read_text(encoding="utf-8")
     assert "set -euo pipefail" in text
-    assert re.findall(r"^make (\S+)$", text, re.MULTILINE) == ["check", "test", "demo", "test-ladder"]
+    assert re.findall(r"^make (\S+)$", text, re.MULTILINE) == [
+        "check",
+        "test",
+        "demo",
+        "test-ladder",
+    ]
     guarded = re.search(
         r"^if ! .+unchanged.py (.+); then\n  make test-disk\nfi$", text, re.M | re.S
     )

@@ -1,0 +1,1 @@
+"""Generator version 4: a world in which meaning, not spelling, carries the answers."""
