@@ -38,8 +38,10 @@ def judge_phase(run: RunFolder, number: int, *, seed: int | None = None) -> Verd
     judged = phase(number)
     gathered = gather(run, judged, seed)
     verdict = weigh(judged, gathered)
-    # Other training seeds of the recipe are measured on the same documents, and are no attempt.
-    trained = (each for each in run.trials(judged.recipe.name) if exists(each.checkpoint))
+    # Other training seeds, and the trials compared with, are measured on the same documents: they
+    # are no earlier attempt.
+    names = {each.trial.recipe for each in gathered.everything()}
+    trained = (each for name in names for each in run.trials(name) if exists(each.checkpoint))
     own = [each.weights_sha256() for each in trained]
     seen = seeds_seen(read_looks(run), judged.recipe, own)
     return record_verdict(run, verdict, seen)

@@ -46,7 +46,9 @@ class Script:
         if arm == "compressed":
             share = self.right[self.now]
         # One draw a question for all recipes: what differs between them is the share alone.
-        draw = Random(f"{arm}/{document}/{question.question_id}").random()
+        # Shuffled latents get what the floor gets: a self-check that holds, whatever the seed.
+        drawn = "floor" if arm == "shuffled" else arm
+        draw = Random(f"{drawn}/{document}/{question.question_id}").random()
         if draw < share:
             return str(question.answer)
         stale = self.stale.get(self.now, 0.0) if arm == "compressed" else 0.0
