@@ -44,7 +44,7 @@ def evaluate_trials(
             belong together, or the documents are those that a checkpoint was trained on.
     """
     select_arms(request.arms)
-    held = held_out(request.corpus, request.preset, request.documents, request.seed)
+    held = _held_out(request)
     summaries = _given_summaries(request, held.documents)
     subjects = subjects_of(request)
     lineages = [_lineage(request, subject) for subject in subjects]
@@ -65,7 +65,7 @@ def evaluate_teacher(
     request: EvaluationRequest, progress: Progress = lambda arm, documents: None
 ) -> EvaluationResult:
     """Measure a model with the document and without it: ceiling and floor alone."""
-    held = held_out(request.corpus, request.preset, request.documents, request.seed)
+    held = _held_out(request)
     lm = load_causal_lm(request.teacher, device=request.device)
     seen = provenance.collect(
         {"evaluate": request.seed},
@@ -79,6 +79,12 @@ def evaluate_teacher(
         samples=choose_samples(rows, held.documents, seed=request.seed),
         provenance=seen,
     ).model_copy(update={"corpus": held.source})
+
+
+def _held_out(request: EvaluationRequest) -> HeldOutSet:
+    return held_out(
+        request.corpus, request.preset, request.documents, request.seed, request.generator
+    )
 
 
 def _measure(

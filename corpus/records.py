@@ -130,12 +130,12 @@ def content(record: Chunk | Question | Document) -> dict[str, Any]:
     So what is hashed of a document does not change when records learn to say more.
     """
     added = ADDED[type(record)]
-    said = {
+    values = {
         name: value
         for name, value in plain(record).items()
         if name not in added or value != added[name]
     }
     if isinstance(record, Document):
-        said["chunks"] = [content(chunk) for chunk in record.chunks]
-        said["questions"] = [content(question) for question in record.questions]
-    return said
+        values["chunks"] = [content(chunk) for chunk in record.chunks]
+        values["questions"] = [content(question) for question in record.questions]
+    return values

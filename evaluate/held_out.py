@@ -7,9 +7,8 @@ from pathlib import Path
 
 from ..common.errors import CorpusError
 from ..common.record import Record
-from ..corpus.chronicle import generate
-from ..corpus.chronicle.generator import GENERATOR_VERSION
 from ..corpus.files import Corpus, corpus_sha256, read_corpus
+from ..corpus.generators import LAB_GENERATOR, generator
 from ..corpus.records import Document
 
 SPLIT = "test"
@@ -44,20 +43,30 @@ class HeldOutSet:
     source: Source
 
 
-def held_out(path: Path | None, preset: str, count: int, seed: int) -> HeldOutSet:
+def held_out(
+    path: Path | None, preset: str, count: int, seed: int, version: int = LAB_GENERATOR
+) -> HeldOutSet:
     """A given corpus, or generated documents of the test split where no path is given.
 
+    Args:
+        path: of the corpus; what follows is for generated documents.
+        preset: their size.
+        count: how many, 2 or more.
+        seed: of them.
+        version: of the generator.
+
     Raises:
-        CorpusError: unreadable, too few documents, or no questions about them.
+        CorpusError: unreadable, no such generator or preset, too few documents, or no questions
+            about them.
     """
     if path is None:
-        documents = tuple(generate(preset, SPLIT, count, seed))
+        documents = tuple(generator(version).generate(preset, SPLIT, count, seed))
         source = Source(
             sha256=corpus_sha256(documents),
             preset=preset,
             split=SPLIT,
             seed=seed,
-            generator=GENERATOR_VERSION,
+            generator=version,
         )
     else:
         corpus = read_corpus(path)

@@ -12,23 +12,23 @@ def recorded(each: Chronicle) -> Document:
         _dated(chunk, text) for chunk, text in zip(each.document.chunks, each.dated, strict=True)
     )
     return replace(
-        each.document, chunks=chunks, questions=tuple(question(asked) for asked in each.asked)
+        each.document, chunks=chunks, questions=tuple(question(about) for about in each.asked)
     )
 
 
-def question(asked: Asked) -> Question:
+def question(about: Asked) -> Question:
     """A question with form, evidence, times and wrong answers."""
     return replace(
-        asked.question,
-        form=asked.form,
-        spans=tuple((span.chunk, span.start, span.end) for span in asked.spans),
-        needs_days=asked.needs_days,
-        asked_after=asked.asked_after,
-        held_out=asked.held_out,
-        wording=asked.wording,
-        statements=asked.statements,
-        hops=asked.hops,
-        mistakes=tuple((str(mistake), value) for mistake, value in asked.mistakes),
+        about.question,
+        form=about.form,
+        spans=tuple((span.chunk, span.start, span.end) for span in about.spans),
+        needs_days=about.needs_days,
+        asked_after=about.asked_after,
+        held_out=about.held_out,
+        wording=about.wording,
+        statements=about.statements,
+        hops=about.hops,
+        mistakes=tuple((str(mistake), value) for mistake, value in about.mistakes),
     )
 
 

@@ -20,6 +20,7 @@ from latentcomp.common.errors import (
     UsageError,
 )
 from latentcomp.corpus.files import write_corpus
+from latentcomp.corpus.generators import LAB_GENERATOR
 from latentcomp.experiment import published
 from latentcomp.experiment.catalogue import recipe_named
 from latentcomp.experiment.phases import PHASES, phase
@@ -380,7 +381,8 @@ def test_a_live_source_trains_without_a_store(request_of, run, number):
     assert [line["step"] for line in figures] == [1]
     assert torch.isfinite(torch.tensor(figures[0]["loss"]))
     assert figures[0]["gradient"] > 0
-    assert record(run, f"phase-{number}")["data"]["kind"] == "live"
+    data = record(run, f"phase-{number}")["data"]
+    assert (data["kind"], data["generator"]) == ("live", LAB_GENERATOR)
 
 
 @pytest.mark.parametrize("source", ["store", "live"])
