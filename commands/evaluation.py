@@ -7,7 +7,9 @@ from ..common import provenance
 from ..common.atomic import file_sha256
 from ..common.errors import CheckpointError, CorpusError
 from ..corpus.records import Document
+from ..evaluate.answers import answer_questions
 from ..evaluate.arms.table import select_arms
+from ..evaluate.arms.text import undated
 from ..evaluate.bench import Bench
 from ..evaluate.held_out import HeldOutSet, held_out, known_names, undated_in_text
 from ..evaluate.result import EvaluationResult
@@ -64,7 +66,10 @@ def evaluate_trials(
 def evaluate_teacher(
     request: EvaluationRequest, progress: Progress = lambda arm, documents: None
 ) -> EvaluationResult:
-    """Measure a model with the document and without it: ceiling and floor alone."""
+    """Measure a model with the document and without it: ceiling, floor, and the text as it ships.
+
+    The last one where that does not tell all days.
+    """
     held = _held_out(request)
     lm = load_causal_lm(request.teacher, device=request.device)
     seen = provenance.collect(
@@ -72,6 +77,15 @@ def evaluate_teacher(
         {"teacher": lm.identity.weights_sha256, "corpus": held.source.sha256},
     )
     rows = measure(lm, held.documents, batch_size=request.batch_size, progress=progress)
+    if any(document.is_dated_apart for document in held.documents):
+        rows += answer_questions(
+            lm,
+            held.documents,
+            undated(lm, held.documents),
+            "undated",
+            batch_size=request.batch_size,
+            progress=partial(progress, "undated"),
+        ).rows
     return EvaluationResult.from_scores(
         rows,
         seed=request.seed,

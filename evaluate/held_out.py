@@ -9,7 +9,7 @@ from ..common.errors import CorpusError
 from ..common.record import Record
 from ..corpus.files import Corpus, corpus_sha256, read_corpus
 from ..corpus.generators import LAB_GENERATOR, generator
-from ..corpus.records import Document
+from ..corpus.records import Chunk, Document
 
 SPLIT = "test"
 """What is generated to evaluate on."""
@@ -97,15 +97,21 @@ def known_names(source: Source) -> str:
 
 
 def undated_in_text(documents: Iterable[Document]) -> str:
-    """One line where chunks carry a day that their text does not name; empty if none do.
+    """One line where chunks carry a day that the ceiling cannot read; empty if it reads them all.
 
-    The compressor gets the day of every chunk as an input, the ceiling only the text.
+    The compressor gets the day of every chunk as an input, the ceiling only the text: the dated
+    one, where there is one.
     """
     dated = [chunk for one in documents for chunk in one.chunks if chunk.day is not None]
-    undated = [chunk for chunk in dated if not re.search(rf"(?<!\d){chunk.day}(?!\d)", chunk.text)]
+    undated = [chunk for chunk in dated if not _names_its_day(chunk)]
     if not undated:
         return ""
     return (
         f"{len(undated)} of {len(dated)} dated chunks do not name their day in the text: the "
         "compressor gets it and the ceiling does not, so retention can flatter the latents"
     )
+
+
+def _names_its_day(chunk: Chunk) -> bool:
+    text = chunk.text if chunk.dated_text is None else chunk.dated_text
+    return bool(re.search(rf"(?<!\d){chunk.day}(?!\d)", text))

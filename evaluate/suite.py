@@ -36,8 +36,8 @@ def run_arms(bench: Bench, documents: Sequence[Document], seed: int, progress: P
     Raises:
         LatentcompError: a requested arm does not exist.
     """
-    arms = select_arms(bench.arms)
     documents = tuple(documents)
+    arms = select_arms(bench.arms, documents)
     compressed = compress_documents(bench, documents, partial(progress, "states"))
     inputs = ArmInputs(bench, documents, compressed.prefixes, seed)
     rows: list[ScoredAnswer] = []

@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -42,7 +43,8 @@ def short(monkeypatch):
         made = [tiny.story(100 * seed + i, chunks=2, split=split).document for i in range(count)]
         return [replace(one, questions=one.questions[:2]) for one in made]
 
-    monkeypatch.setattr(documents, "generate", few)
+    made_here = SimpleNamespace(generate=few)
+    monkeypatch.setattr(documents, "generator", lambda version: made_here)
     monkeypatch.setattr(answers, "greedy_answers", partial(greedy_answers, most_tokens=1))
 
 
@@ -400,6 +402,14 @@ def test_the_teacher_alone_names_its_documents_too(request_of, mine):
     assert result.documents_line == f"2 documents of {mine}"
     assert result.provenance["inputs"]["corpus"] == read_corpus(mine).sha256
     assert result.unjudged == "" and result.checkpoint_sha256 is None
+
+
+def test_the_teacher_alone_reads_the_text_as_it_ships_too(request_of, mine):
+    given = read_corpus(mine).documents
+    twins = [replace(c, dated_text=f"{c.text} Dated.") for c in given[0].chunks]
+    write_corpus(mine, (replace(given[0], chunks=tuple(twins)), *given[1:]), {})
+    result = evaluate_teacher(request_of(corpus=mine))
+    assert result.arms.keys() == {"ceiling", "floor", "undated"}
 
 
 def test_what_is_missing_is_one_line(request_of, monkeypatch, tmp_path):
