@@ -56,6 +56,10 @@ class ScoredAnswer:
     """The prediction is a replaced value."""
     can_be_stale: bool = False
     """The question has replaced values at all: the denominator of the stale rate."""
+    form: str = ""
+    """What kind of string the answer is (`corpus.records.FORMS`); "" if unknown."""
+    needs_days: bool | None = None
+    """Whether the text as it ships allows another answer; None if unknown."""
 
 
 def score(question: Question, prediction: str, scorer: str = EXACT) -> Score:
@@ -82,6 +86,8 @@ def score_answer(
         correct=scored.correct,
         stale=scored.stale,
         can_be_stale=bool(question.stale_answers),
+        form=question.form,
+        needs_days=question.needs_days,
     )
 
 
@@ -142,7 +148,10 @@ _TEXT_COLUMNS = (
 _SCHEMA = pa.schema(
     [(name, pa.string()) for name in _TEXT_COLUMNS]
     + [(name, pa.bool_()) for name in ("correct", "stale", "can_be_stale")]
+    + [("form", pa.string()), ("needs_days", pa.bool_())]
 )
+_ADDED = {"form": "", "needs_days": None}
+"""Columns that files of earlier versions lack -> what stands for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +210,19 @@ def read_answers(path: Path) -> tuple[ScoredAnswer, ...]:
         LatentcompError: the file is missing, damaged, or not a file of answers.
     """
     try:
-        table = pq.read_table(path).cast(_SCHEMA)
+        table = _completed(pq.read_table(path)).cast(_SCHEMA)
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         raise LatentcompError(
             f"{path}: not a readable file of answers ({reason}); run `latentcomp evaluate` again."
         ) from error
     return tuple(ScoredAnswer(**record) for record in table.to_pylist())
+
+
+def _completed(table: pa.Table) -> pa.Table:
+    """The table with the columns that came later, empty where the file is older than they are."""
+    for name, value in _ADDED.items():
+        if name not in table.column_names:
+            column = pa.array([value] * table.num_rows, _SCHEMA.field(name).type)
+            table = table.append_column(name, column)
+    return table

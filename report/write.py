@@ -12,9 +12,10 @@ from markupsafe import Markup
 
 from ..common import atomic
 from ..evaluate.arms.table import ARMS
+from ..evaluate.numbers import figure, human, span
 from ..evaluate.result import EvaluationResult
 from ..evaluate.stats import Interval
-from ..evaluate.table import bytes_line, figure, human, remarks, span
+from ..evaluate.table import bytes_line, remarks
 from ..experiment.phases import phase
 from ..experiment.verdict import Verdict
 from . import figures

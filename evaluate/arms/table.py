@@ -67,6 +67,13 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
     return (*(name for name in ARMS if name in present), *sorted(present - ARMS.keys()))
 
 
+def measurable_arms(arms: Sequence[str]) -> tuple[str, ...]:
+    """Those that have a retention: none without ceiling and floor."""
+    if not all(arm in arms for arm in REFERENCE_ARMS):
+        return ()
+    return tuple(arm for arm in arms if arm not in REFERENCE_ARMS)
+
+
 def select_arms(requested: Iterable[str], documents: Sequence[Document] = ()) -> tuple[Arm, ...]:
     """The arms that always run, those requested and those that these documents call for.
 
