@@ -1,4 +1,4 @@
-"""Lines below the table: by form of the answer, balanced, and by whether days are needed."""
+"""Lines below the table: by form of the answer, balanced, by need of days, near misses."""
 
 from .arms.table import in_order
 from .numbers import figure, span
@@ -7,7 +7,11 @@ from .result import EvaluationResult
 
 def break_lines(result: EvaluationResult) -> list[str]:
     """What is known of forms and days, a line each; none where the documents do not say."""
-    return [line for line in (_forms(result), _balanced(result), *_days(result)) if line]
+    return [line for line in _all(result) if line]
+
+
+def _all(result: EvaluationResult) -> tuple[str, ...]:
+    return (_forms(result), _balanced(result), *_days(result), _near_misses(result))
 
 
 def _arms(result: EvaluationResult) -> tuple[str, ...]:
@@ -50,3 +54,11 @@ def _days(result: EvaluationResult) -> list[str]:
     if worth := result.above_undated.get("ceiling"):
         lines[0] += f"; knowing them is worth {span(worth)}"
     return lines
+
+
+def _near_misses(result: EvaluationResult) -> str:
+    counts = result.near_misses.get(result.headline, {})
+    if not result.forms or not counts:  # of earlier generators few wrong answers are known
+        return ""
+    kinds = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
+    return f"{sum(counts.values())} wrong answers ({result.headline}): {kinds}"

@@ -1,5 +1,6 @@
 """The figures of one evaluation: cells of questions, contrasts of arms, the self-check."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -8,6 +9,7 @@ from ..common.record import Record
 from .arms.table import measurable_arms
 from .balanced import Balanced, balance
 from .measures import SHUFFLED_MARGIN, Measure, shuffled_at_floor
+from .near_miss import VERDICTS
 from .scores import ScoredAnswer
 from .stats import Bootstrap, Interval, difference, retained, share
 from .tally import QUESTIONS, STALE_QUESTIONS, Answers, Tally, stale_column
@@ -66,6 +68,8 @@ class Breakdown:
     above_undated: dict[str, Interval]
     """By arm: its accuracy minus that of the text as it ships, over the questions that need days;
     of the ceiling, what knowing the days is worth."""
+    near_misses: dict[str, dict[str, int]]
+    """By arm and what they are nearest to (`near_miss.VERDICTS`): wrong answers."""
     balanced: Balanced | None
     """Every kind of question weighed alike; None where forms are unknown or kinds too small."""
 
@@ -91,6 +95,7 @@ def break_down(rows: Sequence[ScoredAnswer], *, seed: int, resamples: int) -> Br
         forms={name: cell(answers.of_form(name)) for name in answers.forms},
         needs_days={name: cell(answers.of_days(name)) for name in answers.days},
         above_undated=_above_undated(answers, bootstrap),
+        near_misses=_near_misses(rows, answers.arms),
         balanced=balance(answers, bootstrap),
     )
 
@@ -180,4 +185,11 @@ def _above_undated(answers: Answers, bootstrap: Bootstrap) -> dict[str, Interval
         )
         for arm in answers.arms
         if arm != _UNDATED
+    }
+
+
+def _near_misses(rows: Sequence[ScoredAnswer], arms: Sequence[str]) -> dict[str, dict[str, int]]:
+    counts = Counter((row.arm, row.near) for row in rows)
+    return {
+        arm: {name: counts[arm, name] for name in VERDICTS if counts[arm, name]} for arm in arms
     }

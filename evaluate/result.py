@@ -58,13 +58,15 @@ class EvaluationResult(Record):
     contrasts: dict[Measure, Interval]
     """Paired differences of accuracies."""
     forms: dict[str, Cell] = Field(default_factory=dict)
-    """By form of the answer; empty, as the next three, in results of earlier versions."""
+    """By form of the answer; empty, as the next four, in results of earlier versions."""
     needs_days: dict[str, Cell] = Field(default_factory=dict)
     """By whether the days of chunks must be known: `yes`, `no`."""
     above_undated: dict[str, Interval] = Field(default_factory=dict)
     """By arm: its accuracy minus that of `undated`, over the questions that need days."""
     balanced: Balanced | None = None
     """Accuracy and retention with every family and form weighed alike."""
+    near_misses: dict[str, dict[str, int]] = Field(default_factory=dict)
+    """By arm: wrong answers by what they are nearest to (`near_miss.VERDICTS`)."""
     samples: tuple[Sample, ...] = ()
     """A few questions with the answer of every arm, drawn by seed and not by hand."""
     skipped: tuple[int, ...] = ()

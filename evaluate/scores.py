@@ -13,6 +13,7 @@ from ..common import atomic
 from ..common.errors import LatentcompError
 from ..corpus.records import Document, Question
 from .exact import exact_match
+from .near_miss import near_miss
 
 Scorer = Callable[[str, str], bool]
 """(prediction, expected answer) -> whether the prediction is that answer."""
@@ -60,6 +61,8 @@ class ScoredAnswer:
     """What kind of string the answer is (`corpus.records.FORMS`); "" if unknown."""
     needs_days: bool | None = None
     """Whether the text as it ships allows another answer; None if unknown."""
+    near: str = ""
+    """What a wrong answer is nearest to (`near_miss.VERDICTS`); "" of right ones."""
 
 
 def score(question: Question, prediction: str, scorer: str = EXACT) -> Score:
@@ -88,6 +91,7 @@ def score_answer(
         can_be_stale=bool(question.stale_answers),
         form=question.form,
         needs_days=question.needs_days,
+        near="" if scored.correct else near_miss(prediction, question),
     )
 
 
@@ -148,9 +152,9 @@ _TEXT_COLUMNS = (
 _SCHEMA = pa.schema(
     [(name, pa.string()) for name in _TEXT_COLUMNS]
     + [(name, pa.bool_()) for name in ("correct", "stale", "can_be_stale")]
-    + [("form", pa.string()), ("needs_days", pa.bool_())]
+    + [("form", pa.string()), ("needs_days", pa.bool_()), ("near", pa.string())]
 )
-_ADDED = {"form": "", "needs_days": None}
+_ADDED = {"form": "", "needs_days": None, "near": ""}
 """Columns that files of earlier versions lack -> what stands for them."""
 
 

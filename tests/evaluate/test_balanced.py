@@ -98,6 +98,7 @@ def test_the_interval_is_of_the_draw_that_all_figures_share():
     """With one kind of question alone, balanced and plain are one figure, ends included."""
     rows = answers_of({("fact", "name"): (2, 0.6)})
     found = break_down(rows, seed=4, resamples=200)
+    assert found.balanced is not None
     assert found.balanced.accuracy == found.overall.accuracy
     assert found.balanced.retention == found.overall.retention
     assert found.forms.keys() == {"name"}
@@ -143,7 +144,7 @@ def test_without_the_arm_or_the_knowledge_nothing_is_said_of_days():
     found = break_down(rows, seed=0, resamples=10)
     assert found.above_undated == {} and found.needs_days.keys() == {"yes", "no"}
     found = break_down(simulated(documents=5), seed=0, resamples=10)
-    assert found.needs_days == found.forms == found.above_undated == {}
+    assert found.needs_days == found.forms == {} and found.above_undated == {}
 
 
 def result(rows, **changes):
@@ -160,7 +161,7 @@ def test_a_result_goes_to_disk_and_back_with_all_of_it(tmp_path):
 
 def test_a_result_from_before_forms_is_read_without_them(tmp_path):
     old = json.loads(result(simulated(documents=9)).to_json())
-    for name in ("forms", "needs_days", "above_undated", "balanced"):
+    for name in ("forms", "needs_days", "above_undated", "balanced", "near_misses"):
         del old[name]
     (tmp_path / "evaluation.json").write_text(json.dumps(old))
     found = EvaluationResult.read(tmp_path / "evaluation.json")
@@ -172,10 +173,10 @@ def test_answers_from_before_forms_are_read_without_them(tmp_path):
     rows = dated_rows(3)
     write_answers(tmp_path / "new.parquet", rows)
     assert read_answers(tmp_path / "new.parquet") == tuple(rows)
-    table = pq.read_table(tmp_path / "new.parquet").drop_columns(["form", "needs_days"])
+    table = pq.read_table(tmp_path / "new.parquet").drop_columns(["form", "needs_days", "near"])
     pq.write_table(table, tmp_path / "old.parquet")
     for old, new in zip(read_answers(tmp_path / "old.parquet"), rows, strict=True):
-        assert (old.form, old.needs_days) == ("", None)
+        assert (old.form, old.needs_days, old.near) == ("", None, "")
         assert (old.question_id, old.prediction) == (new.question_id, new.prediction)
     pq.write_table(pa.table({"arm": ["floor"]}), tmp_path / "other.parquet")
     with pytest.raises(Exception, match="not a readable file of answers"):
