@@ -48,6 +48,9 @@ class EvaluateOptions:
     arms: Annotated[
         str, _option(_WHAT, "Optional arms too, such as summary,truncation.", metavar="NAMES")
     ] = ""
+    rank: Annotated[
+        bool, _option(_WHAT, "Rank right, stale and other answers by likelihood too.", "--rank")
+    ] = False
     summary: Annotated[
         bool, typer.Option("--summary", hidden=True, help="--arms summary, once.")
     ] = False
@@ -104,6 +107,7 @@ class EvaluateOptions:
             device=self.device,
             batch_size=self.batch_size,
             arms=tuple(dict.fromkeys([*arms, *(["summary"] if self.summary else [])])),
+            rank=self.rank,
             summaries=self.summaries,
         )
 

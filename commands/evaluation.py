@@ -7,15 +7,15 @@ from ..common import provenance
 from ..common.atomic import file_sha256
 from ..common.errors import CheckpointError, CorpusError
 from ..corpus.records import Document
-from ..evaluate.answers import answer_questions
 from ..evaluate.arms.table import select_arms
-from ..evaluate.arms.text import undated
 from ..evaluate.bench import Bench
 from ..evaluate.held_out import HeldOutSet, held_out, known_names, undated_in_text
+from ..evaluate.ranking import RankedQuestion, Ranking, ranking, write_ranking
 from ..evaluate.result import EvaluationResult
 from ..evaluate.samples import choose_samples
 from ..evaluate.scores import AnswersSource, write_answers
 from ..evaluate.suite import Outcome, Progress, run_arms
+from ..evaluate.text_arms import run_text_arms
 from ..experiment.catalogue import recipes
 from ..experiment.eligibility import is_finished, why_unjudged
 from ..experiment.lineage import Lineage
@@ -24,7 +24,6 @@ from ..experiment.phases import PHASES
 from ..experiment.run_folder import RunFolder
 from ..extract.read_documents import read_documents
 from ..extract.teachers.text.results import read_summaries
-from ..lab.make import measure
 from ..models.loading import CausalLM, load_causal_lm
 from ..store.format.schema import ModelIdentity
 from ..train.checkpoint import CheckpointState
@@ -76,23 +75,16 @@ def evaluate_teacher(
         {"evaluate": request.seed},
         {"teacher": lm.identity.weights_sha256, "corpus": held.source.sha256},
     )
-    rows = measure(lm, held.documents, batch_size=request.batch_size, progress=progress)
-    if any(document.is_dated_apart for document in held.documents):
-        rows += answer_questions(
-            lm,
-            held.documents,
-            undated(lm, held.documents),
-            "undated",
-            batch_size=request.batch_size,
-            progress=partial(progress, "undated"),
-        ).rows
+    rows, ranked = run_text_arms(
+        lm, held.documents, request.batch_size, rank_too=request.rank, progress=progress
+    )
     return EvaluationResult.from_scores(
         rows,
         seed=request.seed,
         headline="ceiling",
         samples=choose_samples(rows, held.documents, seed=request.seed),
         provenance=seen,
-    ).model_copy(update={"corpus": held.source})
+    ).model_copy(update={"corpus": held.source, "ranking": _ranking(request, held, ranked)})
 
 
 def _held_out(request: EvaluationRequest) -> HeldOutSet:
@@ -131,7 +123,8 @@ def _measure(
             "steps": state.step,
             "finished": is_finished(state),
             "unjudged": _unjudged(subject, held, lineage),
-            "notes": _notes(request, held, state),
+            "notes": _notes(request, held, state, outcome),
+            "ranking": _ranking(request, held, outcome.ranked),
         }
     )
     _keep(request, subject, result, outcome)
@@ -170,7 +163,15 @@ def _keep(
     name = f"{corpus[:8]}-{result.ratio:g}x-{subject.sha256[:8]}"
     folder = subject.trial.new_evaluation(name)
     write_answers(folder.answers, outcome.rows, source)
+    if outcome.ranked:
+        write_ranking(folder.ranking, outcome.ranked)
     result.write(folder.result)  # last: its presence says that the evaluation is whole
+
+
+def _ranking(
+    request: EvaluationRequest, held: HeldOutSet, ranked: Sequence[RankedQuestion]
+) -> Ranking | None:
+    return ranking(ranked, [one.document_id for one in held.documents], seed=request.seed)
 
 
 def _lineage(request: EvaluationRequest, subject: Subject) -> Lineage:
@@ -199,6 +200,7 @@ def _bench(
         ratio,
         request.batch_size,
         arms=(*request.arms, "summary") if summaries is not None else request.arms,
+        rank=request.rank,
         summaries=summaries,
     )
 
@@ -230,9 +232,17 @@ def _unjudged(subject: Subject, held: HeldOutSet, lineage: Lineage) -> str:
     return why_unjudged(record, catalogue, held.source, lineage.doubt())
 
 
-def _notes(request: EvaluationRequest, held: HeldOutSet, state: CheckpointState) -> tuple[str, ...]:
+def _notes(
+    request: EvaluationRequest, held: HeldOutSet, state: CheckpointState, outcome: Outcome
+) -> tuple[str, ...]:
     dated = request.corpus is not None and state.spec.config.time
-    notes = (known_names(held.source), undated_in_text(held.documents) if dated else "")
+    notes = (
+        known_names(held.source),
+        undated_in_text(held.documents) if dated else "",
+        "no question has a known wrong answer to rank"
+        if request.rank and not outcome.ranked
+        else "",
+    )
     return tuple(note for note in notes if note)
 
 

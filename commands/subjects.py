@@ -39,6 +39,8 @@ class EvaluationRequest:
     """Documents that are read, compressed and answered together."""
     arms: tuple[str, ...] = ()
     """Optional arms, besides those that every evaluation has."""
+    rank: bool = False
+    """Whether candidate answers are ranked too."""
     summaries: Path | None = None
     """A file of the text teacher to take summaries from; None if the reasoner writes them."""
 

@@ -7,11 +7,8 @@ from .result import EvaluationResult
 
 def break_lines(result: EvaluationResult) -> list[str]:
     """What is known of forms and days, a line each; none where the documents do not say."""
-    return [line for line in _all(result) if line]
-
-
-def _all(result: EvaluationResult) -> tuple[str, ...]:
-    return (_forms(result), _balanced(result), *_days(result), _near_misses(result))
+    once = (_forms(result), _balanced(result), _near_misses(result))
+    return [line for line in (*once, *_days(result), *_ranking(result)) if line]
 
 
 def _arms(result: EvaluationResult) -> tuple[str, ...]:
@@ -62,3 +59,19 @@ def _near_misses(result: EvaluationResult) -> str:
         return ""
     kinds = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
     return f"{sum(counts.values())} wrong answers ({result.headline}): {kinds}"
+
+
+def _ranking(result: EvaluationResult) -> list[str]:
+    ranking = result.ranking
+    if ranking is None:
+        return []
+    wins = ranking.by_mean
+    arms = in_order({*_arms(result), "floor", "shuffled"} & wins.right.keys())
+    right = ", ".join(f"{arm} {span(wins.right[arm])}" for arm in arms)
+    total = figure(ranking.by_total.right[result.headline].point)
+    return [
+        f"ranking candidates of {ranking.questions} questions (guessing: "
+        f"{figure(ranking.chance)}), the right one wins: {right}; {result.headline} by whole "
+        f"likelihood {total}",
+        f"a stale one wins: {', '.join(f'{arm} {span(wins.stale[arm])}' for arm in arms)}",
+    ]

@@ -21,6 +21,7 @@ from .balanced import Balanced
 from .cells import Cell, Check, break_down, self_check
 from .held_out import Source
 from .measures import Measure
+from .ranking import Ranking
 from .result_json import DERIVED, plain_mapping, plain_value
 from .samples import Sample
 from .scores import AnswersSource, ScoredAnswer
@@ -67,6 +68,8 @@ class EvaluationResult(Record):
     """Accuracy and retention with every family and form weighed alike."""
     near_misses: dict[str, dict[str, int]] = Field(default_factory=dict)
     """By arm: wrong answers by what they are nearest to (`near_miss.VERDICTS`)."""
+    ranking: Ranking | None = None
+    """Candidate ranking, where it was requested; not computed again with the other figures."""
     samples: tuple[Sample, ...] = ()
     """A few questions with the answer of every arm, drawn by seed and not by hand."""
     skipped: tuple[int, ...] = ()

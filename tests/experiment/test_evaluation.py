@@ -17,6 +17,7 @@ from latentcomp.corpus.files import read_corpus, write_corpus
 from latentcomp.evaluate import answers
 from latentcomp.evaluate import held_out as documents
 from latentcomp.evaluate.arms.table import REQUIRED_ARMS
+from latentcomp.evaluate.ranking import read_ranking
 from latentcomp.evaluate.result import EvaluationResult
 from latentcomp.evaluate.scores import read_answers, read_source
 from latentcomp.experiment.eligibility import is_finished
@@ -395,6 +396,33 @@ def test_a_compressor_that_is_given_days_is_noted(request_of, run, deep, mine):
     train(run, deep, number=3, skip_order=True)
     (note,) = evaluate(request_of(3, corpus=mine)).notes
     assert "chunks do not name their day" in note
+
+
+def test_candidates_are_ranked_on_request(request_of, run, mine):
+    given = read_corpus(mine).documents
+    wrong = [
+        replace(one, questions=tuple(replace(q, stale_answers=("Bo",)) for q in one.questions))
+        for one in given
+    ]
+    bare = [
+        replace(one, questions=tuple(replace(q, stale_answers=()) for q in one.questions))
+        for one in given
+    ]
+    write_corpus(mine, bare, {})
+    assert "wrong answer to rank" in " ".join(evaluate(request_of(corpus=mine, rank=True)).notes)
+    write_corpus(mine, wrong, {})
+    plain = evaluate(request_of(corpus=mine))
+    found = evaluate(request_of(corpus=mine, rank=True))
+    assert plain.ranking is None and found.ranking is not None and plain.notes == found.notes
+    assert found.ranking.by_mean.right.keys() == found.arms.keys()
+    assert found.overall.accuracy == plain.overall.accuracy, "ranking changes no answer"
+    kept = sorted(run.rglob("ranking.parquet"))
+    assert len(kept) == 1
+    rows = read_ranking(kept[0])
+    assert {row.arm for row in rows} == set(found.arms)
+    teacher = evaluate_teacher(request_of(corpus=mine, rank=True)).ranking
+    assert teacher is not None
+    assert teacher.by_mean.right["ceiling"] == found.ranking.by_mean.right["ceiling"]
 
 
 def test_the_teacher_alone_names_its_documents_too(request_of, mine):
