@@ -7,7 +7,7 @@ whole one; means do not favour short answers. Questions without a known wrong an
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,8 +21,7 @@ from ..common.record import Record
 from ..corpus.records import Document
 from ..models.loading import CausalLM
 from ..reasoner.generate import Prefix
-from ..reasoner.likelihood import log_likelihoods
-from ..reasoner.packing import encode_questions
+from ..reasoner.likelihood import encode_choice, log_likelihoods
 from .arms.table import in_order
 from .near_miss import candidates
 from .stats import RESAMPLES, Bootstrap, FloatArray, Interval, share
@@ -96,25 +95,23 @@ def rank(
         batch = documents[start : start + batch_size]
         read = prefixes[start : start + batch_size]
         given = [[(q, c) for q in one.questions if len(c := candidates(q)) > 1] for one in batch]
-        encoded = [
-            encode_questions(
-                lm, [replace(q, answer=value) for q, options in row for _, value in options]
-            )
+        choices = [
+            [
+                encode_choice(lm, question, [value for _, value in options])
+                for question, options in row
+            ]
             for row in given
         ]
-        weighed = log_likelihoods(lm, read, encoded, batch_size=batch_size)
+        weighed = log_likelihoods(lm, read, choices, batch_size=batch_size)
         for document, row, likelihoods in zip(batch, given, weighed, strict=True):
-            left = iter(likelihoods)
-            for question, options in row:
-                own = [next(left) for _ in options]
-                kinds, values = zip(*options, strict=True)
+            for (question, options), own in zip(row, likelihoods, strict=True):
                 ranked.append(
                     RankedQuestion(
                         document.document_id,
                         question.question_id,
                         arm,
-                        kinds,
-                        values,
+                        tuple(kind for kind, _ in options),
+                        tuple(value for _, value in options),
                         tuple(each.total for each in own),
                         tuple(each.tokens for each in own),
                     )

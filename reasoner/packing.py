@@ -70,16 +70,6 @@ def pack(
         rng: draws the order.
     """
     kept = [_fitting(rng.sample(row, len(row)), positions) for row in questions]
-    return pack_in_order(kept, positions)
-
-
-def pack_in_order(kept: Sequence[Sequence[EncodedQuestion]], positions: int) -> PackedQuestions:
-    """Pack the questions of each document, all of them and in their order, into one row.
-
-    Args:
-        kept: of each document; at most `positions` tokens of each.
-        positions: S, tokens of a row.
-    """
     # Array operations over all documents at once: a Python loop would hold the GIL, which the
     # training thread needs for launching kernels.
     packed = [question for row in kept for question in row]

@@ -25,7 +25,7 @@ from latentcomp.evaluate.ranking import ranking as figures_of
 from latentcomp.evaluate.result import EvaluationResult
 from latentcomp.evaluate.table import print_result
 from latentcomp.evaluate.text_arms import run_text_arms
-from latentcomp.reasoner.likelihood import log_likelihoods
+from latentcomp.reasoner.likelihood import encode_choice, log_likelihoods
 from latentcomp.reasoner.packing import encode_questions
 
 from ..train import tiny
@@ -64,23 +64,29 @@ def alone(lm, text, question, answer):
 @pytest.mark.parametrize("row_tokens", [30, 60, 4096])
 def test_likelihoods_are_those_of_each_answer_alone(lm, documents, row_tokens):
     """Whatever shares a row or a batch with it, and however long the prefixes beside it are."""
-    given = [
-        [replace(q, answer=value) for q in one.questions for _, value in candidates(q)]
+    choices = [
+        [encode_choice(lm, q, [value for _, value in candidates(q)]) for q in one.questions]
         for one in documents
     ]
-    found = log_likelihoods(
-        lm,
-        ceiling(lm, documents),
-        [encode_questions(lm, row) for row in given],
-        row_tokens=row_tokens,
-        batch_size=2,
+    weighed = log_likelihoods(
+        lm, ceiling(lm, documents), choices, row_tokens=row_tokens, batch_size=2
     )
-    for document, row, likelihoods in zip(documents, given, found, strict=True):
-        for question, likelihood in zip(row, likelihoods, strict=True):
-            expected = alone(lm, document.text, question.text, question.answer)
-            assert likelihood.tokens == len(expected)
-            assert likelihood.total == pytest.approx(sum(expected), rel=1e-4)
-            assert likelihood.mean == pytest.approx(sum(expected) / len(expected), rel=1e-4)
+    for document, given in zip(documents, weighed, strict=True):
+        for question, likelihoods in zip(document.questions, given, strict=True):
+            pairs = zip(candidates(question), likelihoods, strict=True)
+            for (_, answer), likelihood in pairs:
+                expected = alone(lm, document.text, question.text, answer)
+                assert likelihood.tokens == len(expected)
+                assert likelihood.total == pytest.approx(sum(expected), rel=1e-4)
+                assert likelihood.mean == pytest.approx(sum(expected) / len(expected), rel=1e-4)
+
+
+def test_a_choice_has_the_tokens_that_training_has(lm):
+    question = Question("q", "fact", "Where?", "Rome")
+    (trained,) = encode_questions(lm, [question])
+    choice = encode_choice(lm, question, ["Rome", "Oslo"])
+    assert (choice.prompt_ids, choice.answers[0]) == (trained.prompt_ids, trained.answer_ids)
+    assert len(choice) == len(trained) + len(choice.answers[1])
 
 
 def test_no_answers_need_no_pass(lm, documents):
@@ -224,7 +230,7 @@ def test_a_model_that_knows_nothing_gives_every_token_the_same_share():
         table.zero_()  # tied: every logit is 0
     question = Question("q", "fact", "Who?", "Ann Bel")
     document = tiny.story(0, 2).document
-    encoded = encode_questions(lm, [question])
-    ((found,),) = log_likelihoods(lm, floor(lm, [document]), [encoded])
+    choice = encode_choice(lm, question, [question.answer])
+    (((found,),),) = log_likelihoods(lm, floor(lm, [document]), [[choice]])
     assert found.mean == pytest.approx(-log(len(table)), rel=1e-6)
-    assert found.tokens == len(encoded[0].answer_ids)
+    assert found.tokens == len(choice.answers[0])
