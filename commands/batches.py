@@ -8,9 +8,8 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from ..common.errors import StoreError
-from ..corpus.chronicle.live import LiveCorpus
-from ..corpus.chronicle.presets import preset
 from ..corpus.files import read_corpus
+from ..corpus.generators import LAB_GENERATOR, Live, generator
 from ..experiment.run_folder import RunFolder
 from ..extract.teachers.transformers_teacher import TransformersTeacher
 from ..models.describe import describe_document
@@ -96,7 +95,7 @@ def store_batches(
 class _LiveExamples:
     """Documents without states for the worker processes, which pickle it."""
 
-    corpus: LiveCorpus
+    corpus: Live
     reader: TextSide
     reasoner: TextSide
 
@@ -105,7 +104,7 @@ class _LiveExamples:
         return [
             Example(
                 describe_document(self.reader, document),
-                encode_questions(self.reasoner, document.questions),
+                encode_questions(self.reasoner, document.training_questions),
             )
             for document in documents
         ]
@@ -125,7 +124,7 @@ def live_batches(
         TextSide(one.tokenizer, one.identity, one.prompt, one.context_tokens)
         for one in (reader, reasoner)
     )
-    corpus = LiveCorpus(preset("lab"), "train", LIVE_SEED + seed, LIVE_QUESTIONS)
+    corpus = generator(LAB_GENERATOR).live("lab", LIVE_SEED + seed, LIVE_QUESTIONS)
     teacher = TransformersTeacher(reader)
 
     def read_states(token_ids_BT: Tensor) -> Tensor:
@@ -137,6 +136,7 @@ def live_batches(
         question_tokens=recipe.data.question_tokens,
         seed=seed,
         lengths=LIVE_LENGTHS,
+        generator=LAB_GENERATOR,
         rank=accelerator.process_index,
         world=accelerator.num_processes,
         workers=LIVE_WORKERS if accelerator.device.type == "cuda" else 0,

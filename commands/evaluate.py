@@ -48,6 +48,9 @@ class EvaluateOptions:
     arms: Annotated[
         str, _option(_WHAT, "Optional arms too, such as summary,truncation.", metavar="NAMES")
     ] = ""
+    rank: Annotated[
+        bool, _option(_WHAT, "Rank right, stale and other answers by likelihood too.", "--rank")
+    ] = False
     summary: Annotated[
         bool, typer.Option("--summary", hidden=True, help="--arms summary, once.")
     ] = False
@@ -57,7 +60,10 @@ class EvaluateOptions:
     ] = None
     documents: Annotated[int, _option(_ON, "Held-out documents to generate.", min=2)] = 200
     seed: Annotated[int, _option(_ON, "Seed of the held-out documents.", min=0)] = 1
-    preset: Annotated[str, _option(_ON, "lab or qwen3-30b.")] = "lab"
+    preset: Annotated[str, _option(_ON, "lab or qwen3-30b; of generator 4 long too.")] = "lab"
+    generator: Annotated[
+        int | None, _option(_ON, "Version of their world. [default: the lab teacher's]", min=1)
+    ] = None
     corpus: Annotated[
         Path | None, _option(_ON, "Given documents, a folder or a JSONL file; no verdict.")
     ] = None
@@ -79,6 +85,7 @@ class EvaluateOptions:
 
     def request(self) -> "EvaluationRequest":
         """The same for the program."""
+        from ..corpus.generators import LAB_GENERATOR
         from ..experiment.phases import phase
         from .evaluation import EvaluationRequest
 
@@ -91,6 +98,7 @@ class EvaluateOptions:
             documents=self.documents,
             seed=self.seed,
             preset=self.preset,
+            generator=LAB_GENERATOR if self.generator is None else self.generator,
             corpus=self.corpus,
             checkpoint=self.checkpoint,
             teacher=self.teacher,
@@ -99,6 +107,7 @@ class EvaluateOptions:
             device=self.device,
             batch_size=self.batch_size,
             arms=tuple(dict.fromkeys([*arms, *(["summary"] if self.summary else [])])),
+            rank=self.rank,
             summaries=self.summaries,
         )
 

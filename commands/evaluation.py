@@ -10,10 +10,12 @@ from ..corpus.records import Document
 from ..evaluate.arms.table import select_arms
 from ..evaluate.bench import Bench
 from ..evaluate.held_out import HeldOutSet, held_out, known_names, undated_in_text
+from ..evaluate.ranking import RankedQuestion, Ranking, ranking, write_ranking
 from ..evaluate.result import EvaluationResult
 from ..evaluate.samples import choose_samples
 from ..evaluate.scores import AnswersSource, write_answers
 from ..evaluate.suite import Outcome, Progress, run_arms
+from ..evaluate.text_arms import run_text_arms
 from ..experiment.catalogue import recipes
 from ..experiment.eligibility import is_finished, why_unjudged
 from ..experiment.lineage import Lineage
@@ -22,7 +24,6 @@ from ..experiment.phases import PHASES
 from ..experiment.run_folder import RunFolder
 from ..extract.read_documents import read_documents
 from ..extract.teachers.text.results import read_summaries
-from ..lab.make import measure
 from ..models.loading import CausalLM, load_causal_lm
 from ..store.format.schema import ModelIdentity
 from ..train.checkpoint import CheckpointState
@@ -44,7 +45,7 @@ def evaluate_trials(
             belong together, or the documents are those that a checkpoint was trained on.
     """
     select_arms(request.arms)
-    held = held_out(request.corpus, request.preset, request.documents, request.seed)
+    held = _held_out(request)
     summaries = _given_summaries(request, held.documents)
     subjects = subjects_of(request)
     lineages = [_lineage(request, subject) for subject in subjects]
@@ -64,21 +65,32 @@ def evaluate_trials(
 def evaluate_teacher(
     request: EvaluationRequest, progress: Progress = lambda arm, documents: None
 ) -> EvaluationResult:
-    """Measure a model with the document and without it: ceiling and floor alone."""
-    held = held_out(request.corpus, request.preset, request.documents, request.seed)
+    """Measure a model with the document and without it: ceiling, floor, and the text as it ships.
+
+    The last one where that does not tell all days.
+    """
+    held = _held_out(request)
     lm = load_causal_lm(request.teacher, device=request.device)
     seen = provenance.collect(
         {"evaluate": request.seed},
         {"teacher": lm.identity.weights_sha256, "corpus": held.source.sha256},
     )
-    rows = measure(lm, held.documents, batch_size=request.batch_size, progress=progress)
+    rows, ranked = run_text_arms(
+        lm, held.documents, request.batch_size, rank_too=request.rank, progress=progress
+    )
     return EvaluationResult.from_scores(
         rows,
         seed=request.seed,
         headline="ceiling",
         samples=choose_samples(rows, held.documents, seed=request.seed),
         provenance=seen,
-    ).model_copy(update={"corpus": held.source})
+    ).model_copy(update={"corpus": held.source, "ranking": _ranking(request, held, ranked)})
+
+
+def _held_out(request: EvaluationRequest) -> HeldOutSet:
+    return held_out(
+        request.corpus, request.preset, request.documents, request.seed, request.generator
+    )
 
 
 def _measure(
@@ -111,7 +123,8 @@ def _measure(
             "steps": state.step,
             "finished": is_finished(state),
             "unjudged": _unjudged(subject, held, lineage),
-            "notes": _notes(request, held, state),
+            "notes": _notes(request, held, state, outcome),
+            "ranking": _ranking(request, held, outcome.ranked),
         }
     )
     _keep(request, subject, result, outcome)
@@ -150,7 +163,15 @@ def _keep(
     name = f"{corpus[:8]}-{result.ratio:g}x-{subject.sha256[:8]}"
     folder = subject.trial.new_evaluation(name)
     write_answers(folder.answers, outcome.rows, source)
+    if outcome.ranked:
+        write_ranking(folder.ranking, outcome.ranked)
     result.write(folder.result)  # last: its presence says that the evaluation is whole
+
+
+def _ranking(
+    request: EvaluationRequest, held: HeldOutSet, ranked: Sequence[RankedQuestion]
+) -> Ranking | None:
+    return ranking(ranked, [one.document_id for one in held.documents], seed=request.seed)
 
 
 def _lineage(request: EvaluationRequest, subject: Subject) -> Lineage:
@@ -179,6 +200,7 @@ def _bench(
         ratio,
         request.batch_size,
         arms=(*request.arms, "summary") if summaries is not None else request.arms,
+        rank=request.rank,
         summaries=summaries,
     )
 
@@ -210,9 +232,17 @@ def _unjudged(subject: Subject, held: HeldOutSet, lineage: Lineage) -> str:
     return why_unjudged(record, catalogue, held.source, lineage.doubt())
 
 
-def _notes(request: EvaluationRequest, held: HeldOutSet, state: CheckpointState) -> tuple[str, ...]:
+def _notes(
+    request: EvaluationRequest, held: HeldOutSet, state: CheckpointState, outcome: Outcome
+) -> tuple[str, ...]:
     dated = request.corpus is not None and state.spec.config.time
-    notes = (known_names(held.source), undated_in_text(held.documents) if dated else "")
+    notes = (
+        known_names(held.source),
+        undated_in_text(held.documents) if dated else "",
+        "no question has a known wrong answer to rank"
+        if request.rank and not outcome.ranked
+        else "",
+    )
     return tuple(note for note in notes if note)
 
 

@@ -20,6 +20,9 @@ GENERATED = "generated"
 _PRESET = typer.Option(help="Size of the documents: lab (300-600 tokens) or qwen3-30b (2k-32k).")
 _SPLIT = typer.Option(help="Which names and values: train, or one that shares none with it.")
 _SEED = typer.Option(min=0, help="Seed of the generator.")
+_GENERATOR = typer.Option(
+    min=1, help="Version of the world, 3 or 4 (docs/corpus4.md). [default: the lab teacher's]"
+)
 _DOCUMENTS = typer.Option(min=1, help="Number of documents.")
 
 
@@ -29,9 +32,7 @@ def corpus(
     split: Annotated[str, _SPLIT] = "train",
     documents: Annotated[int, _DOCUMENTS] = 1000,
     seed: Annotated[int, _SEED] = 0,
-    generator: Annotated[
-        int, typer.Option(help="Version of the world; 4 has no teacher yet (docs/corpus4.md).")
-    ] = 3,
+    generator: Annotated[int | None, _GENERATOR] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Let the independent solver answer every question.")
     ] = False,
@@ -51,7 +52,7 @@ def corpus(
         f"sha256 {written.sha256[:12]}"
     )
     if check:
-        _CHECKS[generator](written.documents, wanted, out)
+        _CHECKS[wanted.resolved["generator"]](written.documents, wanted, out)
 
 
 def _check_3(documents: "Sequence[Document]", wanted: "GeneratedCorpus", out: Path) -> None:
@@ -111,6 +112,7 @@ def extract(
     split: Annotated[str | None, _SPLIT] = None,
     documents: Annotated[int | None, _DOCUMENTS] = None,
     seed: Annotated[int | None, _SEED] = None,
+    generator: Annotated[int | None, _GENERATOR] = None,
     dtype: Annotated[
         Literal["bfloat16", "float16", "float32"],
         typer.Option(help="Precision in which the states are kept."),
@@ -182,7 +184,7 @@ def extract(
         run=run,
         layers=parse_layers(layers),
         corpus=choose_corpus(
-            None if corpus == GENERATED else Path(corpus), preset, split, documents, seed
+            None if corpus == GENERATED else Path(corpus), preset, split, documents, seed, generator
         ),
         teacher=teacher,
         revision=revision,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..common.errors import CheckpointError
+from ..corpus.generators import LAB_GENERATOR
 from ..experiment.run_folder import RunFolder, TrialFolder
 from ..train import checkpoint
 from ..train.checkpoint import CheckpointState
@@ -23,6 +24,8 @@ class EvaluationRequest:
     seed: int = 1
     """Of the held-out documents."""
     preset: str = "lab"
+    generator: int = LAB_GENERATOR
+    """Version of the world of generated documents."""
     corpus: Path | None = None
     """Given documents instead of generated ones."""
     checkpoint: Path | None = None
@@ -36,6 +39,8 @@ class EvaluationRequest:
     """Documents that are read, compressed and answered together."""
     arms: tuple[str, ...] = ()
     """Optional arms, besides those that every evaluation has."""
+    rank: bool = False
+    """Whether candidate answers are ranked too."""
     summaries: Path | None = None
     """A file of the text teacher to take summaries from; None if the reasoner writes them."""
 

@@ -23,6 +23,7 @@ _CORPUS = typer.Option(metavar="PATH", help="Corpus folder or JSONL file; else i
 _PRESET = typer.Option(help="Size of generated documents: lab or qwen3-30b.")
 _SPLIT = typer.Option(help="Split of generated documents: train, test ...")
 _DOCUMENTS = typer.Option(min=1, help="Number of generated documents.")
+_GENERATOR = typer.Option(min=1, help="Version of their world. [default: the lab teacher's]")
 _CORPUS_SEED = typer.Option("--seed", min=0, help="Seed of the generator.")
 _URL = typer.Option(help="An OpenAI-compatible server, up to and with /v1.")
 _MODEL = typer.Option(help="As the server names it; by default the only one it has.")
@@ -94,6 +95,7 @@ def summaries(
     split: Annotated[str | None, _SPLIT] = None,
     documents: Annotated[int | None, _DOCUMENTS] = None,
     seed: Annotated[int | None, _CORPUS_SEED] = None,
+    generator: Annotated[int | None, _GENERATOR] = None,
     ratio: Annotated[
         float, typer.Option(min=1.0, help="Tokens of the document for each token of its summary.")
     ] = 4.0,
@@ -124,7 +126,7 @@ def summaries(
 
     request = TextRequest(
         out=out,
-        corpus=choose_corpus(corpus, preset, split, documents, seed),
+        corpus=choose_corpus(corpus, preset, split, documents, seed, generator),
         server=Server(teacher_url, timeout, retries, concurrency),
         model=model,
         cache=cache,
@@ -145,6 +147,7 @@ def answers(
     split: Annotated[str | None, _SPLIT] = None,
     documents: Annotated[int | None, _DOCUMENTS] = None,
     seed: Annotated[int | None, _CORPUS_SEED] = None,
+    generator: Annotated[int | None, _GENERATOR] = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of an answer.")] = 64,
     teacher_url: Annotated[str, _URL] = DEFAULT_URL,
     model: Annotated[str | None, _MODEL] = None,
@@ -166,7 +169,7 @@ def answers(
 
     request = TextRequest(
         out=out,
-        corpus=choose_corpus(corpus, preset, split, documents, seed),
+        corpus=choose_corpus(corpus, preset, split, documents, seed, generator),
         server=Server(teacher_url, timeout, retries, concurrency),
         model=model,
         cache=cache,

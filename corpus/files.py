@@ -21,41 +21,12 @@ from ..common.atomic import (
 )
 from ..common.errors import CorpusError
 from .jsonl import read_jsonl
-from .records import Chunk, Document, Question
+from .records import ADDED, Chunk, Document, Question, content, plain
+from .tables import SCHEMAS, VERSIONS
 
 CORPUS_FORMAT = "latentcomp-corpus"
-CORPUS_VERSION = 1
+CORPUS_VERSION = max(VERSIONS)
 _SUMMARY = "corpus.json"
-
-_DOCUMENTS = pa.schema(
-    [
-        pa.field("document_id", pa.string(), nullable=False),
-        pa.field("chunks", pa.int32(), nullable=False),
-        pa.field("questions", pa.int32(), nullable=False),
-        pa.field("summary", pa.string()),
-    ]
-)
-_CHUNKS = pa.schema(
-    [
-        pa.field("document_id", pa.string(), nullable=False),
-        pa.field("index", pa.int32(), nullable=False),
-        pa.field("day", pa.int64()),
-        pa.field("text", pa.string(), nullable=False),
-    ]
-)
-_QUESTIONS = pa.schema(
-    [
-        pa.field("document_id", pa.string(), nullable=False),
-        pa.field("question_id", pa.string(), nullable=False),
-        pa.field("family", pa.string(), nullable=False),
-        pa.field("text", pa.string(), nullable=False),
-        pa.field("answer", pa.string(), nullable=False),
-        pa.field("stale_answers", pa.list_(pa.string()), nullable=False),
-        pa.field("evidence", pa.list_(pa.int32()), nullable=False),
-        pa.field("bucket", pa.string()),
-    ]
-)
-_SCHEMAS = {"documents": _DOCUMENTS, "chunks": _CHUNKS, "questions": _QUESTIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +41,16 @@ class Corpus:
 
 
 def corpus_sha256(documents: Iterable[Document]) -> str:
-    """SHA-256 of the documents' content, in hex, whatever file they come from."""
+    """SHA-256 of the documents' content, in hex, whatever file they come from.
+
+    A field that was added to the records later counts only where it is used, so documents that
+    do not use it keep their hash.
+    """
     digest = hashlib.sha256()
     for document in documents:
-        content = _plain(document) | {
-            "chunks": [_plain(chunk) for chunk in document.chunks],
-            "questions": [_plain(question) for question in document.questions],
-        }
-        line = json.dumps(content, sort_keys=True, ensure_ascii=False)
+        line = json.dumps(content(document), sort_keys=True, ensure_ascii=False)
         digest.update(line.encode() + b"\n")
     return digest.hexdigest()
-
-
-def _plain(record: Document | Chunk | Question) -> dict[str, Any]:
-    # dataclasses.asdict copies deeply, which takes seconds for a corpus of thousands.
-    return {name: getattr(record, name) for name in record.__slots__}
 
 
 def write_corpus(folder: Path, documents: Iterable[Document], meta: Mapping[str, Any]) -> Corpus:
@@ -105,7 +71,7 @@ def write_corpus(folder: Path, documents: Iterable[Document], meta: Mapping[str,
     with disk_errors(folder):
         (folder / _SUMMARY).unlink(missing_ok=True)
     rows = _rows(corpus.documents)
-    for name, schema in _SCHEMAS.items():
+    for name, schema in SCHEMAS.items():
         write_parquet(folder / f"{name}.parquet", pa.Table.from_pylist(rows[name], schema=schema))
     write_json(folder / _SUMMARY, _summary(folder, corpus, rows))
     return corpus
@@ -152,20 +118,30 @@ def _checked(documents: tuple[Document, ...], meta: dict[str, Any], folder: Path
 
 
 def _rows(documents: tuple[Document, ...]) -> dict[str, list[dict[str, Any]]]:
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in _SCHEMAS}
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in SCHEMAS}
     for document in documents:
         key = {"document_id": document.document_id}
         counts = {"chunks": len(document.chunks), "questions": len(document.questions)}
         rows["documents"].append(key | counts | {"summary": document.summary})
-        rows["chunks"].extend(key | _plain(chunk) for chunk in document.chunks)
-        rows["questions"].extend(key | _plain(question) for question in document.questions)
+        rows["chunks"].extend(key | plain(chunk) for chunk in document.chunks)
+        rows["questions"].extend(key | _row(question) for question in document.questions)
     return rows
+
+
+def _row(question: Question) -> dict[str, Any]:
+    """A question as the table has it: structs instead of pairs and triples."""
+    return plain(question) | {
+        "spans": [
+            {"chunk": chunk, "start": start, "end": end} for chunk, start, end in question.spans
+        ],
+        "mistakes": [{"mistake": mistake, "value": value} for mistake, value in question.mistakes],
+    }
 
 
 def _summary(
     folder: Path, corpus: Corpus, rows: Mapping[str, list[dict[str, Any]]]
 ) -> dict[str, Any]:
-    names = [f"{name}.parquet" for name in _SCHEMAS]
+    names = [f"{name}.parquet" for name in SCHEMAS]
     summary = {
         "format": CORPUS_FORMAT,
         "version": CORPUS_VERSION,
@@ -184,7 +160,7 @@ def _checksum(summary: Mapping[str, Any]) -> str:
 
 def _read_folder(folder: Path) -> Corpus:
     summary = _read_summary(folder)
-    tables = {name: _read_table(folder, f"{name}.parquet", summary) for name in _SCHEMAS}
+    tables = {name: _read_table(folder, f"{name}.parquet", summary) for name in SCHEMAS}
     documents = tuple(_documents(tables))
     if corpus_sha256(documents) != summary["sha256"]:
         raise CorpusError(
@@ -197,10 +173,8 @@ def _read_summary(folder: Path) -> dict[str, Any]:
     path = folder / _SUMMARY
     try:
         summary = json.loads(path.read_bytes())
-        version = (summary["format"], summary["version"])
-        whole = version != (CORPUS_FORMAT, CORPUS_VERSION) or (
-            summary["checksum"] == _checksum(summary)
-        )
+        known = summary["format"] == CORPUS_FORMAT and summary["version"] in VERSIONS
+        whole = not known or summary["checksum"] == _checksum(summary)
     except FileNotFoundError as error:
         raise CorpusError(
             f"{path}: missing, so this is no complete corpus: write it with `latentcomp corpus`"
@@ -211,8 +185,11 @@ def _read_summary(folder: Path) -> dict[str, Any]:
         raise CorpusError(f"{path}: damaged: write the corpus again") from error
     if not whole:
         raise CorpusError(f"{path}: it fails its checksum: write the corpus again")
-    if version != (CORPUS_FORMAT, CORPUS_VERSION):
-        raise CorpusError(f"{path}: format {version[0]!r} version {version[1]!r} is not known here")
+    if not known:
+        raise CorpusError(
+            f"{path}: format {summary['format']!r} version {summary['version']!r} is not known "
+            "here: read it with the latentcomp that wrote it, or write the corpus again"
+        )
     return dict(summary)
 
 
@@ -221,7 +198,8 @@ def _read_table(folder: Path, name: str, summary: Mapping[str, Any]) -> list[dic
     try:
         if file_sha256(path) != summary["files"].get(name):
             raise CorpusError(f"{path}: not the file that corpus.json names: write it again")
-        table = pq.read_table(path, schema=_SCHEMAS[name.removesuffix(".parquet")])
+        schema = VERSIONS[summary["version"]][name.removesuffix(".parquet")]
+        table = pq.read_table(path, schema=schema)
         columns = [column.to_pylist() for column in table.columns]
         return [
             dict(zip(table.column_names, row, strict=True)) for row in zip(*columns, strict=True)
@@ -235,13 +213,27 @@ def _read_table(folder: Path, name: str, summary: Mapping[str, Any]) -> list[dic
 def _documents(tables: Mapping[str, list[dict[str, Any]]]) -> Iterator[Document]:
     chunks = defaultdict(list)
     for row in tables["chunks"]:
-        chunks[row["document_id"]].append(Chunk(row["index"], row["text"], row["day"]))
+        owner = row.pop("document_id")
+        chunks[owner].append(Chunk(**row))
     questions = defaultdict(list)
     for row in tables["questions"]:
         owner = row.pop("document_id")
-        row["stale_answers"] = tuple(row["stale_answers"])
-        row["evidence"] = tuple(row["evidence"])
-        questions[owner].append(Question(**row))
+        questions[owner].append(_question(row))
     for row in tables["documents"]:
         name = row["document_id"]
         yield Document(name, tuple(chunks[name]), tuple(questions[name]), row["summary"])
+
+
+def _question(row: dict[str, Any]) -> Question:
+    """A question from its row; columns that the version of the file lacks have their defaults."""
+    known = ADDED[Question] | row
+    return Question(
+        **known
+        | {
+            "stale_answers": tuple(known["stale_answers"]),
+            "evidence": tuple(known["evidence"]),
+            "statements": tuple(known["statements"]),
+            "spans": tuple((span["chunk"], span["start"], span["end"]) for span in known["spans"]),
+            "mistakes": tuple((each["mistake"], each["value"]) for each in known["mistakes"]),
+        }
+    )

@@ -6,6 +6,7 @@ The schema, in full (docs/corpus_format.md shows an example)::
     chunks         list, at least one, in time order; each
       text           string, not empty
       day            integer, optional; never smaller than the day before it
+      dated_text     string, optional: the text with its day written in, for the ceiling to read
     questions      list, optional; each
       text           string, not empty
       answer         string, not empty
@@ -13,6 +14,7 @@ The schema, in full (docs/corpus_format.md shows an example)::
       family         string, optional; default "other"
       stale_answers  list of strings, optional: values that a later chunk replaced
       evidence       list of 0-based chunk indices, optional, ascending
+      form           optional: name, number, word, closed or yes_no
     summary        string, optional: a reference summary
 
 Blank lines are skipped; any other key is an error.
@@ -28,7 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..common.buckets import bucket_of
 from ..common.errors import CorpusError
-from .records import Chunk, Document, Question
+from .records import Chunk, Document, Form, Question
 
 _Text = Annotated[str, Field(min_length=1)]
 _Day = Annotated[int, Field(ge=-(2**62), le=2**62)]  # what Parquet's int64 holds
@@ -41,6 +43,7 @@ class _Line(BaseModel):
 class _ChunkLine(_Line):
     text: _Text
     day: _Day | None = None
+    dated_text: _Text | None = None
 
 
 class _QuestionLine(_Line):
@@ -50,6 +53,7 @@ class _QuestionLine(_Line):
     family: _Text = "other"
     stale_answers: list[_Text] = []
     evidence: list[int] = []
+    form: Form | None = None
 
 
 class _DocumentLine(_Line):
@@ -126,7 +130,8 @@ def _document(line: _DocumentLine) -> Document:
                 f"chunk {before} has day {early}"
             )
     chunks = tuple(
-        Chunk(index=i, text=chunk.text, day=chunk.day) for i, chunk in enumerate(line.chunks)
+        Chunk(index=i, text=chunk.text, day=chunk.day, dated_text=chunk.dated_text)
+        for i, chunk in enumerate(line.chunks)
     )
     questions = tuple(
         _question(question, i, line.document_id, len(chunks))
@@ -152,6 +157,7 @@ def _question(line: _QuestionLine, index: int, document_id: str, chunks: int) ->
         stale_answers=tuple(line.stale_answers),
         evidence=evidence,
         bucket=bucket_of(evidence[-1], chunks) if evidence else None,
+        form=line.form or "",
     )
 
 

@@ -1,31 +1,20 @@
 """Source of a run's documents: generated, from a file, or already in the run folder."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from .. import __version__
 from ..common.atomic import make_folder
 from ..common.errors import CorpusError, UsageError
 from ..common.lock import folder_mutex
-from .chronicle import generate
-from .chronicle.generator import GENERATOR_VERSION
-from .chronicle4 import chronicle as chronicle4
 from .files import Corpus, corpus_sha256, is_corpus, read_corpus, recorded_sha256, write_corpus
-from .records import Document
+from .generators import LAB_GENERATOR, generator
 
 DEFAULT_PRESET = "lab"
 DEFAULT_SPLIT = "train"
 DEFAULT_DOCUMENTS = 1000
 DEFAULT_SEED = 0
-
-
-GENERATORS: Final[dict[int, Callable[[str, str, int, int], Iterator[Document]]]] = {
-    GENERATOR_VERSION: generate,
-    4: chronicle4.generate,
-}
-"""Version -> documents of a preset, a split, a number and a seed. The lab teacher reads 3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +25,8 @@ class GeneratedCorpus:
     split: str | None = None
     documents: int | None = None
     seed: int | None = None
-    generator: int = GENERATOR_VERSION
-    """Version of the world: a key of `GENERATORS`."""
+    generator: int | None = None
+    """Version of the world: a key of `GENERATORS` (`corpus/generators.py`)."""
 
     @property
     def requested(self) -> dict[str, Any]:
@@ -47,6 +36,7 @@ class GeneratedCorpus:
             "split": self.split,
             "documents": self.documents,
             "seed": self.seed,
+            "generator": self.generator,
         }
         return {name: value for name, value in fields.items() if value is not None}
 
@@ -58,6 +48,7 @@ class GeneratedCorpus:
             "split": DEFAULT_SPLIT,
             "documents": DEFAULT_DOCUMENTS,
             "seed": DEFAULT_SEED,
+            "generator": LAB_GENERATOR,
             **self.requested,
         }
 
@@ -68,13 +59,14 @@ def choose_corpus(
     split: str | None = None,
     documents: int | None = None,
     seed: int | None = None,
+    generator: int | None = None,
 ) -> Path | GeneratedCorpus:
     """The corpus that a command line means: a path, or else what to generate.
 
     Raises:
         UsageError: a path was given together with an option of the generator.
     """
-    generated = GeneratedCorpus(preset, split, documents, seed)
+    generated = GeneratedCorpus(preset, split, documents, seed, generator)
     if path is None:
         return generated
     for name, value in generated.requested.items():
@@ -88,16 +80,12 @@ def generate_corpus(wanted: GeneratedCorpus) -> Corpus:
     """Generate a corpus in memory.
 
     Raises:
-        CorpusError: unknown preset or split, or a size or seed that makes no sense.
+        CorpusError: unknown generator, preset or split, or a size or seed that makes no sense.
     """
-    if wanted.generator not in GENERATORS:
-        raise CorpusError(
-            f"generator {wanted.generator}: choose one of {', '.join(map(str, GENERATORS))}"
-        )
-    meta, make = wanted.resolved, GENERATORS[wanted.generator]
-    documents = tuple(make(meta["preset"], meta["split"], meta["documents"], meta["seed"]))
+    meta = wanted.resolved
+    generate = generator(meta["generator"]).generate
+    documents = tuple(generate(meta["preset"], meta["split"], meta["documents"], meta["seed"]))
     meta["latentcomp"] = __version__
-    meta["generator"] = wanted.generator
     return Corpus(documents=documents, meta=meta, sha256=corpus_sha256(documents))
 
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Final
 
-from ..corpus.chronicle import generate
 from ..corpus.files import read_corpus
+from ..corpus.generators import LAB_GENERATOR, generator
 
 # What tokenizers disagree about: white space, digits, case, accents, scripts, emoji, code.
 TRICKY: Final = (
@@ -42,6 +42,7 @@ def probe_texts(corpus: Path | None) -> tuple[str, ...]:
     Raises:
         CorpusError: the corpus cannot be read.
     """
+    generate = generator(LAB_GENERATOR).generate
     chronicles = [one.text for one in generate("lab", "train", _GENERATED, 0)]
     own = [one.text for one in read_corpus(corpus).documents] if corpus is not None else []
     return (*TRICKY, *chronicles, *own)

@@ -36,6 +36,9 @@ class Bench:
     summaries: Mapping[str, str] | None = None
     """Summaries for the arm `summary`, by document id; None if the reasoner writes its own."""
 
+    rank: bool = False
+    """Whether candidate answers are ranked too (`evaluate/ranking.py`)."""
+
     @property
     def device(self) -> torch.device:
         """Where everything runs."""

@@ -1,14 +1,20 @@
 """The figures of one evaluation: cells of questions, contrasts of arms, the self-check."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from ..common.record import Record
-from .arms.table import REFERENCE_ARMS
+from .arms.table import measurable_arms
+from .balanced import Balanced, balance
 from .measures import SHUFFLED_MARGIN, Measure, shuffled_at_floor
+from .near_miss import VERDICTS
 from .scores import ScoredAnswer
 from .stats import Bootstrap, Interval, difference, retained, share
 from .tally import QUESTIONS, STALE_QUESTIONS, Answers, Tally, stale_column
+
+_UNDATED: Final = "undated"
 
 
 class Cell(Record):
@@ -55,6 +61,17 @@ class Breakdown:
     """By third of the document that holds the latest evidence."""
     contrasts: dict[Measure, Interval]
     """Paired differences of accuracies, of those arms that are there."""
+    forms: dict[str, Cell]
+    """By form of the answer, of those questions whose form is known."""
+    needs_days: dict[str, Cell]
+    """By whether the days of chunks must be known, `yes` or `no`, where that is known."""
+    above_undated: dict[str, Interval]
+    """By arm: its accuracy minus that of the text as it ships, over the questions that need days;
+    of the ceiling, what knowing the days is worth."""
+    near_misses: dict[str, dict[str, int]]
+    """By arm and what they are nearest to (`near_miss.VERDICTS`): wrong answers."""
+    balanced: Balanced | None
+    """Every kind of question weighed alike; None where forms are unknown or kinds too small."""
 
 
 def break_down(rows: Sequence[ScoredAnswer], *, seed: int, resamples: int) -> Breakdown:
@@ -75,6 +92,11 @@ def break_down(rows: Sequence[ScoredAnswer], *, seed: int, resamples: int) -> Br
         families={name: cell(answers.of_families([name])) for name in answers.families},
         buckets={name: cell(answers.of_bucket(name)) for name in answers.buckets},
         contrasts=_contrasts(answers.all(), answers.arms, bootstrap),
+        forms={name: cell(answers.of_form(name)) for name in answers.forms},
+        needs_days={name: cell(answers.of_days(name)) for name in answers.days},
+        above_undated=_above_undated(answers, bootstrap),
+        near_misses=_near_misses(rows, answers.arms),
+        balanced=balance(answers, bootstrap),
     )
 
 
@@ -124,7 +146,7 @@ def _below(interval: Interval) -> str:
 
 def _cell(tally: Tally, arms: Sequence[str], bootstrap: Bootstrap) -> Cell:
     columns, counts = tally.columns, tally.questions
-    measurable = [arm for arm in arms if arm not in REFERENCE_ARMS] if _has_scale(arms) else []
+    measurable = measurable_arms(arms)
     return Cell(
         questions=round(float(counts.sum())),
         accuracy={arm: bootstrap.interval(share(arm, QUESTIONS), columns, counts) for arm in arms},
@@ -136,10 +158,6 @@ def _cell(tally: Tally, arms: Sequence[str], bootstrap: Bootstrap) -> Cell:
         },
         retention={arm: bootstrap.interval(retained(arm), columns, counts) for arm in measurable},
     )
-
-
-def _has_scale(arms: Sequence[str]) -> bool:
-    return all(arm in arms for arm in REFERENCE_ARMS)
 
 
 _CONTRASTS: Mapping[Measure, tuple[str, str]] = {
@@ -154,4 +172,24 @@ def _contrasts(tally: Tally, arms: Sequence[str], bootstrap: Bootstrap) -> dict[
         name: bootstrap.interval(difference(plus, minus, QUESTIONS), tally.columns, tally.questions)
         for name, (plus, minus) in _CONTRASTS.items()
         if plus in arms and minus in arms
+    }
+
+
+def _above_undated(answers: Answers, bootstrap: Bootstrap) -> dict[str, Interval]:
+    if _UNDATED not in answers.arms or "yes" not in answers.days:
+        return {}
+    tally = answers.of_days("yes")
+    return {
+        arm: bootstrap.interval(
+            difference(arm, _UNDATED, QUESTIONS), tally.columns, tally.questions
+        )
+        for arm in answers.arms
+        if arm != _UNDATED
+    }
+
+
+def _near_misses(rows: Sequence[ScoredAnswer], arms: Sequence[str]) -> dict[str, dict[str, int]]:
+    counts = Counter((row.arm, row.near) for row in rows)
+    return {
+        arm: {name: counts[arm, name] for name in VERDICTS if counts[arm, name]} for arm in arms
     }

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from ..common.errors import CorpusError
 from ..common.record import Record
-from ..corpus.chronicle import generate
-from ..corpus.chronicle.generator import GENERATOR_VERSION
 from ..corpus.files import Corpus, corpus_sha256, read_corpus
-from ..corpus.records import Document
+from ..corpus.generators import LAB_GENERATOR, generator
+from ..corpus.records import Chunk, Document
 
 SPLIT = "test"
 """What is generated to evaluate on."""
@@ -44,20 +43,30 @@ class HeldOutSet:
     source: Source
 
 
-def held_out(path: Path | None, preset: str, count: int, seed: int) -> HeldOutSet:
+def held_out(
+    path: Path | None, preset: str, count: int, seed: int, version: int = LAB_GENERATOR
+) -> HeldOutSet:
     """A given corpus, or generated documents of the test split where no path is given.
 
+    Args:
+        path: of the corpus; what follows is for generated documents.
+        preset: their size.
+        count: how many, 2 or more.
+        seed: of them.
+        version: of the generator.
+
     Raises:
-        CorpusError: unreadable, too few documents, or no questions about them.
+        CorpusError: unreadable, no such generator or preset, too few documents, or no questions
+            about them.
     """
     if path is None:
-        documents = tuple(generate(preset, SPLIT, count, seed))
+        documents = tuple(generator(version).generate(preset, SPLIT, count, seed))
         source = Source(
             sha256=corpus_sha256(documents),
             preset=preset,
             split=SPLIT,
             seed=seed,
-            generator=GENERATOR_VERSION,
+            generator=version,
         )
     else:
         corpus = read_corpus(path)
@@ -88,15 +97,21 @@ def known_names(source: Source) -> str:
 
 
 def undated_in_text(documents: Iterable[Document]) -> str:
-    """One line where chunks carry a day that their text does not name; empty if none do.
+    """One line where chunks carry a day that the ceiling cannot read; empty if it reads them all.
 
-    The compressor gets the day of every chunk as an input, the ceiling only the text.
+    The compressor gets the day of every chunk as an input, the ceiling only the text: the dated
+    one, where there is one.
     """
     dated = [chunk for one in documents for chunk in one.chunks if chunk.day is not None]
-    undated = [chunk for chunk in dated if not re.search(rf"(?<!\d){chunk.day}(?!\d)", chunk.text)]
+    undated = [chunk for chunk in dated if not _names_its_day(chunk)]
     if not undated:
         return ""
     return (
         f"{len(undated)} of {len(dated)} dated chunks do not name their day in the text: the "
         "compressor gets it and the ceiling does not, so retention can flatter the latents"
     )
+
+
+def _names_its_day(chunk: Chunk) -> bool:
+    text = chunk.text if chunk.dated_text is None else chunk.dated_text
+    return bool(re.search(rf"(?<!\d){chunk.day}(?!\d)", text))

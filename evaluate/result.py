@@ -1,6 +1,7 @@
 """The result of one evaluation: the record behind `evaluation.json`, the table and the report."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from math import isnan, nan
 from pathlib import Path
 from typing import Any, Self
@@ -16,9 +17,11 @@ from pydantic import (
 from ..common import atomic
 from ..common.errors import LatentcompError
 from ..common.record import Record, read_record
+from .balanced import Balanced
 from .cells import Cell, Check, break_down, self_check
 from .held_out import Source
 from .measures import Measure
+from .ranking import Ranking
 from .result_json import DERIVED, plain_mapping, plain_value
 from .samples import Sample
 from .scores import AnswersSource, ScoredAnswer
@@ -55,6 +58,18 @@ class EvaluationResult(Record):
     """By third of the document that holds the evidence."""
     contrasts: dict[Measure, Interval]
     """Paired differences of accuracies."""
+    forms: dict[str, Cell] = Field(default_factory=dict)
+    """By form of the answer; empty, as the next four, in results of earlier versions."""
+    needs_days: dict[str, Cell] = Field(default_factory=dict)
+    """By whether the days of chunks must be known: `yes`, `no`."""
+    above_undated: dict[str, Interval] = Field(default_factory=dict)
+    """By arm: its accuracy minus that of `undated`, over the questions that need days."""
+    balanced: Balanced | None = None
+    """Accuracy and retention with every family and form weighed alike."""
+    near_misses: dict[str, dict[str, int]] = Field(default_factory=dict)
+    """By arm: wrong answers by what they are nearest to (`near_miss.VERDICTS`)."""
+    ranking: Ranking | None = None
+    """Candidate ranking, where it was requested; not computed again with the other figures."""
     samples: tuple[Sample, ...] = ()
     """A few questions with the answer of every arm, drawn by seed and not by hand."""
     skipped: tuple[int, ...] = ()
@@ -260,13 +275,7 @@ def _figures(rows: Sequence[ScoredAnswer], seed: int, resamples: int) -> dict[st
             "nothing to evaluate: the documents have no questions; give a corpus with questions"
         )
     breakdown = break_down(rows, seed=seed, resamples=resamples)
-    return {
-        "documents": breakdown.documents,
-        "overall": breakdown.overall,
-        "families": breakdown.families,
-        "buckets": breakdown.buckets,
-        "contrasts": breakdown.contrasts,
-    }
+    return {field.name: getattr(breakdown, field.name) for field in fields(breakdown)}
 
 
 def _point(interval: Interval | None) -> float:

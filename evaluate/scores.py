@@ -13,6 +13,7 @@ from ..common import atomic
 from ..common.errors import LatentcompError
 from ..corpus.records import Document, Question
 from .exact import exact_match
+from .near_miss import near_miss
 
 Scorer = Callable[[str, str], bool]
 """(prediction, expected answer) -> whether the prediction is that answer."""
@@ -56,6 +57,12 @@ class ScoredAnswer:
     """The prediction is a replaced value."""
     can_be_stale: bool = False
     """The question has replaced values at all: the denominator of the stale rate."""
+    form: str = ""
+    """What kind of string the answer is (`corpus.records.FORMS`); "" if unknown."""
+    needs_days: bool | None = None
+    """Whether the text as it ships allows another answer; None if unknown."""
+    near: str = ""
+    """What a wrong answer is nearest to (`near_miss.VERDICTS`); "" of right ones."""
 
 
 def score(question: Question, prediction: str, scorer: str = EXACT) -> Score:
@@ -82,6 +89,9 @@ def score_answer(
         correct=scored.correct,
         stale=scored.stale,
         can_be_stale=bool(question.stale_answers),
+        form=question.form,
+        needs_days=question.needs_days,
+        near="" if scored.correct else near_miss(prediction, question),
     )
 
 
@@ -142,7 +152,10 @@ _TEXT_COLUMNS = (
 _SCHEMA = pa.schema(
     [(name, pa.string()) for name in _TEXT_COLUMNS]
     + [(name, pa.bool_()) for name in ("correct", "stale", "can_be_stale")]
+    + [("form", pa.string()), ("needs_days", pa.bool_()), ("near", pa.string())]
 )
+_ADDED = {"form": "", "needs_days": None, "near": ""}
+"""Columns that files of earlier versions lack -> what stands for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +214,19 @@ def read_answers(path: Path) -> tuple[ScoredAnswer, ...]:
         LatentcompError: the file is missing, damaged, or not a file of answers.
     """
     try:
-        table = pq.read_table(path).cast(_SCHEMA)
+        table = _completed(pq.read_table(path)).cast(_SCHEMA)
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         raise LatentcompError(
             f"{path}: not a readable file of answers ({reason}); run `latentcomp evaluate` again."
         ) from error
     return tuple(ScoredAnswer(**record) for record in table.to_pylist())
+
+
+def _completed(table: pa.Table) -> pa.Table:
+    """The table with the columns that came later, empty where the file is older than they are."""
+    for name, value in _ADDED.items():
+        if name not in table.column_names:
+            column = pa.array([value] * table.num_rows, _SCHEMA.field(name).type)
+            table = table.append_column(name, column)
+    return table

@@ -9,6 +9,7 @@ from .answers import answer_questions
 from .arms.latents import BYTES_PER_NUMBER, CompressedDocuments, compress_documents
 from .arms.table import select_arms
 from .bench import ArmInputs, Bench
+from .ranking import RankedQuestion, rank
 from .scores import ScoredAnswer
 from .sizes import Sizes
 
@@ -22,6 +23,8 @@ class Outcome:
 
     rows: list[ScoredAnswer]
     sizes: Sizes
+    ranked: tuple[RankedQuestion, ...] = ()
+    """Candidates of every arm, where they were ranked."""
 
 
 def run_arms(bench: Bench, documents: Sequence[Document], seed: int, progress: Progress) -> Outcome:
@@ -36,17 +39,18 @@ def run_arms(bench: Bench, documents: Sequence[Document], seed: int, progress: P
     Raises:
         LatentcompError: a requested arm does not exist.
     """
-    arms = select_arms(bench.arms)
     documents = tuple(documents)
+    arms = select_arms(bench.arms, documents)
     compressed = compress_documents(bench, documents, partial(progress, "states"))
     inputs = ArmInputs(bench, documents, compressed.prefixes, seed)
     rows: list[ScoredAnswer] = []
+    ranked: list[RankedQuestion] = []
     vectors: dict[str, int] = {}
     for arm in arms:
         answers = answer_questions(
             bench.reasoner,
             documents,
-            arm.make(inputs),
+            prefixes := arm.make(inputs),
             arm.name,
             batch_size=bench.batch_size,
             scorer=bench.scorer,
@@ -54,7 +58,16 @@ def run_arms(bench: Bench, documents: Sequence[Document], seed: int, progress: P
         )
         rows += answers.rows
         vectors[arm.name] = answers.vectors
-    return Outcome(rows, _sizes(bench, documents, compressed, vectors))
+        if bench.rank:
+            ranked += rank(
+                bench.reasoner,
+                documents,
+                prefixes,
+                arm.name,
+                batch_size=bench.batch_size,
+                progress=partial(progress, f"{arm.name} rank"),
+            )
+    return Outcome(rows, _sizes(bench, documents, compressed, vectors), tuple(ranked))
 
 
 def _sizes(

@@ -9,12 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from .arms.table import REQUIRED_ARMS, in_order
+from .break_lines import break_lines
 from .cells import Cell
+from .numbers import UNMEASURED, figure, human, span
 from .result import EvaluationResult
 from .sizes import Bytes
-from .stats import Interval
-
-UNMEASURED = "–"
 
 
 def render(result: EvaluationResult) -> RenderableType:
@@ -24,6 +23,7 @@ def render(result: EvaluationResult) -> RenderableType:
         parts.append(_other_arms(result))
     if result.bytes.latents is not None:
         parts.append(Text(sizes_line(result)))
+    parts += [Text(line) for line in break_lines(result)]
     parts.append(_self_check(result))
     parts += [Text(note, style="bold yellow") for note in remarks(result)]
     if result.skipped:
@@ -144,25 +144,3 @@ def bytes_line(sizes: Bytes, documents: int) -> str:
         f"teacher states {human(sizes.states / documents)}, "
         f"text {human(sizes.text / documents)} (latents are {figure(times, 1)}x the text)"
     )
-
-
-def human(size: float) -> str:
-    """Bytes in the unit that keeps them below 1,024."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024 or unit == "GiB":
-            break
-        size /= 1024
-    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-
-
-def figure(value: float, digits: int = 3) -> str:
-    """A figure, or a dash where there is none: unmeasured is not 0."""
-    return UNMEASURED if isnan(value) else f"{value:.{digits}f}"
-
-
-def span(interval: Interval, digits: int = 3) -> str:
-    """A figure with its interval, such as `0.512 [0.471, 0.553]`."""
-    if isnan(interval.point):
-        return UNMEASURED
-    ends = f"{figure(interval.low, digits)}, {figure(interval.high, digits)}"
-    return f"{figure(interval.point, digits)} [{ends}]"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ QUESTIONS = "questions"
 """Column: questions about each document."""
 STALE_QUESTIONS = "stale_questions"
 """Column: questions that have a replaced value."""
+
+_DAYS: Final = {True: "yes", False: "no", None: ""}
+"""Whether days are needed -> key of its cell; "" if unknown."""
 
 
 def stale_column(arm: str) -> str:
@@ -61,8 +65,14 @@ class Answers:
         self._can_be_stale = np.array([row.can_be_stale for row in rows], dtype=np.float64)
         self._family = np.array([row.family for row in rows])
         self._bucket = np.array([row.bucket for row in rows])
+        self._form = np.array([row.form for row in rows])
+        self._days = np.array([_DAYS[row.needs_days] for row in rows])
         self.families = tuple(sorted({row.family for row in rows}))
         self.buckets = tuple(sorted({row.bucket for row in rows} - {""}))
+        self.forms = tuple(sorted({row.form for row in rows} - {""}))
+        self.days = tuple(sorted({_DAYS[row.needs_days] for row in rows} - {""}))
+        self.pairs = tuple(sorted({(row.family, row.form) for row in rows if row.form}))
+        """Family and form of every kind of question whose form is known."""
 
     def _check_paired(self, rows: Sequence[ScoredAnswer]) -> None:
         questions: dict[str, set[tuple[str, str]]] = {arm: set() for arm in self.arms}
@@ -86,6 +96,18 @@ class Answers:
     def of_bucket(self, bucket: str) -> Tally:
         """Sums over the questions whose evidence lies in one third of the document."""
         return self._tally(self._bucket == bucket)
+
+    def of_form(self, form: str) -> Tally:
+        """Sums over the questions with one form of answer."""
+        return self._tally(self._form == form)
+
+    def of_days(self, needed: str) -> Tally:
+        """Sums over the questions that need the days of chunks (`yes`), or do not (`no`)."""
+        return self._tally(self._days == needed)
+
+    def of_pair(self, family: str, form: str) -> Tally:
+        """Sums over the questions of one family with one form of answer."""
+        return self._tally((self._family == family) & (self._form == form))
 
     def _tally(self, chosen: NDArray[np.bool_]) -> Tally:
         columns: dict[str, FloatArray] = {}

@@ -13,6 +13,7 @@ from pathlib import Path
 from ..common.atomic import file_sha256
 from ..common.errors import CheckpointError, CorpusError, LatentcompError
 from ..corpus.files import read_corpus
+from ..corpus.generators import UNRECORDED
 from ..corpus.records import Document
 from ..evaluate.arms.table import in_order
 from ..evaluate.compare import Comparison, ablation_drop
@@ -243,7 +244,8 @@ def _documents(source: Source | None, count: int) -> tuple[Document, ...] | None
     if source is None:
         return None
     if source.path is None and source.preset is not None and source.seed is not None:
-        return _generated(source.preset, source.seed, count, source.sha256)
+        version = UNRECORDED if source.generator is None else source.generator
+        return _generated(version, source.preset, source.seed, count, source.sha256)
     if source.path is None:
         return None
     try:
@@ -254,9 +256,11 @@ def _documents(source: Source | None, count: int) -> tuple[Document, ...] | None
 
 
 @functools.lru_cache(maxsize=4)
-def _generated(preset: str, seed: int, count: int, sha256: str) -> tuple[Document, ...] | None:
+def _generated(
+    version: int, preset: str, seed: int, count: int, sha256: str
+) -> tuple[Document, ...] | None:
     try:
-        held = held_out(None, preset, count, seed)
-    except CorpusError:  # no such preset, or too few documents
+        held = held_out(None, preset, count, seed, version)
+    except CorpusError:  # no such generator or preset, or too few documents
         return None
     return held.documents if held.source.sha256 == sha256 else None

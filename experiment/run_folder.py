@@ -26,6 +26,7 @@ from ..train.record import TrialRecord
 
 ANSWERS: Final = "answers.parquet"
 RESULT: Final = "evaluation.json"
+RANKING: Final = "ranking.parquet"
 RECORDS: Final = ("trial.json", "run.json")
 """Of a trial, the newer name first."""
 _SEED: Final = re.compile(r"seed-(\d+)")
@@ -46,6 +47,11 @@ class EvaluationFolder:
     def result(self) -> Path:
         """What was evaluated, and the figures as they were then."""
         return self.path / RESULT
+
+    @property
+    def ranking(self) -> Path:
+        """Every candidate with its likelihood, where they were ranked."""
+        return self.path / RANKING
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ..evaluate.arms.table import ARMS, in_order
+from ..evaluate.numbers import figure as number
+from ..evaluate.numbers import human
 from ..evaluate.result import EvaluationResult
 from ..evaluate.stats import Interval
-from ..evaluate.table import figure as number
-from ..evaluate.table import human
 from ..experiment.phases import phase
 from ..experiment.verdict import Verdict
 from .collect import LogPoint

@@ -12,9 +12,11 @@ from markupsafe import Markup
 
 from ..common import atomic
 from ..evaluate.arms.table import ARMS
+from ..evaluate.break_lines import break_lines
+from ..evaluate.numbers import figure, human, span
 from ..evaluate.result import EvaluationResult
 from ..evaluate.stats import Interval
-from ..evaluate.table import bytes_line, figure, human, remarks, span
+from ..evaluate.table import bytes_line, remarks
 from ..experiment.phases import phase
 from ..experiment.verdict import Verdict
 from . import figures
@@ -76,6 +78,7 @@ def _render(template: str, phases: tuple[PhaseStory, ...], *, escape: bool) -> s
         flat=_flat,
         bytes_line=bytes_line,
         remarks=remarks,
+        break_lines=break_lines,
         arm_order=tuple(ARMS),
         gate_of=lambda number: phase(number).gate,
         pretty=lambda config: json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False),

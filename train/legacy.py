@@ -6,6 +6,8 @@ fields and tensors changed.
 
 from typing import Any, Final
 
+from ..corpus.generators import UNRECORDED
+
 TENSORS: Final = {
     ".mutual.": ".self_attn.",
     ".cross.": ".cross_attn.",
@@ -66,6 +68,9 @@ def _upgrade_spec(spec: dict[str, Any]) -> dict[str, Any]:
 
 def upgrade_trial(record: dict[str, Any]) -> dict[str, Any]:
     """The record of a run: `run` in a checkpoint, or `run.json`."""
+    data = record.get("data", {})
+    if data.get("kind") == "live" and "generator" not in data:
+        record = {**record, "data": {**data, "generator": UNRECORDED}}
     if "phase" not in record:
         return record
     plan = record["plan"]

@@ -37,6 +37,8 @@ class LiveSettings:
     """Allowed padded lengths, ascending: each is compiled once."""
     split: str = "train"
     """Split of the documents, for the record."""
+    generator: int | None = None
+    """Version of their generator, for the record; None if they are not of one."""
     rank: int = 0
     world: int = 1
     workers: int = 8
@@ -89,6 +91,7 @@ class LiveBatches:
         return {
             "kind": "live",
             "split": settings.split,
+            "generator": settings.generator,
             "seed": settings.seed,
             "per_step": settings.batch_size,  # the name in the records of older runs
             "world": settings.world,

@@ -49,7 +49,8 @@ class StoreBatches:
 
         Args:
             store: the states.
-            documents: the corpus that was extracted, questions included.
+            documents: the corpus that was extracted, questions included; those of families
+                held out are not learned from.
             reasoner: its tokenizer and prompt encode the questions.
             layers: which stored layers, by blocks completed.
             batch_size: documents of one step of one process.
@@ -172,4 +173,6 @@ def _questions(
             f"{store.path}: document {missing[0]!r} is not in the corpus "
             f"({len(missing)} of {len(store)}); give the corpus that was extracted"
         )
-    return [encode_questions(reasoner, by_id[name].questions) for name in store.document_ids]
+    return [
+        encode_questions(reasoner, by_id[name].training_questions) for name in store.document_ids
+    ]

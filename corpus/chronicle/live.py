@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ..records import Document
 from .generator import chronicle
 from .names import Split
-from .presets import Preset
+from .presets import Preset, preset
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +24,12 @@ class LiveCorpus:
         return chronicle(
             self.size, self.split, self.seed, index, questions_per_family=most
         ).document
+
+
+def training_corpus(preset_name: str, seed: int, questions_per_family: int) -> LiveCorpus:
+    """The documents of the split `train`.
+
+    Raises:
+        CorpusError: no preset has that name.
+    """
+    return LiveCorpus(preset(preset_name), "train", seed, questions_per_family)

@@ -14,6 +14,7 @@ from .presets import Preset, preset
 from .problems import problem
 from .prose import Prose, write
 from .queries import Finding, Query, form_of
+from .records import recorded
 from .simulate import simulate
 from .strings import SPLITS, Split
 from .view import View, days_without_metadata
@@ -203,9 +204,9 @@ def chronicles(preset_name: str, split: str, documents: int, seed: int) -> Itera
 
 
 def generate(preset_name: str, split: str, documents: int, seed: int) -> Iterator[Document]:
-    """The documents of `chronicles` alone, as the rest of the package takes them.
+    """The documents of `chronicles`, with what is known of their questions.
 
     Raises:
         CorpusError: as `chronicles`.
     """
-    return (each.document for each in chronicles(preset_name, split, documents, seed))
+    return (recorded(each) for each in chronicles(preset_name, split, documents, seed))

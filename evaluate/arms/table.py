@@ -1,10 +1,11 @@
 """The arms of an evaluation. A new arm is one file beside this one and one row here."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from ...common.errors import LatentcompError
+from ...corpus.records import Document
 from ...reasoner.generate import Prefix
 from ..bench import ArmInputs
 from . import controls, latents, summary, text, truncation
@@ -23,9 +24,15 @@ class Arm:
     required: bool = False
     """Whether every verdict rests on it."""
     optional: bool = False
-    """Whether it is measured on request only."""
+    """Whether it is measured on request only, or where `wanted` says so."""
+    wanted: Callable[[Sequence[Document]], bool] = lambda documents: False
+    """Whether an optional arm says something new of these documents and is measured unasked."""
     reference: bool = False
     """Ceiling or floor: they define retention and have none."""
+
+
+def _dated_apart(documents: Sequence[Document]) -> bool:
+    return any(document.is_dated_apart for document in documents)
 
 
 ARMS: Final[dict[str, Arm]] = {
@@ -36,6 +43,13 @@ ARMS: Final[dict[str, Arm]] = {
         Arm("compressed", "its latents", latents.compressed, required=True),
         Arm("shuffled", "another's latents", controls.shuffled, required=True),
         Arm("zero", "latents of zeros", controls.zero, required=True),
+        Arm(
+            "undated",
+            "the text as it ships",
+            text.undated_arm,
+            optional=True,
+            wanted=_dated_apart,
+        ),
         Arm("gaussian", "random latents", controls.gaussian),
         Arm("summary", "as many tokens", summary.summary, optional=True),
         Arm("truncation", "its first tokens", truncation.truncation, optional=True),
@@ -53,8 +67,17 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
     return (*(name for name in ARMS if name in present), *sorted(present - ARMS.keys()))
 
 
-def select_arms(requested: Iterable[str]) -> tuple[Arm, ...]:
-    """The arms that always run and the requested ones, in the order of the table.
+def measurable_arms(arms: Sequence[str]) -> tuple[str, ...]:
+    """Those that have a retention: none without ceiling and floor."""
+    if not all(arm in arms for arm in REFERENCE_ARMS):
+        return ()
+    return tuple(arm for arm in arms if arm not in REFERENCE_ARMS)
+
+
+def select_arms(requested: Iterable[str], documents: Sequence[Document] = ()) -> tuple[Arm, ...]:
+    """The arms that always run, those requested and those that these documents call for.
+
+    In the order of the table.
 
     Raises:
         LatentcompError: a requested arm does not exist.
@@ -62,4 +85,8 @@ def select_arms(requested: Iterable[str]) -> tuple[Arm, ...]:
     names = set(requested)
     if unknown := sorted(names - ARMS.keys()):
         raise LatentcompError(f"there is no arm {unknown[0]!r}; the arms are {', '.join(ARMS)}")
-    return tuple(arm for arm in ARMS.values() if not arm.optional or arm.name in names)
+    return tuple(
+        arm
+        for arm in ARMS.values()
+        if not arm.optional or arm.name in names or arm.wanted(documents)
+    )

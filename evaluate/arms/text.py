@@ -1,4 +1,4 @@
-"""The references: the reasoner with the whole document (ceiling) and without any (floor)."""
+"""The whole document with its days (ceiling), as it ships (undated), and none at all (floor)."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,13 @@ from ..bench import ArmInputs
 
 
 def ceiling_arm(inputs: ArmInputs) -> list[Prefix]:
-    """Prefixes that hold the whole document."""
+    """Prefixes that hold the whole document, its days written in."""
     return ceiling(inputs.bench.reasoner, inputs.documents)
+
+
+def undated_arm(inputs: ArmInputs) -> list[Prefix]:
+    """Prefixes that hold the whole document as it ships."""
+    return undated(inputs.bench.reasoner, inputs.documents)
 
 
 def floor_arm(inputs: ArmInputs) -> list[Prefix]:
@@ -22,7 +27,12 @@ def floor_arm(inputs: ArmInputs) -> list[Prefix]:
 
 
 def ceiling(lm: CausalLM, documents: Sequence[Document]) -> list[Prefix]:
-    """Prefixes that hold the whole document."""
+    """Prefixes that hold the whole document, its days written in where it has such a text."""
+    return [Prefix.counted(embed_text(lm, document.dated_text)) for document in documents]
+
+
+def undated(lm: CausalLM, documents: Sequence[Document]) -> list[Prefix]:
+    """Prefixes that hold the whole document as it ships, which may not tell all its days."""
     return [Prefix.counted(embed_text(lm, document.text)) for document in documents]
 
 

@@ -6,10 +6,13 @@ from .text import embed_tokens
 
 
 def truncation(inputs: ArmInputs) -> list[Prefix]:
-    """Prefixes that hold the first K tokens of each document, K being its number of latents."""
+    """Prefixes that hold the first K tokens of each document, K being its number of latents.
+
+    Of the text with its days, which the latents are told too.
+    """
     lm, head = inputs.bench.reasoner, inputs.head
     prefixes = []
     for document, x_KR in zip(inputs.documents, inputs.vectors, strict=True):
-        token_ids = lm.encode(lm.prompt.head + document.text)[: head + len(x_KR)]
+        token_ids = lm.encode(lm.prompt.head + document.dated_text)[: head + len(x_KR)]
         prefixes.append(Prefix.counted(embed_tokens(lm, token_ids)))
     return prefixes

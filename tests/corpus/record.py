@@ -9,7 +9,6 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from latentcomp.corpus.chronicle.check import check_corpus, render_check
 from latentcomp.corpus.chronicle.generator import GENERATOR_VERSION
 from latentcomp.corpus.chronicle.names import SPLITS
 from latentcomp.corpus.chronicle.questions import FAMILIES
-from latentcomp.corpus.records import Document
+from latentcomp.corpus.records import Document, content
 
 GOLDEN = Path(__file__).with_name("golden.json")
 PAGE = Path(__file__).parents[2] / "docs" / "corpus.md"
@@ -29,7 +28,7 @@ def fingerprint(preset_name: str) -> str:
     digest = sha256()
     for split in SPLITS:
         for document in generate(preset_name, split, 2, 11):
-            digest.update(json.dumps(asdict(document), sort_keys=True).encode())
+            digest.update(json.dumps(content(document), sort_keys=True).encode())
     return digest.hexdigest()
 
 
@@ -82,13 +81,13 @@ def blocks() -> Iterator[tuple[str, str]]:
 
 def page_with_blocks(page: str) -> str:
     """The page with every generated block as the generator gives it now."""
-    for name, content in blocks():
+    for name, block in blocks():
         opening = f"<!-- {name}: written by tests/corpus/record.py -->\n"
         marked = re.compile(f"(?<={opening}).*?(?=<!-- /{name} -->)", re.DOTALL)
         count = len(marked.findall(page))
         if count != 1:
             raise LookupError(f"{PAGE}: {count} blocks {name!r}: one is needed")
-        page = marked.sub(f"{content}\n".replace("\\", r"\\"), page)
+        page = marked.sub(f"{block}\n".replace("\\", r"\\"), page)
     return page
 
 

@@ -18,6 +18,8 @@ def row(
     can_be_stale=False,
     family="fact",
     bucket="early",
+    form="",
+    needs_days=None,
 ):
     return ScoredAnswer(
         document_id=document,
@@ -30,6 +32,8 @@ def row(
         correct=correct,
         stale=stale,
         can_be_stale=can_be_stale,
+        form=form,
+        needs_days=needs_days,
     )
 
 

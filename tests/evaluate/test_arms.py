@@ -59,6 +59,51 @@ def test_optional_arms_run_on_request():
     assert "\n" not in str(error.value)
 
 
+def dated(document):
+    """The same document with a text for the ceiling that ends every chunk with its day."""
+    chunks = tuple(
+        replace(chunk, dated_text=f"{chunk.text} It is day {chunk.day}.")
+        for chunk in document.chunks
+    )
+    return replace(document, chunks=chunks)
+
+
+def test_the_text_as_it_ships_is_read_unasked_where_there_is_another_one(documents):
+    default = [arm.name for arm in select_arms((), documents)]
+    assert "undated" not in default
+    called_for = {arm.name for arm in select_arms((), [documents[1], dated(documents[0])])}
+    assert called_for == {*default, "undated"}
+    assert "undated" in [arm.name for arm in select_arms(["undated"], documents)]
+    assert "undated" not in REQUIRED_ARMS + REFERENCE_ARMS
+
+
+def test_the_ceiling_and_the_texts_in_its_place_have_days_and_undated_has_not(lm, documents):
+    given = [dated(document) for document in documents]
+    made = inputs(lm, given, (2000, 2000))
+    for document, twin, *read in zip(
+        documents,
+        given,
+        *(ARMS[name].make(made) for name in ("undated", "ceiling", "truncation")),
+        strict=True,
+    ):
+        shipped, *whole = (prefix.x_PD for prefix in read)
+        assert torch.equal(shipped, embed_text(lm, document.text))
+        for one in whole:
+            assert torch.equal(one, embed_text(lm, twin.dated_text))
+    before = [prefix.x_PD for prefix in ARMS["floor"].make(inputs(lm, documents, (1, 1)))]
+    after = [prefix.x_PD for prefix in ARMS["floor"].make(made)]
+    assert all(torch.equal(*pair) for pair in zip(before, after, strict=True))
+
+
+def test_undated_answers_the_same_questions_from_fewer_tokens(lm, documents):
+    given = [dated(document) for document in documents]
+    outcome = suite.run_arms(bench(lm), given, 0, lambda arm, count: None)
+    arms = {row.arm for row in outcome.rows}
+    assert arms == {arm.name for arm in select_arms((), given)}
+    assert outcome.sizes.vectors["undated"] < outcome.sizes.vectors["ceiling"]
+    assert outcome.sizes.text_bytes == sum(len(document.text) for document in documents)
+
+
 def inputs(lm, documents, latents):
     prefixes = [Prefix.counted(embed_text(lm, "x " * count)) for count in latents]
     return ArmInputs(bench(lm), documents, prefixes, seed=0)

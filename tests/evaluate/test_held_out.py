@@ -9,6 +9,7 @@ from latentcomp.common.errors import CorpusError
 from latentcomp.corpus.chronicle import generate
 from latentcomp.corpus.chronicle.generator import GENERATOR_VERSION
 from latentcomp.corpus.files import corpus_sha256, write_corpus
+from latentcomp.corpus.generators import GENERATORS
 from latentcomp.corpus.records import Chunk, Document, Question
 from latentcomp.evaluate.held_out import Source, held_out, known_names, undated_in_text
 
@@ -58,13 +59,21 @@ def test_days_that_the_text_does_not_name_are_counted():
     )
 
 
+def test_days_that_the_ceiling_reads_elsewhere_are_not_missed():
+    chunk = Chunk(0, "No day.", 3, "Day 3. No day.")
+    assert undated_in_text([replace(made("a"), chunks=(chunk,))]) == ""
+    other = replace(chunk, dated_text="Day 31. No day.")
+    assert undated_in_text([replace(made("a"), chunks=(chunk, other))]).startswith("1 of 2")
+
+
 @pytest.mark.parametrize(("split", "said"), [("train", True), ("test", False), (None, False)])
 def test_documents_of_the_training_split_are_called_so(split, said):
     assert bool(known_names(Source(sha256="e" * 64, split=split))) is said
 
 
-def test_every_generated_chunk_names_its_day():
-    assert undated_in_text(generate("lab", "test", 5, 1)) == ""
+@pytest.mark.parametrize("version", GENERATORS)
+def test_the_ceiling_reads_the_day_of_every_generated_chunk(version):
+    assert undated_in_text(GENERATORS[version].generate("lab", "test", 12, 1)) == ""
 
 
 def test_a_source_is_json(tmp_path):

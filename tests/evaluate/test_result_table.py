@@ -4,12 +4,12 @@ import pytest
 from rich.console import Console
 
 from latentcomp.evaluate.held_out import Source
+from latentcomp.evaluate.numbers import human
 from latentcomp.evaluate.result import EvaluationResult
 from latentcomp.evaluate.sizes import Sizes
 from latentcomp.evaluate.table import (
     bytes_line,
     ceiling_note,
-    human,
     print_result,
     small_sample_note,
 )
@@ -45,6 +45,7 @@ def test_table_says_everything_in_80_columns():
     assert last.split()[1] == "640"
     assert f"{found.retention:.2f} [{found.retention_low:.2f}, {found.retention_high:.2f}]" in last
     assert f"{found.accuracy:.3f}" in last
+    assert "by form" not in text and "balanced" not in text and "days" not in text, "not known"
 
 
 def test_sizes_are_in_tokens_and_in_bytes():

@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from latentcomp.corpus.files import read_corpus, write_corpus
 from latentcomp.evaluate import answers
 from latentcomp.evaluate import held_out as documents
 from latentcomp.evaluate.arms.table import REQUIRED_ARMS
+from latentcomp.evaluate.ranking import read_ranking
 from latentcomp.evaluate.result import EvaluationResult
 from latentcomp.evaluate.scores import read_answers, read_source
 from latentcomp.experiment.eligibility import is_finished
@@ -42,7 +44,8 @@ def short(monkeypatch):
         made = [tiny.story(100 * seed + i, chunks=2, split=split).document for i in range(count)]
         return [replace(one, questions=one.questions[:2]) for one in made]
 
-    monkeypatch.setattr(documents, "generate", few)
+    made_here = SimpleNamespace(generate=few)
+    monkeypatch.setattr(documents, "generator", lambda version: made_here)
     monkeypatch.setattr(answers, "greedy_answers", partial(greedy_answers, most_tokens=1))
 
 
@@ -395,11 +398,46 @@ def test_a_compressor_that_is_given_days_is_noted(request_of, run, deep, mine):
     assert "chunks do not name their day" in note
 
 
+def test_candidates_are_ranked_on_request(request_of, run, mine):
+    given = read_corpus(mine).documents
+    wrong = [
+        replace(one, questions=tuple(replace(q, stale_answers=("Bo",)) for q in one.questions))
+        for one in given
+    ]
+    bare = [
+        replace(one, questions=tuple(replace(q, stale_answers=()) for q in one.questions))
+        for one in given
+    ]
+    write_corpus(mine, bare, {})
+    assert "wrong answer to rank" in " ".join(evaluate(request_of(corpus=mine, rank=True)).notes)
+    write_corpus(mine, wrong, {})
+    plain = evaluate(request_of(corpus=mine))
+    found = evaluate(request_of(corpus=mine, rank=True))
+    assert plain.ranking is None and found.ranking is not None and plain.notes == found.notes
+    assert found.ranking.by_mean.right.keys() == found.arms.keys()
+    assert found.overall.accuracy == plain.overall.accuracy, "ranking changes no answer"
+    kept = sorted(run.rglob("ranking.parquet"))
+    assert len(kept) == 1
+    rows = read_ranking(kept[0])
+    assert {row.arm for row in rows} == set(found.arms)
+    teacher = evaluate_teacher(request_of(corpus=mine, rank=True)).ranking
+    assert teacher is not None
+    assert teacher.by_mean.right["ceiling"] == found.ranking.by_mean.right["ceiling"]
+
+
 def test_the_teacher_alone_names_its_documents_too(request_of, mine):
     result = evaluate_teacher(request_of(corpus=mine))
     assert result.documents_line == f"2 documents of {mine}"
     assert result.provenance["inputs"]["corpus"] == read_corpus(mine).sha256
     assert result.unjudged == "" and result.checkpoint_sha256 is None
+
+
+def test_the_teacher_alone_reads_the_text_as_it_ships_too(request_of, mine):
+    given = read_corpus(mine).documents
+    twins = [replace(c, dated_text=f"{c.text} Dated.") for c in given[0].chunks]
+    write_corpus(mine, (replace(given[0], chunks=tuple(twins)), *given[1:]), {})
+    result = evaluate_teacher(request_of(corpus=mine))
+    assert result.arms.keys() == {"ceiling", "floor", "undated"}
 
 
 def test_what_is_missing_is_one_line(request_of, monkeypatch, tmp_path):

@@ -280,6 +280,22 @@ def test_given_documents_are_read_again_where_they_are(small_lab, tmp_path):
     assert gone.documents_gone and "cannot be had again" in gone.remarks[0]
 
 
+@pytest.mark.parametrize(("recorded", "version"), [(None, 3), (3, 3), (4, 4)])
+def test_generated_documents_are_made_again_by_their_own_generator(
+    small_lab, tmp_path, recorded, version
+):
+    run = RunFolder(tmp_path / "run")
+    trial = runs.save_trial(run, phase(1).recipe)
+    held = held_out(None, "lab", 4, 3, version)
+    rows = runs.script(held.documents, {"compressed": 0.6, "ceiling": 0.98})
+    source = held.source.model_copy(update={"generator": recorded})
+    result = EvaluationResult.from_scores(rows, seed=3, ratio=4.0).model_copy(
+        update={"corpus": source, "checkpoint_sha256": trial.weights_sha256()}
+    )
+    measured = load_evaluation(trial, runs.keep(trial, run, result, rows))
+    assert not measured.documents_gone and measured.remarks == ()
+
+
 def test_an_evaluation_of_weights_that_were_replaced_is_shown_and_not_judged(passed):
     runs.save_trial(passed, phase(1).recipe, weights=b"others")
     trial, folder = only(passed)

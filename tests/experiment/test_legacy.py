@@ -133,6 +133,7 @@ def test_the_shipped_checkpoint_says_what_it_is():
     assert (optimiser.decay_start, optimiser.final_lr_fraction) == (0.6, 0.02)
     assert (optimiser.weight_decay, optimiser.clip_norm) == (0.01, 1.0)
     assert trial.data["world"] == 2
+    assert trial.data["generator"] == 3, "what a live source was of before it said so"
     assert trial.start is not None and (trial.start.origin, trial.start.seed) == ("fresh", 0)
     assert Lineage.of(trial, Path("nowhere"), own=False).doubt() == ""
 

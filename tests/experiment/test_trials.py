@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from latentcomp.commands import batches as commands_batches
 from latentcomp.commands import trials
 from latentcomp.commands.batches import BatchSettings
 from latentcomp.commands.trials import TrialRequest, build, ship_checkpoint, train_trial
@@ -20,6 +21,7 @@ from latentcomp.common.errors import (
     UsageError,
 )
 from latentcomp.corpus.files import write_corpus
+from latentcomp.corpus.generators import LAB_GENERATOR
 from latentcomp.experiment import published
 from latentcomp.experiment.catalogue import recipe_named
 from latentcomp.experiment.phases import PHASES, phase
@@ -371,8 +373,9 @@ def test_a_start_that_is_not_there(request_of, start, tmp_path, monkeypatch):
     assert "no checkpoint here" in error_of(request_of(start=start), CheckpointError)
 
 
-@pytest.mark.parametrize("number", [1, 5])
-def test_a_live_source_trains_without_a_store(request_of, run, number):
+@pytest.mark.parametrize(("number", "version"), [(1, LAB_GENERATOR), (5, LAB_GENERATOR), (4, 4)])
+def test_a_live_source_trains_without_a_store(request_of, run, number, version, monkeypatch):
+    monkeypatch.setattr(commands_batches, "LAB_GENERATOR", version)
     shutil.rmtree(run / "store")
     figures: list[dict[str, float]] = []
     live = {"data.source": "live", "data.question_tokens": 64}
@@ -380,7 +383,8 @@ def test_a_live_source_trains_without_a_store(request_of, run, number):
     assert [line["step"] for line in figures] == [1]
     assert torch.isfinite(torch.tensor(figures[0]["loss"]))
     assert figures[0]["gradient"] > 0
-    assert record(run, f"phase-{number}")["data"]["kind"] == "live"
+    data = record(run, f"phase-{number}")["data"]
+    assert (data["kind"], data["generator"]) == ("live", version)
 
 
 @pytest.mark.parametrize("source", ["store", "live"])

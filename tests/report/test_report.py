@@ -17,7 +17,7 @@ from latentcomp.experiment.history import read_history
 from latentcomp.experiment.judge import judge_phase
 from latentcomp.experiment.phases import phase
 from latentcomp.experiment.run_folder import RunFolder
-from latentcomp.report import write_report
+from latentcomp.report import write, write_report
 from latentcomp.report.collect import collect, read_log
 
 from ..experiment import runs
@@ -134,6 +134,14 @@ def test_the_page_says_what_was_measured(written):
     assert "e" * 64 in text  # provenance
     assert "400 steps, 6400 documents" in text
     assert "gate 0.40" in html and "aim 0.70" in html
+
+
+def test_figures_by_form_and_their_like_are_a_line_each(made, monkeypatch):
+    assert "By form" not in markdown_of(made), "these documents do not say any"
+    monkeypatch.setattr(write, "break_lines", lambda result: ["by form: number 0.5", "two < three"])
+    page, text = write_report(made).read_text(encoding="utf-8"), markdown_of(made)
+    assert "By form: number 0.5." in page and "Two &lt; three." in page
+    assert "By form: number 0.5.\n\nTwo < three.\n" in text
 
 
 def test_page_needs_no_network_and_runs_nothing(written):

@@ -1,6 +1,7 @@
 """Corpora on disk: Parquet folders and bring-your-own JSONL."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,13 @@ from hypothesis import strategies as st
 
 from latentcomp.common.buckets import BUCKETS
 from latentcomp.common.errors import CorpusError
-from latentcomp.corpus.files import read_corpus, write_corpus
-from latentcomp.corpus.records import Chunk, Document, Question
+from latentcomp.corpus.chronicle import generate
+from latentcomp.corpus.chronicle4 import chronicle as chronicle4
+from latentcomp.corpus.files import CORPUS_VERSION, corpus_sha256, read_corpus, write_corpus
+from latentcomp.corpus.records import ADDED, Chunk, Document, Question, content
+
+GOLDEN = Path(__file__).parent / "golden" / "corpus-v1"
+"""Written once by the code of format version 1."""
 
 CHUNKS = (Chunk(0, "Ann lives in Rome.", 1), Chunk(1, "Ann moved to Oslo.", 9))
 QUESTION = Question("q1", "latest", "Where?", "Oslo", ("Rome",), (1,), "middle")
@@ -32,8 +38,23 @@ LINE = {
     "summary": "Ann lives in Oslo.",
 }
 
+FACTS = {
+    "form": "name",
+    "spans": ((0, 3, 18), (1, 0, 9)),
+    "needs_days": False,
+    "asked_after": 1,
+    "held_out": True,
+    "wording": "where/2",
+    "statements": ("lives/0", "moved/1"),
+    "hops": 0,
+    "mistakes": (("stale", "Rome"), ("other_entity", "Bonn")),
+}
+"""A value of every field that version 2 added to a question, none of them its default."""
+
 text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 day = st.none() | st.integers(-(2**40), 2**40)
+
+facts = st.sets(st.sampled_from(sorted(FACTS))).map(lambda used: {n: FACTS[n] for n in used})
 
 
 @st.composite
@@ -41,11 +62,11 @@ def documents(draw):
     ids = draw(st.lists(text, min_size=1, max_size=4, unique=True))
     made = []
     for number, name in enumerate(ids):
-        pieces = draw(st.lists(st.tuples(text, day), min_size=1, max_size=4))
-        chunks = tuple(Chunk(i, t, d) for i, (t, d) in enumerate(pieces))
+        pieces = draw(st.lists(st.tuples(text, day, st.none() | text), min_size=1, max_size=4))
+        chunks = tuple(Chunk(i, *piece) for i, piece in enumerate(pieces))
         asked = draw(st.lists(st.tuples(text, text, st.lists(text), st.sampled_from(BUCKETS))))
         questions = tuple(
-            Question(f"{number}/{i}", "f", q, a, tuple(stale), (0,), bucket)
+            Question(f"{number}/{i}", "f", q, a, tuple(stale), (0,), bucket, **draw(facts))
             for i, (q, a, stale, bucket) in enumerate(asked)
         )
         made.append(Document(name, chunks, questions, draw(st.none() | text)))
@@ -116,6 +137,12 @@ BAD_LINES = {
     edited(chunks__1__text=""): "chunks.1.text is",
     edited(chunks__1__texts="x"): "chunks.1.texts is not a known key",
     edited(title="x"): "title is not a known key",
+    edited(chunks__0__dated_text=""): 'chunks.0.dated_text is "": string should have at least 1',
+    edited(
+        questions__0__form="date"
+    ): "questions.0.form is \"date\": it should be 'name', 'number', 'word', 'closed' or 'yes_no'",
+    edited(questions__0__needs_days=True): "questions.0.needs_days is not a known key",
+    edited(questions__0__held_out=True): "questions.0.held_out is not a known key",
     edited(questions__0__answer=None): "questions.0.answer is null",
     edited(questions__0__evidence=[2]): "questions.0.evidence is [",
     edited(questions__0__evidence=[1, 0]): "questions.0.evidence is [",
@@ -170,6 +197,15 @@ def test_what_may_be_left_out_gets_its_default(tmp_path):
     )
 
 
+def test_a_user_may_say_the_form_of_an_answer_and_the_dated_text_of_a_chunk(tmp_path):
+    dated = edited(questions__0__form="name", chunks__1__dated_text="Day 9. Ann moved to Oslo.")
+    (tmp_path / "a.jsonl").write_text(dated)
+    (document,) = read_corpus(tmp_path / "a.jsonl").documents
+    assert document.questions == (replace(QUESTION, form="name"),)
+    assert document.chunks == (CHUNKS[0], replace(CHUNKS[1], dated_text=document.dated_text[19:]))
+    assert write_corpus(tmp_path / "c", [document], {}).sha256 == corpus_sha256([document])
+
+
 def test_an_empty_corpus_is_an_error(tmp_path):
     (tmp_path / "a.jsonl").write_text("\n \n")
     with pytest.raises(CorpusError, match="no documents in it"):
@@ -214,9 +250,60 @@ def test_every_flipped_bit_of_a_corpus_is_an_error(tmp_path):
 def test_a_corpus_of_a_later_format_is_refused(tmp_path):
     write_corpus(tmp_path, [DOCUMENT], {})
     file = tmp_path / "corpus.json"
-    file.write_text(file.read_text().replace('"version": 1', '"version": 2'))
-    with pytest.raises(CorpusError, match="version 2 is not known"):
+    later = f'"version": {CORPUS_VERSION + 1}'
+    file.write_text(file.read_text().replace(f'"version": {CORPUS_VERSION}', later))
+    with pytest.raises(CorpusError, match=r"version 3 is not known here: .*write the corpus again"):
         read_corpus(tmp_path)
+
+
+def test_a_version_1_corpus_is_read_with_the_hash_it_was_given(tmp_path):
+    old = read_corpus(GOLDEN)
+    assert '"version": 1' in (GOLDEN / "corpus.json").read_text()
+    assert old.sha256 == corpus_sha256(old.documents)
+    assert [d.document_id for d in old.documents] == ["test-7-000000", "test-7-000001", "d1"]
+    assert old.documents[:2] == tuple(generate("lab", "test", 2, 7))
+    assert old.documents[2].questions == (
+        Question("q1", "latest", "Where?", "Oslo", ("Rome",), (1,), "late"),
+        Question("q2", "other", "Who?", "Ann"),
+    )
+    written = write_corpus(tmp_path, old.documents, old.meta)
+    assert written == read_corpus(tmp_path) == old, "as version 2"
+
+
+def test_a_record_that_uses_nothing_new_says_what_it_said_in_version_1():
+    assert corpus_sha256(read_corpus(GOLDEN).documents) == (
+        "662aad29d8b088461d5cec065271ac23b5b46753d110e0abbfdd883efa6571b7"
+    )
+    assert content(QUESTION).keys() == {
+        "question_id", "family", "text", "answer", "stale_answers", "evidence", "bucket",
+    }  # fmt: skip
+
+
+def test_every_field_that_came_later_is_tried():
+    assert ADDED[Question].keys() == FACTS.keys()
+
+
+@pytest.mark.parametrize(("name", "value"), FACTS.items())
+def test_every_new_field_is_kept_and_counts_in_the_hash(tmp_path, name, value):
+    document = replace(DOCUMENT, questions=(replace(QUESTION, **{name: value}),))
+    assert write_corpus(tmp_path, [document], {}).sha256 != corpus_sha256([DOCUMENT])
+    assert read_corpus(tmp_path).documents == (document,)
+
+
+def test_a_dated_text_is_kept_and_read_in_place_of_the_text(tmp_path):
+    twin = Chunk(1, "Ann moved to Oslo.", 9, "Day 9. Ann moved to Oslo.")
+    document = replace(DOCUMENT, chunks=(CHUNKS[0], twin))
+    assert write_corpus(tmp_path, [document], {}).sha256 != corpus_sha256([DOCUMENT])
+    assert read_corpus(tmp_path).documents == (document,)
+    assert document.text == DOCUMENT.text == DOCUMENT.dated_text
+    assert document.dated_text == "Ann lives in Rome.\nDay 9. Ann moved to Oslo."
+    assert document.is_dated_apart and not DOCUMENT.is_dated_apart
+
+
+def test_generator_4_goes_to_disk_and_back_with_all_it_knows(tmp_path):
+    made = tuple(chronicle4.generate("lab", "test", 3, 2))
+    assert write_corpus(tmp_path, made, {}) == read_corpus(tmp_path)
+    assert read_corpus(tmp_path).documents == made
 
 
 def test_the_documented_example_is_read(tmp_path):

@@ -149,6 +149,31 @@ def batches_of(run_folder, lm, documents, question_tokens=96):
     )
 
 
+def test_families_held_out_are_not_learned_from(run_folder, lm):
+    """Each document keeps the one question that is not held out; without any it is not drawn."""
+    ours = tiny.documents(DOCUMENTS)
+    kept = [
+        replace(
+            document,
+            questions=tuple(
+                replace(question, held_out=place != 1 or index == 4)
+                for place, question in enumerate(document.questions)
+            ),
+        )
+        for index, document in enumerate(ours)
+    ]
+    source = batches_of(run_folder, lm, kept)
+    assert source.describe()["documents"] == DOCUMENTS - 1
+    questions = {document.document_id: document.questions[1] for document in kept}
+    for step in range(DOCUMENTS):
+        batch, names = source.at(step), source.document_ids(step)
+        for ids, segment, name in zip(
+            batch.questions.ids_BS, batch.questions.segment_BS, names, strict=True
+        ):
+            (one,) = encode_questions(lm, [questions[name]])
+            assert ids[segment > 0].tolist() == [*one.prompt_ids, *one.answer_ids]
+
+
 def test_a_store_of_another_corpus_is_refused(run_folder, lm):
     ours = tiny.documents(DOCUMENTS)
     for documents in (ours[1:], ours[:3] + ours[4:], ()):

@@ -17,6 +17,7 @@ from latentcomp.corpus.chronicle4.presets import PRESETS
 from latentcomp.corpus.chronicle4.pricing import price, table
 from latentcomp.corpus.chronicle4.search import search
 from latentcomp.corpus.chronicle4.strings import SPLITS
+from latentcomp.corpus.records import content
 
 GOLDEN = Path(__file__).with_name("golden.json")
 PAGE = Path(__file__).parents[3] / "docs" / "corpus4.md"
@@ -32,7 +33,8 @@ def fingerprint(preset_name: str) -> str:
         for index in range(2):
             size = PRESETS[preset_name]
             each = chronicle(size, split, 11, index, chunks=CHUNKS.get(preset_name))
-            facts = [asdict(each.document), each.dated, [asdict(asked) for asked in each.asked]]
+            about = [asdict(asked) | {"question": content(asked.question)} for asked in each.asked]
+            facts = [content(each.document), each.dated, about]
             digest.update(json.dumps(facts, sort_keys=True).encode())
     return digest.hexdigest()
 
@@ -67,10 +69,10 @@ def prices() -> str:
     return f"{head}\n\n{cheap}\n\n{both}"
 
 
-def with_block(page: str, name: str, content: str) -> str:
+def with_block(page: str, name: str, text: str) -> str:
     """A page with one block replaced."""
     pattern = rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- /{name} -->)"
-    found = re.subn(pattern, lambda m: f"{m[1]}{content}\n{m[2]}", page, flags=re.DOTALL)
+    found = re.subn(pattern, lambda m: f"{m[1]}{text}\n{m[2]}", page, flags=re.DOTALL)
     assert found[1] == 1, name
     return found[0]
 
@@ -80,8 +82,8 @@ def main() -> None:
     GOLDEN.write_text(json.dumps(fingerprints(), indent=2) + "\n", encoding="utf-8")
     page = PAGE.read_text(encoding="utf-8")
     found = blocks() | ({"prices": prices()} if "--prices" in sys.argv else {})
-    for name, content in found.items():
-        page = with_block(page, name, content)
+    for name, text in found.items():
+        page = with_block(page, name, text)
     PAGE.write_text(page, encoding="utf-8")
 
 

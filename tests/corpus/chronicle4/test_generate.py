@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latentcomp.common.errors import CorpusError
-from latentcomp.corpus.chronicle4 import near
 from latentcomp.corpus.chronicle4.chronicle import (
     GENERATOR_VERSION,
     chronicle,
@@ -108,11 +107,3 @@ def _said(chunks, span):
 def test_long_documents_update_one_item_tens_of_times():
     for each in chronicles("long", "test", 3, 2):
         assert max(len(history) for history in each.world.histories.values()) > 14
-
-
-def test_every_question_has_wrong_answers_to_rank_against(every):
-    for each in every:
-        for asked in each.asked:
-            ranked = near.candidates(asked)
-            assert ranked[0] == asked.question.answer
-            assert len(set(ranked)) == len(ranked)

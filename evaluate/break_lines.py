@@ -1,0 +1,77 @@
+"""Lines below the table: by form of the answer, balanced, by need of days, near misses."""
+
+from .arms.table import in_order
+from .numbers import figure, span
+from .result import EvaluationResult
+
+
+def break_lines(result: EvaluationResult) -> list[str]:
+    """What is known of forms and days, a line each; none where the documents do not say."""
+    once = (_forms(result), _balanced(result), _near_misses(result))
+    return [line for line in (*once, *_days(result), *_ranking(result)) if line]
+
+
+def _arms(result: EvaluationResult) -> tuple[str, ...]:
+    """The arm of the headline, and the ceiling that it is held against."""
+    return tuple(dict.fromkeys((result.headline, "ceiling")))
+
+
+def _forms(result: EvaluationResult) -> str:
+    if not result.forms:
+        return ""
+    arms = _arms(result)
+    cells = (
+        f"{form} {' of '.join(figure(cell.accuracy[arm].point) for arm in arms)}"
+        for form, cell in result.forms.items()
+    )
+    return f"by form ({' of '.join(arms)}): {', '.join(cells)}"
+
+
+def _balanced(result: EvaluationResult) -> str:
+    balanced = result.balanced
+    if balanced is None:
+        return ""
+    arms = in_order({*_arms(result), "floor"} & balanced.accuracy.keys())
+    figures = ", ".join(f"{arm} {span(balanced.accuracy[arm])}" for arm in arms)
+    kept = balanced.retention.get("compressed")
+    return (
+        f"balanced over {len(balanced.cells)} kinds of question (family and form): {figures}"
+        + (f"; retention {span(kept)}" if kept else "")
+        + (f"; {len(balanced.left_out)} kinds too small" if balanced.left_out else "")
+    )
+
+
+def _days(result: EvaluationResult) -> list[str]:
+    lines = []
+    for needed, cell in reversed(result.needs_days.items()):
+        arms = in_order({*_arms(result), "undated"} & cell.accuracy.keys())
+        figures = ", ".join(f"{arm} {span(cell.accuracy[arm])}" for arm in arms)
+        what = "need" if needed == "yes" else "do not need"
+        lines.append(f"{cell.questions} questions {what} days: {figures}")
+    if worth := result.above_undated.get("ceiling"):
+        lines[0] += f"; knowing them is worth {span(worth)}"
+    return lines
+
+
+def _near_misses(result: EvaluationResult) -> str:
+    counts = result.near_misses.get(result.headline, {})
+    if not result.forms or not counts:  # of earlier generators few wrong answers are known
+        return ""
+    kinds = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
+    return f"{sum(counts.values())} wrong answers ({result.headline}): {kinds}"
+
+
+def _ranking(result: EvaluationResult) -> list[str]:
+    ranking = result.ranking
+    if ranking is None:
+        return []
+    wins = ranking.by_mean
+    arms = in_order({*_arms(result), "floor", "shuffled"} & wins.right.keys())
+    right = ", ".join(f"{arm} {span(wins.right[arm])}" for arm in arms)
+    total = figure(ranking.by_total.right[result.headline].point)
+    return [
+        f"ranking candidates of {ranking.questions} questions (guessing: "
+        f"{figure(ranking.chance)}), the right one wins: {right}; {result.headline} by whole "
+        f"likelihood {total}",
+        f"a stale one wins: {', '.join(f'{arm} {span(wins.stale[arm])}' for arm in arms)}",
+    ]

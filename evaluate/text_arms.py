@@ -1,0 +1,52 @@
+"""A model without a compressor: its answers from the text, with days and without, and from none."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from ..corpus.records import Document
+from ..models.loading import CausalLM
+from ..reasoner.generate import Prefix
+from .answers import answer_questions
+from .arms.text import ceiling, floor, undated
+from .ranking import RankedQuestion, rank
+from .scores import ScoredAnswer
+
+
+def run_text_arms(
+    lm: CausalLM,
+    documents: Sequence[Document],
+    batch_size: int = 8,
+    *,
+    rank_too: bool = False,
+    progress: Callable[[str, int], None] = lambda arm, documents: None,
+) -> tuple[list[ScoredAnswer], list[RankedQuestion]]:
+    """Answers with the whole document (ceiling), as it ships (undated) and without it (floor).
+
+    `undated` only where some document has a dated text besides the one that ships.
+
+    Args:
+        lm: who answers.
+        documents: with their questions.
+        batch_size: documents answered at once.
+        rank_too: whether candidates are ranked as well.
+        progress: receives the arm and the documents just finished.
+
+    Returns:
+        The scored answers, and the ranked candidates, none unless requested.
+    """
+    arms: dict[str, list[Prefix]] = {
+        "ceiling": ceiling(lm, documents),
+        "floor": floor(lm, documents),
+    }
+    if any(document.is_dated_apart for document in documents):
+        arms["undated"] = undated(lm, documents)
+    rows: list[ScoredAnswer] = []
+    ranked: list[RankedQuestion] = []
+    for arm, prefixes in arms.items():
+        on_arm, on_rank = partial(progress, arm), partial(progress, f"{arm} rank")
+        rows += answer_questions(
+            lm, documents, prefixes, arm, batch_size=batch_size, progress=on_arm
+        ).rows
+        if rank_too:
+            ranked += rank(lm, documents, prefixes, arm, batch_size=batch_size, progress=on_rank)
+    return rows, ranked
