@@ -27,6 +27,8 @@ from .flat_batch import FlatBatch, pack
 
 PREFETCHED: Final = 2
 """Batches in flight a process, finished ones included."""
+START_METHOD: Final = "spawn"
+"""Of the processes: a fork would copy the locks of this process's threads, and its CUDA context."""
 _SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108  where Linux keeps it
 
 
@@ -102,7 +104,7 @@ def _start(source: Batches, count: int) -> ProcessPoolExecutor:
     # parent would block on a pipe that long, once for every process.
     pickled = torch.frombuffer(bytearray(ForkingPickler.dumps(source)), dtype=torch.uint8)
     pickled.share_memory_()  # type: ignore[no-untyped-call]
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context(START_METHOD)
     return ProcessPoolExecutor(count, context, initializer=_receive, initargs=(pickled,))
 
 

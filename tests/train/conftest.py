@@ -1,7 +1,11 @@
 """One tiny teacher and one tiny store for all of these tests."""
 
+import multiprocessing
+
 import pytest
 import torch
+
+from latentcomp.train import workers
 
 from . import tiny
 
@@ -32,3 +36,11 @@ def run_folder(teacher, tmp_path_factory):
 def lm():
     """A model of 4 blocks; frozen."""
     return tiny.lm(4)
+
+
+@pytest.fixture
+def quick_processes(monkeypatch):
+    """Worker processes are forks of one that has imported torch, which takes each of them seconds."""
+    imported = ["latentcomp.train.workers", "latentcomp.train.store_batches", "pytest"]
+    multiprocessing.get_context("forkserver").set_forkserver_preload(imported)
+    monkeypatch.setattr(workers, "START_METHOD", "forkserver")
