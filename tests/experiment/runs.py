@@ -65,7 +65,7 @@ FLOORS = {"changed": 0.5, "order": 0.5}
 """Families in which a guess is right so often."""
 
 
-DOCUMENTS = 40
+DOCUMENTS = 24
 """Enough for a verdict in these tests."""
 
 
@@ -80,7 +80,7 @@ def small_lab(patch: pytest.MonkeyPatch) -> None:
 
 
 def _small(each: phases.Phase) -> phases.Phase:
-    least = Minimum(DOCUMENTS, 500, each.gate.minimum.seeds)
+    least = Minimum(DOCUMENTS, 400, each.gate.minimum.seeds)
     return replace(each, gate=replace(each.gate, minimum=least))
 
 
