@@ -33,8 +33,9 @@ demo: install ## the whole pipeline on new documents, with the lab models: a tab
 	$(BIN)/latentcomp demo
 
 # A process a core and a thread each: twice as fast on two cores as one process with two threads.
+# Files begin in the order of tests/conftest.py; pytest-xdist's own puts those with few tests last.
 test: install ## fast tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --maxprocesses 8 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 test-slow: install ## tests that take minutes
 	$(BIN)/pytest -m slow

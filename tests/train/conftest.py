@@ -1,12 +1,11 @@
 """One tiny teacher and one tiny store for all of these tests."""
 
-import multiprocessing
-
 import pytest
 import torch
 
 from latentcomp.train import workers
 
+from ..processes import CONTEXT
 from . import tiny
 
 
@@ -40,7 +39,5 @@ def lm():
 
 @pytest.fixture
 def quick_processes(monkeypatch):
-    """Worker processes are forks of one that has imported torch, which takes each of them seconds."""
-    imported = ["latentcomp.train.workers", "latentcomp.train.store_batches", "pytest"]
-    multiprocessing.get_context("forkserver").set_forkserver_preload(imported)
-    monkeypatch.setattr(workers, "START_METHOD", "forkserver")
+    """Worker processes are forks of one that has imported torch (`tests/processes.py`)."""
+    monkeypatch.setattr(workers, "START_METHOD", CONTEXT.get_start_method())
