@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..common.terminal import RunOption, run_option, stdout_console
+from ..common.terminal import RunOption, stdout_console
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -74,6 +74,7 @@ def ablations(options: AblationOptions) -> None:
     from ..experiment.grid_result import read_grid, write_grid
     from ..experiment.phases import PHASES, phase
     from ..experiment.run_folder import RunFolder
+    from ..experiment.suggest import judge_command
     from ..report.grid_figure import write_figure
     from .sweep import evaluate_all, train_all
 
@@ -101,7 +102,7 @@ def ablations(options: AblationOptions) -> None:
     figures, plot = write_grid(result, run.path), write_figure(result, run.path)
     console.print(f"{figures}: the table; {plot}: the plot")
     if sweep.size.gated:
-        console.print(f"now `latentcomp judge --phase {grid.number}{run_option(options.run)}`")
+        console.print(f"now `{judge_command(run, grid.number, options.seed)}`")
 
 
 def _no_full_recipe(name: str, reasons: Sequence[str]) -> None:

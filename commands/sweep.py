@@ -49,12 +49,20 @@ class Sweep:
             seed=seed,
             run=self.run,
             device=self.device,
-            reasoner=self.reasoner,
-            teacher=None if self.teacher == "lab" else self.teacher,
+            reasoner=self.reasoner or self._own_reasoner(recipe),
+            teacher=None if self.teacher == "lab" or not self._is_live(recipe) else self.teacher,
             skip_order=self.skip_order,
             workers=self.workers,
             save_every=1_000_000 if self.size.name == "tiny" else 100,
         )
+
+    def _own_reasoner(self, recipe: str) -> str | None:
+        """Of a control the teacher, where that is not the lab's."""
+        control = recipe_named(recipe).reasoner == "teacher"
+        return self.teacher if control and self.teacher != "lab" else None
+
+    def _is_live(self, recipe: str) -> bool:
+        return self.size.of(recipe_named(recipe)).data.source == "live"
 
     def evaluate_options(self, recipe: str, documents: int, seed: int) -> EvaluateOptions:
         """The command that measures the trials of a recipe."""

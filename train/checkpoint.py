@@ -188,7 +188,9 @@ def _read_state(path: Path) -> tuple[Path, CheckpointState]:
     if (path / LATEST).is_file():
         folder = path / str(_json(path / LATEST).get("folder"))
     if not (folder / STATE).is_file():
-        raise CheckpointError(f"{path}: no checkpoint here; run `latentcomp train` first")
+        raise CheckpointError(
+            f"{path}: no checkpoint here; training leaves one in trials/RECIPE/seed-K/checkpoint"
+        )
     try:
         state = CheckpointState.model_validate(upgrade_state(_json(folder / STATE)))
     except KeyError as error:

@@ -106,7 +106,7 @@ def _advance(run: Run, at: Position, gradient: float) -> Position:
     raise TrainingError(
         f"{run.folder}: the gradient was not finite in the {SKIPS_IN_A_ROW} steps up to "
         f"{after.step}; their documents are in {report}; the last checkpoint stays. Try a lower "
-        "learning rate (--lr), or look at these documents with `latentcomp store verify`"
+        "learning rate (--lr), or look at these documents"
     )
 
 

@@ -330,8 +330,8 @@ def test_three_trainings_of_one_step_open_nothing(small_lab, tmp_path):
     assert set(verdicts) == {1, 2, 3}, "they are shown"
     for number in (2, 3, 4):
         with pytest.raises(PhaseError, match=f"on phase {number - 1} that counts"):
-            require(number, verdicts)
-    assert require(4, verdicts, skip=True) == (1, 2, 3)
+            require(number, verdicts, run=run)
+    assert require(4, verdicts, run=run, skip=True) == (1, 2, 3)
 
 
 def test_a_column_of_another_type_is_one_line(passed):
