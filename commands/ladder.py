@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class LadderOptions:
     """How far, and how large."""
 
-    through: Annotated[int, typer.Option(help="Last phase, 1 to 8.")] = 4
+    through: Annotated[int, typer.Option(help="Last phase.")] = 4
     size: Annotated[str, typer.Option(help="tiny, laptop or lab.")] = "laptop"
     run: RunOption = DEFAULT_RUN
     seeds: Annotated[

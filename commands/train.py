@@ -21,7 +21,7 @@ def _option(panel: str, help: str, *names: str, **more: Any) -> Any:  # noqa: AN
 class TrainOptions:
     """What the user can say of a training."""
 
-    phase: Annotated[int | None, _option(_WHAT, "Phase of the ladder, 1 to 8.")] = None
+    phase: Annotated[int | None, _option(_WHAT, "Phase of the ladder.")] = None
     recipe: Annotated[
         str | None, _option(_WHAT, "Instead of --phase: a recipe, such as ablation-no-time.")
     ] = None
