@@ -21,8 +21,9 @@ def ladder_command(run: RunFolder, through: int) -> str:
 
 
 def ablations_command(run: RunFolder) -> str:
-    """`latentcomp ablations` at a size on which a verdict may rest."""
-    return f"latentcomp ablations --size {DEFAULT}{_of_run(run)}"
+    """`latentcomp ablations` at a size on which a verdict may rest; its folder is another."""
+    teacher = model_option("--teacher", teacher_of_run(run))
+    return f"latentcomp ablations --size {DEFAULT} --run {run.path}{teacher}"
 
 
 def train_command(

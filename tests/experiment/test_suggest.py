@@ -17,10 +17,10 @@ from ..extract.command_line import run_command
 from . import runs
 
 HERE = RunFolder(Path("runs/lab"))
-"""The default folder, which no command has to name; there is nothing in it here."""
+"""The default folder, which only ablations have to name; there is nothing in it here."""
 COMMANDS = {
     "latentcomp ladder --through 3": suggest.ladder_command(HERE, 3),
-    "latentcomp ablations --size laptop": suggest.ablations_command(HERE),
+    "latentcomp ablations --size laptop --run runs/lab": suggest.ablations_command(HERE),
     "latentcomp train --recipe phase-2 --seed 3": suggest.train_command(HERE, "phase-2", 3),
     "latentcomp evaluate --phase 2 --documents 9": suggest.evaluate_command(
         HERE, phase=2, documents=9
