@@ -20,7 +20,7 @@ class JobLines(Watch):
         self._numbers: dict[str, int] = {}
 
     def planned(self, what: str, present: int, to_do: int) -> None:
-        """How many are there already, so that a sweep that goes on says where it stands."""
+        """How many exist already: where a resumed sweep stands."""
         self._to_do, self._begun, self._ended = to_do, 0, 0
         self._since = time.monotonic()
         total = present + to_do

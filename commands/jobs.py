@@ -47,7 +47,7 @@ class Failure:
 
 
 class Watch:
-    """Is told what becomes of jobs, by several threads where several run at once."""
+    """Callbacks of `run_jobs`; called from several threads where several jobs run at once."""
 
     def planned(self, what: str, present: int, to_do: int) -> None:
         """So many are there already, and so many will be run."""
@@ -65,7 +65,7 @@ def run_jobs(jobs: Sequence[Job], gpus: Sequence[str], watch: Watch) -> tuple[Fa
     Args:
         jobs: in the order in which they begin.
         gpus: names for CUDA_VISIBLE_DEVICES; with less than two, this process does the work.
-        watch: is told of every job that begins or ends.
+        watch: called for every job that begins or ends.
 
     Returns:
         Those that failed, in order; each left a `failure.json` in its folder.

@@ -54,7 +54,7 @@ class Subject:
 
     @property
     def state(self) -> CheckpointState:
-        """What the checkpoint says of itself."""
+        """Record of the checkpoint."""
         return self.weights.state
 
     @property

@@ -1,6 +1,6 @@
 """Training one trial: bring a recipe, a run folder and the models together.
 
-The stages do not know each other; this module knows them.
+The stages do not import each other; this module imports them.
 """
 
 import json
