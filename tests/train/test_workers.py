@@ -51,6 +51,7 @@ class Failing:
     ("dies", "message"), [(False, "^shard 3 is damaged$"), (True, "died.*--workers 0")]
 )
 @pytest.mark.usefixtures("quick_processes")
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_an_error_of_a_worker_process_is_one_line(dies, message):
     workers = Workers(Failing(dies), 1)
     with pytest.raises(StoreError, match=message) as raised:
