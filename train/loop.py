@@ -92,7 +92,7 @@ def train(
 
 
 def _advance(run: Run, at: Position, gradient: float) -> Position:
-    """The position after a step; refuses to go on where several in a row taught nothing."""
+    """The position after a step; raises where several in a row had no finite gradient."""
     if math.isfinite(gradient):
         return Position(at.step + 1, at.seconds, at.skipped)
     after = Position(at.step + 1, at.seconds, at.skipped + 1, at.skipped_in_a_row + 1)
@@ -106,7 +106,7 @@ def _advance(run: Run, at: Position, gradient: float) -> Position:
     raise TrainingError(
         f"{run.folder}: the gradient was not finite in the {SKIPS_IN_A_ROW} steps up to "
         f"{after.step}; their documents are in {report}; the last checkpoint stays. Try a lower "
-        "learning rate (--lr), or look at these documents with `latentcomp store verify`"
+        "learning rate (--lr), or look at these documents"
     )
 
 

@@ -27,6 +27,8 @@ from .flat_batch import FlatBatch, pack
 
 PREFETCHED: Final = 2
 """Batches in flight a process, finished ones included."""
+START_METHOD: Final = "spawn"
+"""Of the processes: a fork would copy the locks of this process's threads, and its CUDA context."""
 _SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108  where Linux keeps it
 
 
@@ -45,9 +47,10 @@ class Workers:
         """The `count` processes start at the first request."""
         self._source, self._count = source, count
         self._pool: ProcessPoolExecutor | None = None
+        self._started: Future[None] | None = None
         self._pending: dict[int, Future[FlatBatch]] = {}
         self.ready: bool = False
-        """True once a worker process has made a batch."""
+        """True once a worker process can make batches."""
         self._closed = False
 
     def at(self, step: int) -> Batch:
@@ -57,18 +60,14 @@ class Workers:
             StoreError: raised by the source, or a worker process died.
         """
         try:
-            result = self._submit(step)
-            if not self.ready and not result.done():
-                result.cancel()
+            if not self._is_ready():
                 return self._source.at(step)
-            flat = result.result()
+            return self._submit(step).result().unpack()
         except BrokenProcessPool as error:
             raise StoreError(
                 f"a process that makes batches died ({' '.join(str(error).split())[:200]}): "
                 "out of memory, or of shared memory? Try --workers 0"
             ) from error
-        self.ready = True
-        return flat.unpack()
 
     def document_ids(self, step: int) -> tuple[str, ...]:
         """Of the source, in this process."""
@@ -85,12 +84,23 @@ class Workers:
             self._pool.shutdown(wait=True, cancel_futures=True)
         self._source.close()
 
-    def _submit(self, step: int) -> Future[FlatBatch]:
-        """Schedule this step and those behind it."""
+    def _is_ready(self) -> bool:
+        """Whether a process is there; starts them. Raises what a process raised at its start."""
         if self._closed:
             raise RuntimeError("these batches are closed")
-        if self._pool is None:
+        if self._pool is None or self._started is None:
             self._pool = _start(self._source, self._count)
+            # No batch is scheduled before: one that is made here meanwhile would have to be
+            # cancelled, and a pool that breaks with a cancelled future leaves the others pending.
+            self._started = self._pool.submit(_nothing)
+        if not self.ready and self._started.done():
+            self._started.result()
+            self.ready = True
+        return self.ready
+
+    def _submit(self, step: int) -> Future[FlatBatch]:
+        """Schedule this step and those behind it."""
+        assert self._pool is not None
         for later in range(step, step + self._count * PREFETCHED):
             if later not in self._pending:
                 self._pending[later] = self._pool.submit(_make, later)
@@ -102,7 +112,7 @@ def _start(source: Batches, count: int) -> ProcessPoolExecutor:
     # parent would block on a pipe that long, once for every process.
     pickled = torch.frombuffer(bytearray(ForkingPickler.dumps(source)), dtype=torch.uint8)
     pickled.share_memory_()  # type: ignore[no-untyped-call]
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context(START_METHOD)
     return ProcessPoolExecutor(count, context, initializer=_receive, initargs=(pickled,))
 
 
@@ -124,6 +134,10 @@ def _exit_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def _nothing() -> None:
+    """The first job of a process: it is done once the process is there."""
 
 
 def _make(step: int) -> FlatBatch:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 
 import pytest
 import torch
@@ -55,7 +56,7 @@ SOURCES = {
 
 
 @pytest.fixture(params=SOURCES)
-def make(request, run_folder, lm):
+def make(request, run_folder, lm, quick_processes):
     """Makes batches of one source; closes them after the test."""
     opened = []
 
@@ -140,10 +141,20 @@ def test_every_way_gives_the_batches_of_the_store(run_folder, lm, kind):
 
 
 @pytest.mark.parametrize("of_resident", [False, True])
+@pytest.mark.usefixtures("quick_processes")
 def test_worker_processes_give_the_batches_of_the_store(run_folder, lm, of_resident):
+    same_as_the_store(run_folder, lm, 2, of_resident)
+
+
+def test_processes_started_as_in_a_training_give_the_batches_of_the_store(run_folder, lm):
+    same_as_the_store(run_folder, lm, 1)
+
+
+def same_as_the_store(run_folder, lm, count, of_resident=False):
+    """Batches of so many processes, those that are made here while they start included."""
     plain = store(run_folder, lm, 0)
     source = tiny.store_batches(run_folder, lm, **({"layers": ()} if of_resident else {}))
-    processes = Workers(source, 2)
+    processes = Workers(source, count)
     batches = Prefetched(processes, CPU)
     if of_resident:
         states = load_resident(FeatureStore(run_folder / "store"))
@@ -154,6 +165,8 @@ def test_worker_processes_give_the_batches_of_the_store(run_folder, lm, of_resid
         left -= processes.ready
         if not left:
             break
+        if not processes.ready:
+            time.sleep(0.05)  # else this process keeps the core that they start on
     assert batches.describe() == plain.describe()
     batches.close()
 

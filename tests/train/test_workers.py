@@ -18,11 +18,7 @@ from latentcomp.common.threads import short_switch_interval
 from latentcomp.train.prefetcher import Prefetcher
 from latentcomp.train.workers import Workers, workers_for
 
-
-@pytest.fixture
-def importable(monkeypatch):
-    """Processes that are spawned find this module, whichever tests ran before."""
-    monkeypatch.syspath_prepend(Path(__file__).parents[2])
+from ..processes import CONTEXT
 
 
 class Failing:
@@ -54,7 +50,8 @@ class Failing:
 @pytest.mark.parametrize(
     ("dies", "message"), [(False, "^shard 3 is damaged$"), (True, "died.*--workers 0")]
 )
-@pytest.mark.usefixtures("importable")
+@pytest.mark.usefixtures("quick_processes")
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_an_error_of_a_worker_process_is_one_line(dies, message):
     workers = Workers(Failing(dies), 1)
     with pytest.raises(StoreError, match=message) as raised:
@@ -66,21 +63,19 @@ def test_an_error_of_a_worker_process_is_one_line(dies, message):
 
 
 def start_workers_and_wait(pids):
-    """Runs in a process of its own: starts workers, reports their ids, and never ends."""
-    workers = Workers(Failing(dies=False), 2)
+    """Runs in a process of its own: starts a worker, reports its id, and never ends."""
+    workers = Workers(Failing(dies=False), 1)
     workers.at(0)
     pids.put([child.pid for child in multiprocessing.active_children()])
     time.sleep(600)
 
 
-@pytest.mark.usefixtures("importable")
 def test_processes_do_not_outlive_one_that_is_killed():
-    context = multiprocessing.get_context("spawn")
-    pids = context.Queue()
-    parent = context.Process(target=start_workers_and_wait, args=(pids,))
-    parent.start()
+    pids = CONTEXT.Queue()
+    parent = CONTEXT.Process(target=start_workers_and_wait, args=(pids,))
+    parent.start()  # a fork; the processes that it starts are spawned, as in a training
     children = pids.get(timeout=120)
-    assert len(children) == 2
+    assert len(children) == 1
     parent.kill()
     parent.join()
     until = time.monotonic() + 60
