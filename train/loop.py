@@ -1,9 +1,9 @@
 """The training loop. It runs a recipe and knows steps, losses and checkpoints, but no phase.
 
 A batch on its way: store -> `store_batches` (documents of the step) -> `batches.collate` (padding,
-questions) -> `prefetcher`, `device_transfer` (copied ahead) -> here. One step: states -> latents ->
-vectors in the reasoner's input space -> the frozen reasoner answers -> objectives -> gradients for
-the compressor alone.
+questions) -> `loader` (made ahead by worker processes, copied to the device) -> here. One step:
+states -> latents -> vectors in the reasoner's input space -> the frozen reasoner answers ->
+objectives -> gradients for the compressor alone.
 """
 
 import math

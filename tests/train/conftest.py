@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from latentcomp.train import workers
+from latentcomp.train import loader
 
 from ..processes import CONTEXT
 from . import tiny
@@ -40,4 +40,4 @@ def lm():
 @pytest.fixture
 def quick_processes(monkeypatch):
     """Worker processes are forks of one that has imported torch (`tests/processes.py`)."""
-    monkeypatch.setattr(workers, "START_METHOD", CONTEXT.get_start_method())
+    monkeypatch.setattr(loader, "START_METHOD", CONTEXT.get_start_method())
