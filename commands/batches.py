@@ -19,13 +19,11 @@ from ..store.format.schema import LayerRecord
 from ..store.read.reader import FeatureStore
 from ..store.read.resident import load_resident
 from ..train.batches import Batches, Example
-from ..train.device_transfer import DeviceTransfer
 from ..train.live_batches import LiveBatches, LiveSettings
-from ..train.prefetcher import Prefetched
+from ..train.loader import LoadedBatches, workers_for
 from ..train.recipe import Recipe
 from ..train.resident import add_resident
 from ..train.store_batches import StoreBatches
-from ..train.workers import Workers, workers_for
 
 LIVE_LENGTHS: Final = (448, 640)
 """Padded lengths of lab documents: each is compiled once."""
@@ -69,7 +67,6 @@ def store_batches(
         )
     blocks = [layer.blocks_completed for layer in layers]
     resident = load_resident(store, blocks, accelerator.device) if settings.resident else None
-    transfer = DeviceTransfer(accelerator.device)
     batches = StoreBatches(
         store,
         corpus.documents,
@@ -85,10 +82,10 @@ def store_batches(
     workers = settings.workers
     if workers is None:
         workers = workers_for(accelerator.device, batches.batch_bytes)
-    source: Batches = Workers(batches, workers) if workers else batches
-    if resident is not None:
-        return Prefetched(source, transfer, add_resident(resident, batches))
-    return Prefetched(source, transfer)
+    if resident is None:
+        return LoadedBatches(batches, workers, accelerator.device)
+    finish = add_resident(resident, batches)
+    return LoadedBatches(batches, workers, accelerator.device, finish)
 
 
 @dataclass(frozen=True, slots=True)

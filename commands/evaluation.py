@@ -180,7 +180,9 @@ def _lineage(request: EvaluationRequest, subject: Subject) -> Lineage:
 
 
 def _reasoner(request: EvaluationRequest, subject: Subject, teacher: CausalLM) -> CausalLM:
-    name = request.reasoner or MODELS[subject.state.known_trial.recipe.reasoner]
+    role = subject.state.known_trial.recipe.reasoner
+    # Of a control the reasoner is the teacher, whichever was named.
+    name = request.reasoner or (request.teacher if role == "teacher" else MODELS[role])
     return teacher if name == request.teacher else load_causal_lm(name, device=request.device)
 
 
@@ -257,10 +259,19 @@ def _given_summaries(
     if missing:
         raise CorpusError(
             f"{request.summaries}: no summary of {len(missing)} of {len(documents)} documents "
-            f"(first: {missing[0]!r}); write them with `latentcomp teacher summaries` on the "
-            "same corpus"
+            f"(first: {missing[0]!r}); write them with `{_summaries_command(request)}`"
         )
     return texts
+
+
+def _summaries_command(request: EvaluationRequest) -> str:
+    """Which has the documents of this evaluation summarised where it looks for them."""
+    assert request.summaries is not None
+    documents = f"--preset {request.preset} --split test --documents {request.documents}"
+    chosen = f"{documents} --seed {request.seed}"
+    if request.corpus is not None:
+        chosen = f"--corpus {request.corpus}"
+    return f"latentcomp teacher summaries {chosen} --out {request.summaries.parent}"
 
 
 def _check_same(role: str, expected: ModelIdentity, lm: CausalLM) -> None:

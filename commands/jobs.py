@@ -7,6 +7,7 @@ process of its own that sees one GPU, with its output in a file.
 import os
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -45,27 +46,38 @@ class Failure:
     reason: str
 
 
-def run_jobs(
-    jobs: Sequence[Job], gpus: Sequence[str], on_start: Callable[[Job], None]
-) -> tuple[Failure, ...]:
+class Watch:
+    """Callbacks of `run_jobs`; called from several threads where several jobs run at once."""
+
+    def planned(self, what: str, present: int, to_do: int) -> None:
+        """So many are there already, and so many will be run."""
+
+    def started(self, job: Job) -> None:
+        """It begins."""
+
+    def ended(self, job: Job, failure: Failure | None, seconds: float) -> None:
+        """It ended, and how."""
+
+
+def run_jobs(jobs: Sequence[Job], gpus: Sequence[str], watch: Watch) -> tuple[Failure, ...]:
     """Run every job, whatever becomes of the others.
 
     Args:
         jobs: in the order in which they begin.
         gpus: names for CUDA_VISIBLE_DEVICES; with less than two, this process does the work.
-        on_start: called with every job that begins.
+        watch: called for every job that begins or ends.
 
     Returns:
         Those that failed, in order; each left a `failure.json` in its folder.
     """
     if len(gpus) < 2:
-        outcomes = [_here(job, on_start) for job in jobs]
+        outcomes = [_watched(job, watch, _here) for job in jobs]
     else:
         free: SimpleQueue[str] = SimpleQueue()
         for gpu in gpus:
             free.put(gpu)
         with ThreadPoolExecutor(len(gpus)) as pool:
-            outcomes = list(pool.map(lambda job: _there(job, free, on_start), jobs))
+            outcomes = list(pool.map(lambda job: _there(job, free, watch), jobs))
     return tuple(outcome for outcome in outcomes if outcome is not None)
 
 
@@ -78,8 +90,15 @@ def visible_gpus() -> list[str]:
     return named.split(",")[:count] if named else [str(index) for index in range(count)]
 
 
-def _here(job: Job, on_start: Callable[[Job], None]) -> Failure | None:
-    on_start(job)
+def _watched(job: Job, watch: Watch, run: Callable[[Job], Failure | None]) -> Failure | None:
+    watch.started(job)
+    begun = time.monotonic()
+    failure = run(job)
+    watch.ended(job, failure, time.monotonic() - begun)
+    return failure
+
+
+def _here(job: Job) -> Failure | None:
     (job.folder / FAILURE).unlink(missing_ok=True)
     try:
         job.action()
@@ -90,16 +109,19 @@ def _here(job: Job, on_start: Callable[[Job], None]) -> Failure | None:
     return None
 
 
-def _there(job: Job, free: "SimpleQueue[str]", on_start: Callable[[Job], None]) -> Failure | None:
+def _there(job: Job, free: "SimpleQueue[str]", watch: Watch) -> Failure | None:
     gpu = free.get()
     try:
-        on_start(job)
-        try:
-            return _run_process(job, gpu)
-        except (LatentcompError, OSError) as error:  # it could not even start
-            return _failed(job, str(error), traceback.format_exc())
+        return _watched(job, watch, lambda job: _process(job, gpu))
     finally:
         free.put(gpu)
+
+
+def _process(job: Job, gpu: str) -> Failure | None:
+    try:
+        return _run_process(job, gpu)
+    except (LatentcompError, OSError) as error:  # it could not even start
+        return _failed(job, str(error), traceback.format_exc())
 
 
 def _run_process(job: Job, gpu: str) -> Failure | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class LadderOptions:
     """How far, and how large."""
 
-    through: Annotated[int, typer.Option(help="Last phase, 1 to 8.")] = 4
+    through: Annotated[int, typer.Option(help="Last phase.")] = 4
     size: Annotated[str, typer.Option(help="tiny, laptop or lab.")] = "laptop"
     run: RunOption = DEFAULT_RUN
     seeds: Annotated[
@@ -96,8 +96,10 @@ def _run_phase(
     from ..experiment.judge import judge_phase
     from ..experiment.phases import phase as phase_numbered
     from ..experiment.run_folder import RunFolder
+    from .job_lines import JobLines
     from .sweep import evaluate_all, train_all
 
+    watch = JobLines(console)
     recipes = [phase.recipe.name]
     if phase.grid:
         recipes = [ablated(name).name for name in ABLATIONS]
@@ -106,17 +108,15 @@ def _run_phase(
         both.append(phase_numbered(phase.reference).recipe.name)
     seed = options.seed + phase.number
     failures = [
-        *train_all(sweep, recipes, lambda job: console.print(f"  {job.title}")),
+        *train_all(sweep, recipes, watch),
         *evaluate_all(
             sweep,
             both,
             options.documents or sweep.size.documents,
             seed,
-            lambda job: console.print(f"  {job.title}"),
+            watch,
         ),
     ]
-    for failure in failures:
-        console.print(f"  failed: {failure.title}: {failure.reason}", style="red")
     if failures and not phase.grid:
         return None
     return judge_phase(RunFolder(options.run), phase.number, seed=seed)

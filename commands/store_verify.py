@@ -1,6 +1,6 @@
 """`latentcomp store verify --recompute`: a store against the teacher in its manifest.
 
-The stages do not know each other; this module knows them, as `commands/training.py` does.
+The stages do not import each other; this module imports them, as `commands/trials.py` does.
 """
 
 from collections.abc import Callable

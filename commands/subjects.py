@@ -5,7 +5,9 @@ from pathlib import Path
 
 from ..common.errors import CheckpointError
 from ..corpus.generators import LAB_GENERATOR
+from ..experiment.catalogue import recipes
 from ..experiment.run_folder import RunFolder, TrialFolder
+from ..experiment.suggest import train_command
 from ..train import checkpoint
 from ..train.checkpoint import CheckpointState
 from .trials import SHIPPED
@@ -57,7 +59,7 @@ class Subject:
 
     @property
     def state(self) -> CheckpointState:
-        """What the checkpoint says of itself."""
+        """Record of the checkpoint."""
         return self.weights.state
 
     @property
@@ -86,8 +88,8 @@ def subjects_of(request: EvaluationRequest) -> list[Subject]:
     trained = [each for each in run.trials(request.recipe) if checkpoint.exists(each.checkpoint)]
     if missing := sorted({*request.training_seeds} - {each.seed for each in trained}):
         raise CheckpointError(
-            f"{run.path}: {request.recipe} was not trained with the seed {missing[0]}; run "
-            f"`latentcomp train --recipe {request.recipe} --seed {missing[0]}`"
+            f"{run.path}: {request.recipe} was not trained with the seed {missing[0]}; "
+            f"{_train_first(run, request.recipe, missing[0])}"
         )
     chosen = [each for each in trained if each.seed in (request.training_seeds or (each.seed,))]
     if chosen:
@@ -98,6 +100,17 @@ def subjects_of(request: EvaluationRequest) -> list[Subject]:
         folder = run.shipped(request.recipe)
         return [Subject(folder, checkpoint.open_checkpoint(shipped), str(folder))]
     raise CheckpointError(
-        f"{run.path}: {request.recipe} has no checkpoint in this run and none is shipped; run "
-        f"`latentcomp train --recipe {request.recipe}` first"
+        f"{run.path}: {request.recipe} has no checkpoint in this run and none is shipped; "
+        f"{_train_first(run, request.recipe)}"
+    )
+
+
+def _train_first(run: RunFolder, recipe: str, seed: int | None = None) -> str:
+    if recipe in recipes():
+        return f"run `{train_command(run, recipe, seed)}` first"
+    names = sorted({trial.recipe for trial in run.trials()} - {recipe})
+    return (
+        f"train it first, with --name {recipe}"
+        + (f" and --seed {seed}" if seed is not None else "")
+        + (f", or give --recipe with one that is there: {', '.join(names)}" if names else "")
     )

@@ -3,7 +3,7 @@
 What is there is found by the recipe's hash, so a sweep that was killed goes on where it stopped.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,12 +17,9 @@ from ..train import checkpoint
 from ..train.recipe import Recipe
 from .evaluate import EvaluateOptions
 from .evaluation import evaluate_trials
-from .jobs import Failure, Job, run_jobs, visible_gpus
+from .jobs import Failure, Job, Watch, run_jobs, visible_gpus
 from .train import TrainOptions
 from .trials import train_trial
-
-Tell = Callable[[Job], None]
-"""Called with every job that begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +46,20 @@ class Sweep:
             seed=seed,
             run=self.run,
             device=self.device,
-            reasoner=self.reasoner,
-            teacher=None if self.teacher == "lab" else self.teacher,
+            reasoner=self.reasoner or self._own_reasoner(recipe),
+            teacher=None if self.teacher == "lab" or not self._is_live(recipe) else self.teacher,
             skip_order=self.skip_order,
             workers=self.workers,
             save_every=1_000_000 if self.size.name == "tiny" else 100,
         )
+
+    def _own_reasoner(self, recipe: str) -> str | None:
+        """Of a control the teacher, where that is not the lab's."""
+        control = recipe_named(recipe).reasoner == "teacher"
+        return self.teacher if control and self.teacher != "lab" else None
+
+    def _is_live(self, recipe: str) -> bool:
+        return self.size.of(recipe_named(recipe)).data.source == "live"
 
     def evaluate_options(self, recipe: str, documents: int, seed: int) -> EvaluateOptions:
         """The command that measures the trials of a recipe."""
@@ -72,13 +77,14 @@ class Sweep:
         )
 
 
-def train_all(sweep: Sweep, recipes: Iterable[str], tell: Tell) -> tuple[Failure, ...]:
+def train_all(sweep: Sweep, recipes: Iterable[str], watch: Watch) -> tuple[Failure, ...]:
     """Train every recipe with every seed, where it is not trained yet."""
-    jobs = []
+    jobs, present = [], 0
     for name in recipes:
         for seed in sweep.seeds:
             trial = RunFolder(sweep.run).trial(name, seed)
             if is_trained(trial, sweep.size.of(recipe_named(name))):
+                present += 1
                 continue
             options = sweep.train_options(name, seed)
             jobs.append(
@@ -89,34 +95,37 @@ def train_all(sweep: Sweep, recipes: Iterable[str], tell: Tell) -> tuple[Failure
                     ("train", *arguments(options, TrainOptions)),
                 )
             )
-    return run_jobs(jobs, visible_gpus() if sweep.device != "cpu" else [], tell)
+    watch.planned("trainings", present, len(jobs))
+    return run_jobs(jobs, visible_gpus() if sweep.device != "cpu" else [], watch)
 
 
 def evaluate_all(
-    sweep: Sweep, recipes: Iterable[str], documents: int, seed: int, tell: Tell
+    sweep: Sweep, recipes: Iterable[str], documents: int, seed: int, watch: Watch
 ) -> tuple[Failure, ...]:
     """Measure the trained trials of every recipe on the same documents, where it was not done."""
-    jobs = []
+    jobs, present = [], 0
     run = RunFolder(sweep.run)
     for name in recipes:
-        missing = [
-            trial.seed
+        trained = [
+            trial
             for trial in run.trials(name)
             if trial.seed in sweep.seeds and checkpoint.exists(trial.checkpoint)
-            if not is_measured(trial, documents, seed)
         ]
+        missing = [each.seed for each in trained if not is_measured(each, documents, seed)]
         if not missing:
+            present += bool(trained)
             continue
         options = replace(sweep.evaluate_options(name, documents, seed), training_seed=missing)
         jobs.append(
             Job(
-                f"evaluate {name}, {len(missing)} trials",
+                f"evaluate {name}, {len(missing)} {'trial' if len(missing) == 1 else 'trials'}",
                 run.trial(name, missing[0]).path,
                 lambda options=options: _evaluate(options),  # type: ignore[misc]
                 ("evaluate", *arguments(options, EvaluateOptions)),
             )
         )
-    return run_jobs(jobs, visible_gpus() if sweep.device != "cpu" else [], tell)
+    watch.planned("recipes to measure", present, len(jobs))
+    return run_jobs(jobs, visible_gpus() if sweep.device != "cpu" else [], watch)
 
 
 def is_trained(trial: TrialFolder, recipe: Recipe) -> bool:

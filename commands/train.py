@@ -21,7 +21,7 @@ def _option(panel: str, help: str, *names: str, **more: Any) -> Any:  # noqa: AN
 class TrainOptions:
     """What the user can say of a training."""
 
-    phase: Annotated[int | None, _option(_WHAT, "Phase of the ladder, 1 to 8.")] = None
+    phase: Annotated[int | None, _option(_WHAT, "Phase of the ladder.")] = None
     recipe: Annotated[
         str | None, _option(_WHAT, "Instead of --phase: a recipe, such as ablation-no-time.")
     ] = None
@@ -114,10 +114,18 @@ class TrainOptions:
 
     def changes(self) -> dict[str, Any]:
         """Fields of the recipe that these options change."""
+        from ..common.errors import UsageError
         from ..experiment.catalogue import changes_of
         from ..models.layers import parse_layers
         from ..train.recipe import parse_set
 
+        if self.seconds is not None and self.steps is not None:
+            raise UsageError(
+                f"--steps {self.steps} and --seconds {self.seconds:g} exclude each other: a budget "
+                "is one or the other"
+            )
+        if self.batch_size is not None and self.documents is not None:
+            raise UsageError("--documents is the old name of --batch-size; give --batch-size alone")
         budget: dict[str, Any] = {}
         if self.seconds is not None:
             budget = {"budget.steps": None, "budget.seconds": self.seconds}
@@ -177,10 +185,20 @@ def train(options: TrainOptions) -> None:
     console = stdout_console()
     with step_progress(console, request.trained.budget) as on_step:
         folder = train_trial(request, on_step)
-    console.print(
-        f"{folder.path}: trained; "
-        f"now `latentcomp evaluate --recipe {folder.recipe}{run_option(options.run)}`"
-    )
+    evaluate = f"latentcomp evaluate --recipe {folder.recipe}{run_option(options.run)}"
+    console.print(f"{folder.path}: trained; now `{evaluate}{_models(options, request)}`")
+
+
+def _models(options: TrainOptions, request: "TrialRequest") -> str:
+    """The options that name the models of a trial, where they are not those of the lab."""
+    from ..experiment.run_folder import RunFolder
+    from ..experiment.suggest import model_option, teacher_of_run
+
+    if request.recipe.reasoner == "teacher" and options.reasoner:
+        return f" --teacher {options.reasoner}"
+    named = f" --teacher {options.teacher}" if options.teacher else ""
+    named = named or model_option("--teacher", teacher_of_run(RunFolder(options.run)))
+    return named + (f" --reasoner {options.reasoner}" if options.reasoner else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,4 +215,7 @@ def ship(options: ShipOptions) -> None:
     from .trials import ship_checkpoint
 
     folder = ship_checkpoint(options.run, options.recipe, options.seed)
-    stdout_console().print(f"{folder}: shipped; evaluate it with `latentcomp evaluate`")
+    stdout_console().print(
+        f"{folder}: shipped; in a run without such a trial, evaluate it with "
+        f"`latentcomp evaluate --recipe {options.recipe} --run runs/shipped`"
+    )

@@ -1,6 +1,6 @@
 """Training one trial: bring a recipe, a run folder and the models together.
 
-The stages do not know each other; this module knows them.
+The stages do not import each other; this module imports them.
 """
 
 import json
@@ -19,6 +19,7 @@ from ..experiment.catalogue import phase_of
 from ..experiment.order import require, standing_verdicts, tell_published
 from ..experiment.phases import phase
 from ..experiment.run_folder import RunFolder, TrialFolder
+from ..experiment.suggest import ablations_command
 from ..models.files import identify_model, locate_model
 from ..models.layers import resolve_layers
 from ..models.loading import CausalLM, load_causal_lm
@@ -101,8 +102,7 @@ def build(request: TrialRequest) -> Run:
     """
     recipe, run = request.trained, RunFolder(request.run)
     check_objectives(recipe)
-    if recipe.data.source == "live" and request.batches.resident:
-        raise UsageError("--live and --resident exclude each other: live documents have no store")
+    _check_source(request)
     store = FeatureStore(run.store) if recipe.data.source == "store" else None
     skipped = _turn(request, run, store)
     cuda = request.device != "cpu" and torch.cuda.is_available()
@@ -137,22 +137,37 @@ def build(request: TrialRequest) -> Run:
     return Run(record, model, reasoner, batches, folder, accelerator, request.save_every)
 
 
+def _check_source(request: TrialRequest) -> None:
+    """Refuses options that say something of a store, or of live documents, to the other one."""
+    live, batches = request.trained.data.source == "live", request.batches
+    if live and batches.resident:
+        raise UsageError("--live and --resident exclude each other: live documents have no store")
+    if live and batches.workers is not None:
+        raise UsageError(
+            f"--workers {batches.workers}: these processes read a store, and live documents have "
+            "none; leave --workers out"
+        )
+    if not live and request.teacher is not None:
+        raise UsageError(
+            f"--teacher {request.teacher}: the states come from {RunFolder(request.run).store}, "
+            "whose teacher has read already; leave --teacher out, or give --live"
+        )
+
+
 def _turn(request: TrialRequest, run: RunFolder, store: FeatureStore | None) -> tuple[int, ...]:
     """The phases that are skipped by training now; refuses where it is not this recipe's turn."""
     number = phase_of(request.recipe.name)
     if lacks := phase(number).lacks:
         raise PhaseError(f"phase {number} ({phase(number).title}) cannot run yet: it needs {lacks}")
     if phase(number).grid and request.recipe.name == phase(number).recipe.name:
-        raise UsageError(
-            f"phase {number} is a grid of recipes; run `latentcomp ablations --size laptop`"
-        )
+        raise UsageError(f"phase {number} is a grid of recipes; run `{ablations_command(run)}`")
     teacher = (
         store.manifest.teacher.weights_sha256
         if store is not None
         else identify_model(locate_model(_reader_name(request))).weights_sha256
     )
     verdicts = standing_verdicts(run, teacher)
-    skipped = require(number, verdicts, skip=request.skip_order)
+    skipped = require(number, verdicts, run=run, skip=request.skip_order)
     tell_published(number, verdicts, run)
     return skipped
 

@@ -25,7 +25,7 @@ class MeanPool(nn.Module):
         super().__init__()
         if config.latent_width != teacher_width or config.time:
             raise ValueError(
-                f"a mean of teacher states is {teacher_width} wide and knows no time; "
+                f"a mean of teacher states is {teacher_width} wide and carries no time; "
                 f"latent_width is {config.latent_width}, time is {config.time}"
             )
         self.pool = MeanPoolResidual(layers, learned=config.mix == "learned")

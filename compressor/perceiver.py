@@ -51,7 +51,7 @@ class TimeEmbedding(nn.Module):
             nn.init.normal_(table.weight, std=0.02)
 
     def forward(self, states: States) -> Tensor:
-        """[B, T, W]. The day goes in digit by digit, so that a day never seen is still told."""
+        """[B, T, W]. Days are embedded by digits, so unseen days are encoded too."""
         order = states.chunk_BT.clamp(max=MAX_CHUNKS - 1)
         known = states.day_BT >= 0
         day = states.day_BT.clamp(min=0)

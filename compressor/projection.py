@@ -15,17 +15,19 @@ from .config import ProjectionKind, ScaleKind
 class OutputScale(nn.Module):
     """Gives vectors the size that the reasoner's embeddings have, or one that is learned.
 
-    `fixed`: root mean square = that of the embeddings, times `multiple`. `learned`: the same at
-    the start, then one learned factor for all. `free`: in addition each latent may choose its
-    own size, which learned encoders make use of (they emit norms far from the embeddings').
+    `fixed`: root mean square = that of the embeddings, times `init_scale`. `learned`: the same at
+    the start, then one learned factor for all. `free`: in addition a learned factor per latent,
+    as learned encoders emit norms far from those of the embeddings.
     """
 
     start: Tensor
 
-    def __init__(self, kind: ScaleKind, width: int, embedding_rms: float, multiple: float) -> None:
+    def __init__(
+        self, kind: ScaleKind, width: int, embedding_rms: float, init_scale: float
+    ) -> None:
         super().__init__()
         self.norm = nn.RMSNorm(width, eps=1e-6, elementwise_affine=False)
-        log_rms = torch.tensor(math.log(embedding_rms * multiple))
+        log_rms = torch.tensor(math.log(embedding_rms * init_scale))
         self.register_buffer("start", log_rms)
         # Ten times the step of the other weights: the logarithm has far to go.
         self.log_gain = nn.Parameter(torch.zeros(())) if kind != "fixed" else None
@@ -99,11 +101,11 @@ class Projection(nn.Module):
         latent_width: int,
         reasoner_width: int,
         embedding_rms: float,
-        multiple: float,
+        init_scale: float,
     ) -> None:
         super().__init__()
         self.body = PROJECTIONS[kind](latent_width, reasoner_width)
-        self.scale = OutputScale(scale, reasoner_width, embedding_rms, multiple)
+        self.scale = OutputScale(scale, reasoner_width, embedding_rms, init_scale)
 
     def forward(self, z_BKE: Tensor) -> Tensor:
         """[B, K, E] to [B, K, R], float32."""

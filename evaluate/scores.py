@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -186,11 +185,12 @@ def write_answers(
     path: Path, rows: Sequence[ScoredAnswer], source: AnswersSource | None = None
 ) -> None:
     """Writes every single answer as Parquet, so that later phases can be paired with this one."""
-    records: list[dict[str, Any]] = [asdict(row) for row in rows]
+    # Column by column: `asdict` copies every value of every row, which took longer than scoring.
+    columns = {name: [getattr(row, name) for row in rows] for name in _SCHEMA.names}
     schema = _SCHEMA
     if source is not None:
         schema = schema.with_metadata({_SOURCE: json.dumps(asdict(source)).encode()})
-    atomic.write_parquet(path, pa.Table.from_pylist(records, schema=schema))
+    atomic.write_parquet(path, pa.Table.from_pydict(columns, schema=schema))
 
 
 def read_source(path: Path) -> AnswersSource:

@@ -99,7 +99,8 @@ def load_evaluation(trial: TrialFolder, folder: EvaluationFolder) -> Measured:
     if (source.checkpoint, source.corpus) != (recorded.checkpoint_sha256, corpus):
         raise LatentcompError(
             f"{folder.result} and {folder.answers.name} beside it are not of the same weights and "
-            "documents; remove this evaluation and run `latentcomp evaluate` again"
+            f"documents; remove this evaluation and evaluate {trial.recipe} again, with "
+            f"--documents {recorded.documents} --seed {recorded.seed}"
         )
     rows, documents_gone = _scored(folder.answers, sha256, recorded.corpus, recorded.documents)
     state = _state(trial, source.checkpoint)

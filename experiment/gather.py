@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..common.errors import PhaseError
-from ..common.terminal import run_option
 from ..train.checkpoint import CheckpointState, exists, read_state
 from ..train.recipe import Recipe
 from . import ablations
@@ -17,6 +16,7 @@ from .evidence import Measured, load_evaluation
 from .lineage import Lineage
 from .phases import Phase, phase
 from .run_folder import EvaluationFolder, RunFolder, TrialFolder
+from .suggest import ablations_command, evaluate_command, train_command
 
 Trials = Mapping[int, Measured]
 """By training seed."""
@@ -115,7 +115,7 @@ def _assembled(
     trials = every.get(full.name, {})
     sides = {name: every[each.name] for name, each in recipes.items() if every.get(each.name)}
     if recipes:
-        _same_seeds(judged, trials, sides or dict.fromkeys(recipes, {}), lead)
+        _same_seeds(run, judged, trials, sides or dict.fromkeys(recipes, {}), lead)
         catalogue = [full] * len(trials)
         for name, side in sides.items():
             catalogue += [recipes[name]] * len(side)
@@ -143,8 +143,7 @@ def _check_every_seed(run: RunFolder, recipe: Recipe, side: Trials, lead: Measur
             continue
         raise PhaseError(
             f"{trial} was trained and is not measured on these documents; every training seed "
-            f"counts: run `latentcomp evaluate --recipe {recipe.name} --documents "
-            f"{lead.recorded.documents} --seed {lead.recorded.seed}{run_option(run.path)}`"
+            f"counts: run `{_evaluate_again(run, recipe.name, lead)}`"
         )
 
 
@@ -194,10 +193,8 @@ def _newest(run: RunFolder, judged: Phase, names: list[str], seed: int | None) -
         reasons.append(f"{folder.path}: {reason}")
     where = f" on documents of seed {seed}" if seed is not None else ""
     least = judged.gate.minimum.documents
-    again = f"latentcomp evaluate --phase {judged.number} --documents {least}"
-    if judged.grid:
-        again = "latentcomp ablations --size laptop"
-    again = f"run `{again}{run_option(run.path)}`"
+    again = evaluate_command(run, phase=judged.number, documents=least, seed=seed)
+    again = f"run `{ablations_command(run) if judged.grid else again}`"
     why = f" ({reasons[0]})" if reasons else ""
     raise PhaseError(
         f"phase {judged.number} has no evaluation{where} that may be judged{why}; {again}"
@@ -234,9 +231,9 @@ def _trials(run: RunFolder, recipe: Recipe, lead: Measured) -> dict[int, Measure
 
 
 def _same_seeds(
-    judged: Phase, trials: Trials, others: Mapping[str, Trials], lead: Measured
+    run: RunFolder, judged: Phase, trials: Trials, others: Mapping[str, Trials], lead: Measured
 ) -> None:
-    documents, seed = lead.recorded.documents, lead.recorded.seed
+    documents, like = lead.recorded.documents, Gathered.state(lead).known_trial.recipe
     for name, side in others.items():
         if lacking := sorted(trials.keys() ^ side.keys()):
             here = lacking[0] in trials
@@ -244,14 +241,20 @@ def _same_seeds(
             raise PhaseError(
                 f"phase {judged.number}: {where} has no evaluation with the training seed "
                 f"{lacking[0]} on these {documents} documents; train that seed where it is missing "
-                f"(`latentcomp train --recipe {where} --seed {lacking[0]}`), then "
-                f"`latentcomp evaluate --recipe {where} --documents {documents} --seed {seed}`"
+                f"(`{train_command(run, where, lacking[0], like)}`), then "
+                f"`{_evaluate_again(run, where, lead)}`"
             )
     if not others:
         raise PhaseError(
             f"phase {judged.number}: no ablation was evaluated on these documents; run "
-            "`latentcomp ablations`"
+            f"`{ablations_command(run)}`"
         )
+
+
+def _evaluate_again(run: RunFolder, recipe: str, lead: Measured) -> str:
+    """The command that measures the trials of a recipe on the documents of `lead`."""
+    recorded = lead.recorded
+    return evaluate_command(run, recipe=recipe, documents=recorded.documents, seed=recorded.seed)
 
 
 def _check_comparable(measured: Iterable[Measured]) -> None:

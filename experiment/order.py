@@ -13,6 +13,7 @@ from .judge import weigh
 from .phases import PHASES, Phase, phase
 from .published import PUBLISHED, read_published
 from .run_folder import EvaluationFolder, RunFolder, TrialFolder
+from .suggest import evaluate_command, ladder_command
 from .verdict import Status, Verdict
 
 Verdicts = Mapping[int, Verdict]
@@ -53,12 +54,15 @@ def missing(number: int, verdicts: Verdicts) -> tuple[Prerequisite, ...]:
     return tuple(each for each in prerequisites(number) if not each.met_by(verdicts))
 
 
-def require(number: int, verdicts: Verdicts, *, skip: bool = False) -> tuple[int, ...]:
+def require(
+    number: int, verdicts: Verdicts, *, run: RunFolder, skip: bool = False
+) -> tuple[int, ...]:
     """Lets a phase start, or says what has to come first.
 
     Args:
         number: of the phase that is to start.
         verdicts: those that stand.
+        run: the run folder, for the command that the refusal suggests.
         skip: the explicit flag that lets it start anyway.
 
     Returns:
@@ -71,7 +75,7 @@ def require(number: int, verdicts: Verdicts, *, skip: bool = False) -> tuple[int
     """
     unmet = missing(number, verdicts)
     if unmet and not skip:
-        raise PhaseError(_first_step(number, unmet[0], verdicts))
+        raise PhaseError(_first_step(number, unmet[0], verdicts, run))
     earlier = [each.number for each in PHASES if each.number < number]
     left_out = {one for one in earlier if one not in verdicts or verdicts[one].thin}
     left_out |= {needed.phase for needed in unmet}
@@ -80,10 +84,10 @@ def require(number: int, verdicts: Verdicts, *, skip: bool = False) -> tuple[int
     return tuple(sorted(left_out))
 
 
-def _first_step(number: int, needed: Prerequisite, verdicts: Verdicts) -> str:
+def _first_step(number: int, needed: Prerequisite, verdicts: Verdicts, run: RunFolder) -> str:
     verdict = verdicts.get(needed.phase)
     instead = (
-        f"run `latentcomp ladder --through {needed.phase}`, which trains, evaluates and judges the "
+        f"run `{ladder_command(run, needed.phase)}`, which trains, evaluates and judges the "
         "phases in their order, or pass --skip-order, which is recorded in everything that follows"
     )
     if verdict is None:
@@ -111,7 +115,8 @@ def standing_verdicts(
     """The verdicts that stand for a run: its own, and for the other phases the published ones.
 
     A verdict of the run counts where the weights that were judged lie there still, and where its
-    answers, judged by the gate of today, give the same status again.
+    answers, judged by the gate of today, give the same status again. Where every verdict that the
+    run has on a phase is thin, or on another teacher, the published one stands.
 
     Args:
         run: the run folder.
@@ -125,15 +130,28 @@ def standing_verdicts(
     verdicts: dict[int, Verdict] = {}
     for each in PHASES:
         verdict = standing_verdict(run, each.number, tell)
-        on = verdict.teacher_sha256 if verdict is not None else None
-        if teacher_sha256 is not None and on not in (None, teacher_sha256):
+        if verdict is not None and not _is_on(verdict, teacher_sha256):
             tell(f"{run.verdicts(each.number)}: left out, it is on another teacher")
-            continue
-        if verdict is None and not read_history(run, each.number):
-            verdict = published.get(each.number)
+            verdict = None
+        stands = published.get(each.number)
+        if stands is not None and not _judged_here(run, each.number, teacher_sha256):
+            verdict = stands if verdict is None or not stands.thin else verdict
         if verdict is not None:
             verdicts[each.number] = verdict
     return verdicts
+
+
+def _is_on(verdict: Verdict, teacher_sha256: str | None) -> bool:
+    """Whether a verdict is on this teacher, as far as both are known."""
+    return teacher_sha256 is None or verdict.teacher_sha256 in (None, teacher_sha256)
+
+
+def _judged_here(run: RunFolder, number: int, teacher_sha256: str | None) -> bool:
+    """Whether the run ever judged a phase on this teacher on all that the plan asks for.
+
+    Also where that verdict is left out now: a published one must not make up for it.
+    """
+    return any(not one.thin and _is_on(one, teacher_sha256) for one in read_history(run, number))
 
 
 def standing_verdict(run: RunFolder, number: int, tell: Tell = tell_user) -> Verdict | None:
@@ -150,19 +168,21 @@ def standing_verdict(run: RunFolder, number: int, tell: Tell = tell_user) -> Ver
 
 def tell_published(number: int, verdicts: Verdicts, run: RunFolder, tell: Tell = tell_user) -> None:
     """Name the published verdicts that a phase rests on, and when they were made."""
-    used = [
-        verdict for one, verdict in verdicts.items() if one < number and not read_history(run, one)
-    ]
-    for verdict in used:
+    for one, verdict in verdicts.items():
+        if one >= number or read_published(verdict.teacher_sha256).get(one) != verdict:
+            continue
+        own = f"; the run's own ({run.verdicts(one)}) is thin" if read_history(run, one) else ""
         tell(
-            f"phase {verdict.phase}: {verdict.status} by the published verdict of "
+            f"phase {one}: {verdict.status} by the published verdict of "
             f"{verdict.made} ({PUBLISHED.parent.name}/{PUBLISHED.name}), which is on this teacher"
+            f"{own}"
         )
 
 
 def outdated(run: RunFolder, verdict: Verdict) -> str:
     """Why a verdict says nothing of the weights that lie in the run now; empty if it does."""
-    again = f"run `latentcomp evaluate --phase {verdict.phase}` again"
+    least = phase(verdict.phase).gate.minimum.documents
+    again = f"run `{evaluate_command(run, phase=verdict.phase, documents=least)}` again"
     judged = verdict.checkpoints or _legacy_checkpoints(verdict)
     if not judged:
         return f"it does not say which weights were judged; {again}"

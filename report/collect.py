@@ -16,6 +16,7 @@ from ..experiment.history import read_history, standing
 from ..experiment.order import contradicted, outdated
 from ..experiment.phases import PHASES, Phase
 from ..experiment.run_folder import RunFolder, TrialFolder
+from ..experiment.suggest import evaluate_command, train_command
 from ..experiment.verdict import Verdict
 
 
@@ -85,8 +86,9 @@ def collect(run: Path) -> tuple[PhaseStory, ...]:
     )
     if not filled:
         raise LatentcompError(
-            f"{run}: nothing to report, no phase was trained or evaluated here; "
-            "run `latentcomp train` and `latentcomp evaluate` with the same --run first"
+            f"{run}: nothing to report, no phase was trained or evaluated here; run "
+            f"`{train_command(folder, PHASES[0].recipe.name)}` and "
+            f"`{evaluate_command(folder, phase=PHASES[0].number)}` first"
         )
     return filled
 

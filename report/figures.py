@@ -151,19 +151,17 @@ def curve(log: Sequence[LogPoint]) -> str:
 
 def sizes(result: EvaluationResult) -> str:
     """Bytes of one document as text, latents and stored states; empty without latents."""
-    found = result.bytes
-    if found.latents is None or found.states is None or found.text is None:
+    size = result.bytes
+    if size.latents is None or size.states is None or size.text is None:
         return ""
-    rows = [("text", found.text), ("latents", found.latents), ("teacher states", found.states)]
+    rows = [("text", size.text), ("latents", size.latents), ("teacher states", size.states)]
     with style():
         figure, axes = blank(0.5 + ROW * len(rows))
         for row, (name, total) in enumerate(rows):
             color = ACCENT if name == "latents" else SOFT
             mean = total / result.documents
             axes.barh(row, mean, height=0.62, color=color)
-            times = (
-                f"  ({total / found.text:.1f}x the text)" if name != "text" and found.text else ""
-            )
+            times = f"  ({total / size.text:.1f}x the text)" if name != "text" and size.text else ""
             axes.annotate(
                 human(mean) + times, (mean, row), xytext=(5, 0), textcoords="offset points",
                 va="center", color=INK,
@@ -188,7 +186,7 @@ def _marks(verdict: Verdict | None) -> dict[str, float]:
     """What retention was to reach: the threshold of the gate, and the aim where there is one."""
     if verdict is None:
         return {}
-    gated = [found.threshold for found in verdict.criteria if found.measure == "retention"]
+    gated = [each.threshold for each in verdict.criteria if each.measure == "retention"]
     aim = phase(verdict.phase).gate.aim
     return {"gate": gated[0]} | ({"aim": aim} if aim else {}) if gated else {}
 
@@ -265,7 +263,7 @@ def _plain_grid(axes: Axes) -> None:
 
 
 def _ends(rows: Sequence[tuple[str, Interval]]) -> list[float]:
-    return [end for _, found in rows if found.defined for end in (found.low, found.high)]
+    return [end for _, span in rows if span.defined for end in (span.low, span.high)]
 
 
 def _span(interval: Interval) -> str:

@@ -2,12 +2,20 @@
 
 import itertools
 import os
+from pathlib import Path
 
 import pytest
 
 from latentcomp.experiment.looks import STATE
 
 _NUMBERS = itertools.count()
+LONG = ("train", "experiment", "extract", "store", "report")
+"""Folders whose files take longest."""
+
+
+def pytest_collection_modifyitems(items):
+    """Long files first: at the end the short ones keep every process busy (`--dist loadfile`)."""
+    items.sort(key=lambda item: not {*LONG} & {*item.path.parts})
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +41,11 @@ def machine_state(state_root, session_state, monkeypatch):
     folder = state_root / f"test-{next(_NUMBERS)}"
     monkeypatch.setenv(STATE, str(folder))
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def processes_find_the_tests():
+    """Processes that run a function of a test import its module (`tests/processes.py`)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parents[1]))
+        yield

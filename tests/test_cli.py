@@ -236,8 +236,11 @@ def test_help_is_quick(arguments):
     assert not imported & {"torch", "transformers", "numpy", "pyarrow", "zarr"}
 
 
-def test_exit_code_of_the_process():
-    assert latentcomp("extract", "--layers", "abc").returncode == 2
+def test_exit_code_of_the_process(tmp_path):
+    """Of a command that imports no torch for it, as most of them do in seconds."""
+    ran = latentcomp("corpus", "--out", str(tmp_path / "out"), "--preset", "huge")
+    assert ran.returncode == 2
+    assert ran.stderr.splitlines()[-1].startswith("error: unknown corpus preset 'huge'")
 
 
 def test_output_cut_off_by_its_reader():

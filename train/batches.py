@@ -45,11 +45,6 @@ class Batch:
         non_blocking = device.type != "cpu"
         return Batch.of(part.to(device, non_blocking=non_blocking) for part in self.tensors())
 
-    def record_stream(self, stream: torch.cuda.Stream) -> None:
-        """`torch.Tensor.record_stream` for every tensor of the batch."""
-        for part in self.tensors():
-            part.record_stream(stream)
-
     def tensors(self) -> Iterator[Tensor]:
         """Every tensor, in the order that `of` expects."""
         for record in (self.states, self.questions):

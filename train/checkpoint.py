@@ -175,7 +175,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
 
 
 def read_state(path: Path) -> CheckpointState:
-    """What a checkpoint says of itself; its tensors are not looked at.
+    """The record of a checkpoint; its tensors are not read.
 
     Raises:
         CheckpointError: missing, damaged, or written by another version.
@@ -188,7 +188,9 @@ def _read_state(path: Path) -> tuple[Path, CheckpointState]:
     if (path / LATEST).is_file():
         folder = path / str(_json(path / LATEST).get("folder"))
     if not (folder / STATE).is_file():
-        raise CheckpointError(f"{path}: no checkpoint here; run `latentcomp train` first")
+        raise CheckpointError(
+            f"{path}: no checkpoint here; training leaves one in trials/RECIPE/seed-K/checkpoint"
+        )
     try:
         state = CheckpointState.model_validate(upgrade_state(_json(folder / STATE)))
     except KeyError as error:
@@ -213,10 +215,10 @@ def _check(file: Path, expected: str) -> None:
     if not file.is_file():
         raise CheckpointError(f"{file} is missing; the checkpoint is not whole, train again")
     with file.open("rb") as data:
-        found = hashlib.file_digest(data, "sha256").hexdigest()
-    if found != expected:
+        actual = hashlib.file_digest(data, "sha256").hexdigest()
+    if actual != expected:
         raise CheckpointError(
-            f"{file} is damaged: sha256 {found[:12]}..., recorded {expected[:12]}...; "
+            f"{file} is damaged: sha256 {actual[:12]}..., recorded {expected[:12]}...; "
             "restore it from a copy or train again"
         )
 

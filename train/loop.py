@@ -1,9 +1,9 @@
 """The training loop. It runs a recipe and knows steps, losses and checkpoints, but no phase.
 
 A batch on its way: store -> `store_batches` (documents of the step) -> `batches.collate` (padding,
-questions) -> `prefetcher`, `device_transfer` (copied ahead) -> here. One step: states -> latents ->
-vectors in the reasoner's input space -> the frozen reasoner answers -> objectives -> gradients for
-the compressor alone.
+questions) -> `loader` (made ahead by worker processes, copied to the device) -> here. One step:
+states -> latents -> vectors in the reasoner's input space -> the frozen reasoner answers ->
+objectives -> gradients for the compressor alone.
 """
 
 import math
@@ -92,7 +92,7 @@ def train(
 
 
 def _advance(run: Run, at: Position, gradient: float) -> Position:
-    """The position after a step; refuses to go on where several in a row taught nothing."""
+    """The position after a step; raises where several in a row had no finite gradient."""
     if math.isfinite(gradient):
         return Position(at.step + 1, at.seconds, at.skipped)
     after = Position(at.step + 1, at.seconds, at.skipped + 1, at.skipped_in_a_row + 1)
@@ -106,7 +106,7 @@ def _advance(run: Run, at: Position, gradient: float) -> Position:
     raise TrainingError(
         f"{run.folder}: the gradient was not finite in the {SKIPS_IN_A_ROW} steps up to "
         f"{after.step}; their documents are in {report}; the last checkpoint stays. Try a lower "
-        "learning rate (--lr), or look at these documents with `latentcomp store verify`"
+        "learning rate (--lr), or look at these documents"
     )
 
 

@@ -18,7 +18,7 @@ from .recipe import Budget
 
 @contextmanager
 def step_progress(console: Console, budget: Budget) -> Iterator[OnStep]:
-    """A bar on the console while the block runs; what it yields is told every step."""
+    """A bar on the console while the block runs; call what it yields after each step."""
     columns = (
         TextColumn("training"),
         BarColumn(),

@@ -1,7 +1,7 @@
 """Batches whose states are resident on the device: no step waits for a disk or a bus.
 
 For a store that fits into device memory. The CPU only chooses documents and packs questions; the
-prefetching thread does that, and gathers the states on the device. The batches are equal to those
+states are gathered on the device. The batches are equal to those
 read from the disk, so a run may be resumed with or without residency.
 """
 
@@ -12,12 +12,12 @@ from torch import Tensor
 
 from ..store.read.resident import ResidentStates
 from .batches import Batch
-from .prefetcher import Finish
+from .loader import Finish
 from .store_batches import StoreBatches
 
 
 def add_resident(resident: ResidentStates, source: StoreBatches) -> Finish:
-    """Complete batches without states, for `Prefetched`.
+    """Complete batches without states, for `LoadedBatches`.
 
     Args:
         resident: the states, on the device.

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from latentcomp.commands import sweep as sweeping
+from latentcomp.commands.jobs import Watch
 from latentcomp.commands.sweep import Sweep, evaluate_all, is_measured, is_trained, train_all
 from latentcomp.common.errors import TrainingError
 from latentcomp.experiment.catalogue import recipe_named
@@ -68,21 +69,19 @@ def measured(monkeypatch, small_lab):
     return requests
 
 
-def tell(job):
-    """Nobody listens."""
-
-
+WATCH = Watch()
+"""Prints nothing."""
 EVERY = ["phase-5/0", "phase-5/1", "ablation-no-time/0", "ablation-no-time/1"]
 
 
 def test_a_trial_that_fails_stops_no_other_and_is_shown_as_failed(sweep, trained, measured):
-    (failure,) = train_all(sweep, NAMES, tell)
+    (failure,) = train_all(sweep, NAMES, WATCH)
     assert trained == EVERY
     assert failure.title == "train ablation-no-time/seed-1"
     run = RunFolder(sweep.run)
     record = json.loads(run.trial("ablation-no-time", 1).failure.read_text())
     assert record["reason"] == failure.reason == "the gradient was not finite"
-    assert evaluate_all(sweep, NAMES, FEW, 7, tell) == ()
+    assert evaluate_all(sweep, NAMES, FEW, 7, WATCH) == ()
     result = read_grid(run, FEW, 7)
     assert result is not None
     status = {row.name: row.status for row in result.rows}
@@ -91,9 +90,9 @@ def test_a_trial_that_fails_stops_no_other_and_is_shown_as_failed(sweep, trained
 
 
 def test_what_is_there_is_not_trained_again(sweep, trained):
-    train_all(sweep, NAMES, tell)
+    train_all(sweep, NAMES, WATCH)
     trained.clear()
-    train_all(sweep, NAMES, tell)
+    train_all(sweep, NAMES, WATCH)
     assert trained == ["ablation-no-time/1"], "the one that failed"
 
 
@@ -116,19 +115,19 @@ def test_a_trial_is_known_by_its_recipe_and_by_its_end(sweep, trained):
 
 
 def test_only_what_was_not_measured_on_these_documents_is(sweep, trained, measured):
-    train_all(sweep, NAMES, tell)
-    evaluate_all(sweep, NAMES, FEW, 7, tell)
+    train_all(sweep, NAMES, WATCH)
+    evaluate_all(sweep, NAMES, FEW, 7, WATCH)
     requests = [(each.recipe, each.training_seeds, each.documents, each.seed) for each in measured]
     assert requests == [("phase-5", (0, 1), FEW, 7), ("ablation-no-time", (0,), FEW, 7)]
     measured.clear()
-    evaluate_all(sweep, NAMES, FEW, 7, tell)
+    evaluate_all(sweep, NAMES, FEW, 7, WATCH)
     assert measured == []
     trial = RunFolder(sweep.run).trial("phase-5", 1)
     assert is_measured(trial, FEW, 7)
     assert not is_measured(trial, FEW, 8) and not is_measured(trial, FEW + 1, 7)
     runs.save_trial(RunFolder(sweep.run), phase(5).recipe, 1, weights=b"others")
     assert not is_measured(trial, FEW, 7), "of other weights"
-    evaluate_all(sweep, NAMES, FEW, 7, tell)
+    evaluate_all(sweep, NAMES, FEW, 7, WATCH)
     assert [(each.recipe, each.training_seeds) for each in measured] == [("phase-5", (1,))]
 
 
@@ -136,7 +135,7 @@ def test_jobs_in_processes_of_their_own_get_the_same_options(sweep, monkeypatch)
     """The command line of a job says all that the sweep says."""
     lines: list[tuple[str, ...]] = []
 
-    def record(jobs, gpus, on_start):
+    def record(jobs, gpus, watch):
         lines.extend(job.arguments for job in jobs)
         return ()
 
@@ -144,7 +143,7 @@ def test_jobs_in_processes_of_their_own_get_the_same_options(sweep, monkeypatch)
     other = replace(
         sweep, size=SIZES["lab"], seeds=(3,), teacher="a folder", reasoner="b", skip_order=True
     )
-    train_all(other, ["phase-5"], tell)
+    train_all(other, ["phase-5"], WATCH)
     (line,) = lines
     assert line[0] == "train"
     pairs = list(zip(line[1:], line[2:], strict=False))

@@ -51,7 +51,9 @@ def test_documents_without_a_summary_are_named_before_anything_is_loaded(tmp_pat
     path = tmp_path / "summaries.parquet"
     write_summaries(path, [row("test-7-000000", "x")])
     request = EvaluationRequest(tmp_path / "run", "phase-4", documents=3, seed=7, summaries=path)
-    with pytest.raises(CorpusError, match=r"no summary of 2 of 3 .*'test-7-000001'.*same corpus"):
+    with pytest.raises(CorpusError, match="no summary of 2 of 3 .*'test-7-000001'") as caught:
         evaluate_trials(request)
+    command = "latentcomp teacher summaries --preset lab --split test --documents 3 --seed 7"
+    assert f"`{command} --out {tmp_path}`" in str(caught.value), "the same documents, and here"
     with pytest.raises(CorpusError, match="no readable file of summaries"):
         evaluate_trials(replace(request, summaries=tmp_path / "gone.parquet"))

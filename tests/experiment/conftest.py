@@ -7,6 +7,7 @@ import torch
 
 from latentcomp.experiment.judge import judge_phase
 from latentcomp.experiment.run_folder import RunFolder
+from latentcomp.report import write
 
 from ..train import tiny
 from . import runs
@@ -19,6 +20,12 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def undrawn(monkeypatch):
+    """Reports without figures, which take seconds and are looked at in tests/report."""
+    monkeypatch.setattr(write, "plates", lambda story: [])
 
 
 @pytest.fixture(scope="session")

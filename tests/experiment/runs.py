@@ -4,6 +4,7 @@ Checkpoints are right in form, documents are generated, answers are scored and w
 `latentcomp evaluate` does; only the weights and what the reasoner answered are made up.
 """
 
+import functools
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from latentcomp.compressor.model import CompressionModel, ModelSpec
 from latentcomp.corpus.chronicle import presets
 from latentcomp.corpus.records import Document, Question
 from latentcomp.evaluate.arms.table import REQUIRED_ARMS
-from latentcomp.evaluate.held_out import held_out
+from latentcomp.evaluate.held_out import HeldOutSet, held_out
 from latentcomp.evaluate.result import EvaluationResult
 from latentcomp.evaluate.samples import Sample, choose_samples
 from latentcomp.evaluate.scores import AnswersSource, ScoredAnswer, score_answer, write_answers
@@ -64,7 +65,7 @@ FLOORS = {"changed": 0.5, "order": 0.5}
 """Families in which a guess is right so often."""
 
 
-DOCUMENTS = 40
+DOCUMENTS = 24
 """Enough for a verdict in these tests."""
 
 
@@ -79,7 +80,7 @@ def small_lab(patch: pytest.MonkeyPatch) -> None:
 
 
 def _small(each: phases.Phase) -> phases.Phase:
-    least = Minimum(DOCUMENTS, 500, each.gate.minimum.seeds)
+    least = Minimum(DOCUMENTS, 400, each.gate.minimum.seeds)
     return replace(each, gate=replace(each.gate, minimum=least))
 
 
@@ -157,7 +158,7 @@ def save_evaluation(
     **shares: float,
 ) -> EvaluationFolder:
     """An evaluation of a trial on generated documents, logged and written as the command does."""
-    held = held_out(None, "lab", documents, seed)
+    held = _held(presets.PRESETS["lab"], documents, seed)
     rows = script(held.documents, {"ceiling": 0.98, "compressed": 0.6} | shares)
     state = checkpoint.open_checkpoint(trial.checkpoint).state
     record = state.known_trial
@@ -198,6 +199,12 @@ def save_evaluation(
         }
     )
     return keep(trial, run, result, rows, tokens)
+
+
+@functools.lru_cache(maxsize=8)
+def _held(preset: presets.Preset, documents: int, seed: int) -> HeldOutSet:
+    """Documents of the preset as it is now, generated once."""
+    return held_out(None, "lab", documents, seed)
 
 
 def keep(

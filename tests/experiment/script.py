@@ -75,7 +75,7 @@ def install(patch: pytest.MonkeyPatch, modules: Mapping[str, ModuleType]) -> Scr
     for row in set(ablations.ABLATIONS) - set(ROWS):
         patch.delitem(ablations.ABLATIONS, row)
     ladder = tuple(_small(phase) for phase in phases.PHASES)
-    _everywhere(patch, modules, "PHASES", phases.PHASES, ladder)
+    everywhere(patch, modules, "PHASES", phases.PHASES, ladder)
     _script_answers(patch, script)
     return script
 
@@ -88,9 +88,10 @@ def _small(phase: phases.Phase) -> phases.Phase:
     return replace(phase, recipe=recipe, gate=replace(phase.gate, minimum=least), lacks="")
 
 
-def _everywhere(
+def everywhere(
     patch: pytest.MonkeyPatch, modules: Mapping[str, ModuleType], name: str, old: Any, new: Any
 ) -> None:
+    """Replace a table in every module that took it by name."""
     for module_name, module in list(modules.items()):
         if module_name.startswith("latentcomp") and getattr(module, name, None) is old:
             patch.setattr(module, name, new)

@@ -171,7 +171,8 @@ def test_every_trial_is_measured_on_the_same_documents_or_those_that_are_named(
     some = evaluate_trials(request_of(training_seeds=(2,), seed=9))
     assert [result.training_seeds for result in some] == [(2,)]
     text = refusal(request_of(training_seeds=(2, 3)), CheckpointError)
-    assert "`latentcomp train --recipe phase-1 --seed 3`" in text
+    model = "--reasoner FOLDER/tiny-32"
+    assert f"`latentcomp train --recipe phase-1 --seed 3 --run {run} {model}` first" in text
 
 
 def files_of(folder):
@@ -443,6 +444,8 @@ def test_the_teacher_alone_reads_the_text_as_it_ships_too(request_of, mine):
 def test_what_is_missing_is_one_line(request_of, monkeypatch, tmp_path):
     monkeypatch.setattr(subjects, "SHIPPED", tmp_path)
     text = refusal(request_of(4), CheckpointError)
-    assert "`latentcomp train --recipe phase-4` first" in text
+    assert "`latentcomp train --recipe phase-4 --run " in text
+    text = refusal(request_of(recipe="mine"), CheckpointError)
+    assert "train it first, with --name mine, or give --recipe" in text and "phase-1" in text
     other = tiny.save_model(tmp_path / "other", blocks=4)
     assert "give the right --teacher" in refusal(request_of(teacher=str(other)), CheckpointError)

@@ -32,7 +32,7 @@ from . import runs
 def failed_once(small_lab, tmp_path_factory):
     """A run in which phase 1 was measured on all that the plan asks for, and failed."""
     run = RunFolder(tmp_path_factory.mktemp("failed") / "run")
-    runs.save_phase(run, 1, compressed=0.06)
+    runs.save_phase(run, 1, compressed=0.02)
     assert judge_phase(run, 1).status == "failed"
     return run.path
 
@@ -94,7 +94,7 @@ def test_an_edited_evaluation_changes_no_verdict_and_is_remarked(failed):
     assert standing_verdicts(failed)[1].status == "failed"
     text = report_of(failed)
     assert "was changed after it was written" in text
-    assert "**failed**" in text and "99 %" not in text and "0.99" not in text
+    assert "**failed**" in text and "99 %" not in text and "0.990 [" not in text
 
 
 def test_an_edited_verdict_stands_no_longer_and_is_remarked(failed):
@@ -346,8 +346,8 @@ def test_three_trainings_of_one_step_open_nothing(small_lab, tmp_path):
     assert set(verdicts) == {1, 2, 3}, "they are shown"
     for number in (2, 3, 4):
         with pytest.raises(PhaseError, match=f"on phase {number - 1} that counts"):
-            require(number, verdicts)
-    assert require(4, verdicts, skip=True) == (1, 2, 3)
+            require(number, verdicts, run=run)
+    assert require(4, verdicts, run=run, skip=True) == (1, 2, 3)
 
 
 def test_a_column_of_another_type_is_one_line(passed):

@@ -73,8 +73,9 @@ def test_a_seed_that_one_side_lacks_is_named_with_what_to_run(pair, recipe, seed
     shutil.rmtree(pair.trial(recipe, seed).path)
     text = refusal(pair, 2)
     assert f"{where} has no evaluation with the training seed {seed}" in text
-    assert f"`latentcomp train --recipe {where} --seed {seed}`" in text
-    assert f"`latentcomp evaluate --recipe {where} --documents {FEW} --seed 7`" in text
+    options = f"--run {pair.path} "
+    assert f"`latentcomp train --recipe {where} --seed {seed} {options}" in text
+    assert f"`latentcomp evaluate --recipe {where} --documents {FEW} --seed 7 {options}" in text
 
 
 def test_a_seed_that_the_judged_side_lacks_is_not_passed_over(pair):

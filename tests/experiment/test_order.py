@@ -1,6 +1,7 @@
 """The order of the phases: what may start, what is skipped, which verdicts stand."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,8 @@ from latentcomp.experiment.run_folder import RunFolder
 from latentcomp.experiment.verdict import Verdict
 
 from . import runs
+
+RUN = RunFolder(Path("runs/some"))
 
 
 def verdict(phase, status="passed", skipped=(), **changes):
@@ -60,7 +63,7 @@ def test_the_order_is_binding(phase, recorded, expected):
     assert missing(phase, verdicts(recorded)) == expected
     if expected:
         with pytest.raises(PhaseError, match=f"phase {phase} needs"):
-            require(phase, verdicts(recorded))
+            require(phase, verdicts(recorded), run=RUN)
 
 
 def test_every_prerequisite_is_an_earlier_phase():
@@ -71,40 +74,40 @@ def test_every_prerequisite_is_an_earlier_phase():
 @pytest.mark.parametrize(
     ("phase", "recorded", "words"),
     [
-        (4, {}, "latentcomp ladder --through 3"),
+        (4, {}, "`latentcomp ladder --through 3 --run runs/some`"),
         (8, {1: "failed", 7: "passed"}, "phase 1 to have passed, and it is failed .because."),
     ],
 )
 def test_refusal_says_what_to_run_first_in_one_line(phase, recorded, words):
     with pytest.raises(PhaseError, match=words) as caught:
-        require(phase, verdicts(recorded))
+        require(phase, verdicts(recorded), run=RUN)
     assert "\n" not in str(caught.value)
     assert "--skip-order" in str(caught.value)
 
 
 def test_skipping_names_all_that_was_left_out():
-    assert require(1, {}) == ()
-    assert require(4, {}, skip=True) == (1, 2, 3)
-    assert require(4, verdicts({2: "passed"}), skip=True) == (1, 3)
-    assert require(8, verdicts(dict.fromkeys(range(1, 8), "failed")), skip=True) == (1,)
+    assert require(1, {}, run=RUN) == ()
+    assert require(4, {}, skip=True, run=RUN) == (1, 2, 3)
+    assert require(4, verdicts({2: "passed"}), skip=True, run=RUN) == (1, 3)
+    assert require(8, verdicts(dict.fromkeys(range(1, 8), "failed")), skip=True, run=RUN) == (1,)
 
 
 def test_a_skip_is_inherited_without_the_flag():
     recorded = {4: verdict(4, skipped=(1, 2, 3)), 5: verdict(5, skipped=(1, 2, 3))}
-    assert require(6, recorded) == (1, 2, 3)
+    assert require(6, recorded, run=RUN) == (1, 2, 3)
     # Made up for since, but this run went on from a checkpoint that lacked them.
     made_up = {**verdicts({1: "passed", 2: "passed", 3: "passed"}), **recorded}
-    assert require(6, made_up) == (1, 2, 3)
+    assert require(6, made_up, run=RUN) == (1, 2, 3)
 
 
 def test_a_thin_verdict_satisfies_no_order_and_is_named_when_skipped():
     """Until 0.1 a phase that was hardly looked at could be passed by; now it opens nothing."""
     recorded = {1: verdict(1), 2: verdict(2), 3: verdict(3, "passed", thin=True)}
     with pytest.raises(PhaseError, match="needs a verdict on phase 3 that counts") as caught:
-        require(4, recorded)
+        require(4, recorded, run=RUN)
     assert "\n" not in str(caught.value) and "because" in str(caught.value)
-    assert require(4, recorded, skip=True) == (3,)
-    assert require(4, {**recorded, 2: verdict(2, thin=True), 3: verdict(3)}) == (2,)
+    assert require(4, recorded, skip=True, run=RUN) == (3,)
+    assert require(4, {**recorded, 2: verdict(2, thin=True), 3: verdict(3)}, run=RUN) == (2,)
 
 
 @pytest.fixture
@@ -154,7 +157,9 @@ def test_a_verdict_that_names_no_weights_is_on_none(tmp_path, lines):
     run.verdicts(1).parent.mkdir(parents=True)
     run.verdicts(1).write_text(verdict(1).model_dump_json() + "\n")
     assert standing_verdicts(run, None, lines.append) == {}
-    assert "`latentcomp evaluate --phase 1` again" in lines[0]
+    least = phase(1).gate.minimum.documents
+    command = f"latentcomp evaluate --phase 1 --documents {least} --run {tmp_path}"
+    assert f"`{command}` again" in lines[0]
 
 
 def test_a_verdict_without_its_evaluation_stands_no_longer(passed, lines):
@@ -186,3 +191,47 @@ def test_published_verdicts_stand_for_the_phases_that_the_run_did_not_judge(
     assert all("in November" in line for line in lines)
     assert standing_verdicts(passed, "e" * 64, lines.append) == {}, "of another teacher, too"
     assert standing_verdicts(passed, None, lines.append).keys() == {1}
+
+
+@pytest.fixture
+def published_verdict(tmp_path, monkeypatch):
+    """A function: publish one verdict on phase 1."""
+
+    def publish(**changes):
+        made = verdict(1, teacher_sha256=runs.MODEL.weights_sha256, made="in November", **changes)
+        file = tmp_path / "published.jsonl"
+        file.write_text(made.model_dump_json() + "\n")
+        monkeypatch.setattr(published, "PUBLISHED", file)
+        return made
+
+    return publish
+
+
+def test_a_thin_verdict_of_the_run_does_not_hide_the_published_one(
+    small_lab, tmp_path, published_verdict, lines
+):
+    run, teacher = RunFolder(tmp_path / "run"), runs.MODEL.weights_sha256
+    runs.save_phase(run, 1, documents=4)
+    own = judge_phase(run, 1)
+    assert own.thin
+    assert standing_verdicts(run, teacher, lines.append) == {1: own}
+    made = published_verdict()
+    stand = standing_verdicts(run, teacher, lines.append)
+    assert stand == {1: made} and require(2, stand, run=run) == ()
+    tell_published(2, stand, run, lines.append)
+    (line,) = lines
+    assert "published verdict of in November" in line
+    assert f"the run's own ({run.verdicts(1)}) is thin" in line
+    published_verdict(thin=True)
+    assert standing_verdicts(run, teacher, lines.append) == {1: own}, "nothing better is published"
+
+
+def test_a_verdict_that_counts_is_never_replaced_by_a_published_one(
+    passed, published_verdict, lines
+):
+    """Neither while it stands nor when the weights that it was on are gone."""
+    published_verdict(status="failed")
+    teacher = runs.MODEL.weights_sha256
+    assert standing_verdicts(passed, teacher, lines.append)[1].status == "passed"
+    shutil.rmtree(passed.trial("phase-1", 0).checkpoint)
+    assert standing_verdicts(passed, teacher, lines.append) == {}

@@ -132,7 +132,8 @@ def test_a_phase_that_cannot_be_trained_says_so_before_its_turn(request_of, run,
 def test_a_phase_out_of_turn_names_the_ladder_to_the_phase_before(request_of, run, number):
     text = error_of(request_of(number), PhaseError)
     first = 1 if number == 8 else number - 1
-    assert f"`latentcomp ladder --through {first}`" in text
+    command = f"latentcomp ladder --through {first} --run {run} --teacher FOLDER/tiny-32"
+    assert f"`{command}`" in text
     assert "--skip-order" in text
     assert not (run / "trials").exists(), "nothing is begun"
 
@@ -168,13 +169,13 @@ def test_published_verdicts_on_this_teacher_let_a_phase_begin(request_of, run, j
 )
 def test_published_verdicts_of_another_teacher_or_thin_ones_open_nothing(request_of, judged, other):
     judged(1, 2, 3, **other)
-    assert "`latentcomp ladder --through 3`" in error_of(request_of(4), PhaseError)
+    assert "`latentcomp ladder --through 3 --run" in error_of(request_of(4), PhaseError)
 
 
 def test_a_live_trial_is_bound_to_the_verdicts_on_the_model_that_reads(request_of, judged):
     """Not to those on the lab teacher, where the reasoner is the teacher too."""
     judged(1, 2, 3, teacher=identify_model(locate_model("lab")).weights_sha256)
-    assert "`latentcomp ladder --through 3`" in error_of(
+    assert "`latentcomp ladder --through 3 --run" in error_of(
         request_of(4, {"data.source": "live"}), PhaseError
     )
     judged(1, 2, 3)

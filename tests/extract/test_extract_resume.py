@@ -3,32 +3,27 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
 from latentcomp.store.tools.info import describe
 
+from ..processes import command, start
 from .command_line import contents, run_command
 from .runs import DOCUMENTS, options
 
-KILLER = """
-import json, os, signal, sys
-from latentcomp import cli
-from latentcomp.extract import runner
-from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
-from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen3ForCausalLM  # lazy else
-
-PLACES = {
+PLACES: dict[str, tuple[Any, str]] = {
     "batch": (TransformersTeacher, "queue"),
     "sync": (os, "fsync"),
     "rename": (os, "replace"),
 }
 
-def kill_in(moment, after):
+
+def extract_until(moment, after, arguments):
+    """In a process: an extraction that is killed in this call of that function."""
     owner, name = PLACES[moment]
     original, calls = getattr(owner, name), []
 
@@ -39,17 +34,10 @@ def kill_in(moment, after):
         return original(*args, **kwargs)
 
     setattr(owner, name, until)
+    torch.set_num_threads(1)
+    command(*arguments)
 
-codes = []
-for moment, after, arguments in json.loads(sys.argv[1]):
-    child = os.fork()  # nothing but imports has happened here: a cheap fresh process
-    if child == 0:
-        kill_in(moment, after)
-        os._exit(cli.run(arguments))
-    _, status = os.waitpid(child, 0)
-    codes.append(os.waitstatus_to_exitcode(status))
-print("\\n" + json.dumps(codes))
-"""
+
 MOMENTS = (("batch", 0), ("batch", 6), ("sync", 42), ("rename", 16), ("rename", 23), ("rename", 24))
 
 
@@ -57,16 +45,10 @@ MOMENTS = (("batch", 0), ("batch", 6), ("sync", 42), ("rename", 16), ("rename", 
 def killed(teacher, tmp_path_factory):
     """Run folders of extractions that got SIGKILL before that call number of that function."""
     runs = {moment: tmp_path_factory.mktemp("killed") / "run" for moment in MOMENTS}
-    cases = [(*moment, options(teacher, run)) for moment, run in runs.items()]
-    package = Path(__file__).resolve().parents[2] / ".dev"
-    done = subprocess.run(
-        [sys.executable, "-c", KILLER, json.dumps(cases)],
-        env={**os.environ, "PYTHONPATH": str(package), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=300,
-    )
-    assert json.loads(done.stdout.splitlines()[-1]) == [-signal.SIGKILL] * len(MOMENTS)
+    for moment, run in runs.items():
+        process = start(extract_until, *moment, options(teacher, run))
+        process.join(300)
+        assert process.exitcode == -signal.SIGKILL
     return runs
 
 

@@ -15,8 +15,11 @@ from rich.console import Console
 
 from latentcomp import cli
 from latentcomp.extract.ranks import Rank
+from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
 from latentcomp.store.read.reader import FeatureStore
 
+from ..processes import command as run_process
+from ..processes import start
 from . import tiny_models
 from .command_line import contents
 
@@ -51,58 +54,41 @@ def alone(checkpoint, tmp_path_factory):
     return contents(run / "store")
 
 
-TWO = """
-import json, os, signal, sys, time
-from pathlib import Path
-from latentcomp import cli
-from latentcomp.extract import runner
-from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
-from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen3ForCausalLM  # lazy else
-
-arguments = sys.argv[1:]
-store = Path(arguments[arguments.index("--run") + 1]) / "store"
-
-def start(rank, seconds):
-    child = os.fork()  # nothing but imports has happened here: a cheap fresh process
-    if child:
-        return child
+def fill(rank, seconds, arguments):
+    """In a process: the command as one rank of two, with so many seconds before each batch."""
     os.environ.update(RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK="0")
     queue = TransformersTeacher.queue
+
     def slowly(self, documents, layers):
         time.sleep(seconds)
         return queue(self, documents, layers)
-    TransformersTeacher.queue = slowly
-    os._exit(cli.run(arguments))
+
+    TransformersTeacher.queue = slowly  # type: ignore[method-assign]
+    torch.set_num_threads(1)
+    run_process(*arguments)
+
 
 def until(condition):
+    """Wait for it."""
     end = time.monotonic() + 90
     while not condition():
-        if time.monotonic() > end:
-            raise SystemExit("it did not happen in time")
+        assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.01)
-
-victim = start(1, 1.5)
-until(lambda: list(store.glob(".lock.*")))
-survivor = start(0, 0)
-until(lambda: list(store.glob("ledger/*")))  # the survivor gets on; the victim sleeps
-os.kill(victim, signal.SIGKILL)
-codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in (victim, survivor)]
-print("\\n" + json.dumps(codes))
-"""
-
-
-def environment():
-    return {**os.environ, "PYTHONPATH": str(PACKAGE), "OMP_NUM_THREADS": "1"}
 
 
 def test_two_processes_and_one_is_killed(checkpoint, alone, tmp_path):
     """The survivor does its own part, waits, takes up the part of the dead, and seals."""
     run = tmp_path / "run"
-    done = subprocess.run(
-        [sys.executable, "-c", TWO, *command(checkpoint, run, "packed")],
-        env=environment(), stdout=subprocess.PIPE, text=True, timeout=200,
-    )  # fmt: skip
-    assert json.loads(done.stdout.splitlines()[-1]) == [-signal.SIGKILL, 0], done.stdout
+    arguments = command(checkpoint, run, "packed")
+    victim = start(fill, 1, 1.5, arguments)
+    until(lambda: list((run / "store").glob(".lock.*")))
+    survivor = start(fill, 0, 0, arguments)
+    # The survivor gets on; the victim sleeps.
+    until(lambda: list((run / "store").glob("ledger/*")))
+    victim.kill()
+    for process in (victim, survivor):
+        process.join(200)
+    assert (victim.exitcode, survivor.exitcode) == (-signal.SIGKILL, 0)
     assert contents(run / "store") == alone
     sessions = json.loads((run / "extract.json").read_text())["sessions"]
     assert {(s["rank"], s["world"], s["seconds"] is None) for s in sessions} == {
@@ -110,6 +96,10 @@ def test_two_processes_and_one_is_killed(checkpoint, alone, tmp_path):
         (0, 2, False),
     }
     assert len(FeatureStore(run / "store")) == 60
+
+
+def environment():
+    return {**os.environ, "PYTHONPATH": str(PACKAGE), "OMP_NUM_THREADS": "1"}
 
 
 @pytest.mark.slow

@@ -115,6 +115,12 @@ def written(made_once, tmp_path_factory):
     return made_once[1], path, path.read_text(encoding="utf-8")
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Without figures, which take seconds: for tests that look at the text alone."""
+    monkeypatch.setattr(write, "plates", lambda story: [])
+
+
 def markdown_of(run):
     return write_report(run).with_name("report.md").read_text()
 
@@ -214,6 +220,7 @@ def test_markdown_twin_tells_the_same(written):
             assert body > index + 1
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_failed_self_check_is_the_headline(small_lab, tmp_path):
     make_run(tmp_path, shuffled=0.35, skipped=(1, 2, 3))
     path = write_report(tmp_path)
@@ -225,6 +232,7 @@ def test_a_failed_self_check_is_the_headline(small_lab, tmp_path):
     assert "inconclusive" in text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_several_phases_are_listed_latest_first(small_lab, tmp_path):
     make_run(tmp_path, 1, documents=8)
     make_run(tmp_path, 4, documents=8)
@@ -233,6 +241,7 @@ def test_several_phases_are_listed_latest_first(small_lab, tmp_path):
     assert [story.number for story in collect(tmp_path)] == [4, 1]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_every_verdict_of_a_phase_is_listed(made):
     run = RunFolder(made)
     (held,) = read_history(run, 4)
@@ -248,9 +257,10 @@ def test_every_verdict_of_a_phase_is_listed(made):
         line for line in path.with_name("report.md").read_text().splitlines() if "a \\|" in line
     ]
     weights = str(held.checkpoint_sha256)[:12]
-    assert row == f"| {weights} | 6 | 40 | 4.0 | inconclusive | a \\| b |"
+    assert row == f"| {weights} | 6 | {runs.DOCUMENTS} | 4.0 | inconclusive | a \\| b |"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_leads_with_the_evaluation_of_the_verdict_and_lists_the_others(made):
     """A later one, on other documents, displaces nothing."""
     run = RunFolder(made)
@@ -258,11 +268,12 @@ def test_the_page_leads_with_the_evaluation_of_the_verdict_and_lists_the_others(
     runs.save_evaluation(trial, run, documents=8, seed=99, unjudged="a reason")
     text = markdown_of(made)
     assert "**passed**" in text
-    assert "40 held-out documents, seed 7" in text.split("### Other evaluations")[0]
+    assert f"{runs.DOCUMENTS} held-out documents, seed 7" in text.split("### Other evaluations")[0]
     row = next(line for line in text.splitlines() if line.startswith("| phase-4/seed-0 |"))
     assert "| 8 held-out documents, seed 99 | 4 |" in row and row.endswith("| a reason |")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_edited_answers_are_shown_as_they_score_and_remarked(made):
     run = RunFolder(made)
     (folder,) = run.trial("phase-4", 0).evaluations()
@@ -274,6 +285,7 @@ def test_edited_answers_are_shown_as_they_score_and_remarked(made):
     assert "unlocks nothing any more" in text and "answers were changed since" in text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_edited_evaluation_is_shown_as_its_answers_score_and_remarked(made):
     run = RunFolder(made)
     (folder,) = run.trial("phase-4", 0).evaluations()

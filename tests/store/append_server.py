@@ -1,9 +1,9 @@
-"""A server (see `servers`) whose children do what `latentcomp` is asked to, with small shards."""
+"""`latentcomp store append` in processes that can be killed, with small shards."""
 
-import contextlib
 import os
-import sys
 from pathlib import Path
+
+import torch
 
 from latentcomp import cli
 from latentcomp.store.format.schema import Manifest
@@ -26,15 +26,13 @@ def append(run: str, more: str, teacher: str) -> int:
     return cli.run(["store", "append", more, "--run", run, "--teacher", teacher])
 
 
-def work(words: list[str]) -> None:
-    os._exit(append(*words))
-
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parent))
-    from servers import serve  # type: ignore[import-not-found]  # of this folder
-
+def prepare(run: Path, more: Path, teacher: Path) -> None:
+    """Once before the first child, so that none has to import anything."""
+    torch.set_num_threads(1)
     small_shards()
-    with contextlib.redirect_stdout(sys.stderr):  # stdout is for numbers
-        assert append(*sys.argv[1:]) == 0, "once here, so that no child has to import anything"
-    serve(work)
+    assert append(str(run), str(more), str(teacher)) == 0
+
+
+def work(run: Path, more: Path, teacher: Path) -> None:
+    """Append, and end with the exit code of the command."""
+    os._exit(append(str(run), str(more), str(teacher)))

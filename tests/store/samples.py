@@ -1,9 +1,4 @@
-"""Small stores to write, here or in a process that can be killed.
-
-Run as a program it is a server (see `servers`): every line names a folder, a crash point and how
-many times the sample documents are wanted; its child writes the store there and kills itself with
-SIGKILL at that point, or is killed by whoever reads its pid.
-"""
+"""Small stores to write, here or in a process that can be killed (`work`, for a `Server`)."""
 
 import os
 import signal
@@ -13,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 
 from latentcomp.store.format.schema import DocumentEntry, LayerRecord, Manifest, ModelIdentity
@@ -120,16 +116,13 @@ def crash_at(point: int) -> None:
         setattr(owner, name, dying(getattr(owner, name)))
 
 
-def work(words: list[str]) -> None:
-    folder, point, times = words
-    if int(point):
-        crash_at(int(point))
-    write(Path(folder), LENGTHS * int(times), each=lambda: time.sleep(0.004))
+def work(folder: Path, point: int, times: int) -> None:
+    """Write the sample documents so many times; die at that change to the disk unless it is 0."""
+    if point:
+        crash_at(point)
+    write(folder, LENGTHS * times, each=lambda: time.sleep(0.004))
 
 
-if __name__ == "__main__":
-    import pyarrow as pa
-    from servers import serve  # type: ignore[import-not-found]  # of this folder
-
-    pa.Table.from_pylist([{"a": 1}])  # imports pandas if there is one: not again in every child
-    serve(work)
+def prepare() -> None:
+    """Imports pandas if there is one: not again in every child."""
+    pa.Table.from_pylist([{"a": 1}])

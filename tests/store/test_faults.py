@@ -3,8 +3,6 @@
 import os
 import resource
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.tools.verify import verify
 from latentcomp.store.write.writer import StoreWriter
 
+from ..processes import CONTEXT, start
 from . import samples
 
 
@@ -112,20 +111,15 @@ def test_an_atomic_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
         assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 
 
-AS_NOBODY = """
-import os, sys
-from pathlib import Path
-from latentcomp.common.errors import StoreError
-sys.path.insert(0, sys.argv[1])
-import samples
-if os.geteuid() == 0:
-    os.setuid(65534)
-for folder in sys.argv[2:]:
-    try:
-        samples.write(Path(folder) / "store")
-    except StoreError as error:
-        print(error)
-"""
+def write_as_another_user(folders, connection):
+    """In a process of its own: what it says of each folder."""
+    if os.geteuid() == 0:
+        os.setuid(65534)
+    for folder in folders:
+        try:
+            samples.write(folder / "store")
+        except StoreError as error:
+            connection.send(str(error))
 
 
 def test_a_folder_without_permission_is_one_line():
@@ -133,12 +127,13 @@ def test_a_folder_without_permission_is_one_line():
     folders = [Path(tempfile.mkdtemp()) for _ in range(2)]
     for folder, mode in zip(folders, (0o555, 0o000), strict=True):
         folder.chmod(mode)
-    command = [sys.executable, "-c", AS_NOBODY, str(Path(__file__).parent), *map(str, folders)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    ours, theirs = CONTEXT.Pipe()
+    process = start(write_as_another_user, folders, theirs)
+    first, second = (ours.recv() if ours.poll(60) else pytest.fail("it says nothing") for _ in "ab")
+    process.join()
     for folder in folders:
         folder.chmod(0o755)
         folder.rmdir()
-    first, second = done.stdout.splitlines() or pytest.fail(done.stderr)
     assert "cannot write here (Permission denied): choose a folder that you may write" in first
     assert "cannot be read (Permission denied): choose a folder that you may use" in second
 

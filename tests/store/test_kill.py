@@ -12,13 +12,13 @@ import pytest
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.tools.verify import verify
 
+from ..processes import Server
 from . import samples
-from .servers import Server
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    server = Server(samples.__file__)
+    server = Server(samples.work, samples.prepare)
     yield server
     server.close()
 

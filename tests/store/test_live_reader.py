@@ -14,8 +14,8 @@ from latentcomp.store.places.open import place_of
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.tools.verify import verify
 
+from ..processes import Server, running
 from . import samples
-from .servers import Server, running
 
 TIMES = 12
 LENGTHS = samples.LENGTHS * TIMES
@@ -29,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     warm = tmp_path_factory.mktemp("warm") / "store"
     samples.write(warm)
     check(FeatureStore(warm), 0)  # so that no import takes longer than the writer does
-    server = Server(samples.__file__)
+    server = Server(samples.work, samples.prepare)
     yield server
     server.close()
 

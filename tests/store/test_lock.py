@@ -1,6 +1,5 @@
 """One writer at a time, or several that share the shards out."""
 
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.tools.verify import verify
 from latentcomp.store.write.writer import StoreWriter
 
+from ..processes import CONTEXT
 from . import samples
 
 HOLD = """
@@ -111,9 +111,7 @@ def test_writers_of_parts_make_the_store_of_one_writer(tmp_path, order):
 
 def test_writers_of_parts_may_run_at_the_same_time(tmp_path):
     samples.write(tmp_path / "one")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["latentcomp.store.write.writer"])
-    with context.Pool(3) as pool:
+    with CONTEXT.Pool(3) as pool:
         pool.starmap(write_part, [(tmp_path / "parts", rank, 3) for rank in range(3)])
     assert samples.contents(tmp_path / "parts") == samples.contents(tmp_path / "one")
 

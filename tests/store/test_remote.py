@@ -1,7 +1,6 @@
 """Stores in an object store: a real S3 server on loopback, and memory."""
 
 import json
-import multiprocessing
 import os
 import pickle
 import socket
@@ -25,6 +24,7 @@ from latentcomp.store.tools.info import describe
 from latentcomp.store.tools.verify import verify
 from latentcomp.store.write.writer import StoreWriter
 
+from ..processes import CONTEXT, start
 from . import samples
 from .place_suite import PlaceSuite
 
@@ -185,7 +185,8 @@ def test_of_several_that_take_over_a_dead_lock_one_gets_it(address):
     assert place.read(".lock") == b"first"
 
 
-def hold(address: str, ready: Any, end: Any) -> None:
+def hold(address: str, ready: Any, end: Any, environment: dict[str, str]) -> None:
+    os.environ |= environment  # the process that it was forked from may be older than the server
     with StoreWriter(address, samples.manifest(), samples.entries((5,)), name="another process"):
         ready.set()
         end.wait()
@@ -193,10 +194,8 @@ def hold(address: str, ready: Any, end: Any) -> None:
 
 def test_a_second_process_is_refused_by_name_and_pid(server):
     address = f"s3://{BUCKET}/second/store"
-    context = multiprocessing.get_context("spawn")
-    ready, end = context.Event(), context.Event()
-    process = context.Process(target=hold, args=(address, ready, end))
-    process.start()
+    ready, end = CONTEXT.Event(), CONTEXT.Event()
+    process = start(hold, address, ready, end, dict(os.environ))
     assert ready.wait(60)
     with pytest.raises(StoreError, match=f"another process .pid {process.pid} on "):
         samples.write(address, (5,))

@@ -1,6 +1,5 @@
 """What is written is what is read, by this reader and by plain Zarr."""
 
-import multiprocessing
 import os
 import pickle
 from pathlib import Path
@@ -23,6 +22,7 @@ from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.tools.verify import verify
 from latentcomp.store.write.writer import StoreWriter
 
+from ..processes import CONTEXT
 from . import samples
 
 CODECS = ("raw", "zstd", "split-zstd")
@@ -208,11 +208,11 @@ def read_in_worker(store: FeatureStore) -> list[int]:
     return store.read(2).token_ids.tolist()
 
 
-def test_spawned_workers_open_their_own(path):
+def test_other_processes_open_their_own(path):
     store = FeatureStore(path)
     expected = store.read(2).token_ids.tolist()
     assert pickle.loads(pickle.dumps(store)).read(2).token_ids.tolist() == expected  # noqa: S301
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
+    with CONTEXT.Pool(1) as pool:
         assert pool.apply(read_in_worker, (store,)) == expected
 
 

@@ -1,11 +1,6 @@
 """`latentcomp teacher summaries | answers` as a user runs it, killed ones too."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -17,9 +12,9 @@ from latentcomp.models.files import locate_model
 from latentcomp.models.loading import load_tokenizer
 
 from ..extract.command_line import contents, run_command
+from ..processes import command as run_process
+from ..processes import start
 from .fake_server import MODEL, Answer, completion
-
-PACKAGE = Path(__file__).resolve().parents[2] / ".dev"
 
 
 def command(kind, server, corpus, out, *more):
@@ -117,12 +112,11 @@ def test_more_documents_ask_only_for_the_new_ones(capsys, server, tmp_path):
 def test_killed_and_started_again(capsys, server, corpus, tmp_path):
     """SIGKILL while some calls are answered and others under way: only the latter come again."""
     server.behave = lambda number, body: Answer(wait=60.0 if number > 20 else 0.0)
-    line = [sys.executable, "-m", "latentcomp", *command("answers", server, corpus, tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": str(PACKAGE), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen([*line, "--concurrency", "4"], env=environment)
+    line = command("answers", server, corpus, tmp_path, "--concurrency", 4)
+    process = start(run_process, *line)
     server.wait_for(24)  # 20 were answered, 4 hang
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.join()
     kept = [path for path in contents(tmp_path / "cache") if path != "served.json"]
     assert len(kept) == 20
     assert not (tmp_path / "answers.parquet").exists()

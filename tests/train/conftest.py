@@ -3,6 +3,9 @@
 import pytest
 import torch
 
+from latentcomp.train import loader
+
+from ..processes import CONTEXT
 from . import tiny
 
 
@@ -32,3 +35,9 @@ def run_folder(teacher, tmp_path_factory):
 def lm():
     """A model of 4 blocks; frozen."""
     return tiny.lm(4)
+
+
+@pytest.fixture
+def quick_processes(monkeypatch):
+    """Worker processes are forks of one that has imported torch (`tests/processes.py`)."""
+    monkeypatch.setattr(loader, "START_METHOD", CONTEXT.get_start_method())

@@ -1,16 +1,16 @@
-"""A process that forks training runs which can be killed; run as a program.
+"""Training runs in processes that can be killed.
 
-Every line on stdin is JSON: run, teacher, folder, changes (of the recipe), crash (the change to the
-disk before which the run kills itself, 0 for none), after (the step after which it does, 0 for
-none), limit (the largest file it may write, 0 for none). It answers with the exit code of the run,
-and with the number of changes to the disk that it made.
+An order says: run, teacher, folder, changes (of the recipe), crash (the change to the disk before
+which the run kills itself, 0 for none), after (the step after which it does, 0 for none), limit
+(the largest file it may write, 0 for none), report and errors (files for the number of changes to
+the disk, and for stderr).
 """
 
-import json
 import os
 import resource
 import signal
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,7 @@ import torch
 from latentcomp.common.errors import LatentcompError
 from latentcomp.train.loop import train
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
-from tests.train import tiny  # noqa: E402
+from . import tiny
 
 REFUSED = 7
 
@@ -67,30 +65,19 @@ def child(order: dict[str, Any], report: int) -> int:
     return 0
 
 
-def serve() -> None:
-    """Answer orders until stdin ends."""
+def prepare() -> None:
+    """Once, before the first run."""
     torch.set_num_threads(1)
-    for line in sys.stdin:
-        order = json.loads(line)
-        report = os.memfd_create("count")
-        pid = os.fork()
-        if pid == 0:
-            error = os.open(order["errors"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            os.dup2(error, 2)
-            try:
-                code = child(order, report)
-            except BaseException:
-                import traceback
-
-                traceback.print_exc()
-                code = 99
-            sys.stderr.flush()
-            os._exit(code)
-        _, status = os.waitpid(pid, 0)
-        count = int(os.pread(report, 8, 0) or b"0")
-        os.close(report)
-        print(json.dumps({"code": os.waitstatus_to_exitcode(status), "changes": count}), flush=True)
 
 
-if __name__ == "__main__":
-    serve()
+def work(order: dict[str, Any]) -> None:
+    """One training run that may be killed; how often it changed the disk stays in `report`."""
+    report = os.open(order["report"], os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    os.dup2(os.open(order["errors"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+    try:
+        code = child(order, report)
+    except BaseException:
+        traceback.print_exc()
+        code = 99
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,6 +1,5 @@
 """The contract of `Batches`, for every source: a new source adds one row to `SOURCES`."""
 
-import itertools
 import json
 
 import pytest
@@ -9,15 +8,13 @@ import torch
 from latentcomp.models.describe import describe_document
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.read.resident import load_resident
-from latentcomp.train.device_transfer import DeviceTransfer
-from latentcomp.train.prefetcher import Prefetched
+from latentcomp.train.loader import LoadedBatches
 from latentcomp.train.resident import add_resident
 from latentcomp.train.store_batches import WINDOW
-from latentcomp.train.workers import Workers
 
 from . import tiny
 
-CPU = DeviceTransfer(torch.device("cpu"))
+CPU = torch.device("cpu")
 STEPS = range(2 * WINDOW)
 OPTIONS = {"seed": 1, "rank": 1, "world": 2}
 
@@ -26,18 +23,18 @@ def store(run, lm, first, **options):
     return tiny.store_batches(run, lm, **options)
 
 
+def loaded(run, lm, first, **options):
+    return LoadedBatches(tiny.store_batches(run, lm, **options), 0, CPU)
+
+
 def workers(run, lm, first, **options):
-    return Workers(tiny.store_batches(run, lm, **options), 1)
-
-
-def prefetched(run, lm, first, **options):
-    return Prefetched(tiny.store_batches(run, lm, **options), CPU)
+    return LoadedBatches(tiny.store_batches(run, lm, **options), 1, CPU)
 
 
 def resident(run, lm, first, **options):
     source = tiny.store_batches(run, lm, layers=(), **options)
     states = load_resident(FeatureStore(run / "store"))
-    return Prefetched(source, CPU, add_resident(states, source))
+    return LoadedBatches(source, 0, CPU, add_resident(states, source))
 
 
 def live(run, lm, first, **options):
@@ -46,8 +43,8 @@ def live(run, lm, first, **options):
 
 SOURCES = {
     "store": store,
+    "loaded": loaded,
     "workers": workers,
-    "prefetched": prefetched,
     "resident": resident,
     "live": live,
 }
@@ -55,7 +52,7 @@ SOURCES = {
 
 
 @pytest.fixture(params=SOURCES)
-def make(request, run_folder, lm):
+def make(request, run_folder, lm, quick_processes):
     """Makes batches of one source; closes them after the test."""
     opened = []
 
@@ -130,7 +127,7 @@ def test_never_used_and_closed(make):
         batches.at(0)
 
 
-@pytest.mark.parametrize("kind", ["prefetched", "resident"])
+@pytest.mark.parametrize("kind", ["loaded", "resident"])
 def test_every_way_gives_the_batches_of_the_store(run_folder, lm, kind):
     plain, batches = store(run_folder, lm, 0), SOURCES[kind](run_folder, lm, 0)
     for step in STEPS:
@@ -140,20 +137,22 @@ def test_every_way_gives_the_batches_of_the_store(run_folder, lm, kind):
 
 
 @pytest.mark.parametrize("of_resident", [False, True])
+@pytest.mark.usefixtures("quick_processes")
 def test_worker_processes_give_the_batches_of_the_store(run_folder, lm, of_resident):
+    same_as_the_store(run_folder, lm, 2, of_resident)
+
+
+def test_processes_started_as_in_a_training_give_the_batches_of_the_store(run_folder, lm):
+    same_as_the_store(run_folder, lm, 1)
+
+
+def same_as_the_store(run_folder, lm, count, of_resident=False):
     plain = store(run_folder, lm, 0)
     source = tiny.store_batches(run_folder, lm, **({"layers": ()} if of_resident else {}))
-    processes = Workers(source, 2)
-    batches = Prefetched(processes, CPU)
-    if of_resident:
-        states = load_resident(FeatureStore(run_folder / "store"))
-        batches = Prefetched(processes, CPU, add_resident(states, source))
-    left = 12
-    for step in itertools.count(3):  # the first ones are made here, while the processes start
+    finish = [add_resident(load_resident(FeatureStore(run_folder / "store")), source)]
+    batches = LoadedBatches(source, count, CPU, *finish[: int(of_resident)])
+    for step in (*range(3, 15), 2):  # and back, which starts the processes anew
         assert tiny.same_batch(batches.at(step), plain.at(step))
-        left -= processes.ready
-        if not left:
-            break
     assert batches.describe() == plain.describe()
     batches.close()
 

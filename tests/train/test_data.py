@@ -12,16 +12,14 @@ from latentcomp.models.describe import describe_document
 from latentcomp.reasoner.packing import encode_questions
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.read.resident import load_resident
-from latentcomp.train.device_transfer import DeviceTransfer
-from latentcomp.train.flat_batch import pack
-from latentcomp.train.prefetcher import Prefetched
+from latentcomp.train.loader import LoadedBatches
 from latentcomp.train.resident import add_resident
 from latentcomp.train.store_batches import WINDOW, StoreBatches
 
 from . import tiny
 
 DOCUMENTS = 12
-CPU = DeviceTransfer(torch.device("cpu"))
+CPU = torch.device("cpu")
 GOLDEN = {0: (0, 6, 6, 6, 1), 1: (1, 1, 10, 10, 10), 7: (2, 2, 4, 4, 4), 40: (9, 8, 8, 8, 11)}
 
 
@@ -98,31 +96,23 @@ def test_batches_hold_documents_of_like_length(run_folder, lm, keys):
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("resident", [False, True])
-def test_staged_on_a_gpu_the_batches_are_the_same(run_folder, lm, resident):
+def test_on_a_gpu_the_batches_are_the_same(run_folder, lm, resident):
     """While the device is busy with something else, and memory of earlier batches is reused."""
     device = torch.device("cuda")
-    plain, transfer = tiny.store_batches(run_folder, lm), DeviceTransfer(device)
-    prepared = Prefetched(tiny.store_batches(run_folder, lm), transfer)
+    plain = tiny.store_batches(run_folder, lm)
+    loaded = LoadedBatches(tiny.store_batches(run_folder, lm), 2, device)
     if resident:
         states = load_resident(FeatureStore(run_folder / "store"), device=device)
         source = tiny.store_batches(run_folder, lm, layers=())
-        prepared = Prefetched(source, transfer, add_resident(states, source))
+        loaded = LoadedBatches(source, 2, device, add_resident(states, source))
     busy = torch.randn(4096, 4096, device=device)
     for step in range(12):
         for _ in range(8):
             busy = busy @ busy / 64
-        batch = prepared.at(step)
+        batch = loaded.at(step)
         assert batch.states.h_BTLD.device.type == "cuda"
-        assert tiny.same_batch(batch.to(torch.device("cpu")), plain.at(step))
-    prepared.close()
-
-
-def test_a_batch_in_one_piece_is_the_same(run_folder, lm):
-    batch = tiny.store_batches(run_folder, lm).at(3)
-    for flat in (pack(batch), pack(batch, shared=True), pack(batch).to(torch.device("cpu"))):
-        assert tiny.same_batch(flat.unpack(), batch)
-        memories = {part.untyped_storage().data_ptr() for part in flat.unpack().tensors()}
-        assert memories == {flat.memory.untyped_storage().data_ptr()}
+        assert tiny.same_batch(batch.to(CPU), plain.at(step))
+    loaded.close()
 
 
 def test_which_documents_a_step_sees_does_not_change_between_versions(run_folder, lm):
@@ -139,7 +129,7 @@ def test_an_error_of_the_source_reaches_whoever_asks(run_folder, lm, monkeypatch
 
     monkeypatch.setattr(source._store, "read", damaged)
     with pytest.raises(StoreError, match="shard 3"):
-        Prefetched(source, CPU).at(0)
+        LoadedBatches(source, 0, CPU).at(0)
 
 
 def batches_of(run_folder, lm, documents, question_tokens=96):

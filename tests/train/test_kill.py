@@ -1,17 +1,14 @@
 """SIGKILL at any moment, a full disk, then the same again: the run of an uninterrupted process."""
 
-import json
 import random
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from latentcomp.train import checkpoint
 from latentcomp.train.log import read_curve
 
+from ..processes import Server
 from . import server as serving
 
 STEPS, EVERY = 5, 2
@@ -19,19 +16,16 @@ MOMENTS = 6
 TIMES = {"seconds", "waited"}
 
 
-class Server:
-    """The process that forks the runs; it loads everything once."""
+class Runs:
+    """Training runs in processes that can be killed."""
 
     def __init__(self, run, teacher, folder):
-        self._fixed = {"run": str(run), "teacher": str(teacher), "errors": str(folder / "errors")}
-        self._process = subprocess.Popen(
-            [sys.executable, serving.__file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self._files = {name: folder / name for name in ("report", "errors")}
+        self._fixed = {"run": str(run), "teacher": str(teacher), **self._files}
+        self._server = Server(serving.work, serving.prepare)
 
     def __call__(self, folder, *, crash=0, after=0, limit=0, **changes):
+        """Exit code of a run, and how often it changed the disk."""
         order = {
             **self._fixed,
             "folder": str(folder),
@@ -40,26 +34,23 @@ class Server:
             "limit": limit,
             "changes": {"steps": STEPS, "save_every": EVERY} | changes,
         }
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
-        return answer["code"], answer["changes"]
+        self._server.start(order)
+        code = self._server.wait()
+        return code, int(self._files["report"].read_bytes() or b"0")
 
     @property
     def errors(self):
-        return Path(self._fixed["errors"]).read_text()
+        return self._files["errors"].read_text()
 
     def close(self):
-        self._process.communicate(timeout=60)
+        self._server.close()
 
 
 @pytest.fixture(scope="module")
 def train(run_folder, teacher, tmp_path_factory):
-    server = Server(run_folder, teacher, tmp_path_factory.mktemp("server"))
-    yield server
-    server.close()
+    runs = Runs(run_folder, teacher, tmp_path_factory.mktemp("server"))
+    yield runs
+    runs.close()
 
 
 def left(folder):

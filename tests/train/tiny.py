@@ -30,9 +30,8 @@ from latentcomp.store.format.schema import LayerRecord, Manifest, ModelIdentity
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.write.writer import StoreWriter
 from latentcomp.train.batches import Batch, Example, collate
-from latentcomp.train.device_transfer import DeviceTransfer
 from latentcomp.train.live_batches import LiveBatches, LiveSettings
-from latentcomp.train.prefetcher import Prefetched
+from latentcomp.train.loader import LoadedBatches
 from latentcomp.train.recipe import Recipe
 from latentcomp.train.record import Start, TrialRecord
 from latentcomp.train.run import Run
@@ -238,7 +237,7 @@ def training_run(
     made = recipe(of, **changes)
     reasoner = FrozenReasoner(model)
     source = store_batches(run, model, batch_size=made.data.batch_size, seed=seed)
-    batches = Prefetched(source, DeviceTransfer(torch.device("cpu")))
+    batches = LoadedBatches(source, 0, torch.device("cpu"))
     stored = FeatureStore(run / "store").manifest.layers
     torch.manual_seed(seed)
     spec = ModelSpec.between(

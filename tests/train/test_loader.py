@@ -1,4 +1,4 @@
-"""Prefetching by a thread or by worker processes: one-line errors, no orphaned processes."""
+"""Batches made ahead by worker processes: one-line errors, no orphaned processes."""
 
 import multiprocessing
 import os
@@ -15,29 +15,23 @@ import torch
 
 from latentcomp.common.errors import StoreError
 from latentcomp.common.threads import short_switch_interval
-from latentcomp.train.prefetcher import Prefetcher
-from latentcomp.train.workers import Workers, workers_for
+from latentcomp.train.loader import LoadedBatches, workers_for
 
+from ..processes import CONTEXT
 
-@pytest.fixture
-def importable(monkeypatch):
-    """Processes that are spawned find this module, whichever tests ran before."""
-    monkeypatch.syspath_prepend(Path(__file__).parents[2])
+CPU = torch.device("cpu")
 
 
 class Failing:
-    """A source that fails in other processes than the first, by an error or by dying."""
+    """A source that fails, by an error or by dying."""
 
     def __init__(self, dies):
-        self.dies, self.first = dies, os.getpid()
+        self.dies = dies
 
     def at(self, step: Any) -> Any:
-        if os.getpid() != self.first:
-            if self.dies:
-                os.kill(os.getpid(), signal.SIGKILL)
-            raise StoreError("shard 3 is damaged")
-        time.sleep(0.05)
-        return SimpleNamespace(step=step)
+        if self.dies:
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise StoreError("shard 3 is damaged")
 
     def document_ids(self, step):
         """No documents."""
@@ -54,33 +48,31 @@ class Failing:
 @pytest.mark.parametrize(
     ("dies", "message"), [(False, "^shard 3 is damaged$"), (True, "died.*--workers 0")]
 )
-@pytest.mark.usefixtures("importable")
+@pytest.mark.usefixtures("quick_processes")
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_an_error_of_a_worker_process_is_one_line(dies, message):
-    workers = Workers(Failing(dies), 1)
-    with pytest.raises(StoreError, match=message) as raised:
-        for step in range(2_000):
-            batch: Any = workers.at(step)
-            assert batch.step == step
-    assert "\n" not in str(raised.value)
-    workers.close()
+    batches = LoadedBatches(Failing(dies), 1, CPU)
+    for _ in range(1 if dies else 2):  # asked again, it fails again
+        with pytest.raises(StoreError, match=message) as raised:
+            batches.at(7)
+        assert "\n" not in str(raised.value)
+    batches.close()
 
 
 def start_workers_and_wait(pids):
-    """Runs in a process of its own: starts workers, reports their ids, and never ends."""
-    workers = Workers(Failing(dies=False), 2)
-    workers.at(0)
+    """Runs in a process of its own: starts a worker, reports its id, and never ends."""
+    batches = LoadedBatches(Failing(dies=False), 1, CPU)
+    batches._items = iter(batches._loader(0))
     pids.put([child.pid for child in multiprocessing.active_children()])
     time.sleep(600)
 
 
-@pytest.mark.usefixtures("importable")
 def test_processes_do_not_outlive_one_that_is_killed():
-    context = multiprocessing.get_context("spawn")
-    pids = context.Queue()
-    parent = context.Process(target=start_workers_and_wait, args=(pids,))
-    parent.start()
+    pids = CONTEXT.Queue()
+    parent = CONTEXT.Process(target=start_workers_and_wait, args=(pids,))
+    parent.start()  # a fork; the processes that it starts are spawned, as in a training
     children = pids.get(timeout=120)
-    assert len(children) == 2
+    assert len(children) == 1
     parent.kill()
     parent.join()
     until = time.monotonic() + 60
@@ -96,7 +88,7 @@ def test_processes_do_not_outlive_one_that_is_killed():
 )  # fmt: skip
 def test_as_many_processes_as_cores_and_memory_bear(monkeypatch, device, free, cores, expected):
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=int(free)))
-    monkeypatch.setattr("latentcomp.train.workers.cores", lambda: cores)
+    monkeypatch.setattr("latentcomp.train.loader.cores", lambda: cores)
     assert workers_for(torch.device(device), 100_000_000) == expected
 
 
@@ -116,17 +108,3 @@ def test_threads_switch_often_while_a_run_trains(failing):
         assert sys.getswitchinterval() == before
     assert len(seen) == 2
     assert max(seen) < before / 5
-
-
-def test_a_prefetcher_makes_the_next_steps_once_and_in_order():
-    made: list[int] = []
-
-    def make(step: int) -> int:
-        made.append(step)
-        return -step
-
-    prefetcher = Prefetcher(make, depth=3)
-    assert [prefetcher.at(step) for step in (4, 5)] == [-4, -5]
-    prefetcher.close()
-    assert made == sorted(set(made)), "each once, in order"
-    assert {4, 5} <= set(made) <= {4, 5, 6, 7}
