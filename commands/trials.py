@@ -168,7 +168,8 @@ def _turn(request: TrialRequest, run: RunFolder, store: FeatureStore | None) -> 
     )
     verdicts = standing_verdicts(run, teacher)
     skipped = require(number, verdicts, run=run, skip=request.skip_order)
-    tell_published(number, verdicts, run)
+    if not request.skip_order:  # who does not wait for a verdict need not hear whose it is
+        tell_published(number, verdicts, run)
     return skipped
 
 
