@@ -89,7 +89,8 @@ def program(tmp_path, monkeypatch):
     """A program in place of this Python, for jobs in processes of their own."""
     script = tmp_path / "program.py"
     script.write_text(
-        f"#!{sys.executable}\n"
+        # A path after `#!` may hold no space, so a shell starts Python.
+        f"#!/bin/sh\n''''exec '{sys.executable}' \"$0\" \"$@\" #'''\n"
         "import os, sys, time\n"
         "assert sys.argv[1:3] == ['-m', 'latentcomp'], sys.argv\n"
         "print('gpu', os.environ['CUDA_VISIBLE_DEVICES'], *sys.argv[3:])\n"
