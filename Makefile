@@ -32,8 +32,8 @@ $(STAMP): pyproject.toml constraints.txt
 demo: install ## the whole pipeline on new documents, with the lab models: a table and a report
 	$(BIN)/latentcomp demo
 
-# A process a core and a thread each: twice as fast on two cores as one process with two threads.
-# Files begin in the order of tests/conftest.py; pytest-xdist's own puts those with few tests last.
+# A process a core and one more, a thread each (tests/conftest.py): on two cores twice as fast as
+# one process with two threads. Files begin in the order of tests/conftest.py; pytest-xdist's own puts those with few tests last.
 test: install ## fast tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 

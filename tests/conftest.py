@@ -6,11 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from latentcomp.common.threads import cores
 from latentcomp.experiment.looks import STATE
 
 _NUMBERS = itertools.count()
 LONG = ("train", "experiment", "extract", "store", "report")
 """Folders whose files take longest."""
+
+
+def pytest_xdist_auto_num_workers(config):
+    """One process more than cores: some tests wait, for a process or for a clock."""
+    return cores() + 1
 
 
 def pytest_collection_modifyitems(items):
