@@ -11,6 +11,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from transformers.conversion_mapping import get_checkpoint_conversion_mapping
+
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
     [
@@ -20,12 +22,15 @@ CONTEXT.set_forkserver_preload(
         "latentcomp.commands.store_append",
         "latentcomp.commands.teacher_text",
         "latentcomp.train.loop",
-        "latentcomp.train.workers",
+        "latentcomp.train.loader",
         "latentcomp.train.store_batches",
         "transformers.models.auto.modeling_auto",
         "transformers.models.auto.tokenization_auto",
         "transformers.models.qwen3.modeling_qwen3",
+        "numpy.ma",
         "pandas",
+        "pyarrow.compute",
+        "pyarrow.dataset",
         "pytest",
     ]
 )
@@ -94,6 +99,7 @@ def _serve(
     arguments: tuple[object, ...],
 ) -> None:
     _be_silent()
+    get_checkpoint_conversion_mapping("qwen3")  # hundreds of regular expressions, compiled once
     prepare(*arguments)
     child = 0
     while True:
