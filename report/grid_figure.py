@@ -23,9 +23,10 @@ def write_figure(result: GridResult, folder: Path) -> Path:
             axes.plot([row.drop.low, row.drop.high], [place, place], color="C0", linewidth=2)
         axes.plot([row.drop.point], [place], "o", color="C0")
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
+    seeds = f"{len(result.seeds)} {'seed' if len(result.seeds) == 1 else 'seeds'}"
     axes.set_xlabel(
         f"fall of retention against {result.full} (simultaneous 95 %, "
-        f"{len(result.seeds)} seeds, {result.documents} documents)"
+        f"{seeds}, {result.documents} documents)"
     )
     image = io.StringIO()
     figure.savefig(image, format="svg")
