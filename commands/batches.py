@@ -13,14 +13,16 @@ from ..corpus.generators import LAB_GENERATOR, Live, generator
 from ..experiment.run_folder import RunFolder
 from ..extract.teachers.transformers_teacher import TransformersTeacher
 from ..models.describe import describe_document
+from ..models.layers import EMBEDDINGS
 from ..models.loading import CausalLM, TextSide
 from ..reasoner.packing import encode_questions
 from ..store.format.schema import LayerRecord
 from ..store.read.reader import FeatureStore
 from ..store.read.resident import load_resident
 from ..train.batches import Batches, Example
+from ..train.embedded import Embed, add_embeddings
 from ..train.live_batches import LiveBatches, LiveSettings
-from ..train.loader import LoadedBatches, workers_for
+from ..train.loader import LoadedBatches, as_it_is, workers_for
 from ..train.recipe import Recipe
 from ..train.resident import add_resident
 from ..train.store_batches import StoreBatches
@@ -54,7 +56,7 @@ def store_batches(
     seed: int,
     settings: BatchSettings,
 ) -> Batches:
-    """Batches from the run's store.
+    """Batches from the run's store; embeddings that it does not hold are the reasoner's.
 
     Raises:
         StoreError: the store was made from another corpus, or no question fits.
@@ -65,13 +67,16 @@ def store_batches(
             f"{run.path}: the store was made from another corpus ({corpus.sha256[:12]}... in "
             f"corpus/, {store.manifest.corpus_sha256[:12]}... in store/); extract again"
         )
-    blocks = [layer.blocks_completed for layer in layers]
-    resident = load_resident(store, blocks, accelerator.device) if settings.resident else None
+    embedded = EMBEDDINGS in layers and EMBEDDINGS.blocks_completed not in store.layers
+    blocks = [layer.blocks_completed for layer in layers if not (embedded and layer == EMBEDDINGS)]
+    resident = None
+    if settings.resident and blocks:
+        resident = load_resident(store, blocks, accelerator.device)
     batches = StoreBatches(
         store,
         corpus.documents,
         reasoner,
-        () if settings.resident else blocks,
+        () if resident else blocks,
         batch_size=recipe.data.batch_size,
         question_tokens=recipe.data.question_tokens,
         seed=seed,
@@ -82,10 +87,16 @@ def store_batches(
     workers = settings.workers
     if workers is None:
         workers = workers_for(accelerator.device, batches.batch_bytes)
-    if resident is None:
-        return LoadedBatches(batches, workers, accelerator.device)
-    finish = add_resident(resident, batches)
+    finish = add_resident(resident, batches) if resident else as_it_is
+    if embedded:
+        finish = add_embeddings(_embeddings_of(reasoner), finish)
     return LoadedBatches(batches, workers, accelerator.device, finish)
+
+
+def _embeddings_of(teacher: CausalLM) -> Embed:
+    """What the first block reads: some models scale their table, so it is not looked up here."""
+    reader = TransformersTeacher(teacher)
+    return lambda ids_BT: reader.read_padded(ids_BT, (EMBEDDINGS,))[:, :, 0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,10 +120,11 @@ def _measure(
         update={
             "corpus": held.source,
             "checkpoint_sha256": subject.sha256,
+            "trained_ratios": record.trained_ratios,
             "steps": state.step,
             "finished": is_finished(state),
             "unjudged": _unjudged(subject, held, lineage),
-            "notes": _notes(request, held, state, outcome),
+            "notes": _notes(request, held, state, bench.ratio, outcome),
             "ranking": _ranking(request, held, outcome.ranked),
         }
     )
@@ -235,12 +236,17 @@ def _unjudged(subject: Subject, held: HeldOutSet, lineage: Lineage) -> str:
 
 
 def _notes(
-    request: EvaluationRequest, held: HeldOutSet, state: CheckpointState, outcome: Outcome
+    request: EvaluationRequest,
+    held: HeldOutSet,
+    state: CheckpointState,
+    ratio: float,
+    outcome: Outcome,
 ) -> tuple[str, ...]:
     dated = request.corpus is not None and state.spec.config.time
     notes = (
         known_names(held.source),
         undated_in_text(held.documents) if dated else "",
+        state.known_trial.untrained_ratio(ratio),
         "no question has a known wrong answer to rank"
         if request.rank and not outcome.ranked
         else "",

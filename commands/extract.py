@@ -93,7 +93,10 @@ _CHECKS: Final = {3: _check_3, 4: _check_4}
 def extract(
     run: RunOption = DEFAULT_RUN,
     layers: Annotated[
-        str, typer.Option(help="Which states: -k is hidden_states[-k]; -1 is after the norm.")
+        str,
+        typer.Option(
+            help="Which states: -k is hidden_states[-k]; -1 after the norm, 0 embeddings."
+        ),
     ] = "-6,-18,-30",
     teacher: Annotated[
         str, typer.Option(help="`lab`, a folder with safetensors weights, or a hub id.")

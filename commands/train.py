@@ -51,7 +51,9 @@ class TrainOptions:
         list[str],
         _option(_BUDGET, "Change one field of the recipe.", "--set", metavar="FIELD=VALUE"),
     ] = None  # type: ignore[assignment]  # typer's way to say: an empty list
-    layers: Annotated[str | None, _option(_BUDGET, "Teacher layers, such as -6,-18,-30.")] = None
+    layers: Annotated[
+        str | None, _option(_BUDGET, "Teacher layers, such as -6,-18,-30; 0: embeddings.")
+    ] = None
     steps: Annotated[int | None, _option(_BUDGET, "Optimiser steps in all.", min=1)] = None
     seconds: Annotated[
         float | None,

@@ -21,7 +21,7 @@ from ..experiment.phases import phase
 from ..experiment.run_folder import RunFolder, TrialFolder
 from ..experiment.suggest import ablations_command
 from ..models.files import identify_model, locate_model
-from ..models.layers import resolve_layers
+from ..models.layers import EMBEDDINGS, resolve_layers
 from ..models.loading import CausalLM, load_causal_lm
 from ..reasoner.frozen import FrozenReasoner
 from ..store.format.schema import LayerRecord, ModelIdentity
@@ -213,15 +213,15 @@ def _check(
             f"teacher {teacher.name!r}, and their tokenizers differ; give a reasoner with the same "
             f"tokenizer, or --set objectives.{reading[0]}=null"
         )
-    for layer in layers if store is not None else ():
-        assert store is not None
-        if layer.blocks_completed not in store.layers:
-            raise StoreError(
-                f"{store.path}: no layer after {layer.blocks_completed} blocks in this store: it "
-                f"has {', '.join(map(str, store.layers))}; extract with --layers "
-                f"{','.join(map(str, recipe.layers))} into another --run, or train with --layers "
-                "that are there"
-            )
+    same = teacher.weights_sha256 == reasoner.weights_sha256  # it has embeddings, stored or not
+    for layer in layers:
+        if store is None or layer.blocks_completed in store.layers or same and layer == EMBEDDINGS:
+            continue
+        raise StoreError(
+            f"{store.path}: no layer after {layer.blocks_completed} blocks here, only after "
+            f"{', '.join(map(str, store.layers))}; extract with --layers "
+            f"{','.join(map(str, recipe.layers))} into another --run, or train with those there are"
+        )
 
 
 def _start(request: TrialRequest, spec: ModelSpec) -> tuple[CompressionModel, Start]:

@@ -40,14 +40,24 @@ class Attention(nn.Module):
         position_BQ: Tensor,
         source_BKW: Tensor,
         source_position_BK: Tensor,
-        source_mask_BK: Tensor,
+        source_mask: Tensor,
     ) -> Tensor:
-        """What each of the Q positions reads from the K positions: [B, Q, W]."""
+        """What each of the Q positions reads from the K positions: [B, Q, W].
+
+        Args:
+            x_BQW: the positions that read.
+            position_BQ: their places in the document, in tokens.
+            source_BKW: the positions that are read.
+            source_position_BK: their places.
+            source_mask: bool, what may be read: by all alike [B, K], or by each [B, Q, K], none of
+                whose rows may be empty.
+        """
         q_BHQE = rotate(self._split(self.query(x_BQW)), position_BQ)
         key, value = self.key_value(source_BKW).chunk(2, -1)
         k_BHKE = rotate(self._split(key), source_position_BK)
+        mask = source_mask[:, None] if source_mask.ndim == 3 else source_mask[:, None, None, :]
         read = functional.scaled_dot_product_attention(
-            q_BHQE, k_BHKE, self._split(value), attn_mask=source_mask_BK[:, None, None, :]
+            q_BHQE, k_BHKE, self._split(value), attn_mask=mask
         )
         read_BQW: Tensor = self.out(read.transpose(1, 2).flatten(2))
         return read_BQW

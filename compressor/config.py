@@ -3,7 +3,7 @@
 Pure data, without torch, so that a command line can read recipes quickly.
 """
 
-from typing import Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -42,8 +42,37 @@ class ModelConfig(BaseModel):
     """Size of the projected latents at the start, in multiples of the embeddings' RMS."""
     positions: Literal["sequential", "tokens"] = "sequential"
     """Where the reasoner finds the latents: one after the other, or where their tokens were."""
+    allocation: Literal["equal", "learned_mass"] = "equal"
+    """Which tokens a latent stands for: as many each, or as much learned mass (`allocation.py`)."""
+    mass_floor: float = Field(default=0.0, ge=0, lt=1)
+    """Least mass of a token, in parts of what equal masses would be; unused by `equal`."""
+    start: Literal["fresh", "identity"] = "fresh"
+    """How branches begin: with random weights, or adding nothing, so that blocks are identities."""
+    end_norm: bool = True
+    """Whether latents and projected vectors are normalised; without, each keeps its own size."""
+    pooling: Literal["mean", "concat"] = "mean"
+    """What is taken of a segment: the mean of its tokens, or its slots side by side too."""
+    slots: int = Field(default=4, ge=1)
+    """Slots of a segment; unused by `mean`."""
+    window: int | None = Field(default=None, ge=0)
+    """Tokens on each side of its segment that a latent attends to; None: to the document."""
+    mixing: int = Field(default=0, ge=0)
+    """Layers that mix neighbouring tokens before there are latents."""
+    mixing_kind: Literal["attention", "convolution"] = "attention"
+    """How these layers mix: row of `compressor.mixing.MIXERS`."""
+    mixing_window: int = Field(default=16, ge=1)
+    """Tokens on each side that one such layer reads."""
     options: dict[str, bool | int | float | str] = {}
     """What one kind of compressor needs and no other."""
+
+    def recorded(self) -> dict[str, Any]:
+        """The config as hashes take it: fields that came later are left out at their default.
+
+        So a record of a version without a field keeps its hash.
+        """
+        record = self.model_dump(mode="json")
+        defaults = {name: type(self).model_fields[name].default for name in ADDED}
+        return {k: v for k, v in record.items() if k not in ADDED or v != defaults[k]}
 
     def resolved(self, teacher_width: int) -> "ModelConfig":
         """The same with every None replaced by what it means for a teacher of this width."""
@@ -55,3 +84,10 @@ class ModelConfig(BaseModel):
                 "latent_width": self.latent_width or teacher_width,
             }
         )
+
+
+ADDED: Final = (
+    "allocation", "mass_floor", "start", "end_norm", "pooling", "slots", "window", "mixing",
+    "mixing_kind", "mixing_window",
+)  # fmt: skip
+"""Fields that came after records with hashes of recipes had been written."""

@@ -6,11 +6,17 @@ of the layers are trained (and whatever the projection behind it has).
 Shapes: B = documents, T = tokens, L = layers, D = teacher width, K = latents.
 """
 
+from typing import Final
+
 from torch import Tensor, nn
 
+from .allocation import segments
 from .config import ModelConfig
-from .perceiver import Latents, MeanPoolResidual, segments
+from .perceiver import Latents, MeanPoolResidual
 from .states import States
+
+PLAIN: Final = {"allocation": "equal", "pooling": "mean", "window": None, "mixing": 0}
+"""Levers of the Perceiver -> the value that says they are not used."""
 
 
 class MeanPool(nn.Module):
@@ -20,7 +26,8 @@ class MeanPool(nn.Module):
         """Reads `mix` of the config alone.
 
         Raises:
-            ValueError: another latent width than the teacher's, or time, which a mean cannot carry.
+            ValueError: another latent width than the teacher's, or time, which a mean cannot carry;
+                or a lever of the Perceiver that it does not have.
         """
         super().__init__()
         if config.latent_width != teacher_width or config.time:
@@ -28,6 +35,9 @@ class MeanPool(nn.Module):
                 f"a mean of teacher states is {teacher_width} wide and carries no time; "
                 f"latent_width is {config.latent_width}, time is {config.time}"
             )
+        for name, plain in PLAIN.items():
+            if (value := getattr(config, name)) != plain:
+                raise ValueError(f"it has no {name}, which is {value!r} here and must be {plain!r}")
         self.pool = MeanPoolResidual(layers, learned=config.mix == "learned")
 
     def forward(self, states: States, counts_B: Tensor, max_latents: int) -> Latents:

@@ -82,6 +82,8 @@ class Compressed:
     """int64: positions at which the reasoner is to find them; None for one after the other."""
     after_B: Tensor | None
     """int64: position at which what follows begins; None for right after the last."""
+    mass_BT: Tensor | None = None
+    """float32: learned mass of each token; None where there is none."""
 
 
 class CompressionModel(nn.Module):
@@ -110,6 +112,7 @@ class CompressionModel(nn.Module):
             spec.reasoner.hidden_size,
             spec.embedding_rms,
             config.scale_multiple,
+            normalise=config.end_norm,
         )
 
     def forward(self, states: States, counts_B: Tensor, max_latents: int) -> Compressed:
@@ -128,6 +131,7 @@ class CompressionModel(nn.Module):
             z_BKE=latents.z_BKE,
             position_BK=latents.position_BK.long() if at_tokens else None,
             after_B=states.mask_BT.sum(1) if at_tokens else None,
+            mass_BT=latents.mass_BT,
         )
 
 

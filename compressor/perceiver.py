@@ -10,7 +10,6 @@ queries start from the mean of their own segment of tokens instead of free vecto
 the chunk, and the digits of its day.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,9 +17,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .allocation import Allocation, MassHead, allocate_by_mass, allocate_equally
 from .attention import Attention, GatedMLP
 from .config import ModelConfig
+from .identity import begin_as_identity
+from .mixing import MixingLayer
+from .slots import SlotConcat
 from .states import States
+from .window import around_segments
 
 MAX_CHUNKS: Final = 1024
 """Chunks beyond this share the last order embedding."""
@@ -37,6 +41,8 @@ class Latents:
     """bool: a latent, not padding."""
     position_BK: Tensor
     """float32: middle of the segment of tokens that the latent stands for."""
+    mass_BT: Tensor | None = None
+    """float32: learned mass of each token; None where latents stand for equally many tokens."""
 
 
 class TimeEmbedding(nn.Module):
@@ -101,9 +107,13 @@ class MeanPoolResidual(nn.Module):
 
     def forward(self, h_BTLD: Tensor, pool_BKT: Tensor) -> Tensor:
         """[B, K, D]: each layer at a root mean square of one, mixed, averaged over segments."""
-        h_BTLD = functional.rms_norm(h_BTLD.float(), h_BTLD.shape[-1:], eps=_EPS)
-        mixed = torch.einsum("btld,l->btd", h_BTLD, self.logits.softmax(0))
+        mixed = torch.einsum("btld,l->btd", unit(h_BTLD), self.logits.softmax(0))
         return pool_BKT @ mixed
+
+
+def unit(h_BTLD: Tensor) -> Tensor:
+    """States with each layer of each token at a root mean square of one, float32."""
+    return functional.rms_norm(h_BTLD.float(), h_BTLD.shape[-1:], eps=_EPS)
 
 
 class Block(nn.Module):
@@ -125,11 +135,11 @@ class Block(nn.Module):
         mask_BK: Tensor,
         x_BTW: Tensor,
         position_BT: Tensor,
-        mask_BT: Tensor,
+        near: Tensor,
     ) -> Tensor:
-        """[B, K, W] to [B, K, W]."""
+        """[B, K, W] to [B, K, W]; `near` says which tokens may be read, as in `Attention`."""
         normed = self.cross_norm(z_BKW)
-        z_BKW = z_BKW + self.cross_attn(normed, position_BK, x_BTW, position_BT, mask_BT)
+        z_BKW = z_BKW + self.cross_attn(normed, position_BK, x_BTW, position_BT, near)
         normed = self.self_norm(z_BKW)
         z_BKW = z_BKW + self.self_attn(normed, position_BK, normed, position_BK, mask_BK)
         return z_BKW + self.mlp(self.mlp_norm(z_BKW))  # type: ignore[no-any-return]
@@ -150,6 +160,8 @@ class Perceiver(nn.Module):
         assert config.width and config.heads and config.latent_width, "resolve the config first"
         width, learned = config.width, config.mix == "learned"
         self.local_queries = config.queries == "local_mean"
+        self.window = config.window
+        self.slots = config.slots if config.pooling == "concat" else 0
         self.mix = LayerMix(layers, teacher_width, width, learned=learned)
         self.time = TimeEmbedding(width) if config.time else None
         self.token_mlp_norm = nn.RMSNorm(width, eps=_EPS)
@@ -157,12 +169,29 @@ class Perceiver(nn.Module):
         self.token_norm = nn.RMSNorm(width, eps=_EPS)
         self.start = nn.Parameter(torch.randn(width) * 0.02)
         self.blocks = nn.ModuleList(Block(width, config.heads) for _ in range(config.blocks))
-        self.out_norm = nn.RMSNorm(width, eps=_EPS)
+        self.out_norm = nn.RMSNorm(width, eps=_EPS) if config.end_norm else nn.Identity()
         self.out = nn.Linear(width, config.latent_width, bias=False)
         pooled = config.residual and config.latent_width == teacher_width
         self.residual = MeanPoolResidual(layers, learned=learned) if pooled else None
         if self.residual is not None:
             nn.init.zeros_(self.out.weight)
+        # After the rest: weights of a config without these are drawn as ever.
+        self.mixing = nn.ModuleList(
+            MixingLayer(config.mixing_kind, width, config.heads, config.mixing_window)
+            for _ in range(config.mixing)
+        )
+        by_mass = config.allocation == "learned_mass"
+        self.mass = MassHead(width, config.mass_floor) if by_mass else None
+        self.query_slots = (
+            SlotConcat(self.slots, width, width) if self.slots and self.local_queries else None
+        )
+        self.residual_slots = (
+            SlotConcat(self.slots, layers * teacher_width, teacher_width)
+            if self.slots and pooled
+            else None
+        )
+        if config.start == "identity":
+            begin_as_identity(self)
 
     def forward(self, states: States, counts_B: Tensor, max_latents: int) -> Latents:
         """Compress each document into its number of latents.
@@ -172,41 +201,50 @@ class Perceiver(nn.Module):
             counts_B: int64, latents of each document, 1 <= count <= its tokens.
             max_latents: K, at least the largest count; given so that shapes do not depend on data.
         """
+        steps = torch.arange(states.mask_BT.shape[1], device=states.mask_BT.device)
+        position_BT = steps.expand(len(states.mask_BT), -1)
+        x_BTW = self._tokens(states, position_BT)
+        given = self._allocation(x_BTW, states.mask_BT, counts_B, max_latents)
+        position_BK, mask_BK = given.position_BK, given.mask_BK
+        x_BTW = self.token_norm(x_BTW)
+        z_BKW = self._queries(x_BTW, given) + self.start
+        near = states.mask_BT
+        if self.window is not None:
+            near = around_segments(given.pool_BKT, states.mask_BT, self.window)
+        for block in self.blocks:
+            z_BKW = block(z_BKW, position_BK, mask_BK, x_BTW, position_BT, near)
+        z_BKE = self.out(self.out_norm(z_BKW))
+        if self.residual is not None:
+            z_BKE = z_BKE + self.residual(states.h_BTLD, given.pool_BKT)
+        if self.residual_slots is not None:
+            assert given.slots_BST is not None
+            z_BKE = z_BKE + self.residual_slots(unit(states.h_BTLD).flatten(2), given.slots_BST)
+        return Latents(z_BKE, mask_BK, position_BK, given.mass_BT)
+
+    def _tokens(self, states: States, position_BT: Tensor) -> Tensor:
+        """What latents are made of, a vector for each token: [B, T, W]."""
         x_BTW = self.mix(states.h_BTLD)
         if self.time is not None:
             x_BTW = x_BTW + self.time(states)
         x_BTW = x_BTW + self.token_mlp(self.token_mlp_norm(x_BTW))
-        x_BTW = self.token_norm(x_BTW)
-        steps = torch.arange(x_BTW.shape[1], device=x_BTW.device)
-        position_BT = steps.expand(len(x_BTW), -1)
-        pool_BKT, position_BK, mask_BK = segments(states.mask_BT, counts_B, max_latents)
-        local_BKW = pool_BKT.to(x_BTW) @ x_BTW
-        z_BKW = (local_BKW if self.local_queries else torch.zeros_like(local_BKW)) + self.start
-        for block in self.blocks:
-            z_BKW = block(z_BKW, position_BK, mask_BK, x_BTW, position_BT, states.mask_BT)
-        z_BKE = self.out(self.out_norm(z_BKW))
-        if self.residual is not None:
-            z_BKE = z_BKE + self.residual(states.h_BTLD, pool_BKT)
-        return Latents(z_BKE, mask_BK, position_BK)
+        for layer in self.mixing:
+            x_BTW = layer(x_BTW, position_BT, states.mask_BT)
+        return x_BTW  # type: ignore[no-any-return]
 
+    def _allocation(
+        self, x_BTW: Tensor, mask_BT: Tensor, counts_B: Tensor, max_latents: int
+    ) -> Allocation:
+        if self.mass is None:
+            return allocate_equally(mask_BT, counts_B, max_latents, self.slots)
+        mass_BT = self.mass(x_BTW, mask_BT, counts_B)
+        return allocate_by_mass(mass_BT, counts_B, max_latents, self.slots)
 
-def segments(mask_BT: Tensor, counts_B: Tensor, max_latents: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Cut each document into as many equal segments of tokens as it has latents.
-
-    Returns:
-        Pooling weights of each token in the mean of each segment, float32 [B, K, T]; the middle
-        of each segment, float32 [B, K]; which segments exist, bool [B, K].
-    """
-    tokens_B = mask_BT.sum(1)
-    steps_T = torch.arange(mask_BT.shape[1], device=mask_BT.device)
-    latents_K = torch.arange(max_latents, device=mask_BT.device)
-    segment_BT = steps_T[None] * counts_B[:, None] // tokens_B[:, None].clamp(min=1)
-    member_BKT = (segment_BT[:, None, :] == latents_K[None, :, None]) & mask_BT[:, None, :]
-    pool_BKT = member_BKT / member_BKT.sum(-1, keepdim=True).clamp(min=1)
-    mask_BK = latents_K[None] < counts_B[:, None]
-    return pool_BKT, pool_BKT @ steps_T.float(), mask_BK
-
-
-def latent_count(tokens: int, ratio: float) -> int:
-    """Latents for a document: its tokens / ratio, rounded up; at least one."""
-    return max(1, math.ceil(tokens / ratio))
+    def _queries(self, x_BTW: Tensor, given: Allocation) -> Tensor:
+        """What latents start from, but for what they all start from: [B, K, W]."""
+        local_BKW = given.pool_BKT.to(x_BTW) @ x_BTW
+        if not self.local_queries:
+            return torch.zeros_like(local_BKW)
+        if self.query_slots is not None:
+            assert given.slots_BST is not None
+            local_BKW = local_BKW + self.query_slots(x_BTW, given.slots_BST)
+        return local_BKW

@@ -18,14 +18,25 @@ class OutputScale(nn.Module):
     `fixed`: root mean square = that of the embeddings, times `init_scale`. `learned`: the same at
     the start, then one learned factor for all. `free`: in addition a learned factor per latent,
     as learned encoders emit norms far from those of the embeddings.
+
+    Without the norm at the end, vectors of a root mean square of one are what gets this size, and
+    all others keep their proportion to them: how large a mean of states is says how alike the
+    states are, and normalising forgets it.
     """
 
     start: Tensor
 
     def __init__(
-        self, kind: ScaleKind, width: int, embedding_rms: float, init_scale: float
+        self,
+        kind: ScaleKind,
+        width: int,
+        embedding_rms: float,
+        init_scale: float,
+        *,
+        normalise: bool = True,
     ) -> None:
         super().__init__()
+        self.normalise = normalise
         self.norm = nn.RMSNorm(width, eps=1e-6, elementwise_affine=False)
         log_rms = torch.tensor(math.log(embedding_rms * init_scale))
         self.register_buffer("start", log_rms)
@@ -44,7 +55,7 @@ class OutputScale(nn.Module):
             log_scale = log_scale + 10.0 * self.log_gain
         if self.per_latent_scale is not None:
             log_scale = log_scale + self.per_latent_scale(normed)
-        scaled: Tensor = normed * log_scale.exp()
+        scaled: Tensor = (normed if self.normalise else x_BKR.float()) * log_scale.exp()
         return scaled
 
 
@@ -53,7 +64,8 @@ class _FixedRandom(nn.Module):
 
     matrix: Tensor
 
-    def __init__(self, latent_width: int, reasoner_width: int) -> None:
+    def __init__(self, latent_width: int, reasoner_width: int, *, normalise: bool = True) -> None:
+        """It has no norm of its own, whatever `normalise` says."""
         super().__init__()
         generator = torch.Generator().manual_seed(0)
         matrix = torch.randn(latent_width, reasoner_width, generator=generator)
@@ -67,11 +79,13 @@ class _Learned(nn.Module):
     """A linear map plus a two-layer MLP that starts at zero.
 
     Between equal widths it starts as the identity: a latent made of the teacher's states is in
-    the basis of the teacher's own residual stream, which the control reads.
+    the basis of the teacher's own residual stream, which the control reads. Without the norm at
+    the end the linear map takes latents as large as they are; the MLP always reads normed ones.
     """
 
-    def __init__(self, latent_width: int, reasoner_width: int) -> None:
+    def __init__(self, latent_width: int, reasoner_width: int, *, normalise: bool = True) -> None:
         super().__init__()
+        self.normalise = normalise
         inner = 4 * reasoner_width
         self.norm = nn.RMSNorm(latent_width, eps=1e-6)
         self.linear = nn.Linear(latent_width, reasoner_width, bias=False)
@@ -85,7 +99,7 @@ class _Learned(nn.Module):
     def forward(self, z_BKE: Tensor) -> Tensor:
         normed = self.norm(z_BKE)
         mlp = self.down(nn.functional.gelu(self.up(normed)))
-        return self.linear(normed) + mlp  # type: ignore[no-any-return]
+        return self.linear(normed if self.normalise else z_BKE) + mlp  # type: ignore[no-any-return]
 
 
 PROJECTIONS: Final = {"fixed_random": _FixedRandom, "learned": _Learned}
@@ -102,10 +116,14 @@ class Projection(nn.Module):
         reasoner_width: int,
         embedding_rms: float,
         init_scale: float,
+        *,
+        normalise: bool = True,
     ) -> None:
         super().__init__()
-        self.body = PROJECTIONS[kind](latent_width, reasoner_width)
-        self.scale = OutputScale(scale, reasoner_width, embedding_rms, init_scale)
+        self.body = PROJECTIONS[kind](latent_width, reasoner_width, normalise=normalise)
+        self.scale = OutputScale(
+            scale, reasoner_width, embedding_rms, init_scale, normalise=normalise
+        )
 
     def forward(self, z_BKE: Tensor) -> Tensor:
         """[B, K, E] to [B, K, R], float32."""

@@ -80,6 +80,8 @@ class EvaluationResult(Record):
     """Which documents these are; None in results of earlier versions."""
     checkpoint_sha256: str | None = None
     """Of the weights that were measured; None for the teacher alone."""
+    trained_ratios: tuple[float, ...] = ()
+    """Ratios that these weights were trained for; empty as above, and in earlier results."""
     steps: int | None = None
     """Optimiser steps behind them."""
     finished: bool | None = None

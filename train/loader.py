@@ -31,6 +31,11 @@ Finish = Callable[[int, Batch], Batch]
 """(step, its batch on the device) -> the batch to train on."""
 
 
+def as_it_is(step: int, batch: Batch) -> Batch:
+    """The `Finish` of batches that lack nothing."""
+    return batch
+
+
 def workers_for(device: torch.device, batch_bytes: int) -> int:
     """Default number of processes: 0 without a GPU, else limited by cores and shared memory."""
     if device.type != "cuda" or not _SHARED_MEMORY.is_dir():
@@ -47,7 +52,7 @@ class LoadedBatches:
         source: Batches,
         workers: int,
         device: torch.device,
-        finish: Finish = lambda step, batch: batch,
+        finish: Finish = as_it_is,
     ) -> None:
         """The processes start at the first request.
 

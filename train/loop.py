@@ -23,6 +23,7 @@ from ..reasoner.frozen import ReaderOutput
 from .batches import Batch
 from .clock import clock_of
 from .log import CurveLog
+from .mass_figures import mass_figures
 from .objectives import OBJECTIVES, Step, alignment_depths
 from .optimisers import OPTIMISERS, set_lr
 from .resume import Position, resume, save
@@ -141,6 +142,7 @@ def _step(
         "token_accuracy": float(_token_accuracy(reading)),
         "gradient": float(norm),
         "ratio": ratio,
+        **mass_figures(compressed, batch, run.kinds),
         "documents": (step + 1) * documents,
     }
 

@@ -90,7 +90,7 @@ class Recipe(_Part):
     """Folder of its trials; decides nothing else."""
     model: ModelConfig
     layers: tuple[int, ...] = Field(min_length=1)
-    """As in `--layers`: -k is `hidden_states[-k]` of the teacher."""
+    """As in `--layers`: -k is `hidden_states[-k]` of the teacher, 0 its token embeddings."""
     objectives: dict[str, float]
     """Row of `train.objectives.OBJECTIVES` -> weight."""
     ratios: tuple[float, ...] = Field(default=(4.0,), min_length=1)
@@ -121,7 +121,8 @@ class Recipe(_Part):
     @property
     def sha256(self) -> str:
         """Of everything but the name."""
-        text = json.dumps(self.model_dump(mode="json", exclude={"name"}), sort_keys=True)
+        record = self.model_dump(mode="json", exclude={"name"}) | {"model": self.model.recorded()}
+        text = json.dumps(record, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def changed(self, changes: dict[str, Any], *, name: str | None = None) -> "Recipe":

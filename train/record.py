@@ -56,6 +56,18 @@ class TrialRecord(_Record):
         return (self, *earlier)
 
     @property
+    def trained_ratios(self) -> tuple[float, ...]:
+        """Ratios that its weights were trained for, those of the trials before it included."""
+        return tuple(sorted({ratio for one in self.lineage() for ratio in one.recipe.ratios}))
+
+    def untrained_ratio(self, ratio: float) -> str:
+        """What is to be said of figures at a ratio that was not trained for; empty if it was."""
+        if ratio in self.trained_ratios:
+            return ""
+        trained = ", ".join(f"{each:g}x" for each in self.trained_ratios)
+        return f"measured at {ratio:g}x, which these weights were not trained for ({trained})"
+
+    @property
     def thin_start(self) -> bool:
         """Whether it began from weights of another trial."""
         return self.start is not None and self.start.origin != "fresh"

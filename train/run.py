@@ -1,11 +1,12 @@
 """Everything one training needs, gathered before it starts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from accelerate import Accelerator
 
 from ..compressor.model import CompressionModel
+from ..models.token_kinds import TokenKinds
 from ..reasoner.frozen import FrozenReasoner
 from .batches import Batches
 from .recipe import Recipe
@@ -26,6 +27,14 @@ class Run:
     accelerator: Accelerator
     save_every: int = 25
     """Steps between checkpoints."""
+    kinds: TokenKinds | None = field(init=False, default=None)
+    """Of the teacher's vocabulary, for figures of learned mass; None where they are not needed or
+    the reasoner has another vocabulary."""
+
+    def __post_init__(self) -> None:
+        spec = self.model.spec
+        if spec.config.allocation == "learned_mass":
+            self.kinds = TokenKinds.of_teacher(spec.teacher, self.reasoner.lm)
 
     @property
     def recipe(self) -> Recipe:

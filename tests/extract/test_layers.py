@@ -22,6 +22,8 @@ from latentcomp.store.format.schema import LayerRecord
         (-1, 48, 48, True),
         (-2, 48, 47, False),
         (-49, 48, 0, False),
+        (0, 48, 0, False),
+        (0, 1, 0, False),
         (-1, 1, 1, True),
         (-2, 1, 0, False),
     ],
@@ -43,8 +45,8 @@ def test_layers_ascend_whatever_order_was_given():
         ("", "'' is no layer"),
         ("-6,", "'' is no layer"),
         ("-6,7", "'7' is no layer"),
-        ("0", "'0' is no layer"),
-        ("-0", "'-0' is no layer"),
+        ("+0", "is no layer"),
+        ("0,-0", "names a layer twice"),
         ("-6.5", "'-6.5' is no layer"),
         ("-\u0663", "is no layer"),
         ("-6,-6", "names a layer twice"),
@@ -63,7 +65,7 @@ def test_a_layer_that_the_teacher_lacks(number):
         resolve_layers([number], 48)
 
 
-@pytest.mark.parametrize("number", [-49, 0, 3])
+@pytest.mark.parametrize("number", [-49, 3])
 def test_numbers_out_of_range_are_refused_by_resolve_layer_too(number):
     with pytest.raises(TeacherError, match=f"layer {number} does not exist"):
         resolve_layers([-2, number], 47)
@@ -72,6 +74,12 @@ def test_numbers_out_of_range_are_refused_by_resolve_layer_too(number):
 def test_a_layer_given_twice():
     with pytest.raises(TeacherError, match="layer -6 is given twice"):
         resolve_layers((-6, -18, -6), 48)
+
+
+def test_the_embeddings_are_one_layer_whichever_way_they_are_named():
+    assert resolve_layers(parse_layers("-6,0"), 48) == resolve_layers((-49, -6), 48)
+    with pytest.raises(TeacherError, match="layer 0 is given twice"):
+        resolve_layers((0, -49), 48)
 
 
 @pytest.mark.parametrize("blocks", [1, 2, 48])

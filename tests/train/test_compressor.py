@@ -9,59 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latentcomp.common.errors import RecipeError
-from latentcomp.compressor.config import ModelConfig
+from latentcomp.compressor.allocation import latent_count, segments
 from latentcomp.compressor.kinds import COMPRESSORS
 from latentcomp.compressor.mean_pool import MeanPool
 from latentcomp.compressor.model import ModelSpec, compress
-from latentcomp.compressor.perceiver import (
-    LayerMix,
-    Perceiver,
-    TimeEmbedding,
-    latent_count,
-    segments,
-)
+from latentcomp.compressor.perceiver import LayerMix, Perceiver, TimeEmbedding
 from latentcomp.compressor.projection import OutputScale, Projection
 from latentcomp.compressor.states import States
 from latentcomp.experiment.catalogue import recipes
 from latentcomp.train.recipe import Recipe
 
 from . import tiny
-
-WIDTH, LAYERS = 12, 3
-
-
-def states(lengths, padded=None, seed=0, day=(17, 24)):
-    """Random states; the first half of a document is its first chunk."""
-    generator = torch.Generator().manual_seed(seed)
-    padded = padded or max(lengths)
-    rows = [torch.randn(n, LAYERS, WIDTH, generator=generator) for n in lengths]
-    h = torch.zeros(len(rows), padded, LAYERS, WIDTH)
-    mask = torch.zeros(len(rows), padded, dtype=torch.bool)
-    chunk = torch.zeros(len(rows), padded, dtype=torch.int64)
-    for number, row in enumerate(rows):
-        h[number, : len(row)], mask[number, : len(row)] = row, True
-        chunk[number, len(row) // 2 : len(row)] = 1
-    days = torch.tensor(day)[chunk]
-    return States(h, mask, chunk, chunk * 2, torch.where(mask, days, 0))
-
-
-def config_of(**changes):
-    fields: dict[str, Any] = {
-        "time": True,
-        "projection": "learned",
-        "scale": "free",
-        "width": 16,
-        "heads": 2,
-    }
-    return ModelConfig(**(fields | {"blocks": 2} | changes)).resolved(WIDTH)
-
-
-def perceiver(**changes):
-    torch.manual_seed(0)
-    made = Perceiver(config_of(**changes), LAYERS, WIDTH)
-    if made.residual is not None:  # at the start the residual alone speaks
-        torch.nn.init.normal_(made.out.weight, std=0.3)
-    return made.eval()
+from .made import LAYERS, WIDTH, config_of, perceiver, states
 
 
 @settings(deadline=None)
@@ -306,3 +265,48 @@ def test_the_learned_projection_starts_as_the_identity_between_equal_widths():
     z = torch.randn(1, 3, 8)
     unit = z / z.square().mean(-1, keepdim=True).sqrt()
     torch.testing.assert_close(projection(z), unit, rtol=1e-3, atol=1e-4)
+
+
+LEVERS: list[dict[str, Any]] = [
+    {},
+    {"allocation": "learned_mass", "mass_floor": 0.1},
+    {"start": "identity", "end_norm": False},
+    {"pooling": "concat"},
+    {"window": 1},
+    {"mixing": 1, "mixing_window": 2},
+    {"mixing": 1, "mixing_kind": "convolution", "mixing_window": 2},
+    {
+        "allocation": "learned_mass", "start": "identity", "end_norm": False, "pooling": "concat",
+        "window": 1, "mixing": 2, "mixing_window": 2,
+    },
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", LEVERS, ids=lambda changes: "-".join(changes) or "plain")
+def test_levers_learn_under_autocast_from_padded_documents(changes):
+    """As on a GPU: gradients finite, every weight has one, and rounding is all that differs."""
+    made, given_states, counts = perceiver(**changes), states([21, 9], 30), torch.tensor([6, 3])
+    plain = made(given_states, counts, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = made(given_states, counts, 8)
+    assert torch.isfinite(rounded.z_BKE).all()
+    difference = (rounded.z_BKE.float() - plain.z_BKE)[plain.mask_BK]
+    assert (
+        difference.square().mean().sqrt() < 0.1 * plain.z_BKE[plain.mask_BK].square().mean().sqrt()
+    )
+    rounded.z_BKE[plain.mask_BK].float().square().sum().backward()
+    gradients = {name: weight.grad for name, weight in made.named_parameters()}
+    assert [name for name, grad in gradients.items() if grad is None] == [], "DDP waits for these"
+    assert all(bool(torch.isfinite(grad).all()) for grad in gradients.values() if grad is not None)
+
+
+@pytest.mark.parametrize("changes", LEVERS, ids=lambda changes: "-".join(changes) or "plain")
+def test_levers_leave_a_document_to_itself(changes):
+    made = perceiver(**changes)
+    if made.mass is not None:
+        torch.nn.init.normal_(made.mass.down.weight)
+    alone, among = states([21]), states([21, 40, 3], 50)
+    z = made(alone, torch.tensor([6]), 6)
+    crowd = made(among, torch.tensor([6, 9, 1]), 11)
+    torch.testing.assert_close(z.z_BKE[0], crowd.z_BKE[0, :6], rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(z.position_BK[0], crowd.position_BK[0, :6])

@@ -1,0 +1,152 @@
+"""Which tokens each latent stands for: equal segments, or segments of equal learned mass.
+
+Shapes: B = documents, T = tokens (padded), K = latents (padded), S = slots of all latents,
+W = inner width.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+MASS_SLOPE: Final = 4.0
+"""Logarithm of a mass per unit of what the head says, so that mass moves faster than weights."""
+MASS_BOUND: Final = 4.0
+"""Natural logarithm of the largest mass before scaling; the smallest is its reciprocal."""
+_POSITION_STEPS: Final = 1024
+"""Positions are rounded to this part of a token, or their last bits would move whole positions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """Where the tokens of a batch of documents go."""
+
+    pool_BKT: Tensor
+    """float32: share of each token in the mean that a latent begins with; they add up to one."""
+    position_BK: Tensor
+    """float32: middle of the segment, in tokens; without a gradient."""
+    mask_BK: Tensor
+    """bool: a latent, not padding."""
+    slots_BST: Tensor | None = None
+    """float32: the same shares for each slot, the slots of a latent side by side; None if unused.
+    All zero for a slot without a token."""
+    mass_BT: Tensor | None = None
+    """float32: mass of each token, where it is learned; of a document they add up to K."""
+
+
+def allocate_equally(
+    mask_BT: Tensor, counts_B: Tensor, max_latents: int, slots: int = 0
+) -> Allocation:
+    """As many tokens for every latent.
+
+    Args:
+        mask_BT: bool, a token.
+        counts_B: int64, latents of each document.
+        max_latents: K, at least the largest count.
+        slots: of every latent; 0 for none.
+    """
+    pool_BKT, position_BK, mask_BK = segments(mask_BT, counts_B, max_latents)
+    if not slots:
+        return Allocation(pool_BKT, position_BK, mask_BK)
+    slots_BST, _, _ = segments(mask_BT, counts_B * slots, max_latents * slots)
+    return Allocation(pool_BKT, position_BK, mask_BK, slots_BST)
+
+
+def allocate_by_mass(
+    mass_BT: Tensor, counts_B: Tensor, max_latents: int, slots: int = 0
+) -> Allocation:
+    """As much mass for every latent: continuous integrate-and-fire [Dong & Xu 2020, 1905.11235].
+
+    Latent k takes the tokens whose cumulated mass lies in [k, k+1); a token across an edge goes to
+    both, in proportion.
+
+    Args:
+        mass_BT: float32, adding up to the number of latents of each document; 0 for padding.
+        counts_B: int64, latents of each document.
+        max_latents: K, at least the largest count.
+        slots: of every latent; 0 for none.
+    """
+    mask_BK = torch.arange(max_latents, device=mass_BT.device)[None] < counts_B[:, None]
+    pool_BKT = _shares(mass_BT, mask_BK)
+    position_BK = _middles(pool_BKT.detach())
+    position_BK = (position_BK * _POSITION_STEPS).round() / _POSITION_STEPS
+    slots_BST = None
+    if slots:
+        slots_BST = _shares(mass_BT * slots, mask_BK.repeat_interleave(slots, 1))
+    return Allocation(pool_BKT, position_BK, mask_BK, slots_BST, mass_BT)
+
+
+def _shares(mass_BT: Tensor, mask_BK: Tensor) -> Tensor:
+    """Overlap of every token's [c(t-1), c(t)] with every [k, k+1], normalised: [B, K, T]."""
+    # A sum over thousands of tokens in float32 would move edges by whole parts of a token.
+    upper_BT = mass_BT.double().cumsum(1).float()
+    lower_BT = nn.functional.pad(upper_BT[:, :-1], (1, 0))
+    edge_K = torch.arange(mask_BK.shape[1], device=mass_BT.device, dtype=torch.float32)[:, None]
+    overlap_BKT = torch.minimum(upper_BT[:, None], edge_K + 1) - torch.maximum(
+        lower_BT[:, None], edge_K
+    )
+    overlap_BKT = overlap_BKT.clamp(min=0) * mask_BK[..., None]
+    return overlap_BKT / overlap_BKT.sum(-1, keepdim=True).clamp(min=1e-6)
+
+
+class MassHead(nn.Module):
+    """Gives every token a mass; at the start all have the same."""
+
+    def __init__(self, width: int, floor: float) -> None:
+        """Its last weights are zero.
+
+        Args:
+            width: W.
+            floor: least mass, in parts of what equal masses would be.
+        """
+        super().__init__()
+        self.floor = floor
+        self.norm = nn.RMSNorm(width, eps=1e-6)
+        self.up = nn.Linear(width, width // 2)
+        self.down = nn.Linear(width // 2, 1)
+        nn.init.zeros_(self.down.weight)
+        nn.init.zeros_(self.down.bias)
+
+    def forward(self, x_BTW: Tensor, mask_BT: Tensor, counts_B: Tensor) -> Tensor:
+        """Masses [B, T], float32: those of a document add up to its number of latents."""
+        hidden = nn.functional.gelu(self.up(self.norm(x_BTW)))
+        logit_BT = MASS_SLOPE * self.down(hidden).squeeze(-1).float()
+        mass_BT = logit_BT.clamp(-MASS_BOUND, MASS_BOUND).exp() * mask_BT
+        equal_BT = mask_BT / mask_BT.sum(1, keepdim=True).clamp(min=1)
+        part_BT = mass_BT / mass_BT.sum(1, keepdim=True).clamp(min=math.exp(-MASS_BOUND))
+        mixed_BT: Tensor = self.floor * equal_BT + (1 - self.floor) * part_BT
+        return counts_B[:, None] * mixed_BT
+
+
+def segments(mask_BT: Tensor, counts_B: Tensor, max_latents: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Cut each document into as many equal segments of tokens as it has latents.
+
+    Returns:
+        Pooling weights of each token in the mean of each segment, float32 [B, K, T]; the middle
+        of each segment, float32 [B, K]; which segments exist, bool [B, K].
+    """
+    tokens_B = mask_BT.sum(1)
+    steps_T = torch.arange(mask_BT.shape[1], device=mask_BT.device)
+    latents_K = torch.arange(max_latents, device=mask_BT.device)
+    segment_BT = steps_T[None] * counts_B[:, None] // tokens_B[:, None].clamp(min=1)
+    member_BKT = (segment_BT[:, None, :] == latents_K[None, :, None]) & mask_BT[:, None, :]
+    pool_BKT = member_BKT / member_BKT.sum(-1, keepdim=True).clamp(min=1)
+    mask_BK = latents_K[None] < counts_B[:, None]
+    return pool_BKT, _middles(pool_BKT), mask_BK
+
+
+def _middles(pool_BKT: Tensor) -> Tensor:
+    """Mean place of the tokens of each latent [B, K], float32 whatever autocast says.
+
+    In bfloat16, places from 256 on would be even numbers: other ones than without autocast.
+    """
+    steps_T = torch.arange(pool_BKT.shape[2], device=pool_BKT.device)
+    with torch.autocast(pool_BKT.device.type, enabled=False):
+        return pool_BKT @ steps_T.float()
+
+
+def latent_count(tokens: int, ratio: float) -> int:
+    """Latents for a document: its tokens / ratio, rounded up; at least one."""
+    return max(1, math.ceil(tokens / ratio))

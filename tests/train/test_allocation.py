@@ -1,0 +1,176 @@
+"""Which tokens a latent stands for: equal segments and learned mass."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from latentcomp.compressor.allocation import (
+    MassHead,
+    allocate_by_mass,
+    allocate_equally,
+    latent_count,
+)
+
+from . import slow
+from .made import WIDTH, perceiver, spread, states
+
+MASSES = st.lists(st.floats(0.01, 40.0), min_size=1, max_size=40)
+
+
+def scaled(mass, count):
+    return [own / sum(mass) * count for own in mass]
+
+
+def padded(rows, extra=0):
+    length = max(map(len, rows)) + extra
+    return torch.tensor([row + [0.0] * (length - len(row)) for row in rows])
+
+
+@settings(deadline=None)
+@given(st.lists(MASSES, min_size=1, max_size=3), st.integers(0, 5), st.floats(1.0, 9.0))
+def test_shares_are_those_of_walking_along_the_document(documents, extra, ratio):
+    counts = [latent_count(len(mass), ratio) for mass in documents]
+    given_mass = padded([scaled(m, k) for m, k in zip(documents, counts, strict=True)], extra)
+    made = allocate_by_mass(given_mass, torch.tensor(counts), max(counts) + 1, slots=3)
+    assert made.slots_BST is not None
+    for row, (mass, count) in enumerate(zip(documents, counts, strict=True)):
+        tokens = len(mass)
+        expected = slow.shares(scaled(mass, count), count)
+        slow.close(made.pool_BKT[row, :count, :tokens], expected, 1e-3)
+        in_slots = slow.shares(scaled(mass, 3 * count), 3 * count)
+        slow.close(made.slots_BST[row, : 3 * count, :tokens], in_slots, 1e-3)
+        middles = [sum(t * s for t, s in enumerate(shares)) for shares in expected]
+        slow.close(made.position_BK[row, :count], middles, 1e-2)
+        assert not made.pool_BKT[row, count:].any() and not made.pool_BKT[row, :, tokens:].any()
+        assert not made.slots_BST[row, 3 * count :].any()
+        assert made.mask_BK[row].tolist() == [True] * count + [False] * (max(counts) + 1 - count)
+
+
+@settings(deadline=None)
+@given(MASSES, st.floats(1.0, 20.0))
+def test_shares_add_up_to_one_and_go_forward(mass, ratio):
+    count = latent_count(len(mass), ratio)
+    made = allocate_by_mass(padded([scaled(mass, count)]), torch.tensor([count]), count)
+    torch.testing.assert_close(made.pool_BKT.sum(-1), torch.ones(1, count), rtol=0, atol=1e-5)
+    assert (made.pool_BKT >= 0).all()
+    assert (made.position_BK[0].diff() >= 0).all(), "latents stand in the order of the text"
+    # A token gives away what it has: over all latents its mass, since each of them takes one.
+    torch.testing.assert_close(made.pool_BKT.sum(1)[0], padded([scaled(mass, count)])[0],
+                               rtol=1e-3, atol=1e-4)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.integers(1, 12), st.integers(1, 9))
+def test_equal_masses_are_equal_segments_where_these_are_whole(count, size):
+    tokens = count * size
+    mass = torch.full((1, tokens), count / tokens)
+    mask = torch.ones(1, tokens, dtype=torch.bool)
+    learned = allocate_by_mass(mass, torch.tensor([count]), count)
+    equal = allocate_equally(mask, torch.tensor([count]), count)
+    torch.testing.assert_close(learned.pool_BKT, equal.pool_BKT, rtol=0, atol=1e-4)
+    assert torch.equal(learned.position_BK.long(), equal.position_BK.long())
+
+
+@settings(deadline=None)
+@given(st.integers(1, 60), st.integers(1, 5), st.floats(1.0, 20.0))
+def test_slots_of_equal_segments_are_parts_of_them_in_order(tokens, slots, ratio):
+    count = latent_count(tokens, ratio)
+    mask = torch.ones(1, tokens + 3, dtype=torch.bool)
+    mask[:, tokens:] = False
+    made = allocate_equally(mask, torch.tensor([count]), count, slots)
+    assert made.slots_BST is not None
+    owner_of_slot = (made.slots_BST[0] > 0).int().argmax(0)[:tokens] // slots
+    owner = (made.pool_BKT[0] > 0).int().argmax(0)[:tokens]
+    assert torch.equal(owner_of_slot, owner)
+    sums = made.slots_BST[0].sum(-1)
+    assert (torch.isclose(sums, torch.ones(())) | (sums == 0)).all()
+    if tokens <= slots * count:
+        assert int((sums > 0).sum()) == tokens, "room for every token in a slot of its own"
+
+
+def head_of(floor=0.0):
+    return spread(MassHead(WIDTH, floor))
+
+
+@pytest.mark.parametrize("floor", [0.0, 0.3])
+def test_masses_are_those_of_one_token_after_the_other(floor):
+    torch.manual_seed(0)
+    x, mask = torch.randn(2, 9, WIDTH), torch.ones(2, 9, dtype=torch.bool)
+    mask[1, 5:] = False
+    made = head_of(floor)(x, mask, torch.tensor([4, 2]))
+    slow.close(made[0], slow.masses(head_of(), slow.rows(x[0]), 4, floor))
+    slow.close(made[1, :5], slow.masses(head_of(), slow.rows(x[1, :5]), 2, floor))
+    assert not made[1, 5:].any()
+
+
+def test_all_tokens_begin_with_the_same_mass_and_learn():
+    torch.manual_seed(0)
+    head, mask = MassHead(WIDTH, 0.0), torch.ones(1, 8, dtype=torch.bool)
+    mass = head(torch.randn(1, 8, WIDTH), mask, torch.tensor([2]))
+    torch.testing.assert_close(mass, torch.full((1, 8), 0.25))
+    made = allocate_by_mass(mass, torch.tensor([2]), 2)
+    (made.pool_BKT @ torch.randn(1, 8, 3)).square().sum().backward()
+    assert head.down.weight.grad is not None and bool(head.down.weight.grad.any())
+    assert not made.position_BK.requires_grad
+
+
+@given(st.floats(0.0, 0.9), st.lists(st.floats(-50, 50), min_size=1, max_size=30))
+def test_no_token_has_less_than_the_floor(floor, logits):
+    head = MassHead(2, floor)
+    head.norm, head.up = torch.nn.Identity(), torch.nn.Identity()  # type: ignore[assignment]
+    head.down = torch.nn.Linear(1, 1)
+    head.down.weight.data.fill_(1.0), head.down.bias.data.fill_(0.0)
+    x = torch.tensor(logits)[None, :, None]
+    every = torch.ones(1, len(logits), dtype=torch.bool)
+    mass = head(x, every, torch.tensor([3]))[0].detach()
+    assert float(mass.sum()) == pytest.approx(3, rel=1e-4)
+    equal = 3 / len(logits)
+    assert (mass >= floor * equal * (1 - 1e-4)).all()
+    assert (mass > 0).all(), "without a floor a token may starve, but is never gone"
+    assert mass.max() / mass.min() <= math.exp(8) * 1.01
+
+
+def test_a_perceiver_by_mass_means_the_states_by_its_shares():
+    """Queries, residual and places all follow the learned shares."""
+    made, given_states = perceiver(allocation="learned_mass", blocks=0), states([13])
+    spread(made.mass)
+    latents = made(given_states, torch.tensor([4]), 4)
+    tokens = made._tokens(given_states, torch.arange(13)[None])[0]
+    mass = slow.masses(made.mass, slow.rows(tokens), 4)
+    table = slow.shares(mass, 4)
+    assert max(mass) / min(mass) > 3, "not the equal segments once more"
+    normed = [slow.normed(made.token_norm, x) for x in slow.rows(tokens)]
+    queries = [slow.added(q, slow.rows(made.start)) for q in slow.weighted(table, normed)]
+    branch = [slow.mapped(made.out, slow.normed(made.out_norm, q)) for q in queries]
+    h = given_states.h_BTLD[0]
+    unit = (h / h.square().mean(-1, keepdim=True).add(1e-6).sqrt()).mean(1)
+    residual = slow.weighted(table, slow.rows(unit))
+    slow.close(latents.z_BKE[0], [slow.added(*pair) for pair in zip(branch, residual, strict=True)],
+               1e-4)  # fmt: skip
+    places = [sum(t * s for t, s in enumerate(row)) for row in table]
+    slow.close(latents.position_BK[0], places, 1e-3)
+    assert latents.mass_BT is not None
+    slow.close(latents.mass_BT[0], mass, 1e-4)
+
+
+def test_equal_allocation_has_no_mass():
+    made = perceiver()
+    assert made.mass is None
+    assert made(states([13]), torch.tensor([4]), 4).mass_BT is None
+
+
+def test_places_do_not_depend_on_autocast():
+    """A GPU trains in bfloat16, where 301 is 300 or 302, and an evaluation is in float32."""
+    mask = torch.ones(1, 448, dtype=torch.bool)
+    mass = torch.full((1, 448), 112 / 448)
+    places = []
+    for enabled in (False, True):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            equal = allocate_equally(mask, torch.tensor([112]), 112).position_BK
+            learned = allocate_by_mass(mass, torch.tensor([112]), 112).position_BK
+            places.append((equal.tolist(), learned.tolist()))
+    assert places[0] == places[1]
+    assert places[0][0][0][:3] == [1.5, 5.5, 9.5] and places[0][0][0][-1] == 445.5
