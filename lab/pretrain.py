@@ -1,4 +1,4 @@
-"""Training of one lab model from scratch: AdamW with warm-up, constant and linear-decay phases.
+"""Training of one lab model from scratch: warm-up, constant and linear-decay phases.
 
 Run under torchrun for several GPUs; every process generates its own documents. The loss is that
 of a language model with a larger weight on answers.
@@ -22,18 +22,8 @@ from torch.utils.data import DataLoader
 from ..common import atomic, provenance
 from .architecture import LAB_MODELS, LabModel, Start, build
 from .engine import Engine
-from .sequences import (
-    BROAD,
-    HEAD,
-    NOTES,
-    QUESTION,
-    SUMMARY,
-    TWO_HOP,
-    Lesson,
-    LessonBatch,
-    LessonBatches,
-    Syllabus,
-)
+from .lessons import HEAD, NOTES, QUESTION, SUMMARY, Lesson, LessonBatches, Syllabus
+from .sequences import LessonBatch
 from .tokenizer import build_tokenizer
 from .training_log import (
     LOG_EVERY,
@@ -45,11 +35,17 @@ from .training_log import (
 )
 
 SYLLABI: Final[dict[str, Syllabus]] = {
-    "broad": BROAD,
-    "two-hop": TWO_HOP,
-    "two-hop-late": replace(TWO_HOP, hints_at=(1 / 2, 2 / 3)),
-    "two-hop-unaided": replace(TWO_HOP, hints_at=()),
+    "hints": Syllabus(),
+    "no-hints": Syllabus(hints_at=()),
 }
+LESSONS: Final[dict[str, tuple[tuple[str, tuple[int, int], int], ...]]] = {
+    "lab": (("lab", (2, 9), 896),),
+    "long": (("lab", (3, 9), 896), ("long", (9, 66), 4608)),
+}
+"""Kinds of batches, in turn: preset, fewest and most chunks, tokens of a sequence.
+
+Documents of all sizes, as short ones are learned first.
+"""
 LEARNING_RATE: Final = 1e-3
 WARMUP_STEPS: Final = 300
 DECAY_START: Final = 0.5
@@ -67,24 +63,29 @@ class Pretraining:
     steps: int | None
     tokens_per_step: int
     """Tokens (with padding) of one step of one process."""
-    length: int = 640
-    """Tokens of a sequence: the document, then as many questions as fit."""
     workers: int = 6
     rate: float = LEARNING_RATE
-    """Peak learning rate; the name is that of the shipped models' records."""
+    """Peak learning rate of AdamW; the name is that of the shipped models' records."""
+    matrix_rate: float | None = None
+    """Peak learning rate of Muon on the matrices; None: AdamW there too."""
     start: Start = Start()
     after: str | None = None
     """Folder of an earlier stage, whose weights are taken instead of fresh ones."""
-    syllabus: str = "broad"
+    lessons: str = "lab"
+    """Key of `LESSONS`."""
+    syllabus: str = "hints"
     """Key of `SYLLABI`."""
     compile: bool = True
     capture: bool = True
     """Whether a GPU replays one captured graph a step."""
 
-    def lesson(self) -> Lesson:
-        """Documents of all sizes, as short ones are learned first."""
+    def kinds(self) -> tuple[Lesson, ...]:
+        """The kinds of batches, each of about `tokens_per_step` tokens."""
         syllabus = SYLLABI[self.syllabus]
-        return Lesson((3, 9), self.length, max(1, self.tokens_per_step // self.length), syllabus)
+        return tuple(
+            Lesson(preset, chunks, length, max(1, self.tokens_per_step // length), syllabus)
+            for preset, chunks, length in LESSONS[self.lessons]
+        )
 
 
 def pretrain(plan: Pretraining, folder: Path) -> PretrainingResult:
@@ -102,16 +103,17 @@ def pretrain(plan: Pretraining, folder: Path) -> PretrainingResult:
         compiled=plan.compile,
         captured=plan.capture,
         world=world,
+        matrix_lr=plan.matrix_rate,
         hints_at=SYLLABI[plan.syllabus].hints_at,
     )
     log = StepLog(folder / "log.jsonl" if rank == 0 else None)
     started = time.monotonic()
     progress, step, accuracy = 0.0, 0, dict[str, float]()
-    data = LessonBatches(tokenizer, plan.lesson(), plan.seed, rank, world)
+    data = LessonBatches(tokenizer, plan.kinds(), plan.seed, rank, world)
     batches = _batches(data, plan.workers)
     while progress < 1.0:
         batch = next(batches)
-        loss, right = engine.step(batch, plan.rate * _lr_factor(step, progress))
+        loss, right = engine.step(batch, _lr_factor(step, progress))
         step += 1
         if step % CHECK_EVERY == 0 or plan.steps is not None:
             progress = _progress(plan, step, time.monotonic() - started, device, world)
@@ -197,29 +199,36 @@ def _parse_arguments() -> tuple[Pretraining, Path]:
     parser = argparse.ArgumentParser(description="Train one lab model from scratch.")
     parser.add_argument("--model", choices=sorted(LAB_MODELS), required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--hidden", type=int, help="Width, instead of the model's own.")
+    parser.add_argument("--heads", type=int, help="Query heads, instead of the model's own.")
+    parser.add_argument("--feed-forward", type=int, help="Likewise.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--tokens-per-step", type=int, default=38_400)
     parser.add_argument("--workers", type=int, default=14)
     parser.add_argument("--rate", type=float, default=LEARNING_RATE)
+    parser.add_argument("--matrix-rate", type=float, help="Muon on the matrices, at this rate.")
     parser.add_argument("--embedding-size", type=float, default=Start().embedding)
     parser.add_argument("--residual-size", type=float, default=None)
     parser.add_argument("--after", help="Folder of the stage before.")
-    parser.add_argument("--syllabus", choices=sorted(SYLLABI), default="broad")
+    parser.add_argument("--lessons", choices=sorted(LESSONS), default="lab")
+    parser.add_argument("--syllabus", choices=sorted(SYLLABI), default="hints")
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument("--no-capture", action="store_true")
     given = parser.parse_args()
     if (given.seconds is None) == (given.steps is None):
         parser.error("give either --seconds or --steps")
     plan = Pretraining(
-        shape=LAB_MODELS[given.model],
+        shape=_shape(given),
         seed=given.seed,
         seconds=given.seconds,
         steps=given.steps,
         tokens_per_step=given.tokens_per_step,
         workers=given.workers,
         rate=given.rate,
+        matrix_rate=given.matrix_rate,
+        lessons=given.lessons,
         after=given.after,
         syllabus=given.syllabus,
         start=Start(given.embedding_size, given.residual_size),
@@ -227,6 +236,12 @@ def _parse_arguments() -> tuple[Pretraining, Path]:
         capture=not given.no_capture,
     )
     return plan, given.out
+
+
+def _shape(given: argparse.Namespace) -> LabModel:
+    changes = {"hidden": given.hidden, "heads": given.heads, "feed_forward": given.feed_forward}
+    wanted = {name: value for name, value in changes.items() if value is not None}
+    return replace(LAB_MODELS[given.model], **wanted)
 
 
 def main() -> None:

@@ -15,15 +15,15 @@ from typing import Final
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from ..corpus.chronicle import generate
-from ..corpus.chronicle.names import SYLLABLES
+from ..corpus.chronicle4.chronicle import chronicles
+from ..corpus.chronicle4.strings import SYLLABLES
 from .architecture import END_ID, VOCABULARY
 
 END_TOKEN: Final = "<|endoftext|>"
 SPACE: Final = "\u0120"
 """How byte-level BPE writes a leading space."""
 DOCUMENTS: Final = 1000
-LEAST_COUNT: Final = 60
+LEAST_COUNT: Final = 12
 """A word that is in this many of the texts belongs to the templates: a name never is."""
 
 Merge = tuple[str, str]
@@ -99,7 +99,8 @@ def _apply(merges: list[Merge], word: str) -> list[str]:
 
 
 def _texts(seed: int) -> Iterator[str]:
-    for document in generate("lab", "train", DOCUMENTS, seed):
+    for each in chronicles("lab", "train", DOCUMENTS, seed):
+        document = each.dated_document()
         questions = [f"\nQuestion: {q.text}\nAnswer: {q.answer}" for q in document.questions]
         parts = ["Notes: ", document.text, "\nSummary in 96 tokens: ", document.summary or ""]
         yield "".join(parts + questions)

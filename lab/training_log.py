@@ -8,7 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from ..corpus.chronicle.questions import FAMILIES
+from ..corpus.chronicle4.families import FAMILIES
 from .sequences import LessonBatch
 
 TRAINING_FILE: Final = "training.json"

@@ -1,0 +1,210 @@
+"""What a lab model reads and is asked in training: chronicles, new ones in every step.
+
+A context is one of three: the document with every day written in, the document as it ships (some
+chunks do not tell their day, and questions that need it are left out), or notes in its place.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from ..corpus.chronicle4.chronicle import Draft, Told, tell
+from ..corpus.chronicle4.evidence import needs_days
+from ..corpus.chronicle4.families import FAMILIES
+from ..corpus.chronicle4.notes import NOTE_SEPARATOR, Note, needed_notes, note_list
+from ..corpus.chronicle4.presets import preset
+from ..corpus.chronicle4.queries import ANSWERS, Query, person_of
+from .architecture import END_ID
+from .sequences import FROM_MARK, Arrays, LessonBatch, Piece, pack, stacked
+from .tokenizer import END_TOKEN
+
+HEAD: Final = END_TOKEN
+QUESTION: Final = "\nQuestion: {question}\nAnswer:"
+SUMMARY: Final = "\nSummary in {budget} tokens:"
+NOTES: Final = "Notes: {summary}"
+"""Context of questions about a summary instead of the document."""
+
+TEXT_WEIGHT, SUMMARY_WEIGHT, ANSWER_WEIGHT = 0.5, 1.0, 4.0
+NOTES_SHARE = 0.1
+DATED_SHARE = 0.6
+"""Of the sequences with a document: its days are all written in."""
+SUMMARY_SHARE = 0.35
+SUMMARY_RATIOS = (4, 4, 8, 16)
+FAMILY_IDS: Final = {name: number for number, name in enumerate(FAMILIES)}
+
+
+@dataclass(frozen=True, slots=True)
+class Syllabus:
+    """Sampling weights of the questions, and auxiliary targets."""
+
+    per_family: int = 4
+    """Most questions of a family that are drafted about a document."""
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """Relative sampling weight of a family; 1 for the rest."""
+    hints_at: tuple[float, ...] = (1 / 3, 1 / 2)
+    """Depths, as shares of the blocks, at which a question knows who is meant: after its first
+    hop, and after its last. None: no hints."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What the sequences of one kind of batch look like."""
+
+    preset: str
+    chunks: tuple[int, int]
+    length: int
+    """T, in tokens."""
+    batch: int
+    """B, in sequences of one process."""
+    syllabus: Syllabus = Syllabus()
+
+
+class SequenceWriter:
+    """Turns chronicles into one padded sequence each."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, syllabus: Syllabus) -> None:
+        self._tokenizer, self._syllabus = tokenizer, syllabus
+
+    def __call__(self, story: Told, rng: random.Random, length: int) -> Arrays:
+        """One sequence of `length` tokens: a context, then as many questions as fit."""
+        drafts = story.asker.drafts(rng, story.upto, self._syllabus.per_family)
+        if rng.random() < NOTES_SHARE:
+            context, drafts = _from_notes(story, drafts, rng)
+            pieces = [self._context(context)]
+        else:
+            context, drafts = _from_text(story, drafts, rng)
+            pieces = [self._context(context)]
+            if rng.random() < SUMMARY_SHARE:
+                pieces.append(self._summary(story, rng, len(pieces[0].ids)))
+        shares = self._syllabus.shares
+        keys = {id(d): rng.random() ** (1 / shares.get(d.family.name, 1.0)) for d in drafts}
+        drafts.sort(key=lambda draft: keys[id(draft)], reverse=True)
+        return pack(pieces + self._questions(story, drafts), length)
+
+    def _context(self, text: str) -> Piece:
+        ids = self._encode([HEAD + text])[0]
+        return Piece(ids, [0.0] + [TEXT_WEIGHT] * (len(ids) - 1))
+
+    def _questions(self, story: Told, drafts: Sequence[Draft]) -> list[Piece]:
+        prompts = self._encode([QUESTION.format(question=draft.text) for draft in drafts])
+        answers = self._encode([f" {draft.finding.answer}" for draft in drafts])
+        return [
+            Piece(
+                ids=[*prompt, *answer, END_ID],
+                weights=[0.0] * len(prompt) + [ANSWER_WEIGHT] * (len(answer) + 1),
+                family=FAMILY_IDS[draft.family.name],
+                hints=self._hints(story, draft.query) if self._syllabus.hints_at else (),
+                prompt=len(prompt),
+            )
+            for draft, prompt, answer in zip(drafts, prompts, answers, strict=True)
+        ]
+
+    def _hints(self, story: Told, query: Query) -> Sequence[Sequence[int]]:
+        """The names of the people whom a question leads to: after its first hop and at its end.
+
+        Answers alone teach two hops slowly. Neither hop pays before the other is there, and a
+        teacher that answers `relation` in its last blocks has none left for the second hop
+        (docs/LOG.md). A hint asks for a hop early. It is a target for half-way blocks only: no
+        input shows it, and no answer is read there.
+        """
+        people = hinted(story, query)
+        return [self._encode([f" {name}"])[0][:FROM_MARK] if name else () for name in people]
+
+    def _summary(self, story: Told, rng: random.Random, tokens: int) -> Piece:
+        budget = tokens // rng.choice(SUMMARY_RATIOS)
+        prompt = self._encode([SUMMARY.format(budget=budget)])[0]
+        body = self.summary_ids(note_list(story.view), budget)
+        ids = [*prompt, *body, END_ID]
+        return Piece(ids, [0.0] * len(prompt) + [SUMMARY_WEIGHT] * (len(body) + 1))
+
+    def summary_ids(self, notes: Sequence[Note], budget: int) -> list[int]:
+        """The reference summary: as many whole notes, newest first, as fit in `budget` tokens."""
+        separator = self._encode([NOTE_SEPARATOR.rstrip()])[0]
+        body: list[int] = []
+        for ids in self._encode([f" {note.text}" for note in notes]):
+            more = [*separator, *ids] if body else ids
+            if len(body) + len(more) > budget:
+                break
+            body += more
+        return body
+
+    def _encode(self, texts: list[str]) -> list[list[int]]:
+        if not texts:
+            return []
+        backend = self._tokenizer.backend_tokenizer
+        return [coded.ids for coded in backend.encode_batch(texts, add_special_tokens=False)]
+
+
+def hinted(story: Told, query: Query) -> tuple[str, str]:
+    """Whom a question leads to after its first hop and after its last; empty where to nobody."""
+    first = last = ""
+    if query.kind in ("value", "is_value") and query.hops:
+        first = _end(story, Query("", query.person, query.hops[:1]))
+        last = _end(story, query)
+    elif query.kind in ("holder_trade", "longest_value"):
+        kind = "holder" if query.kind == "holder_trade" else "longest"
+        asked = Query(kind, attribute=query.attribute, value=query.value)
+        found = ANSWERS[kind](story.view, asked)
+        last = found.answer if found else ""
+    return first, last
+
+
+def _end(story: Told, query: Query) -> str:
+    found = person_of(story.view, query)
+    return found[0] if found else ""
+
+
+def _from_text(story: Told, drafts: list[Draft], rng: random.Random) -> tuple[str, list[Draft]]:
+    if rng.random() < DATED_SHARE:
+        return story.text(dated=True), drafts
+    others = story.other_views()
+    told = [d for d in drafts if not needs_days(d.query, d.finding.answer, others)]
+    return story.text(), told
+
+
+def _from_notes(story: Told, drafts: list[Draft], rng: random.Random) -> tuple[str, list[Draft]]:
+    every = note_list(story.view)
+    kept = every[: rng.randint(min(4, len(every)), len(every))]
+    held = {note.about for note in kept}
+    needed = ((draft, needed_notes(story.view, draft.query)) for draft in drafts)
+    told = [draft for draft, about in needed if about is not None and held.issuperset(about)]
+    return NOTES.format(summary=NOTE_SEPARATOR.join(note.text for note in kept)), told
+
+
+class LessonBatches(torch.utils.data.Dataset[LessonBatch]):
+    """Batch number i, for one process of `world`; a function of its arguments only.
+
+    With several lessons, the batches alternate between them.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerFast,
+        lessons: Sequence[Lesson],
+        seed: int,
+        rank: int,
+        world: int,
+    ) -> None:
+        self._writers = [SequenceWriter(tokenizer, lesson.syllabus) for lesson in lessons]
+        self._lessons, self._seed, self._rank, self._world = lessons, seed, rank, world
+
+    def __len__(self) -> int:
+        return 2**31
+
+    def __getitem__(self, step: int) -> LessonBatch:
+        at = step % len(self._lessons)
+        lesson = self._lessons[at]
+        start = (step * self._world + self._rank) * lesson.batch
+        rows = (self._row(at, index) for index in range(start, start + lesson.batch))
+        return stacked(list(rows))
+
+    def _row(self, at: int, index: int) -> Arrays:
+        lesson = self._lessons[at]
+        rng = random.Random(f"lesson/{self._seed}/{lesson.length}/{index}")
+        chunks = rng.randint(*lesson.chunks)
+        story = tell(preset(lesson.preset), "train", self._seed, index, chunks=chunks)
+        return self._writers[at](story, rng, lesson.length)
