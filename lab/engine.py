@@ -60,10 +60,11 @@ class Engine:
             at += weight.numel()
         self._optimisers = _optimisers(named, lr, matrix_lr)
         self._captures: dict[torch.Size, _Capture] = {}
-        if compiled:
-            for block in model.model.layers:  # type: ignore[union-attr]
-                # One graph a length: with automatic dynamic shapes the second length is slow.
-                block.compile(dynamic=False)
+        block_type: Any = type(model.model.layers[0])  # type: ignore[union-attr, index]
+        # The function and not each block: 48 compilations of the same code would take minutes.
+        # One graph a length: with automatic dynamic shapes the second length is slow.
+        forward = block_type.forward
+        self._block = torch.compile(forward, dynamic=False) if compiled else forward
 
     def step(self, batch: LessonBatch, factor: float) -> tuple[Tensor, Tensor]:
         """One optimiser step; returns the loss and where the argmax token was right.
@@ -142,7 +143,7 @@ class Engine:
         rotary = body.rotary_emb(hidden, batch.position)
         states: list[Tensor] = []
         for done, block in enumerate(body.layers, start=1):
-            hidden = block(hidden, attention_mask=mask, position_embeddings=rotary)
+            hidden = self._block(block, hidden, attention_mask=mask, position_embeddings=rotary)
             if done in self._hint_depths:
                 states.append(body.norm(hidden))
         return [*states, body.norm(hidden)]

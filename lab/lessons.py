@@ -6,7 +6,7 @@ chunks do not tell their day, and questions that need it are left out), or notes
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import torch
@@ -41,7 +41,7 @@ FAMILY_IDS: Final = {name: number for number, name in enumerate(FAMILIES)}
 class Syllabus:
     """Sampling weights of the questions, and auxiliary targets."""
 
-    per_family: int = 4
+    per_family: int = 3
     """Most questions of a family that are drafted about a document."""
     shares: Mapping[str, float] = field(default_factory=dict)
     """Relative sampling weight of a family; 1 for the rest."""
@@ -56,10 +56,15 @@ class Lesson:
 
     preset: str
     chunks: tuple[int, int]
+    """Fewest and most of a document."""
+    read: tuple[int, int]
+    """Fewest and most of them that are read before the questions."""
     length: int
     """T, in tokens."""
     batch: int
     """B, in sequences of one process."""
+    share: int
+    """Sequences about one document, which takes longer to make than to pack; a divisor of B."""
     syllabus: Syllabus = Syllabus()
 
 
@@ -71,7 +76,7 @@ class SequenceWriter:
 
     def __call__(self, story: Told, rng: random.Random, length: int) -> Arrays:
         """One sequence of `length` tokens: a context, then as many questions as fit."""
-        drafts = story.asker.drafts(rng, story.upto, self._syllabus.per_family)
+        drafts = story.drafts(rng, self._syllabus.per_family)
         if rng.random() < NOTES_SHARE:
             context, drafts = _from_notes(story, drafts, rng)
             pieces = [self._context(context)]
@@ -198,13 +203,15 @@ class LessonBatches(torch.utils.data.Dataset[LessonBatch]):
     def __getitem__(self, step: int) -> LessonBatch:
         at = step % len(self._lessons)
         lesson = self._lessons[at]
-        start = (step * self._world + self._rank) * lesson.batch
-        rows = (self._row(at, index) for index in range(start, start + lesson.batch))
-        return stacked(list(rows))
+        stories = lesson.batch // lesson.share
+        start = (step * self._world + self._rank) * stories
+        return stacked([row for each in range(stories) for row in self._rows(at, start + each)])
 
-    def _row(self, at: int, index: int) -> Arrays:
+    def _rows(self, at: int, index: int) -> list[Arrays]:
         lesson = self._lessons[at]
-        rng = random.Random(f"lesson/{self._seed}/{lesson.length}/{index}")
+        rng = random.Random(f"lesson/{self._seed}/{at}/{index}")
         chunks = rng.randint(*lesson.chunks)
         story = tell(preset(lesson.preset), "train", self._seed, index, chunks=chunks)
-        return self._writers[at](story, rng, lesson.length)
+        low, high = (min(most, chunks) for most in lesson.read)
+        parts = (replace(story, upto=rng.randint(low, high) - 1) for _ in range(lesson.share))
+        return [self._writers[at](part, rng, lesson.length) for part in parts]

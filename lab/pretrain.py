@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader
 
 from ..common import atomic, provenance
 from .architecture import LAB_MODELS, LabModel, Start, build
 from .engine import Engine
+from .growth import load_grown
 from .lessons import HEAD, NOTES, QUESTION, SUMMARY, Lesson, LessonBatches, Syllabus
 from .sequences import LessonBatch
 from .tokenizer import build_tokenizer
@@ -38,14 +38,26 @@ SYLLABI: Final[dict[str, Syllabus]] = {
     "hints": Syllabus(),
     "no-hints": Syllabus(hints_at=()),
 }
-LESSONS: Final[dict[str, tuple[tuple[str, tuple[int, int], int], ...]]] = {
-    "lab": (("lab", (2, 9), 896),),
-    "long": (("lab", (3, 9), 896), ("long", (9, 66), 4608)),
-}
-"""Kinds of batches, in turn: preset, fewest and most chunks, tokens of a sequence.
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of batch; the fields are those of `Lesson`."""
 
-Documents of all sizes, as short ones are learned first.
-"""
+    preset: str
+    chunks: tuple[int, int]
+    read: tuple[int, int]
+    length: int
+    share: int = 2
+
+
+_SHORT = Kind("lab", (9, 9), (1, 3), 320, share=4)
+_LAB = Kind("lab", (7, 9), (2, 9), 896)
+_LONG = Kind("long", (42, 66), (9, 66), 4608)
+LESSONS: Final[dict[str, tuple[Kind, ...]]] = {
+    "start": (_SHORT, _LAB),
+    "lab": (_LAB,),
+    "long": (_LAB, _LONG),
+}
+"""Kinds of batches, in turn. Documents are read up to any chunk, as short ones are learned first."""
 LEARNING_RATE: Final = 1e-3
 WARMUP_STEPS: Final = 300
 DECAY_START: Final = 0.5
@@ -81,10 +93,13 @@ class Pretraining:
 
     def kinds(self) -> tuple[Lesson, ...]:
         """The kinds of batches, each of about `tokens_per_step` tokens."""
-        syllabus = SYLLABI[self.syllabus]
         return tuple(
-            Lesson(preset, chunks, length, max(1, self.tokens_per_step // length), syllabus)
-            for preset, chunks, length in LESSONS[self.lessons]
+            Lesson(
+                **asdict(kind),
+                batch=max(1, self.tokens_per_step // kind.length // kind.share) * kind.share,
+                syllabus=SYLLABI[self.syllabus],
+            )
+            for kind in LESSONS[self.lessons]
         )
 
 
@@ -95,7 +110,7 @@ def pretrain(plan: Pretraining, folder: Path) -> PretrainingResult:
     tokenizer = build_tokenizer(plan.seed)
     model = build(plan.shape, plan.start)
     if plan.after is not None:
-        _load_weights(model, Path(plan.after))
+        load_grown(model, Path(plan.after))
     model.to(device)  # type: ignore[arg-type]
     engine = Engine(
         model,
@@ -121,21 +136,14 @@ def pretrain(plan: Pretraining, folder: Path) -> PretrainingResult:
             if not math.isfinite(float(loss)):
                 raise FloatingPointError(f"the loss is {float(loss)} at step {step}")
             accuracy = accuracy_by_family(batch, right.cpu())
-            log(step, progress, float(loss), accuracy, time.monotonic() - started)
+            length = batch.ids.shape[1]
+            log(step, progress, float(loss), accuracy, time.monotonic() - started, length)
     seconds = time.monotonic() - started
     if rank == 0:
         _save(model, tokenizer, folder)
     tokens = step * plan.tokens_per_step * world
     size = sum(weight.numel() for weight in model.parameters())
     return PretrainingResult(step, tokens, seconds, world, size, accuracy)
-
-
-def _load_weights(model: nn.Module, folder: Path) -> None:
-    weights: dict[str, Tensor] = {}
-    for file in sorted(folder.glob("*.safetensors")):
-        weights |= load_file(file)
-    weights["lm_head.weight"] = weights["model.embed_tokens.weight"]  # tied, and kept once
-    model.load_state_dict(weights)
 
 
 def _init_distributed() -> tuple[int, int, torch.device]:
@@ -199,6 +207,7 @@ def _parse_arguments() -> tuple[Pretraining, Path]:
     parser = argparse.ArgumentParser(description="Train one lab model from scratch.")
     parser.add_argument("--model", choices=sorted(LAB_MODELS), required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--blocks", type=int, help="Depth, instead of the model's own.")
     parser.add_argument("--hidden", type=int, help="Width, instead of the model's own.")
     parser.add_argument("--heads", type=int, help="Query heads, instead of the model's own.")
     parser.add_argument("--feed-forward", type=int, help="Likewise.")
@@ -239,7 +248,7 @@ def _parse_arguments() -> tuple[Pretraining, Path]:
 
 
 def _shape(given: argparse.Namespace) -> LabModel:
-    changes = {"hidden": given.hidden, "heads": given.heads, "feed_forward": given.feed_forward}
+    changes = {"blocks": given.blocks, "hidden": given.hidden, "heads": given.heads, "feed_forward": given.feed_forward}
     wanted = {name: value for name, value in changes.items() if value is not None}
     return replace(LAB_MODELS[given.model], **wanted)
 

@@ -56,7 +56,13 @@ class StepLog:
             file.write_text("")
 
     def __call__(
-        self, step: int, progress: float, loss: float, accuracy: dict[str, float], seconds: float
+        self,
+        step: int,
+        progress: float,
+        loss: float,
+        accuracy: dict[str, float],
+        seconds: float,
+        length: int,
     ) -> None:
         if self._file is None:
             return
@@ -65,6 +71,7 @@ class StepLog:
             "progress": round(progress, 4),
             "loss": round(loss, 4),
             "seconds": round(seconds, 1),
+            "length": length,
             "accuracy": accuracy,
         }
         with self._file.open("a") as out:

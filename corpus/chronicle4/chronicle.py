@@ -29,27 +29,27 @@ GENERATOR_VERSION = 4
 class Told:
     """A world in words, before any question is asked of it."""
 
-    days: tuple[int, ...]
-    prose: Prose
     asker: "Asker"
-
-    @property
-    def upto(self) -> int:
-        """The last chunk."""
-        return len(self.days) - 1
+    prose: Prose
+    upto: int
+    """Last chunk that is read."""
 
     @property
     def view(self) -> View:
-        """What holds at the end, as written."""
+        """What holds after that chunk, as written."""
         return self.asker.views(self.upto)[0]
 
+    def drafts(self, rng: random.Random, most: int) -> "list[Draft]":
+        """Questions to ask after that chunk."""
+        return self.asker.drafts(rng, self.upto, most)
+
     def other_views(self) -> list[View]:
-        """The world at its end under other days that the text allows."""
+        """The world after that chunk under other days that the text allows."""
         return self.asker.other_views(self.upto)
 
     def text(self, *, dated: bool = False) -> str:
-        """The whole document; with the day of every chunk written in if `dated`."""
-        return CHUNK_SEPARATOR.join(self.prose.texts(dated=dated))
+        """What is read; with the day of every chunk written in if `dated`."""
+        return CHUNK_SEPARATOR.join(self.prose.texts(dated=dated)[: self.upto + 1])
 
 
 def tell(
@@ -87,7 +87,9 @@ def chronicle(
         document_id=told.asker.document_id,
         chunks=tuple(
             Chunk(position, text, day)
-            for position, (text, day) in enumerate(zip(told.prose.texts(), told.days, strict=True))
+            for position, (text, day) in enumerate(
+                zip(told.prose.texts(), told.asker.world.days, strict=True)
+            )
         ),
         questions=tuple(each.question for each in asked),
         summary=notes(told.view),
@@ -112,7 +114,7 @@ def _tell(
     world = simulate(rng, size, split, min(chunks, size.chunks[1]))
     prose = write(rng, world, split)
     asker = Asker(world, prose, size, split, f"{split}-{seed}-{index:06d}")
-    return Told(world.days, prose, asker)
+    return Told(asker, prose, len(world.days) - 1)
 
 
 def ask_midway(each: Chronicle, chunk: int, most: int = 1) -> tuple[Asked, ...]:
