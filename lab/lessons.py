@@ -5,7 +5,7 @@ chunks do not tell their day, and questions that need it are left out), or notes
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -18,8 +18,9 @@ from ..corpus.chronicle4.families import FAMILIES
 from ..corpus.chronicle4.notes import NOTE_SEPARATOR, Note, needed_notes, note_list
 from ..corpus.chronicle4.presets import preset
 from ..corpus.chronicle4.queries import ANSWERS, Query, person_of
+from ..corpus.records import CHUNK_SEPARATOR
 from .architecture import END_ID
-from .sequences import FROM_MARK, Arrays, LessonBatch, Piece, pack, stacked
+from .sequences import FROM_MARK, HINTS, Arrays, LessonBatch, Piece, pack, stacked
 from .tokenizer import END_TOKEN
 
 HEAD: Final = END_TOKEN
@@ -28,7 +29,7 @@ SUMMARY: Final = "\nSummary in {budget} tokens:"
 NOTES: Final = "Notes: {summary}"
 """Context of questions about a summary instead of the document."""
 
-TEXT_WEIGHT, SUMMARY_WEIGHT, ANSWER_WEIGHT = 0.5, 1.0, 4.0
+TEXT_WEIGHT, SUMMARY_WEIGHT, ANSWER_WEIGHT = 0.1, 1.0, 4.0
 NOTES_SHARE = 0.1
 DATED_SHARE = 0.6
 """Of the sequences with a document: its days are all written in."""
@@ -81,8 +82,9 @@ class SequenceWriter:
             context, drafts = _from_notes(story, drafts, rng)
             pieces = [self._context(context)]
         else:
-            context, drafts = _from_text(story, drafts, rng)
-            pieces = [self._context(context)]
+            dated = rng.random() < DATED_SHARE
+            drafts = drafts if dated else _told(story, drafts)
+            pieces = [self._document(story, dated)]
             if rng.random() < SUMMARY_SHARE:
                 pieces.append(self._summary(story, rng, len(pieces[0].ids)))
         shares = self._syllabus.shares
@@ -94,6 +96,26 @@ class SequenceWriter:
         ids = self._encode([HEAD + text])[0]
         return Piece(ids, [0.0] + [TEXT_WEIGHT] * (len(ids) - 1))
 
+    def _document(self, story: Told, dated: bool) -> Piece:
+        """The text read so far; hints stand at the end of every sentence."""
+        text = HEAD + story.text(dated=dated)
+        backend = self._tokenizer.backend_tokenizer
+        coded = backend.encode(text, add_special_tokens=False)
+        ends = {end: at for at, (_, end) in enumerate(coded.offsets)}
+        rows: list[dict[int, int]] = [{} for _ in range(HINTS)]
+        if self._syllabus.hints_at:
+            for end, words in sentence_hints(story, dated):
+                for row, word in zip(rows, words, strict=True):
+                    if word:
+                        row[ends[len(HEAD) + end]] = self._first(word)
+        weights = [0.0] + [TEXT_WEIGHT] * (len(coded.ids) - 1)
+        return Piece(coded.ids, weights, hints=rows)
+
+    def _first(self, word: str) -> int:
+        """The first token of a name or value that is more than a space."""
+        ids = self._encode([f" {word}"])[0]
+        return ids[0] if len(self._tokenizer.decode(ids[:1]).strip()) else ids[1]
+
     def _questions(self, story: Told, drafts: Sequence[Draft]) -> list[Piece]:
         prompts = self._encode([QUESTION.format(question=draft.text) for draft in drafts])
         answers = self._encode([f" {draft.finding.answer}" for draft in drafts])
@@ -102,13 +124,12 @@ class SequenceWriter:
                 ids=[*prompt, *answer, END_ID],
                 weights=[0.0] * len(prompt) + [ANSWER_WEIGHT] * (len(answer) + 1),
                 family=FAMILY_IDS[draft.family.name],
-                hints=self._hints(story, draft.query) if self._syllabus.hints_at else (),
-                prompt=len(prompt),
+                hints=self._hints(story, draft.query, len(prompt)),
             )
             for draft, prompt, answer in zip(drafts, prompts, answers, strict=True)
         ]
 
-    def _hints(self, story: Told, query: Query) -> Sequence[Sequence[int]]:
+    def _hints(self, story: Told, query: Query, prompt: int) -> Sequence[Mapping[int, int]]:
         """The names of the people whom a question leads to: after its first hop and at its end.
 
         Answers alone teach two hops slowly. Neither hop pays before the other is there, and a
@@ -116,8 +137,13 @@ class SequenceWriter:
         (docs/LOG.md). A hint asks for a hop early. It is a target for half-way blocks only: no
         input shows it, and no answer is read there.
         """
-        people = hinted(story, query)
-        return [self._encode([f" {name}"])[0][:FROM_MARK] if name else () for name in people]
+        if not self._syllabus.hints_at:
+            return ()
+        rows: list[Mapping[int, int]] = []
+        for name in hinted(story, query):
+            ids = self._encode([f" {name}"])[0] if name else []
+            rows.append(dict(enumerate(ids[:FROM_MARK], start=prompt - FROM_MARK)))
+        return rows
 
     def _summary(self, story: Told, rng: random.Random, tokens: int) -> Piece:
         budget = tokens // rng.choice(SUMMARY_RATIOS)
@@ -163,12 +189,35 @@ def _end(story: Told, query: Query) -> str:
     return found[0] if found else ""
 
 
-def _from_text(story: Told, drafts: list[Draft], rng: random.Random) -> tuple[str, list[Draft]]:
-    if rng.random() < DATED_SHARE:
-        return story.text(dated=True), drafts
+def sentence_hints(story: Told, dated: bool) -> Iterator[tuple[int, tuple[str, str]]]:
+    """Where each sentence ends in the text, whom it is about and what that comes to.
+
+    What it comes to is the value that the person has from then on, whether it is written there or
+    not (`swapped`, `got what was wished for`), and the other one where a sentence states a role.
+    """
+    world = story.asker.world
+    acts = {act.number: act for act in world.acts}
+    values = {
+        (setting.act, item[0]): setting.value
+        for item, history in world.histories.items()
+        for setting in history
+    }
+    spans = story.prose.spans(dated=dated)
+    start = 0
+    for chunk, text in enumerate(story.prose.texts(dated=dated)[: story.upto + 1]):
+        for sentence in story.prose.sentences[chunk]:
+            act = acts[sentence.act]
+            last = values.get((act.number, act.person), "")
+            if act.kind == "role":
+                last = act.other
+            yield start + spans[act.number][2], (act.person, last)
+        start += len(text) + len(CHUNK_SEPARATOR)
+
+
+def _told(story: Told, drafts: Sequence[Draft]) -> list[Draft]:
+    """Questions that the text answers as it ships, where some chunks do not tell their day."""
     others = story.other_views()
-    told = [d for d in drafts if not needs_days(d.query, d.finding.answer, others)]
-    return story.text(), told
+    return [d for d in drafts if not needs_days(d.query, d.finding.answer, others)]
 
 
 def _from_notes(story: Told, drafts: list[Draft], rng: random.Random) -> tuple[str, list[Draft]]:

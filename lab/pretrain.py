@@ -50,12 +50,12 @@ class Kind:
 
 
 _SHORT = Kind("lab", (9, 9), (1, 3), 320, share=4)
-_LAB = Kind("lab", (7, 9), (2, 9), 896)
+_LAB = Kind("lab", (7, 9), (1, 9), 832, share=3)
 _LONG = Kind("long", (42, 66), (9, 66), 4608)
 LESSONS: Final[dict[str, tuple[Kind, ...]]] = {
     "start": (_SHORT, _LAB),
     "lab": (_LAB,),
-    "long": (_LAB, _LONG),
+    "long": (_LAB, _LAB, _LAB, _LONG),
 }
 """Kinds of batches, in turn. Documents are read up to any chunk, as short ones are learned first."""
 LEARNING_RATE: Final = 1e-3

@@ -7,7 +7,7 @@ continue from the end of the context. So each question is trained as it is used:
 after the document.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,9 +22,10 @@ from .architecture import END_ID
 NO_HINT: Final = -100
 """Value of `LessonBatch.hint` without a hint; `ignore_index` of torch's cross-entropy."""
 HINTS: Final = 2
-"""H: who is meant after the first hop of a question, and after the last one."""
+"""H. In a question: who is meant after its first hop, and after its last one. At the end of a
+sentence: whom it is about, and what that comes to."""
 FROM_MARK: Final = 4
-"""Last tokens of a prompt: question mark, line break, `Answer`, colon. A hint stands there."""
+"""Last tokens of a prompt: question mark, line break, `Answer`, colon. A hint of a question stands there."""
 
 Arrays = dict[str, npt.NDArray[np.int64] | npt.NDArray[np.float32]]
 
@@ -67,10 +68,8 @@ class Piece:
     ids: list[int]
     weights: list[float]
     family: int = -1
-    hints: Sequence[Sequence[int]] = ()
-    """Tokens to be known by a block half-way, one at each of the prompt's last `FROM_MARK`."""
-    prompt: int = 0
-    """Tokens before the answer."""
+    hints: Sequence[Mapping[int, int]] = ()
+    """H times: place in the piece -> token that is to be known there half-way."""
 
 
 def pack(pieces: Sequence[Piece], length: int) -> Arrays:
@@ -93,9 +92,10 @@ def pack(pieces: Sequence[Piece], length: int) -> Arrays:
         segment[here] = number or CONTEXT
         position[here] = np.arange(end - at) + (context if number else 0)
         family[here] = np.where(weight[here] > 0, piece.family, -1)
-        mark = at + piece.prompt - FROM_MARK
-        for row, tokens in enumerate(piece.hints):
-            hint[row, mark : mark + len(tokens)] = tokens
+        for row, known in enumerate(piece.hints):
+            for place, token in known.items():
+                if at + place < end:
+                    hint[row, at + place] = token
         at = end
     return {
         "ids": ids,
