@@ -27,8 +27,8 @@ class LabModel:
 
 
 # 48 blocks, so that -6, -18 and -30 are the states after 43, 31 and 19 blocks, as on the 30B.
-TEACHER: Final = LabModel("lab", blocks=48, hidden=128, heads=2, feed_forward=384)
-STUDENT: Final = LabModel("lab-student", blocks=12, hidden=128, heads=2, feed_forward=320)
+TEACHER: Final = LabModel("lab", blocks=48, hidden=128, heads=4, feed_forward=384)
+STUDENT: Final = LabModel("lab-student", blocks=12, hidden=128, heads=4, feed_forward=320)
 LAB_MODELS: Final[dict[str, LabModel]] = {"teacher": TEACHER, "student": STUDENT}
 
 

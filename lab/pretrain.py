@@ -36,6 +36,16 @@ from .training_log import (
 
 SYLLABI: Final[dict[str, Syllabus]] = {
     "hints": Syllabus(),
+    "hard": Syllabus(
+        shares={
+            "structure": 2.0,
+            "relation": 1.5,
+            "three_hop": 1.5,
+            "holder": 1.5,
+            "aggregate": 1.5,
+            "as_of": 1.5,
+        }
+    ),
     "no-hints": Syllabus(hints_at=()),
 }
 @dataclass(frozen=True, slots=True)
@@ -50,7 +60,7 @@ class Kind:
 
 
 _SHORT = Kind("lab", (9, 9), (1, 3), 320, share=4)
-_LAB = Kind("lab", (7, 9), (1, 9), 832, share=3)
+_LAB = Kind("lab", (7, 9), (2, 9), 896, share=3)
 _LONG = Kind("long", (42, 66), (9, 66), 4608)
 LESSONS: Final[dict[str, tuple[Kind, ...]]] = {
     "start": (_SHORT, _LAB),
