@@ -1,9 +1,9 @@
 """Queries in words: several wordings each, none with the words of the sentence that answers it.
 
 Slots: {P}, {Ps} whom it is about; {A}, {B}, {As}, {Bs} two people; {q} the noun for the
-attribute or the line, {qs} its plural, {Wh} the question word; {is} is or was; {first} empty or `first `;
-{on} empty or ` on day 34`; {x} after `is`; {np} after `has`; {same} in what two values agree;
-{role}; {d} a day.
+attribute or the line, {qs} its plural, {Wh} the question word; {is} is or was; {first} empty or
+`first `; {on} empty or ` on day 34`; {x} after `is`; {np} after `has`; {same} in what two values
+agree; {role}; {d} a day.
 """
 
 import random

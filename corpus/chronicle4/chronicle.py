@@ -52,9 +52,7 @@ class Told:
         return CHUNK_SEPARATOR.join(self.prose.texts(dated=dated)[: self.upto + 1])
 
 
-def tell(
-    size: Preset, split: Split, seed: int, index: int, *, chunks: int | None = None
-) -> Told:
+def tell(size: Preset, split: Split, seed: int, index: int, *, chunks: int | None = None) -> Told:
     """World and words of document number `index`; see `chronicle`."""
     return _tell(_draws(size, split, seed, index), size, split, seed, index, chunks)
 
