@@ -50,7 +50,7 @@ class Engine:
         """
         self._model, self._world, self._captured = model, world, captured
         blocks = len(model.model.layers)  # type: ignore[union-attr, arg-type]
-        self._hint_depths = [round(share * blocks) for share in hints_at]
+        self._hint_depths = [max(1, round(share * blocks)) for share in hints_at]
         named = [(n, w) for n, w in model.named_parameters() if w.requires_grad]
         weights = [weight for _, weight in named]
         self._gradients = torch.zeros(sum(w.numel() for w in weights), device=weights[0].device)
@@ -126,27 +126,27 @@ class Engine:
         fast = batch.ids.is_cuda
         with torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=fast):
             mask = attention_mask(batch.segment, torch.bfloat16 if fast else torch.float32)
-            *early, last = self._states(batch, mask)
+            states = self._states(batch, mask)
             embedding = self._model.get_input_embeddings().weight  # type: ignore[operator]
-            logits = last @ embedding.T
-            guesses = [state @ embedding.T for state in early]
+            logits = states[-1] @ embedding.T
+            guesses = [states[depth] @ embedding.T for depth in self._hint_depths]
         loss, right = next_token_loss(logits, batch)
         for row, guess in enumerate(guesses):
             loss = loss + hint_loss(guess, batch.hint[:, row]) / len(guesses)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach(), right
 
-    def _states(self, batch: LessonBatch, mask: Tensor) -> list[Tensor]:
-        """[B, T, D] after each depth that gets hints, and at last after all blocks; normalised."""
+    def _states(self, batch: LessonBatch, mask: Tensor) -> dict[int, Tensor]:
+        """[B, T, D] after as many blocks as have hints, and under -1 after all; normalised."""
         body: Any = self._model.model
         hidden = body.embed_tokens(batch.ids)
         rotary = body.rotary_emb(hidden, batch.position)
-        states: list[Tensor] = []
+        states: dict[int, Tensor] = {}
         for done, block in enumerate(body.layers, start=1):
             hidden = self._block(block, hidden, attention_mask=mask, position_embeddings=rotary)
             if done in self._hint_depths:
-                states.append(body.norm(hidden))
-        return [*states, body.norm(hidden)]
+                states[done] = body.norm(hidden)
+        return states | {-1: body.norm(hidden)}
 
 
 @dataclass(slots=True)

@@ -5,8 +5,8 @@ chunks do not tell their day, and questions that need it are left out), or notes
 """
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import torch
@@ -17,11 +17,12 @@ from ..corpus.chronicle4.evidence import needs_days
 from ..corpus.chronicle4.families import FAMILIES
 from ..corpus.chronicle4.notes import NOTE_SEPARATOR, Note, needed_notes, note_list
 from ..corpus.chronicle4.presets import preset
-from ..corpus.chronicle4.queries import ANSWERS, Query, person_of
-from ..corpus.records import CHUNK_SEPARATOR
+from ..corpus.chronicle4.queries import Query
 from .architecture import END_ID
+from .curriculum import Lesson, Syllabus
+from .hints import question_hints, sentence_hints
 from .sequences import FROM_MARK, HINTS, Arrays, LessonBatch, Piece, pack, stacked
-from .tokenizer import END_TOKEN
+from .tokenizer import END_TOKEN, SPACE
 
 HEAD: Final = END_TOKEN
 QUESTION: Final = "\nQuestion: {question}\nAnswer:"
@@ -38,37 +39,6 @@ SUMMARY_RATIOS = (4, 4, 8, 16)
 FAMILY_IDS: Final = {name: number for number, name in enumerate(FAMILIES)}
 
 
-@dataclass(frozen=True, slots=True)
-class Syllabus:
-    """Sampling weights of the questions, and auxiliary targets."""
-
-    per_family: int = 3
-    """Most questions of a family that are drafted about a document."""
-    shares: Mapping[str, float] = field(default_factory=dict)
-    """Relative sampling weight of a family; 1 for the rest."""
-    hints_at: tuple[float, ...] = (1 / 3, 1 / 2)
-    """Depths, as shares of the blocks, at which a question knows who is meant: after its first
-    hop, and after its last. None: no hints."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """What the sequences of one kind of batch look like."""
-
-    preset: str
-    chunks: tuple[int, int]
-    """Fewest and most of a document."""
-    read: tuple[int, int]
-    """Fewest and most of them that are read before the questions."""
-    length: int
-    """T, in tokens."""
-    batch: int
-    """B, in sequences of one process."""
-    share: int
-    """Sequences about one document, which takes longer to make than to pack; a divisor of B."""
-    syllabus: Syllabus = Syllabus()
-
-
 class SequenceWriter:
     """Turns chronicles into one padded sequence each."""
 
@@ -83,7 +53,7 @@ class SequenceWriter:
             pieces = [self._context(context)]
         else:
             dated = rng.random() < DATED_SHARE
-            drafts = drafts if dated else _told(story, drafts)
+            drafts = drafts if dated else _answered_undated(story, drafts)
             pieces = [self._document(story, dated)]
             if rng.random() < SUMMARY_SHARE:
                 pieces.append(self._summary(story, rng, len(pieces[0].ids)))
@@ -114,7 +84,7 @@ class SequenceWriter:
     def _first(self, word: str) -> int:
         """The first token of a name or value that is more than a space."""
         ids = self._encode([f" {word}"])[0]
-        return ids[0] if len(self._tokenizer.decode(ids[:1]).strip()) else ids[1]
+        return ids[0] if self._tokenizer.convert_ids_to_tokens(ids[0]) != SPACE else ids[1]
 
     def _questions(self, story: Told, drafts: Sequence[Draft]) -> list[Piece]:
         prompts = self._encode([QUESTION.format(question=draft.text) for draft in drafts])
@@ -130,17 +100,11 @@ class SequenceWriter:
         ]
 
     def _hints(self, story: Told, query: Query, prompt: int) -> Sequence[Mapping[int, int]]:
-        """The names of the people whom a question leads to: after its first hop and at its end.
-
-        Answers alone teach two hops slowly. Neither hop pays before the other is there, and a
-        teacher that answers `relation` in its last blocks has none left for the second hop
-        (docs/LOG.md). A hint asks for a hop early. It is a target for half-way blocks only: no
-        input shows it, and no answer is read there.
-        """
+        """The names of those whom a question leads to, on the last tokens of its prompt."""
         if not self._syllabus.hints_at:
             return ()
         rows: list[Mapping[int, int]] = []
-        for name in hinted(story, query):
+        for name in question_hints(story, query):
             ids = self._encode([f" {name}"])[0] if name else []
             rows.append(dict(enumerate(ids[:FROM_MARK], start=prompt - FROM_MARK)))
         return rows
@@ -170,51 +134,7 @@ class SequenceWriter:
         return [coded.ids for coded in backend.encode_batch(texts, add_special_tokens=False)]
 
 
-def hinted(story: Told, query: Query) -> tuple[str, str]:
-    """Whom a question leads to after its first hop and after its last; empty where to nobody."""
-    first = last = ""
-    if query.kind in ("value", "is_value") and query.hops:
-        first = _end(story, Query("", query.person, query.hops[:1]))
-        last = _end(story, query)
-    elif query.kind in ("holder_trade", "longest_value"):
-        kind = "holder" if query.kind == "holder_trade" else "longest"
-        asked = Query(kind, attribute=query.attribute, value=query.value)
-        found = ANSWERS[kind](story.view, asked)
-        last = found.answer if found else ""
-    return first, last
-
-
-def _end(story: Told, query: Query) -> str:
-    found = person_of(story.view, query)
-    return found[0] if found else ""
-
-
-def sentence_hints(story: Told, dated: bool) -> Iterator[tuple[int, tuple[str, str]]]:
-    """Where each sentence ends in the text, whom it is about and what that comes to.
-
-    What it comes to is the value that the person has from then on, whether it is written there or
-    not (`swapped`, `got what was wished for`), and the other one where a sentence states a role.
-    """
-    world = story.asker.world
-    acts = {act.number: act for act in world.acts}
-    values = {
-        (setting.act, item[0]): setting.value
-        for item, history in world.histories.items()
-        for setting in history
-    }
-    spans = story.prose.spans(dated=dated)
-    start = 0
-    for chunk, text in enumerate(story.prose.texts(dated=dated)[: story.upto + 1]):
-        for sentence in story.prose.sentences[chunk]:
-            act = acts[sentence.act]
-            last = values.get((act.number, act.person), "")
-            if act.kind == "role":
-                last = act.other
-            yield start + spans[act.number][2], (act.person, last)
-        start += len(text) + len(CHUNK_SEPARATOR)
-
-
-def _told(story: Told, drafts: Sequence[Draft]) -> list[Draft]:
+def _answered_undated(story: Told, drafts: Sequence[Draft]) -> list[Draft]:
     """Questions that the text answers as it ships, where some chunks do not tell their day."""
     others = story.other_views()
     return [d for d in drafts if not needs_days(d.query, d.finding.answer, others)]
@@ -225,8 +145,8 @@ def _from_notes(story: Told, drafts: list[Draft], rng: random.Random) -> tuple[s
     kept = every[: rng.randint(min(4, len(every)), len(every))]
     held = {note.about for note in kept}
     needed = ((draft, needed_notes(story.view, draft.query)) for draft in drafts)
-    told = [draft for draft, about in needed if about is not None and held.issuperset(about)]
-    return NOTES.format(summary=NOTE_SEPARATOR.join(note.text for note in kept)), told
+    left = [draft for draft, about in needed if about is not None and held.issuperset(about)]
+    return NOTES.format(summary=NOTE_SEPARATOR.join(note.text for note in kept)), left
 
 
 class LessonBatches(torch.utils.data.Dataset[LessonBatch]):
@@ -246,21 +166,18 @@ class LessonBatches(torch.utils.data.Dataset[LessonBatch]):
         self._writers = [SequenceWriter(tokenizer, lesson.syllabus) for lesson in lessons]
         self._lessons, self._seed, self._rank, self._world = lessons, seed, rank, world
 
-    def __len__(self) -> int:
-        return 2**31
-
     def __getitem__(self, step: int) -> LessonBatch:
         at = step % len(self._lessons)
         lesson = self._lessons[at]
-        stories = lesson.batch // lesson.share
+        stories = lesson.batch // lesson.kind.share
         start = (step * self._world + self._rank) * stories
         return stacked([row for each in range(stories) for row in self._rows(at, start + each)])
 
     def _rows(self, at: int, index: int) -> list[Arrays]:
-        lesson = self._lessons[at]
+        kind = self._lessons[at].kind
         rng = random.Random(f"lesson/{self._seed}/{at}/{index}")
-        chunks = rng.randint(*lesson.chunks)
-        story = tell(preset(lesson.preset), "train", self._seed, index, chunks=chunks)
-        low, high = (min(most, chunks) for most in lesson.read)
-        parts = (replace(story, upto=rng.randint(low, high) - 1) for _ in range(lesson.share))
-        return [self._writers[at](part, rng, lesson.length) for part in parts]
+        chunks = rng.randint(*kind.chunks)
+        story = tell(preset(kind.preset), "train", self._seed, index, chunks=chunks)
+        low, high = (min(most, chunks) for most in kind.read)
+        parts = (replace(story, upto=rng.randint(low, high) - 1) for _ in range(kind.share))
+        return [self._writers[at](part, rng, kind.length) for part in parts]

@@ -58,7 +58,7 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     Newton-Schulz iteration on the smaller side.
     """
     a, b, c = COEFFICIENTS
-    x = matrices.bfloat16()
+    x: Tensor = matrices.bfloat16()
     tall = x.shape[1] > x.shape[2]
     if tall:
         x = x.mT

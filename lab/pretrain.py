@@ -8,22 +8,27 @@ import argparse
 import json
 import math
 import os
+import sys
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
+from transformers import PreTrainedTokenizerFast
 
 from ..common import atomic, provenance
+from ..common.errors import LatentcompError
+from ..corpus.chronicle4.chronicle import GENERATOR_VERSION
+from ..models.files import PROMPT_FILE, ModelFiles
+from ..models.loading import load_tokenizer
 from .architecture import LAB_MODELS, LabModel, Start, build
+from .curriculum import LESSONS, SYLLABI, lessons_of
 from .engine import Engine
 from .growth import load_grown
-from .lessons import HEAD, NOTES, QUESTION, SUMMARY, Lesson, LessonBatches, Syllabus
-from .sequences import LessonBatch
+from .lessons import HEAD, NOTES, QUESTION, SUMMARY, LessonBatches
+from .loader import batches_of
 from .tokenizer import build_tokenizer
 from .training_log import (
     LOG_EVERY,
@@ -34,40 +39,6 @@ from .training_log import (
     stages_of,
 )
 
-SYLLABI: Final[dict[str, Syllabus]] = {
-    "hints": Syllabus(),
-    "hard": Syllabus(
-        shares={
-            "structure": 2.0,
-            "relation": 1.5,
-            "three_hop": 1.5,
-            "holder": 1.5,
-            "aggregate": 1.5,
-            "as_of": 1.5,
-        }
-    ),
-    "no-hints": Syllabus(hints_at=()),
-}
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of batch; the fields are those of `Lesson`."""
-
-    preset: str
-    chunks: tuple[int, int]
-    read: tuple[int, int]
-    length: int
-    share: int = 2
-
-
-_SHORT = Kind("lab", (9, 9), (1, 3), 320, share=4)
-_LAB = Kind("lab", (7, 9), (2, 9), 896, share=3)
-_LONG = Kind("long", (42, 66), (9, 66), 4608)
-LESSONS: Final[dict[str, tuple[Kind, ...]]] = {
-    "start": (_SHORT, _LAB),
-    "lab": (_LAB,),
-    "long": (_LAB, _LAB, _LAB, _LONG),
-}
-"""Kinds of batches, in turn. Documents are read up to any chunk, as short ones are learned first."""
 LEARNING_RATE: Final = 1e-3
 WARMUP_STEPS: Final = 300
 DECAY_START: Final = 0.5
@@ -93,6 +64,8 @@ class Pretraining:
     start: Start = Start()
     after: str | None = None
     """Folder of an earlier stage, whose weights are taken instead of fresh ones."""
+    tokenizer: str | None = None
+    """Folder of a model whose tokenizer is taken; None: that of `after`, else a new one."""
     lessons: str = "lab"
     """Key of `LESSONS`."""
     syllabus: str = "hints"
@@ -101,23 +74,16 @@ class Pretraining:
     capture: bool = True
     """Whether a GPU replays one captured graph a step."""
 
-    def kinds(self) -> tuple[Lesson, ...]:
-        """The kinds of batches, each of about `tokens_per_step` tokens."""
-        return tuple(
-            Lesson(
-                **asdict(kind),
-                batch=max(1, self.tokens_per_step // kind.length // kind.share) * kind.share,
-                syllabus=SYLLABI[self.syllabus],
-            )
-            for kind in LESSONS[self.lessons]
-        )
-
 
 def pretrain(plan: Pretraining, folder: Path) -> PretrainingResult:
-    """Train, and let the first process save into `folder`; every process returns the result."""
+    """Train, and let the first process save into `folder`; every process returns the result.
+
+    Raises:
+        LatentcompError: the model of the stage before cannot be gone on from.
+    """
     rank, world, device = _init_distributed()
     torch.manual_seed(plan.seed)
-    tokenizer = build_tokenizer(plan.seed)
+    tokenizer = _tokenizer(plan)
     model = build(plan.shape, plan.start)
     if plan.after is not None:
         load_grown(model, Path(plan.after))
@@ -132,28 +98,36 @@ def pretrain(plan: Pretraining, folder: Path) -> PretrainingResult:
         hints_at=SYLLABI[plan.syllabus].hints_at,
     )
     log = StepLog(folder / "log.jsonl" if rank == 0 else None)
+    lessons = lessons_of(plan.lessons, plan.syllabus, plan.tokens_per_step)
+    data = LessonBatches(tokenizer, lessons, plan.seed, rank, world)
     started = time.monotonic()
-    progress, step, accuracy = 0.0, 0, dict[str, float]()
-    data = LessonBatches(tokenizer, plan.kinds(), plan.seed, rank, world)
-    batches = _batches(data, plan.workers)
-    while progress < 1.0:
-        batch = next(batches)
-        loss, right = engine.step(batch, _lr_factor(step, progress))
-        step += 1
-        if step % CHECK_EVERY == 0 or plan.steps is not None:
-            progress = _progress(plan, step, time.monotonic() - started, device, world)
-        if step % LOG_EVERY == 0 or step == 1:
-            if not math.isfinite(float(loss)):
-                raise FloatingPointError(f"the loss is {float(loss)} at step {step}")
-            accuracy = accuracy_by_family(batch, right.cpu())
-            length = batch.ids.shape[1]
-            log(step, progress, float(loss), accuracy, time.monotonic() - started, length)
-    seconds = time.monotonic() - started
-    if rank == 0:
-        _save(model, tokenizer, folder)
-    tokens = step * plan.tokens_per_step * world
+    progress, step, tokens, accuracy = 0.0, 0, 0, dict[str, float]()
+    with batches_of(data, plan.workers) as batches:
+        while progress < 1.0:
+            batch = next(batches)
+            loss, right = engine.step(batch, _lr_factor(step, progress))
+            step, tokens = step + 1, tokens + batch.ids.numel()
+            if step % CHECK_EVERY == 0 or plan.steps is not None:
+                progress = _progress(plan, step, time.monotonic() - started, device, world)
+            if step % LOG_EVERY == 0 or step == 1:
+                if not math.isfinite(float(loss)):
+                    raise FloatingPointError(f"the loss is {float(loss)} at step {step}")
+                accuracy = accuracy_by_family(batch, right.cpu())
+                length = batch.ids.shape[1]
+                log(step, progress, float(loss), accuracy, time.monotonic() - started, length)
+        seconds = time.monotonic() - started
+        if rank == 0:
+            _save(model, tokenizer, folder)
     size = sum(weight.numel() for weight in model.parameters())
-    return PretrainingResult(step, tokens, seconds, world, size, accuracy)
+    return PretrainingResult(step, tokens * world, seconds, world, size, accuracy)
+
+
+def _tokenizer(plan: Pretraining) -> PreTrainedTokenizerFast:
+    """A new one, but with the weights of an earlier stage the one that they are for."""
+    source = plan.tokenizer or plan.after
+    if source is None:
+        return build_tokenizer()
+    return load_tokenizer(ModelFiles(name=source, folder=Path(source), revision=None))
 
 
 def _init_distributed() -> tuple[int, int, torch.device]:
@@ -165,19 +139,6 @@ def _init_distributed() -> tuple[int, int, torch.device]:
     if world > 1 and not torch.distributed.is_initialized():
         torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return rank, world, device
-
-
-def _batches(data: LessonBatches, workers: int) -> Iterator[LessonBatch]:
-    loader = DataLoader(
-        data,
-        batch_size=None,
-        shuffle=False,
-        num_workers=workers,
-        prefetch_factor=4 if workers else None,
-        multiprocessing_context="spawn" if workers else None,
-        pin_memory=False,
-    )
-    return iter(loader)
 
 
 def _lr_factor(step: int, progress: float) -> float:
@@ -199,12 +160,12 @@ def _progress(
     return float(share)
 
 
-def _save(model: nn.Module, tokenizer: object, folder: Path) -> None:
+def _save(model: nn.Module, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     model.to(torch.bfloat16).save_pretrained(folder, max_shard_size="10MB")  # type: ignore[operator]
-    tokenizer.save_pretrained(str(folder))  # type: ignore[attr-defined]
+    tokenizer.save_pretrained(str(folder))
     prompt = {"head": HEAD, "question": QUESTION, "summary": SUMMARY, "notes": NOTES}
-    atomic.write_json(folder / "latentcomp.json", {"prompt": prompt})
+    atomic.write_json(folder / PROMPT_FILE, {"generator": GENERATOR_VERSION, "prompt": prompt})
 
 
 def describe(plan: Pretraining, result: PretrainingResult) -> dict[str, object]:
@@ -230,7 +191,8 @@ def _parse_arguments() -> tuple[Pretraining, Path]:
     parser.add_argument("--matrix-rate", type=float, help="Muon on the matrices, at this rate.")
     parser.add_argument("--embedding-size", type=float, default=Start().embedding)
     parser.add_argument("--residual-size", type=float, default=None)
-    parser.add_argument("--after", help="Folder of the stage before.")
+    parser.add_argument("--after", help="Folder of the stage before: its weights and tokenizer.")
+    parser.add_argument("--tokenizer", help="Folder of a model whose tokenizer is taken.")
     parser.add_argument("--lessons", choices=sorted(LESSONS), default="lab")
     parser.add_argument("--syllabus", choices=sorted(SYLLABI), default="hints")
     parser.add_argument("--no-compile", action="store_true")
@@ -249,6 +211,7 @@ def _parse_arguments() -> tuple[Pretraining, Path]:
         matrix_rate=given.matrix_rate,
         lessons=given.lessons,
         after=given.after,
+        tokenizer=given.tokenizer,
         syllabus=given.syllabus,
         start=Start(given.embedding_size, given.residual_size),
         compile=not given.no_compile,
@@ -258,8 +221,8 @@ def _parse_arguments() -> tuple[Pretraining, Path]:
 
 
 def _shape(given: argparse.Namespace) -> LabModel:
-    changes = {"blocks": given.blocks, "hidden": given.hidden, "heads": given.heads, "feed_forward": given.feed_forward}
-    wanted = {name: value for name, value in changes.items() if value is not None}
+    sizes = ("blocks", "hidden", "heads", "feed_forward")
+    wanted = {name: size for name in sizes if (size := getattr(given, name)) is not None}
     return replace(LAB_MODELS[given.model], **wanted)
 
 
@@ -267,12 +230,16 @@ def main() -> None:
     """Entry of a training process: `torchrun ... -m latentcomp.lab.pretrain`."""
     plan, folder = _parse_arguments()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the workers are the parallelism
-    result = pretrain(plan, folder)
+    try:
+        before = stages_of(plan.after)
+        result = pretrain(plan, folder)
+    except LatentcompError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
     if int(os.environ.get("RANK", "0")) == 0:
         seen = provenance.collect({"pretrain": plan.seed}, {}).model_dump(mode="json")
         record = {**describe(plan, result), "provenance": seen}
-        stages = [*stages_of(plan.after), record]
-        atomic.write_json(folder / TRAINING_FILE, {"stages": stages})
+        atomic.write_json(folder / TRAINING_FILE, {"stages": [*before, record]})
         print(json.dumps(asdict(result)), flush=True)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()

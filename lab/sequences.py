@@ -25,7 +25,8 @@ HINTS: Final = 2
 """H. In a question: who is meant after its first hop, and after its last one. At the end of a
 sentence: whom it is about, and what that comes to."""
 FROM_MARK: Final = 4
-"""Last tokens of a prompt: question mark, line break, `Answer`, colon. A hint of a question stands there."""
+"""Last tokens of a prompt, on which the hints of a question stand: question mark, line break,
+`Answer`, colon."""
 
 Arrays = dict[str, npt.NDArray[np.int64] | npt.NDArray[np.float32]]
 
@@ -109,6 +110,4 @@ def pack(pieces: Sequence[Piece], length: int) -> Arrays:
 
 def stacked(rows: Sequence[Arrays]) -> LessonBatch:
     """Sequences of one length as a batch."""
-    return LessonBatch(
-        *(torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0])
-    )
+    return LessonBatch(*(torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0]))

@@ -8,6 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from ..common.errors import LatentcompError
 from ..corpus.chronicle4.families import FAMILIES
 from .sequences import LessonBatch
 
@@ -82,10 +83,19 @@ class StepLog:
 
 
 def stages_of(folder: str | None) -> list[dict[str, object]]:
-    """Records of the training stages behind the model in `folder`; none behind fresh weights."""
+    """Records of the training stages behind the model in `folder`; none behind fresh weights.
+
+    Raises:
+        LatentcompError: the folder has no record of its training.
+    """
     if folder is None:
         return []
-    stages: list[dict[str, object]] = json.loads((Path(folder) / TRAINING_FILE).read_text())[
-        "stages"
-    ]
+    file = Path(folder) / TRAINING_FILE
+    try:
+        stages: list[dict[str, object]] = json.loads(file.read_text())["stages"]
+    except (OSError, ValueError, KeyError) as error:
+        raise LatentcompError(
+            f"{file}: no record of a training ({type(error).__name__}); "
+            "give the folder of a finished stage"
+        ) from error
     return stages
