@@ -48,8 +48,9 @@ class Engine:
                 too.
             hints_at: depths at which the hints are to be known, one each, as shares of the blocks.
         """
-        self._model, self._world, self._captured = model, world, captured
+        self._model, self._world = model, world
         blocks = len(model.model.layers)  # type: ignore[union-attr, arg-type]
+        # Shallow models may have two rows of hints at one depth.
         self._hint_depths = [max(1, round(share * blocks)) for share in hints_at]
         named = [(n, w) for n, w in model.named_parameters() if w.requires_grad]
         weights = [weight for _, weight in named]
@@ -58,6 +59,7 @@ class Engine:
         for weight in weights:
             weight.grad = self._gradients[at : at + weight.numel()].view_as(weight)
             at += weight.numel()
+        self._captured = captured and self._gradients.is_cuda
         self._optimisers = _optimisers(named, lr, matrix_lr)
         self._captures: dict[torch.Size, _Capture] = {}
         block_type: Any = type(model.model.layers[0])  # type: ignore[union-attr, index]
@@ -85,7 +87,7 @@ class Engine:
         return loss, right
 
     def _gradients_of(self, batch: LessonBatch) -> tuple[Tensor, Tensor]:
-        if not (self._gradients.is_cuda and self._captured):
+        if not self._captured:
             return self._compute(batch.to(self._gradients.device))
         size = batch.ids.shape
         if size not in self._captures:
