@@ -30,6 +30,8 @@ SPACE: Final = "\u0120"
 SLOT: Final = "_"
 """Mark in place of a name, a value or a noun; no template has it."""
 
+_SYLLABIC: Final = re.compile(rf"{SPACE}?(?:{'|'.join(SYLLABLES)})+")
+
 Merge = tuple[str, str]
 
 
@@ -81,12 +83,17 @@ def _template_words(split: pre_tokenizers.PreTokenizer) -> list[str]:
 
 
 def _fold(merges: list[Merge], word: str) -> list[Merge]:
-    """Add the merges that join the pieces of `word` from the left, where any are missing."""
+    """Add the merges that join the pieces of `word`, where any are missing.
+
+    Two syllables are joined last: a token of `resi` from `residence` would be one of names too.
+    """
     pieces = _apply(merges, word)
     added: list[Merge] = []
     while len(pieces) > 1:
-        added.append((pieces[0], pieces[1]))
-        pieces = [pieces[0] + pieces[1], *pieces[2:]]
+        pairs = enumerate(zip(pieces, pieces[1:], strict=False))
+        at = next((i for i, pair in pairs if not all(map(_SYLLABIC.fullmatch, pair))), 0)
+        added.append((pieces[at], pieces[at + 1]))
+        pieces[at : at + 2] = [pieces[at] + pieces[at + 1]]
     return merges + added
 
 
