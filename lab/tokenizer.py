@@ -30,7 +30,7 @@ SPACE: Final = "\u0120"
 SLOT: Final = "_"
 """Mark in place of a name, a value or a noun; no template has it."""
 
-_SYLLABIC: Final = re.compile(rf"{SPACE}?(?:{'|'.join(SYLLABLES)})+")
+_SYLLABIC: Final = re.compile(rf"{SPACE}?(?:{'|'.join(SYLLABLES)})+", re.IGNORECASE)
 
 Merge = tuple[str, str]
 
