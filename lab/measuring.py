@@ -60,7 +60,7 @@ def _generation_3(preset: str, count: int) -> HeldOut:
 
 def _generation_4(preset: str, count: int) -> HeldOut:
     every = tuple(chronicles(preset, SPLIT, count, HELD_OUT_SEED))
-    forms = {asked.question.question_id: asked.form for each in every for asked in each.asked}
+    forms = {about.question.question_id: about.form for each in every for about in each.asked}
     return HeldOut(tuple(each.dated_document() for each in every), forms)
 
 

@@ -168,7 +168,7 @@ class FakeGraph:
 def test_every_shape_is_captured_once_and_replayed_on_the_batch_that_is_given(source, monkeypatch):
     _, engine = engine_of()
     assert not engine._captured, "there is no GPU here, so nothing is captured"
-    captured = []
+    captured: list[lab._Capture] = []
 
     def capture(batch):
         given = LessonBatch(*(tensor.clone() for tensor in batch.tensors()))

@@ -21,7 +21,7 @@ def shallow(tmp_path_factory):
     """(model of 4 blocks whose weights all count, its folder); bfloat16, as stages are kept."""
     folder = tmp_path_factory.mktemp("shallow")
     torch.manual_seed(0)
-    model = build(shape(4)).to(torch.bfloat16)
+    model = build(shape(4)).bfloat16()
     for weight in model.parameters():
         torch.nn.init.normal_(weight, std=0.2)
     model.save_pretrained(folder)

@@ -31,10 +31,6 @@ def read_up_to_now(story, dated=False):
     return story.prose.texts(dated=dated)[chunks], story.asker.world.days[chunks]
 
 
-def ledger_of(story):
-    return readings(*read_up_to_now(story)).as_written
-
-
 def sentences_by_the_solver(story, dated):
     """End of every sentence with somebody in it -> (kind, (who, what that comes to))."""
     texts, days = read_up_to_now(story, dated)
@@ -74,8 +70,8 @@ def test_a_sentence_names_who_it_is_about_and_what_that_comes_to(stories, dated)
 
 def first_token(tokenizer, word):
     """Of a name or value after a space, which digits have as a token of its own."""
-    first, second, *_ = [*tokenizer.encode(f" {word}", add_special_tokens=False), None]
-    return second if tokenizer.decode([first]) == " " else first
+    ids = tokenizer.encode(f" {word}", add_special_tokens=False)
+    return ids[1] if tokenizer.decode(ids[:1]) == " " else ids[0]
 
 
 def test_a_hint_of_a_sentence_stands_on_the_token_that_ends_it(rows, tokenizer):
@@ -101,9 +97,9 @@ def test_a_hint_of_a_sentence_stands_on_the_token_that_ends_it(rows, tokenizer):
     assert counted > 1000
 
 
-def by_the_solver(story, query):
-    """Whom a question leads to after its first hop and after its last, from the text."""
-    ledger = ledger_of(story)
+def by_the_solver(document, query):
+    """Whom a question leads to after its first hop and after its last, by the text's readings."""
+    ledger = document.as_written
     if query.kind in ("value", "is_value") and query.hops:
         words = (owner_words(query.person, query.hops[:n]) for n in (1, len(query.hops)))
         (first,), (last,) = ([person for person, _ in _follow(ledger, w)] for w in words)
@@ -118,7 +114,7 @@ def by_the_solver(story, query):
         asks = f"Who has had the present {noun} the longest?"
         if query.kind == "holder_trade":
             asks = f"Whose {noun} is {being(attribute.form, query.value)}?"
-        (person,) = solve(readings(*read_up_to_now(story)), asks).as_written.answers
+        (person,) = solve(document, asks).as_written.answers
         return "", person
     return "", ""
 
@@ -126,8 +122,9 @@ def by_the_solver(story, query):
 def test_a_question_names_whom_it_leads_to(stories):
     kinds: Counter[tuple[str, int]] = Counter()
     for number, story in enumerate(stories):
+        document = readings(*read_up_to_now(story))
         for draft in story.drafts(random.Random(number), 6):
-            wanted = by_the_solver(story, draft.query)
+            wanted = by_the_solver(document, draft.query)
             assert question_hints(story, draft.query) == wanted, draft.text
             kinds[draft.query.kind, len(draft.query.hops)] += any(wanted)
     hinted = {kind for kind, count in kinds.items() if count}

@@ -12,6 +12,7 @@ from latentcomp.corpus.chronicle4.chronicle import chronicle
 from latentcomp.corpus.chronicle4.presets import preset
 from latentcomp.evaluate.arms.text import ceiling
 from latentcomp.lab import pretrain as lab
+from latentcomp.lab.engine import Engine
 from latentcomp.lab.measuring import generator_of
 from latentcomp.models.loading import load_causal_lm
 from latentcomp.reasoner.generate import greedy_answers
@@ -136,7 +137,7 @@ def test_the_schedule_warms_up_stays_and_falls():
 
 def test_a_loss_that_is_no_number_ends_the_training(tmp_path, monkeypatch):
     nan = torch.tensor(float("nan"))
-    monkeypatch.setattr(lab.Engine, "step", lambda self, batch, factor: (nan, torch.ones(1)))
+    monkeypatch.setattr(Engine, "step", lambda self, batch, factor: (nan, torch.ones(1)))
     with pytest.raises(FloatingPointError, match="the loss is nan at step 1"):
         train(tmp_path / "out", "--blocks", "2")
     assert not (tmp_path / "out" / "config.json").exists()
