@@ -32,16 +32,15 @@ def test_a_fault_of_the_training_is_not_waited_on(data):
 
 
 TRAINING = """
-from latentcomp.lab.curriculum import Kind, Lesson
+from latentcomp.lab.curriculum import lessons_of
 from latentcomp.lab.lessons import LessonBatches
 from latentcomp.lab.loader import batches_of
 from latentcomp.lab.tokenizer import build_tokenizer
 
 if __name__ == "__main__":
-    kind = Kind("lab", (9, 9), (9, 9), 896, share=4)
-    data = LessonBatches(build_tokenizer(), [Lesson(kind, 40)], 0, 0, 1)
+    data = LessonBatches(build_tokenizer(), lessons_of("lab", "hints", 10_000), 0, 0, 1)
     with batches_of(data, 2) as batches:
-        print(next(batches).ids.shape[0])
+        print(next(batches).ids.shape[1])
 """
 
 
@@ -49,8 +48,8 @@ if __name__ == "__main__":
 def test_worker_processes_end_without_a_word(tmp_path):
     """Ended while they still send, one in three times a worker aborts."""
     (tmp_path / "training.py").write_text(TRAINING)
-    for _ in range(5):
+    for _ in range(3):
         ran = subprocess.run(
             [sys.executable, tmp_path / "training.py"], capture_output=True, text=True, check=True
         )
-        assert (ran.stdout, ran.stderr) == ("40\n", "")
+        assert (ran.stdout, ran.stderr) == ("896\n", "")
