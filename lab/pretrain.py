@@ -65,7 +65,7 @@ class Pretraining:
     after: str | None = None
     """Folder of an earlier stage, whose weights are taken instead of fresh ones."""
     tokenizer: str | None = None
-    """Folder of a model whose tokenizer is taken; None: that of `after`, else a new one."""
+    """Folder of a model whose tokenizer a model with fresh weights takes; None: a new one."""
     lessons: str = "lab"
     """Key of `LESSONS`."""
     syllabus: str = "hints"
@@ -124,7 +124,7 @@ def pretrain(plan: Pretraining, folder: Path) -> PretrainingResult:
 
 def _tokenizer(plan: Pretraining) -> PreTrainedTokenizerFast:
     """A new one, but with the weights of an earlier stage the one that they are for."""
-    source = plan.tokenizer or plan.after
+    source = plan.after or plan.tokenizer
     if source is None:
         return build_tokenizer()
     return load_tokenizer(ModelFiles(name=source, folder=Path(source), revision=None))
@@ -192,7 +192,7 @@ def _parse_arguments() -> tuple[Pretraining, Path]:
     parser.add_argument("--embedding-size", type=float, default=Start().embedding)
     parser.add_argument("--residual-size", type=float, default=None)
     parser.add_argument("--after", help="Folder of the stage before: its weights and tokenizer.")
-    parser.add_argument("--tokenizer", help="Folder of a model whose tokenizer is taken.")
+    parser.add_argument("--tokenizer", help="Folder of a model whose tokenizer a new one takes.")
     parser.add_argument("--lessons", choices=sorted(LESSONS), default="lab")
     parser.add_argument("--syllabus", choices=sorted(SYLLABI), default="hints")
     parser.add_argument("--no-compile", action="store_true")
@@ -200,6 +200,8 @@ def _parse_arguments() -> tuple[Pretraining, Path]:
     given = parser.parse_args()
     if (given.seconds is None) == (given.steps is None):
         parser.error("give either --seconds or --steps")
+    if given.after and given.tokenizer:
+        parser.error("--after has a tokenizer of its own: leave --tokenizer out")
     plan = Pretraining(
         shape=_shape(given),
         seed=given.seed,

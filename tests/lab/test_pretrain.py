@@ -121,6 +121,13 @@ def test_a_stage_that_does_not_fit_ends_in_one_line(trunk, tmp_path, capsys, opt
     assert not (tmp_path / "out").exists()
 
 
+def test_a_stage_has_no_second_tokenizer(trunk, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        train(tmp_path / "out", "--after", str(trunk), "--tokenizer", str(trunk))
+    assert ended.value.code == 2
+    assert "leave --tokenizer out" in capsys.readouterr().err
+
+
 def test_a_stage_before_that_is_not_there_ends_in_one_line(tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         train(tmp_path / "out", "--after", str(tmp_path / "nowhere"))
