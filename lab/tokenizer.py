@@ -9,7 +9,7 @@
 
 The words come from the generator's tables. (Counted in documents, as they were for generator 3,
 they depend on the documents: two seeds gave half of all tokens another id, and the second stage
-of a training another language than the first; docs/LOG.md.)
+of a training another language than the first.)
 """
 
 import re
