@@ -67,7 +67,9 @@ class EvaluateOptions:
     corpus: Annotated[
         Path | None, _option(_ON, "Given documents, a folder or a JSONL file; no verdict.")
     ] = None
-    teacher: Annotated[str, _option(_HOW, "`lab`, a folder or a hub id.")] = "lab"
+    teacher: Annotated[
+        str, _option(_HOW, "`lab`, `lab4` (generator 4, not finished), a folder or a hub id.")
+    ] = "lab"
     reasoner: Annotated[
         str | None, _option(_HOW, "Who answers; that of the recipe by default.")
     ] = None

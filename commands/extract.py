@@ -99,7 +99,7 @@ def extract(
         ),
     ] = "-6,-18,-30",
     teacher: Annotated[
-        str, typer.Option(help="`lab`, a folder with safetensors weights, or a hub id.")
+        str, typer.Option(help="`lab`, `lab4` (generator 4, not finished), a folder or a hub id.")
     ] = "lab",
     revision: Annotated[
         str | None, typer.Option(help="Commit, tag or branch of a hub model.")

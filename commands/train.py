@@ -42,7 +42,12 @@ class TrainOptions:
         ),
     ] = "fresh"
     teacher: Annotated[
-        str | None, _option(_WHAT, "With --live: who reads, `lab`, a folder or a hub id.")
+        str | None,
+        _option(
+            _WHAT,
+            "With --live: who reads, `lab`, `lab4` (generator 4, not finished), a folder or a hub "
+            "id.",
+        ),
     ] = None
     reasoner: Annotated[
         str | None, _option(_WHAT, "`lab`, `lab-student`, a folder or a hub id.")

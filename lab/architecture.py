@@ -7,7 +7,7 @@ from typing import Final
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-VOCABULARY: Final = 1024
+VOCABULARY: Final = 1408
 END_ID: Final = 0
 """Id of `<|endoftext|>`: head of every document, end of every answer, padding."""
 
@@ -20,12 +20,15 @@ class LabModel:
     blocks: int
     hidden: int
     heads: int
+    """Of queries; all of them share one head of keys and values for every `queries_per_key`."""
     feed_forward: int
+    head_width: int = 64
+    queries_per_key: int = 2
 
 
 # 48 blocks, so that -6, -18 and -30 are the states after 43, 31 and 19 blocks, as on the 30B.
-TEACHER: Final = LabModel("lab", blocks=48, hidden=128, heads=2, feed_forward=384)
-STUDENT: Final = LabModel("lab-student", blocks=12, hidden=128, heads=2, feed_forward=320)
+TEACHER: Final = LabModel("lab", blocks=48, hidden=128, heads=4, feed_forward=384)
+STUDENT: Final = LabModel("lab-student", blocks=12, hidden=128, heads=4, feed_forward=320)
 LAB_MODELS: Final[dict[str, LabModel]] = {"teacher": TEACHER, "student": STUDENT}
 
 
@@ -52,9 +55,9 @@ def build(shape: LabModel, start: Start = Start()) -> Qwen3ForCausalLM:
         intermediate_size=shape.feed_forward,
         num_hidden_layers=shape.blocks,
         num_attention_heads=shape.heads,
-        num_key_value_heads=1,
-        head_dim=64,
-        max_position_embeddings=2048,
+        num_key_value_heads=shape.heads // shape.queries_per_key,
+        head_dim=shape.head_width,
+        max_position_embeddings=8192,
         rope_parameters={"rope_type": "default", "rope_theta": 10_000.0},
         tie_word_embeddings=True,
         bos_token_id=END_ID,

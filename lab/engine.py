@@ -7,6 +7,7 @@ replayed, which halved the time of a step (docs/LOG.md).
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..models.segments import attention_mask
+from .muon import StackedMuon
 from .sequences import NO_HINT, LessonBatch
 
 WARM_UP: Final = 3
@@ -31,21 +33,25 @@ class Engine:
         compiled: bool,
         captured: bool,
         world: int,
+        matrix_lr: float | None = None,
         hints_at: Sequence[float] = (),
     ) -> None:
         """Prepare a model that is already on its device.
 
         Args:
             model: a causal LM; the same weights in every process.
-            lr: learning rate, set again before every step.
+            lr: peak learning rate of AdamW.
             compiled: whether the blocks go through torch.compile.
             captured: whether a GPU replays a CUDA graph; without, every kernel is launched anew.
             world: processes whose gradients are averaged.
-            hints_at: depths at which hints are to be known, as shares of the blocks.
+            matrix_lr: peak learning rate of Muon on the matrices of the blocks; None: AdamW there
+                too.
+            hints_at: depths at which the hints are to be known, one each, as shares of the blocks.
         """
-        self._model, self._world, self._captured = model, world, captured
+        self._model, self._world = model, world
         blocks = len(model.model.layers)  # type: ignore[union-attr, arg-type]
-        self._hint_depths = {round(share * blocks) for share in hints_at}
+        # Shallow models may have two rows of hints at one depth.
+        self._hint_depths = [max(1, round(share * blocks)) for share in hints_at]
         named = [(n, w) for n, w in model.named_parameters() if w.requires_grad]
         weights = [weight for _, weight in named]
         self._gradients = torch.zeros(sum(w.numel() for w in weights), device=weights[0].device)
@@ -53,53 +59,61 @@ class Engine:
         for weight in weights:
             weight.grad = self._gradients[at : at + weight.numel()].view_as(weight)
             at += weight.numel()
-        self._optimiser = _adamw(named, lr)
-        self._graph: torch.cuda.CUDAGraph | None = None
-        if compiled:
-            for block in model.model.layers:  # type: ignore[union-attr]
-                # One graph a length: with automatic dynamic shapes the second length is slow.
-                block.compile(dynamic=False)
+        self._captured = captured and self._gradients.is_cuda
+        self._optimisers = _optimisers(named, lr, matrix_lr)
+        self._captures: dict[torch.Size, _Capture] = {}
+        block_type: Any = type(model.model.layers[0])  # type: ignore[union-attr, index]
+        # The function and not each block: 48 compilations of the same code would take minutes.
+        # One graph a length: with automatic dynamic shapes the second length is slow.
+        forward = block_type.forward
+        self._block = torch.compile(forward, dynamic=False) if compiled else forward
 
-    def step(self, batch: LessonBatch, lr: float) -> tuple[Tensor, Tensor]:
-        """One optimiser step; returns the loss and where the argmax token was right."""
+    def step(self, batch: LessonBatch, factor: float) -> tuple[Tensor, Tensor]:
+        """One optimiser step; returns the loss and where the argmax token was right.
+
+        Args:
+            batch: sequences of this process.
+            factor: on every peak learning rate.
+        """
         loss, right = self._gradients_of(batch)
         if self._world > 1:
             torch.distributed.all_reduce(self._gradients)
             self._gradients /= self._world
         self._gradients *= (1.0 / (self._gradients.norm() + 1e-6)).clamp(max=1.0)
-        for group in self._optimiser.param_groups:
-            group["lr"] = lr
-        self._optimiser.step()
+        for optimiser in self._optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = group["peak"] * factor
+            optimiser.step()
         return loss, right
 
     def _gradients_of(self, batch: LessonBatch) -> tuple[Tensor, Tensor]:
-        if not (self._gradients.is_cuda and self._captured):
+        if not self._captured:
             return self._compute(batch.to(self._gradients.device))
-        if self._graph is None:
-            self._capture(batch)
+        size = batch.ids.shape
+        if size not in self._captures:
+            self._captures[size] = self._capture(batch)
         else:
-            self._given.copy_from(batch)
-        assert self._graph is not None
-        self._graph.replay()
-        return self._result
+            self._captures[size].given.copy_from(batch)
+        self._captures[size].graph.replay()
+        return self._captures[size].result
 
-    def _capture(self, batch: LessonBatch) -> None:
+    def _capture(self, batch: LessonBatch) -> "_Capture":
         """Record forward and backward on this batch's memory, and check that a replay is equal."""
-        self._given = batch.to(self._gradients.device)
+        given = batch.to(self._gradients.device)
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for _ in range(WARM_UP):
-                plain, _ = self._compute(self._given)
+                plain, _ = self._compute(given)
         torch.cuda.current_stream().wait_stream(side)
         plain_norm = self._gradients.norm().clone()
-        self._graph = torch.cuda.CUDAGraph()
+        graph = torch.cuda.CUDAGraph()
         # Other threads (the watchdog of NCCL, say) may use the GPU meanwhile.
-        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
-            self._result = self._compute(self._given)
-        self._graph.replay()
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+            result = self._compute(given)
+        graph.replay()
         for name, one, other in (
-            ("loss", plain, self._result[0]),
+            ("loss", plain, result[0]),
             ("gradient norm", plain_norm, self._gradients.norm()),
         ):
             if not math.isclose(float(one), float(other), rel_tol=0.02):
@@ -107,43 +121,69 @@ class Engine:
                     f"the captured step has another {name} than the plain one: "
                     f"{float(other)} against {float(one)}"
                 )
+        return _Capture(graph, given, result)
 
     def _compute(self, batch: LessonBatch) -> tuple[Tensor, Tensor]:
         self._gradients.zero_()
         fast = batch.ids.is_cuda
         with torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=fast):
             mask = attention_mask(batch.segment, torch.bfloat16 if fast else torch.float32)
-            *early, last = self._states(batch, mask)
+            states = self._states(batch, mask)
             embedding = self._model.get_input_embeddings().weight  # type: ignore[operator]
-            logits = last @ embedding.T
-            guesses = [state @ embedding.T for state in early]
+            logits = states[-1] @ embedding.T
+            guesses = [states[depth] @ embedding.T for depth in self._hint_depths]
         loss, right = next_token_loss(logits, batch)
-        if guesses:
-            loss = loss + sum(hint_loss(guess, batch) for guess in guesses) / len(guesses)
+        for row, guess in enumerate(guesses):
+            loss = loss + hint_loss(guess, batch.hint[:, row]) / len(guesses)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach(), right
 
-    def _states(self, batch: LessonBatch, mask: Tensor) -> list[Tensor]:
-        """[B, T, D] after each depth that gets hints, and at last after all blocks; normalised."""
+    def _states(self, batch: LessonBatch, mask: Tensor) -> dict[int, Tensor]:
+        """[B, T, D] after as many blocks as have hints, and under -1 after all; normalised."""
         body: Any = self._model.model
         hidden = body.embed_tokens(batch.ids)
         rotary = body.rotary_emb(hidden, batch.position)
-        states: list[Tensor] = []
+        states: dict[int, Tensor] = {}
         for done, block in enumerate(body.layers, start=1):
-            hidden = block(hidden, attention_mask=mask, position_embeddings=rotary)
+            hidden = self._block(block, hidden, attention_mask=mask, position_embeddings=rotary)
             if done in self._hint_depths:
-                states.append(body.norm(hidden))
-        return [*states, body.norm(hidden)]
+                states[done] = body.norm(hidden)
+        return states | {-1: body.norm(hidden)}
 
 
-def _adamw(named: list[tuple[str, nn.Parameter]], lr: float) -> torch.optim.AdamW:
-    """AdamW; neither gains nor embeddings decay: a rare token must keep what sets it apart."""
-    decays = {name for name, weight in named if weight.ndim >= 2 and "embed" not in name}
-    groups = [
-        {"params": [weight for name, weight in named if name in decays], "weight_decay": 0.1},
-        {"params": [weight for name, weight in named if name not in decays], "weight_decay": 0.0},
+@dataclass(slots=True)
+class _Capture:
+    """A captured step for batches of one shape."""
+
+    graph: torch.cuda.CUDAGraph
+    given: LessonBatch
+    result: tuple[Tensor, Tensor]
+
+
+Named = list[tuple[str, nn.Parameter]]
+
+
+def _optimisers(named: Named, lr: float, matrix_lr: float | None) -> list[torch.optim.Optimizer]:
+    """AdamW, and Muon for the matrices of the blocks if it has a rate."""
+    if matrix_lr is None:
+        return [_adamw(named, lr)]
+    matrices = [(name, weight) for name, weight in named if _decays(name, weight)]
+    rest = [(name, weight) for name, weight in named if not _decays(name, weight)]
+    return [StackedMuon([weight for _, weight in matrices], matrix_lr), _adamw(rest, lr)]
+
+
+def _decays(name: str, weight: nn.Parameter) -> bool:
+    """Neither gains nor embeddings decay: a rare token must keep what sets it apart."""
+    return weight.ndim >= 2 and "embed" not in name
+
+
+def _adamw(named: Named, lr: float) -> torch.optim.AdamW:
+    groups: list[dict[str, Any]] = [
+        {"params": [w for name, w in named if _decays(name, w)], "weight_decay": 0.1, "peak": lr},
+        {"params": [w for name, w in named if not _decays(name, w)], "weight_decay": 0, "peak": lr},
     ]
-    return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.95), fused=named[0][1].is_cuda)
+    filled = [group for group in groups if group["params"]]
+    return torch.optim.AdamW(filled, lr=lr, betas=(0.9, 0.95), fused=named[0][1].is_cuda)
 
 
 def next_token_loss(logits: Tensor, batch: LessonBatch) -> tuple[Tensor, Tensor]:
@@ -164,15 +204,14 @@ def next_token_loss(logits: Tensor, batch: LessonBatch) -> tuple[Tensor, Tensor]
     return loss, logits[:, :-1].argmax(-1) == target
 
 
-def hint_loss(logits: Tensor, batch: LessonBatch) -> Tensor:
+def hint_loss(logits: Tensor, hint: Tensor) -> Tensor:
     """Mean cross-entropy of the hints, each at its own token; zero where a batch has none.
 
     Args:
-        logits: [B, T, V], of half-way blocks through the model's own norm and embeddings.
-        batch: the sequences they belong to.
+        logits: [B, T, V], of a half-way block through the model's own norm and embeddings.
+        hint: int64 [B, T], `NO_HINT` where there is none.
     """
-    hint = batch.hint.flatten()
     total = functional.cross_entropy(
-        logits.float().flatten(0, 1), hint, ignore_index=NO_HINT, reduction="sum"
+        logits.float().flatten(0, 1), hint.flatten(), ignore_index=NO_HINT, reduction="sum"
     )
     return total / (hint != NO_HINT).sum().clamp(min=1)

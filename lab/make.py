@@ -1,9 +1,8 @@
 """Training and measuring of the lab teacher and the lab student (`latentcomp lab-models`)."""
 
-import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -13,37 +12,42 @@ import torch
 
 from ..common import atomic, provenance
 from ..common.errors import LatentcompError
-from ..corpus.chronicle import generate
-from ..corpus.records import Document
-from ..evaluate.answers import answer_questions
-from ..evaluate.arms.table import REFERENCE_ARMS
-from ..evaluate.arms.text import ceiling, floor
-from ..evaluate.cells import break_down
-from ..evaluate.scores import ScoredAnswer
-from ..evaluate.stats import RESAMPLES, Interval
 from ..models.files import LAB_FOLDERS
-from ..models.loading import CausalLM, load_causal_lm
-from ..reasoner.generate import Prefix
-from .training_log import TRAINING_FILE
+from .measuring import BARS, GENERATORS, HELD_OUT_SEED, SPLIT, Progress, generator_of, measured
+from .measuring import measure as measure
+from .training_log import stages_of
 
 RESULT: Final = "lab_models.json"
-HELD_OUT_SEED: Final = 4242
 SHIPPED_MODELS: Final = {"teacher": LAB_FOLDERS["lab"], "student": LAB_FOLDERS["lab-student"]}
-BAR_OVERALL: Final = 0.97
-BAR_FAMILY: Final = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingStage:
     """One stage of a model's training; starts from the weights of the stage before."""
 
-    syllabus: str
-    """Key of `SYLLABI` in the training module."""
+    name: str
     share: float
     """Of the model's training time."""
+    blocks: int
+    lessons: str
+    """Key of `LESSONS` in `curriculum.py`."""
+    syllabus: str
+    """Key of `SYLLABI` there."""
+    matrix_rate: float
+    """Peak learning rate of Muon."""
+    seed: int
+    """Added to the recipe's: no stage reads the documents of another."""
 
 
-STAGES: Final = (TrainingStage("broad", 0.65), TrainingStage("two-hop", 0.35))
+STAGES: Final[dict[str, tuple[TrainingStage, ...]]] = {
+    "teacher": (
+        TrainingStage("trunk", 0.35, 16, "lab", "hints", 3e-3, seed=0),
+        TrainingStage("deep", 0.4, 48, "lab", "hard", 2e-3, seed=1),
+        TrainingStage("long", 0.25, 48, "long", "hard", 1e-3, seed=2),
+    ),
+    "student": (TrainingStage("whole", 1.0, 12, "lab", "hints", 3e-3, seed=3),),
+}
+"""By model. A shallow trunk learns to read fast; grown in depth it goes on from there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +59,17 @@ class LabTraining:
     seed: int
     documents: int
     after: str | None = None
-    """Folder with models whose first stage is done; the rest of the stages get all the time."""
+    """Folder of models with their first stages done, as their `training.json` says; the rest of
+    the stages get all the time. A model that is not there is trained from nothing."""
 
 
-def train_lab_models(recipe: LabTraining, out: Path) -> dict[str, Any]:
+def train_lab_models(recipe: LabTraining, presets: Sequence[str], out: Path) -> dict[str, Any]:
     """Train both models into `out/teacher` and `out/student` and measure them.
+
+    Args:
+        recipe: of the training.
+        presets: whose documents the models are measured on.
+        out: folder of the models and of the figures.
 
     Returns:
         The content of `lab_models.json`, also written to `out`.
@@ -70,66 +80,116 @@ def train_lab_models(recipe: LabTraining, out: Path) -> dict[str, Any]:
     if not torch.cuda.is_available():
         raise LatentcompError("lab-models needs a CUDA GPU: none is visible to torch here")
     wanted = {"teacher": recipe.teacher_seconds, "student": recipe.student_seconds}
-    chosen = [name for name, seconds in wanted.items() if seconds > 0]
-    for name in chosen:
-        _train(name, out, recipe, wanted[name])
-    return measure_lab_models(
-        {name: out / name for name in chosen}, recipe.documents, out / RESULT, recipe=recipe
-    )
+    plans = {name: _stages_left(name, recipe) for name, seconds in wanted.items() if seconds > 0}
+    for name, stages in plans.items():
+        _train(name, stages, out, recipe, wanted[name])
+    folders = {name: out / name for name in plans}
+    return measure_lab_models(folders, presets, recipe.documents, out / RESULT, recipe=recipe)
 
 
 def measure_lab_models(
     folders: Mapping[str, Path],
+    presets: Sequence[str],
     documents: int,
     out: Path,
+    progress: Progress = lambda arm, documents: None,
     *,
     recipe: LabTraining | None = None,
-    progress: Callable[[str, int], None] = lambda arm, documents: None,
 ) -> dict[str, Any]:
     """Answers of lab models to held-out documents: figures with intervals, written to `out`.
 
     Args:
-        folders: of the models, by name.
-        documents: held-out documents, of the test split and a seed that nothing else uses.
+        folders: of the models, by name; each is measured on the generator that it reads.
+        presets: of that generator.
+        documents: held-out documents of every preset, of a seed that nothing else uses.
         out: JSON file.
+        progress: receives model, preset and arm, and finished documents.
         recipe: of the training that just made them, if one did.
-        progress: called with the arm and the number of finished documents after every batch.
+
+    Returns:
+        The content of the file. Under `models`, figures on the first preset have the model's name,
+        those on another one `name/preset`.
 
     Raises:
-        TeacherError: a model cannot be read.
+        TeacherError, CorpusError, LatentcompError: a model cannot be read, or a preset is unknown.
     """
     recorded = provenance.collect({"documents": HELD_OUT_SEED}, {}).model_dump(mode="json")
-    held = list(generate("lab", "test", documents, HELD_OUT_SEED))
+    versions = {name: generator_of(folder) for name, folder in folders.items()}
+    stages = {name: stages_of(str(folder)) for name, folder in folders.items()}
+    held = {
+        (version, preset): GENERATORS[version](preset, documents)
+        for version in sorted(set(versions.values()))
+        for preset in presets
+    }
+    figures: dict[str, Any] = {}
+    for name, folder in folders.items():
+        for preset in presets:
+            key = name if preset == presets[0] else f"{name}/{preset}"
+            on_batch = partial(_tell, progress, key)
+            figures[key] = {
+                "generator": versions[name],
+                "training": {"stages": stages[name]},
+                **measured(folder, held[versions[name], preset], preset, on_batch),
+            }
     result = {
-        "held_out": {"split": "test", "seed": HELD_OUT_SEED, "documents": len(held)},
-        "bars": {"overall": BAR_OVERALL, "family": BAR_FAMILY},
+        "held_out": {"split": SPLIT, "seed": HELD_OUT_SEED, "documents": documents},
+        "bars": {preset: asdict(bars) for preset, bars in BARS.items()},
         "recipe": None if recipe is None else asdict(recipe),
-        "models": {name: _record(name, folder, held, progress) for name, folder in folders.items()},
+        "models": figures,
         "provenance": recorded,
     }
     atomic.write_json(out, result)
     return result
 
 
-def _train(name: str, out: Path, recipe: LabTraining, seconds: float) -> None:
-    """All stages of one model; the last one writes `out/name`."""
-    stages = list(enumerate(STAGES))
-    after = None if recipe.after is None else Path(recipe.after) / name
-    if after is not None:
-        stages = stages[1:]
-    whole = sum(stage.share for _, stage in stages)
-    for number, stage in stages:
-        last = number == len(STAGES) - 1
-        folder = out / name if last else out / f"stage-{number + 1}" / name
-        _launch(
-            name,
-            folder,
-            # Its own seed: a stage sees no document of the stage before it.
-            {"seed": recipe.seed + number, "seconds": seconds * stage.share / whole}
-            | {"syllabus": stage.syllabus}
-            | ({} if after is None else {"after": after}),
+def _tell(progress: Progress, key: str, arm: str, documents: int) -> None:
+    progress(f"{key}, {arm}", documents)
+
+
+def _stages_left(name: str, recipe: LabTraining) -> tuple[TrainingStage, ...]:
+    """Stages of a model that are not done yet."""
+    before = _folder_before(name, recipe)
+    done = len(stages_of(None if before is None else str(before)))
+    if done >= len(STAGES[name]):
+        raise LatentcompError(
+            f"{before}: {done} stages are done, and the {name} has {len(STAGES[name])}; "
+            f"leave it out (--{name}-seconds 0)"
         )
-        after = folder
+    return STAGES[name][done:]
+
+
+def _folder_before(name: str, recipe: LabTraining) -> Path | None:
+    folder = None if recipe.after is None else Path(recipe.after) / name
+    return folder if folder is not None and folder.is_dir() else None
+
+
+def _train(
+    name: str, stages: Sequence[TrainingStage], out: Path, recipe: LabTraining, seconds: float
+) -> None:
+    """Some stages of one model; the last one writes `out/name`."""
+    whole = sum(stage.share for stage in stages)
+    before = _folder_before(name, recipe)
+    for stage in stages:
+        folder = out / name if stage is stages[-1] else out / f"{name}-{stage.name}"
+        options: dict[str, object] = {
+            "seed": recipe.seed + stage.seed,
+            "seconds": seconds * stage.share / whole,
+            "blocks": stage.blocks,
+            "lessons": stage.lessons,
+            "syllabus": stage.syllabus,
+            "matrix-rate": stage.matrix_rate,
+        }
+        if before is not None:
+            options["after"] = before
+        elif name == "student" and (teacher := _teacher(out, recipe)) is not None:
+            options["tokenizer"] = teacher  # one tokenizer: both read the same latents
+        _launch(name, folder, options)
+        before = folder
+
+
+def _teacher(out: Path, recipe: LabTraining) -> Path | None:
+    """Folder of the teacher that a student is made for, if there is one."""
+    return out / "teacher" if recipe.teacher_seconds > 0 else _folder_before("teacher", recipe)
 
 
 def _launch(name: str, folder: Path, options: Mapping[str, object]) -> None:
@@ -144,74 +204,3 @@ def _launch(name: str, folder: Path, options: Mapping[str, object]) -> None:
             f"training the lab {name} failed with exit code {done.returncode}; "
             "its own message stands above"
         )
-
-
-def _record(
-    name: str,
-    folder: Path,
-    documents: Sequence[Document],
-    progress: Callable[[str, int], None],
-) -> dict[str, Any]:
-    def on_batch(arm: str, done: int) -> None:
-        progress(f"{name}, {arm}", done)
-
-    gpu = torch.cuda.is_available()
-    lm = load_causal_lm(str(folder), device="cuda" if gpu else "cpu")
-    rows = measure(lm, documents, batch_size=48 if gpu else 16, progress=on_batch)
-    accuracies = figures(rows)
-    by_family = accuracies["ceiling"]["by_family"].values()
-    met = accuracies["ceiling"]["accuracy"]["point"] >= BAR_OVERALL and all(
-        family["point"] >= BAR_FAMILY for family in by_family
-    )
-    return {
-        "training": json.loads((folder / TRAINING_FILE).read_text()),
-        "identity": lm.identity.model_dump(mode="json"),
-        "bars_met": met,
-        **accuracies,
-    }
-
-
-def measure(
-    lm: CausalLM,
-    documents: Sequence[Document],
-    *,
-    batch_size: int = 8,
-    progress: Callable[[str, int], None] = lambda arm, documents: None,
-) -> list[ScoredAnswer]:
-    """Answers with the whole document (ceiling) and without it (floor)."""
-    rows: list[ScoredAnswer] = []
-    arms: dict[str, list[Prefix]] = {
-        "ceiling": ceiling(lm, documents),
-        "floor": floor(lm, documents),
-    }
-    for arm, prefixes in arms.items():
-        rows += answer_questions(
-            lm,
-            documents,
-            prefixes,
-            arm,
-            batch_size=batch_size,
-            progress=partial(progress, arm),
-        ).rows
-    return rows
-
-
-def figures(rows: Sequence[ScoredAnswer]) -> dict[str, Any]:
-    """Accuracy with the document (ceiling) and without (floor), overall and by family.
-
-    Each with its 95 % interval, a bootstrap of whole documents.
-    """
-    parts = break_down(rows, seed=HELD_OUT_SEED, resamples=RESAMPLES)
-    return {
-        arm: {
-            "accuracy": _short(parts.overall.accuracy[arm]),
-            "by_family": {
-                family: _short(cell.accuracy[arm]) for family, cell in parts.families.items()
-            },
-        }
-        for arm in REFERENCE_ARMS
-    }
-
-
-def _short(interval: Interval) -> dict[str, Any]:
-    return interval.model_dump(include={"point", "low", "high", "n", "clusters"})

@@ -1,4 +1,4 @@
-"""Training of one lab model from scratch: AdamW with warm-up, constant and linear-decay phases.
+"""Training of one lab model from scratch: warm-up, constant and linear-decay phases.
 
 Run under torchrun for several GPUs; every process generates its own documents. The loss is that
 of a language model with a larger weight on answers.
@@ -8,32 +8,27 @@ import argparse
 import json
 import math
 import os
+import sys
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import torch
-from safetensors.torch import load_file
-from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch import nn
+from transformers import PreTrainedTokenizerFast
 
 from ..common import atomic, provenance
+from ..common.errors import LatentcompError
+from ..corpus.chronicle4.chronicle import GENERATOR_VERSION
+from ..models.files import PROMPT_FILE, ModelFiles
+from ..models.loading import load_tokenizer
 from .architecture import LAB_MODELS, LabModel, Start, build
+from .curriculum import LESSONS, SYLLABI, lessons_of
 from .engine import Engine
-from .sequences import (
-    BROAD,
-    HEAD,
-    NOTES,
-    QUESTION,
-    SUMMARY,
-    TWO_HOP,
-    Lesson,
-    LessonBatch,
-    LessonBatches,
-    Syllabus,
-)
+from .growth import load_grown
+from .lessons import HEAD, NOTES, QUESTION, SUMMARY, LessonBatches
+from .loader import batches_of
 from .tokenizer import build_tokenizer
 from .training_log import (
     LOG_EVERY,
@@ -44,12 +39,6 @@ from .training_log import (
     stages_of,
 )
 
-SYLLABI: Final[dict[str, Syllabus]] = {
-    "broad": BROAD,
-    "two-hop": TWO_HOP,
-    "two-hop-late": replace(TWO_HOP, hints_at=(1 / 2, 2 / 3)),
-    "two-hop-unaided": replace(TWO_HOP, hints_at=()),
-}
 LEARNING_RATE: Final = 1e-3
 WARMUP_STEPS: Final = 300
 DECAY_START: Final = 0.5
@@ -67,34 +56,37 @@ class Pretraining:
     steps: int | None
     tokens_per_step: int
     """Tokens (with padding) of one step of one process."""
-    length: int = 640
-    """Tokens of a sequence: the document, then as many questions as fit."""
     workers: int = 6
     rate: float = LEARNING_RATE
-    """Peak learning rate; the name is that of the shipped models' records."""
+    """Peak learning rate of AdamW; the name is that of the shipped models' records."""
+    matrix_rate: float | None = None
+    """Peak learning rate of Muon on the matrices; None: AdamW there too."""
     start: Start = Start()
     after: str | None = None
     """Folder of an earlier stage, whose weights are taken instead of fresh ones."""
-    syllabus: str = "broad"
+    tokenizer: str | None = None
+    """Folder of a model whose tokenizer a model with fresh weights takes; None: a new one."""
+    lessons: str = "lab"
+    """Key of `LESSONS`."""
+    syllabus: str = "hints"
     """Key of `SYLLABI`."""
     compile: bool = True
     capture: bool = True
     """Whether a GPU replays one captured graph a step."""
 
-    def lesson(self) -> Lesson:
-        """Documents of all sizes, as short ones are learned first."""
-        syllabus = SYLLABI[self.syllabus]
-        return Lesson((3, 9), self.length, max(1, self.tokens_per_step // self.length), syllabus)
-
 
 def pretrain(plan: Pretraining, folder: Path) -> PretrainingResult:
-    """Train, and let the first process save into `folder`; every process returns the result."""
+    """Train, and let the first process save into `folder`; every process returns the result.
+
+    Raises:
+        LatentcompError: the model of the stage before cannot be gone on from.
+    """
     rank, world, device = _init_distributed()
     torch.manual_seed(plan.seed)
-    tokenizer = build_tokenizer(plan.seed)
+    tokenizer = _tokenizer(plan)
     model = build(plan.shape, plan.start)
     if plan.after is not None:
-        _load_weights(model, Path(plan.after))
+        load_grown(model, Path(plan.after))
     model.to(device)  # type: ignore[arg-type]
     engine = Engine(
         model,
@@ -102,38 +94,40 @@ def pretrain(plan: Pretraining, folder: Path) -> PretrainingResult:
         compiled=plan.compile,
         captured=plan.capture,
         world=world,
+        matrix_lr=plan.matrix_rate,
         hints_at=SYLLABI[plan.syllabus].hints_at,
     )
     log = StepLog(folder / "log.jsonl" if rank == 0 else None)
+    lessons = lessons_of(plan.lessons, plan.syllabus, plan.tokens_per_step)
+    data = LessonBatches(tokenizer, lessons, plan.seed, rank, world)
     started = time.monotonic()
-    progress, step, accuracy = 0.0, 0, dict[str, float]()
-    data = LessonBatches(tokenizer, plan.lesson(), plan.seed, rank, world)
-    batches = _batches(data, plan.workers)
-    while progress < 1.0:
-        batch = next(batches)
-        loss, right = engine.step(batch, plan.rate * _lr_factor(step, progress))
-        step += 1
-        if step % CHECK_EVERY == 0 or plan.steps is not None:
-            progress = _progress(plan, step, time.monotonic() - started, device, world)
-        if step % LOG_EVERY == 0 or step == 1:
-            if not math.isfinite(float(loss)):
-                raise FloatingPointError(f"the loss is {float(loss)} at step {step}")
-            accuracy = accuracy_by_family(batch, right.cpu())
-            log(step, progress, float(loss), accuracy, time.monotonic() - started)
-    seconds = time.monotonic() - started
-    if rank == 0:
-        _save(model, tokenizer, folder)
-    tokens = step * plan.tokens_per_step * world
+    progress, step, tokens, accuracy = 0.0, 0, 0, dict[str, float]()
+    with batches_of(data, plan.workers) as batches:
+        while progress < 1.0:
+            batch = next(batches)
+            loss, right = engine.step(batch, _lr_factor(step, progress))
+            step, tokens = step + 1, tokens + batch.ids.numel()
+            if step % CHECK_EVERY == 0 or plan.steps is not None:
+                progress = _progress(plan, step, time.monotonic() - started, device, world)
+            if step % LOG_EVERY == 0 or step == 1:
+                if not math.isfinite(float(loss)):
+                    raise FloatingPointError(f"the loss is {float(loss)} at step {step}")
+                accuracy = accuracy_by_family(batch, right.cpu())
+                length = batch.ids.shape[1]
+                log(step, progress, float(loss), accuracy, time.monotonic() - started, length)
+        seconds = time.monotonic() - started
+        if rank == 0:
+            _save(model, tokenizer, folder)
     size = sum(weight.numel() for weight in model.parameters())
-    return PretrainingResult(step, tokens, seconds, world, size, accuracy)
+    return PretrainingResult(step, tokens * world, seconds, world, size, accuracy)
 
 
-def _load_weights(model: nn.Module, folder: Path) -> None:
-    weights: dict[str, Tensor] = {}
-    for file in sorted(folder.glob("*.safetensors")):
-        weights |= load_file(file)
-    weights["lm_head.weight"] = weights["model.embed_tokens.weight"]  # tied, and kept once
-    model.load_state_dict(weights)
+def _tokenizer(plan: Pretraining) -> PreTrainedTokenizerFast:
+    """A new one, but with the weights of an earlier stage the one that they are for."""
+    source = plan.after or plan.tokenizer
+    if source is None:
+        return build_tokenizer()
+    return load_tokenizer(ModelFiles(name=source, folder=Path(source), revision=None))
 
 
 def _init_distributed() -> tuple[int, int, torch.device]:
@@ -145,19 +139,6 @@ def _init_distributed() -> tuple[int, int, torch.device]:
     if world > 1 and not torch.distributed.is_initialized():
         torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return rank, world, device
-
-
-def _batches(data: LessonBatches, workers: int) -> Iterator[LessonBatch]:
-    loader = DataLoader(
-        data,
-        batch_size=None,
-        shuffle=False,
-        num_workers=workers,
-        prefetch_factor=4 if workers else None,
-        multiprocessing_context="spawn" if workers else None,
-        pin_memory=False,
-    )
-    return iter(loader)
 
 
 def _lr_factor(step: int, progress: float) -> float:
@@ -179,12 +160,12 @@ def _progress(
     return float(share)
 
 
-def _save(model: nn.Module, tokenizer: object, folder: Path) -> None:
+def _save(model: nn.Module, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     model.to(torch.bfloat16).save_pretrained(folder, max_shard_size="10MB")  # type: ignore[operator]
-    tokenizer.save_pretrained(str(folder))  # type: ignore[attr-defined]
+    tokenizer.save_pretrained(str(folder))
     prompt = {"head": HEAD, "question": QUESTION, "summary": SUMMARY, "notes": NOTES}
-    atomic.write_json(folder / "latentcomp.json", {"prompt": prompt})
+    atomic.write_json(folder / PROMPT_FILE, {"generator": GENERATOR_VERSION, "prompt": prompt})
 
 
 def describe(plan: Pretraining, result: PretrainingResult) -> dict[str, object]:
@@ -197,30 +178,42 @@ def _parse_arguments() -> tuple[Pretraining, Path]:
     parser = argparse.ArgumentParser(description="Train one lab model from scratch.")
     parser.add_argument("--model", choices=sorted(LAB_MODELS), required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--blocks", type=int, help="Depth, instead of the model's own.")
+    parser.add_argument("--hidden", type=int, help="Width, instead of the model's own.")
+    parser.add_argument("--heads", type=int, help="Query heads, instead of the model's own.")
+    parser.add_argument("--feed-forward", type=int, help="Likewise.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--tokens-per-step", type=int, default=38_400)
     parser.add_argument("--workers", type=int, default=14)
     parser.add_argument("--rate", type=float, default=LEARNING_RATE)
+    parser.add_argument("--matrix-rate", type=float, help="Muon on the matrices, at this rate.")
     parser.add_argument("--embedding-size", type=float, default=Start().embedding)
     parser.add_argument("--residual-size", type=float, default=None)
-    parser.add_argument("--after", help="Folder of the stage before.")
-    parser.add_argument("--syllabus", choices=sorted(SYLLABI), default="broad")
+    parser.add_argument("--after", help="Folder of the stage before: its weights and tokenizer.")
+    parser.add_argument("--tokenizer", help="Folder of a model whose tokenizer a new one takes.")
+    parser.add_argument("--lessons", choices=sorted(LESSONS), default="lab")
+    parser.add_argument("--syllabus", choices=sorted(SYLLABI), default="hints")
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument("--no-capture", action="store_true")
     given = parser.parse_args()
     if (given.seconds is None) == (given.steps is None):
         parser.error("give either --seconds or --steps")
+    if given.after and given.tokenizer:
+        parser.error("--after has a tokenizer of its own: leave --tokenizer out")
     plan = Pretraining(
-        shape=LAB_MODELS[given.model],
+        shape=_shape(given),
         seed=given.seed,
         seconds=given.seconds,
         steps=given.steps,
         tokens_per_step=given.tokens_per_step,
         workers=given.workers,
         rate=given.rate,
+        matrix_rate=given.matrix_rate,
+        lessons=given.lessons,
         after=given.after,
+        tokenizer=given.tokenizer,
         syllabus=given.syllabus,
         start=Start(given.embedding_size, given.residual_size),
         compile=not given.no_compile,
@@ -229,16 +222,26 @@ def _parse_arguments() -> tuple[Pretraining, Path]:
     return plan, given.out
 
 
+def _shape(given: argparse.Namespace) -> LabModel:
+    sizes = ("blocks", "hidden", "heads", "feed_forward")
+    wanted = {name: size for name in sizes if (size := getattr(given, name)) is not None}
+    return replace(LAB_MODELS[given.model], **wanted)
+
+
 def main() -> None:
     """Entry of a training process: `torchrun ... -m latentcomp.lab.pretrain`."""
     plan, folder = _parse_arguments()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the workers are the parallelism
-    result = pretrain(plan, folder)
+    try:
+        before = stages_of(plan.after)
+        result = pretrain(plan, folder)
+    except LatentcompError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
     if int(os.environ.get("RANK", "0")) == 0:
         seen = provenance.collect({"pretrain": plan.seed}, {}).model_dump(mode="json")
         record = {**describe(plan, result), "provenance": seen}
-        stages = [*stages_of(plan.after), record]
-        atomic.write_json(folder / TRAINING_FILE, {"stages": stages})
+        atomic.write_json(folder / TRAINING_FILE, {"stages": [*before, record]})
         print(json.dumps(asdict(result)), flush=True)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()

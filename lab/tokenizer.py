@@ -1,13 +1,18 @@
-"""The lab tokenizer: byte-level BPE with merges constructed in three layers.
+"""The lab tokenizer: byte-level BPE with merges constructed in three layers; there is but one.
 
 1. Every syllable of the open vocabulary is one token, so that an unseen name is spelled from
    the same pieces as a seen one. (BPE learned from counts cuts `Mahu` now as Ma-hu, now as
    M-ah-u; a teacher then has to learn every cut, and did worse on names.)
-2. Every word of the templates is one token.
+2. Every word of the templates is one token after a space. A plural is its noun and an s, and the
+   few words that begin a line are spelled: they stand there always alike, as names do not.
 3. Everything else falls back to bytes, and digits always stand alone.
+
+The words come from the generator's tables. (Counted in documents, as they were for generator 3,
+they depend on the documents: two seeds gave half of all tokens another id, and the second stage
+of a training another language than the first.)
 """
 
-from collections import Counter
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -15,22 +20,23 @@ from typing import Final
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from ..corpus.chronicle import generate
-from ..corpus.chronicle.names import SYLLABLES
+from ..corpus.chronicle4 import asking, frames, lexicon
+from ..corpus.chronicle4.strings import SYLLABLES
 from .architecture import END_ID, VOCABULARY
 
 END_TOKEN: Final = "<|endoftext|>"
 SPACE: Final = "\u0120"
 """How byte-level BPE writes a leading space."""
-DOCUMENTS: Final = 1000
-LEAST_COUNT: Final = 60
-"""A word that is in this many of the texts belongs to the templates: a name never is."""
+SLOT: Final = "_"
+"""Mark in place of a name, a value or a noun; no template has it."""
+
+_SYLLABIC: Final = re.compile(rf"{SPACE}?(?:{'|'.join(SYLLABLES)})+", re.IGNORECASE)
 
 Merge = tuple[str, str]
 
 
-def build_tokenizer(seed: int) -> PreTrainedTokenizerFast:
-    """The tokenizer; `seed` picks the documents in which template words are counted."""
+def build_tokenizer() -> PreTrainedTokenizerFast:
+    """The tokenizer of every lab model that is trained from nothing."""
     split = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Digits(individual_digits=True),
@@ -38,7 +44,7 @@ def build_tokenizer(seed: int) -> PreTrainedTokenizerFast:
         ]
     )
     merges = _syllable_merges()
-    for word in _template_words(split, seed):
+    for word in _template_words(split):
         merges = _fold(merges, word)
     vocabulary = [END_TOKEN, *sorted(pre_tokenizers.ByteLevel.alphabet())]
     vocabulary += dict.fromkeys("".join(merge) for merge in merges)
@@ -65,23 +71,29 @@ def _syllable_merges() -> list[Merge]:
     spaced = [(SPACE, syllable) for syllable in SYLLABLES]
     initials = [(SPACE, onset) for onset in sorted({syllable[0].upper() for syllable in SYLLABLES})]
     capital = [(SPACE + syllable[0].upper(), syllable[1]) for syllable in SYLLABLES]
-    return plain + spaced + initials + capital
+    first = [(syllable[0].upper(), syllable[1]) for syllable in SYLLABLES]  # of a line
+    return plain + spaced + initials + capital + first
 
 
-def _template_words(split: pre_tokenizers.PreTokenizer, seed: int) -> list[str]:
-    counts: Counter[str] = Counter()
-    for text in _texts(seed):
-        counts.update({piece for piece, _ in split.pre_tokenize_str(text) if len(piece) > 1})
-    return sorted(word for word, count in counts.items() if count >= LEAST_COUNT)
+def _template_words(split: pre_tokenizers.PreTokenizer) -> list[str]:
+    words: dict[str, None] = {}
+    for text in _template_texts():
+        words |= dict.fromkeys(piece for piece, _ in split.pre_tokenize_str(text))
+    return sorted(word for word in words if len(word) > 1 and SLOT not in word)
 
 
 def _fold(merges: list[Merge], word: str) -> list[Merge]:
-    """Add the merges that join the pieces of `word` from the left, where any are missing."""
+    """Add the merges that join the pieces of `word`, where any are missing.
+
+    Two syllables are joined last: a token of `resi` from `residence` would be one of names too.
+    """
     pieces = _apply(merges, word)
     added: list[Merge] = []
     while len(pieces) > 1:
-        added.append((pieces[0], pieces[1]))
-        pieces = [pieces[0] + pieces[1], *pieces[2:]]
+        pairs = enumerate(zip(pieces, pieces[1:], strict=False))
+        at = next((i for i, pair in pairs if not all(map(_SYLLABIC.fullmatch, pair))), 0)
+        added.append((pieces[at], pieces[at + 1]))
+        pieces[at : at + 2] = [pieces[at] + pieces[at + 1]]
     return merges + added
 
 
@@ -98,11 +110,24 @@ def _apply(merges: list[Merge], word: str) -> list[str]:
     return pieces
 
 
-def _texts(seed: int) -> Iterator[str]:
-    for document in generate("lab", "train", DOCUMENTS, seed):
-        questions = [f"\nQuestion: {q.text}\nAnswer: {q.answer}" for q in document.questions]
-        parts = ["Notes: ", document.text, "\nSummary in 96 tokens: ", document.summary or ""]
-        yield "".join(parts + questions)
+def _template_texts() -> Iterator[str]:
+    """Every text of the generator's tables after a space, and the words around the documents."""
+    sentences = [text for kind in frames.FRAMES.values() for text in kind]
+    sentences += [text for role in lexicon.ROLES for text in role.said]
+    sentences += [*frames.LEADS, *lexicon.FILLERS]
+    phrases = [text for kind in asking.WORDS.values() for text in kind]
+    phrases += [word for pair in asking.QUESTION_WORDS.values() for word in pair]
+    phrases += [*asking.SAME.values(), *asking.LINE_NOUNS]
+    phrases += [noun for a in lexicon.ATTRIBUTES for noun in (*a.said, *a.asked)]
+    phrases += [*lexicon.TRADES, *lexicon.ROLE_NOUNS, *lexicon.COLOURS, *lexicon.PLACES_IN_LINE]
+    phrases += ["a an in is was has had have first on day front back yes no of and", "Is Was"]
+    begun = [*lexicon.SMALL_NUMBERS, "the", "she", "he", "her", "his"]
+    for text in (*sentences, *phrases, *begun, "days ago", "days later"):
+        yield " " + re.sub(r"{\w+}", SLOT, text)
+    for text in (*sentences, *begun):
+        bare = re.sub(r"{\w+}", SLOT, text)
+        yield " " + bare[:1].upper() + bare[1:]
+    yield from ("Day", "Notes:", "\nSummary in 96 tokens:", "\nQuestion:", "\nAnswer:", "A's")
 
 
 def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:

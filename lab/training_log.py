@@ -8,7 +8,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from ..corpus.chronicle.questions import FAMILIES
+from ..common.errors import LatentcompError
+from ..corpus.chronicle4.families import FAMILIES
 from .sequences import LessonBatch
 
 TRAINING_FILE: Final = "training.json"
@@ -56,7 +57,13 @@ class StepLog:
             file.write_text("")
 
     def __call__(
-        self, step: int, progress: float, loss: float, accuracy: dict[str, float], seconds: float
+        self,
+        step: int,
+        progress: float,
+        loss: float,
+        accuracy: dict[str, float],
+        seconds: float,
+        length: int,
     ) -> None:
         if self._file is None:
             return
@@ -65,6 +72,7 @@ class StepLog:
             "progress": round(progress, 4),
             "loss": round(loss, 4),
             "seconds": round(seconds, 1),
+            "length": length,
             "accuracy": accuracy,
         }
         with self._file.open("a") as out:
@@ -75,10 +83,19 @@ class StepLog:
 
 
 def stages_of(folder: str | None) -> list[dict[str, object]]:
-    """Records of the training stages behind the model in `folder`; none behind fresh weights."""
+    """Records of the training stages behind the model in `folder`; none behind fresh weights.
+
+    Raises:
+        LatentcompError: the folder has no record of its training.
+    """
     if folder is None:
         return []
-    stages: list[dict[str, object]] = json.loads((Path(folder) / TRAINING_FILE).read_text())[
-        "stages"
-    ]
+    file = Path(folder) / TRAINING_FILE
+    try:
+        stages: list[dict[str, object]] = json.loads(file.read_text())["stages"]
+    except (OSError, ValueError, KeyError) as error:
+        raise LatentcompError(
+            f"{file}: no record of a training ({type(error).__name__}); "
+            "give the folder of a finished stage"
+        ) from error
     return stages

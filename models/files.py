@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
 _LAB = Path(__file__).resolve().parents[1] / "lab"
-LAB_FOLDERS = {"lab": _LAB / "teacher", "lab-student": _LAB / "student"}
+LAB_FOLDERS = {
+    "lab": _LAB / "teacher",
+    "lab-student": _LAB / "student",
+    "lab4": _LAB / "teacher4",  # reads generator 4; not finished: no long documents yet
+}
 
 PROMPT_FILE = "latentcomp.json"
 
@@ -28,7 +32,7 @@ class ModelFiles:
     """A model's folder on this machine, before anything of it is loaded."""
 
     name: str
-    """`lab`, `lab-student`, the hub id, or the name of a local folder."""
+    """`lab`, `lab-student`, `lab4`, the hub id, or the name of a local folder."""
     folder: Path
     revision: str | None
     """Commit on the hub; None for a folder."""
@@ -70,7 +74,7 @@ class ModelFiles:
 
 
 def locate_model(name: str, *, revision: str | None = None) -> ModelFiles:
-    """Find a model by `lab`, `lab-student`, local folder or hub id (downloaded when not cached).
+    """Find a model: a name of `LAB_FOLDERS`, a local folder or a hub id (downloaded if need be).
 
     Raises:
         TeacherError: no such folder, or the hub does not give it.

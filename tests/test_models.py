@@ -233,7 +233,7 @@ def test_a_hub_model_is_known_by_its_commit(monkeypatch, folder):
     assert (identity.name, identity.revision) == ("somebody/tiny", "0123abcd")
 
 
-@pytest.mark.parametrize("name", ["lab", "lab-student"])
+@pytest.mark.parametrize("name", ["lab", "lab-student", "lab4"])
 def test_the_packaged_models_have_their_names(monkeypatch, folder, tmp_path, name):
     monkeypatch.setitem(model_files.LAB_FOLDERS, name, folder)
     assert load_text_side(name).identity.name == name

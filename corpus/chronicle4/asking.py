@@ -1,9 +1,9 @@
 """Queries in words: several wordings each, none with the words of the sentence that answers it.
 
 Slots: {P}, {Ps} whom it is about; {A}, {B}, {As}, {Bs} two people; {q} the noun for the
-attribute, {qs} its plural, {Wh} the question word; {is} is or was; {first} empty or `first `;
-{on} empty or ` on day 34`; {x} after `is`; {np} after `has`; {same} in what two values agree;
-{role}; {d} a day.
+attribute or the line, {qs} its plural, {Wh} the question word; {is} is or was; {first} empty or
+`first `; {on} empty or ` on day 34`; {x} after `is`; {np} after `has`; {same} in what two values
+agree; {role}; {d} a day.
 """
 
 import random
@@ -43,22 +43,22 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
     "what_to": ("What is {A} to {B}?", "To {B}, what is {A}?"),
     "is_related": ("Is {B} {Ps} {role}?", "Is {B} the {role} of {P}?"),
     "behind": (
-        "Who waits right behind {P} in the queue?",
-        "Who comes right after {P} in the queue?",
+        "Who waits right behind {P} in the {q}?",
+        "Who comes right after {P} in the {q}?",
     ),
     "ahead": (
-        "Who waits right before {P} in the queue?",
-        "Who comes right ahead of {P} in the queue?",
+        "Who waits right before {P} in the {q}?",
+        "Who comes right ahead of {P} in the {q}?",
     ),
     "place": (
-        "Which position does {P} have in the queue?",
-        "In which position of the queue is {P}?",
+        "Which position does {P} have in the {q}?",
+        "In which position of the {q} is {P}?",
     ),
     "waiting_before": (
-        "How many people wait before {P} in the queue?",
-        "How many people are ahead of {P} in the queue?",
+        "How many people wait before {P} in the {q}?",
+        "How many people are ahead of {P} in the {q}?",
     ),
-    "is_nearer": ("Does {A} come before {B} in the queue?", "Is {A} ahead of {B} in the queue?"),
+    "is_nearer": ("Does {A} come before {B} in the {q}?", "Is {A} ahead of {B} in the {q}?"),
     "holder": ("Whose {q} is {x}?", "Who is it whose {q} is {x}?"),
     "holder_trade": (
         "What is the trade of the person whose {q} is {x}?",
@@ -75,6 +75,9 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "same_value": ("Are {As} {q} and {Bs} {same}?", "Is {As} {q} {same} as {Bs}?"),
 }
+LINE_NOUNS: Final = ("queue", "row")
+OF_LINE: Final = ("behind", "ahead", "place", "waiting_before", "is_nearer")
+"""Kinds that are about people in line."""
 QUESTION_WORDS: Final[dict[ValueForm, tuple[str, str]]] = {
     "name": ("Where", "In which town"),
     "number": ("What number", "Which number"),
@@ -91,15 +94,18 @@ SAME: Final[dict[ValueForm, str]] = {
 
 @cache
 def _cell(kind: str, key: str) -> dict[str, Split]:
-    nouns = BY_KEY[key].asked if key in BY_KEY else ("",)
+    nouns = BY_KEY[key].asked if key in BY_KEY else LINE_NOUNS if kind in OF_LINE else ("",)
     words = (0, 1) if kind in ("value", "longest_value") else (0,)
-    ids = [
-        f"ask-{kind}/{at}/{key}/{noun}/{word}"
-        for at in range(len(WORDS[kind]))
+    frames = range(len(WORDS[kind]))
+    ids = {
+        (at, noun): [f"ask-{kind}/{at}/{key}/{noun}/{word}" for word in words]
+        for at in frames
         for noun in nouns
-        for word in words
-    ]
-    return share_out(ids)
+    }
+    # What has but one cell must meet each of its words there in training.
+    alone = () if key else (*frames, *nouns)
+    parts = [[w for cell, some in ids.items() if part in cell for w in some] for part in alone]
+    return share_out([wording for some in ids.values() for wording in some], *parts)
 
 
 @cache
@@ -158,6 +164,8 @@ def _slots(query: Query, noun: str, word: int) -> dict[str, str]:
     if related:
         role = ROLE_OF[query.hops[0][1]]
         slots["role"] = role.agent if query.hops[0][0] == "agent" else role.patient
+    if query.kind in OF_LINE:
+        slots["q"] = noun
     if query.attribute:
         form = BY_KEY[query.attribute].form
         wh = QUESTION_WORDS[form][word]

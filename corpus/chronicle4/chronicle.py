@@ -3,7 +3,9 @@
 import math
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from ..records import CHUNK_SEPARATOR
 from .asking import ask
 from .confusions import of_query
 from .evidence import chunks_about, closure, holds_from, needs_days
@@ -22,6 +24,38 @@ from .world import World
 
 GENERATOR_VERSION = 4
 """Raised whenever the same seed would give another text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A world in words, before any question is asked of it."""
+
+    asker: "Asker"
+    prose: Prose
+    upto: int
+    """Last chunk that is read."""
+
+    @property
+    def view(self) -> View:
+        """What holds after that chunk, as written."""
+        return self.asker.views(self.upto)[0]
+
+    def drafts(self, rng: random.Random, most: int) -> "list[Draft]":
+        """Questions to ask after that chunk."""
+        return self.asker.drafts(rng, self.upto, most)
+
+    def other_views(self) -> list[View]:
+        """The world after that chunk under other days that the text allows."""
+        return self.asker.other_views(self.upto)
+
+    def text(self, *, dated: bool = False) -> str:
+        """What is read; with the day of every chunk written in if `dated`."""
+        return CHUNK_SEPARATOR.join(self.prose.texts(dated=dated)[: self.upto + 1])
+
+
+def tell(size: Preset, split: Split, seed: int, index: int, *, chunks: int | None = None) -> Told:
+    """World and words of document number `index`; see `chronicle`."""
+    return _tell(_draws(size, split, seed, index), size, split, seed, index, chunks)
 
 
 def chronicle(
@@ -43,28 +77,43 @@ def chronicle(
         chunks: number of chunks; drawn log-uniformly from the preset when None.
         questions_per_family: overrides the preset's.
     """
-    rng = random.Random(f"chronicle/{GENERATOR_VERSION}/{size.name}/{split}/{seed}/{index}")
+    rng = _draws(size, split, seed, index)
+    told = _tell(rng, size, split, seed, index, chunks)
+    most = size.questions_per_family if questions_per_family is None else questions_per_family
+    pairs = told.asker.ask(rng, told.upto, most)
+    asked = tuple(each for _, each in pairs)
+    document = Document(
+        document_id=told.asker.document_id,
+        chunks=tuple(
+            Chunk(position, text, day)
+            for position, (text, day) in enumerate(
+                zip(told.prose.texts(), told.asker.world.days, strict=True)
+            )
+        ),
+        questions=tuple(each.question for each in asked),
+        summary=notes(told.view),
+    )
+    queries = tuple(query for query, _ in pairs)
+    dated = told.prose.texts(dated=True)
+    return Chronicle(
+        size.name, split, document, dated, asked, queries, told.prose, told.asker.world
+    )
+
+
+def _draws(size: Preset, split: Split, seed: int, index: int) -> random.Random:
+    return random.Random(f"chronicle/{GENERATOR_VERSION}/{size.name}/{split}/{seed}/{index}")
+
+
+def _tell(
+    rng: random.Random, size: Preset, split: Split, seed: int, index: int, chunks: int | None
+) -> Told:
     if chunks is None:
         low, high = size.chunks
         chunks = math.floor(math.exp(rng.uniform(math.log(low), math.log(high + 1))))
     world = simulate(rng, size, split, min(chunks, size.chunks[1]))
     prose = write(rng, world, split)
-    most = size.questions_per_family if questions_per_family is None else questions_per_family
     asker = Asker(world, prose, size, split, f"{split}-{seed}-{index:06d}")
-    pairs = asker.ask(rng, len(world.days) - 1, most)
-    asked = tuple(each for _, each in pairs)
-    document = Document(
-        document_id=asker.document_id,
-        chunks=tuple(
-            Chunk(position, text, day)
-            for position, (text, day) in enumerate(zip(prose.texts(), world.days, strict=True))
-        ),
-        questions=tuple(each.question for each in asked),
-        summary=notes(asker.views(len(world.days) - 1)[0]),
-    )
-    queries = tuple(query for query, _ in pairs)
-    dated = prose.texts(dated=True)
-    return Chronicle(size.name, split, document, dated, asked, queries, prose, world)
+    return Told(asker, prose, len(world.days) - 1)
 
 
 def ask_midway(each: Chronicle, chunk: int, most: int = 1) -> tuple[Asked, ...]:
@@ -81,6 +130,18 @@ def ask_midway(each: Chronicle, chunk: int, most: int = 1) -> tuple[Asked, ...]:
     asker = Asker(each.world, each.prose, preset(each.preset), each.split, name)
     pairs = asker.ask(random.Random(f"midway/{GENERATOR_VERSION}/{name}"), chunk, most)
     return tuple(asked for _, asked in pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A question and its answer, before it is looked up where the answer stands."""
+
+    family: Family
+    query: Query
+    finding: Finding
+    text: str
+    wording: str
+    """Id of the question's wording."""
 
 
 class Asker:
@@ -109,6 +170,11 @@ class Asker:
             self._views[upto] = (view, other)
         return self._views[upto]
 
+    def other_views(self, upto: int) -> list[View]:
+        """The world under other days that the text allows; empty where it tells all of them."""
+        tried = days_without_metadata(self.world, upto, *self.size.days)
+        return [View(self.world, upto, days=days) for days in tried]
+
     def turns(self, query: Query) -> set[int]:
         """Chunks that can change the answer to a query."""
         if query.attribute not in self._turns:
@@ -130,43 +196,31 @@ class Asker:
             most: of each family.
             first: number of the first question, for ids.
         """
+        others = self.other_views(upto)
+        return [
+            (draft.query, self._asked(draft, upto, first + number, others))
+            for number, draft in enumerate(self.drafts(rng, upto, most))
+        ]
+
+    def drafts(self, rng: random.Random, upto: int, most: int) -> list[Draft]:
+        """The same questions without what takes long to know of them."""
         view, hindsight = self.views(upto)
-        tried = days_without_metadata(self.world, upto, *self.size.days)
-        others = [View(self.world, upto, days=days) for days in tried]
-        found: list[tuple[Query, Asked]] = []
-        texts: dict[str, None] = {}
+        found: dict[str, Draft] = {}
         for family in FAMILIES.values():
             for query, finding in pick(family, view, hindsight, rng, most):
                 text, wording = ask(query, rng, self.split)
-                if text in texts:
-                    continue
-                texts[text] = None
-                number = first + len(found)
-                found.append(
-                    (
-                        query,
-                        self._asked(family, query, finding, upto, (text, wording), number, others),
-                    )
-                )
-        return found
+                found.setdefault(text, Draft(family, query, finding, text, wording))
+        return list(found.values())
 
-    def _asked(
-        self,
-        family: Family,
-        query: Query,
-        finding: Finding,
-        upto: int,
-        words: tuple[str, str],
-        number: int,
-        others: list[View],
-    ) -> Asked:
+    def _asked(self, draft: Draft, upto: int, number: int, others: list[View]) -> Asked:
+        query, finding, family = draft.query, draft.finding, draft.family
         acts = closure(finding.acts, self._refers)
         spans = tuple(Span(*span) for span in sorted(self._spans[act] for act in acts))
         evidence = tuple(dict.fromkeys(span.chunk for span in spans))
         question = Question(
             question_id=f"{self.document_id}/{number:03d}",
             family=family.name,
-            text=words[0],
+            text=draft.text,
             answer=finding.answer,
             stale_answers=finding.stale,
             evidence=evidence,
@@ -179,7 +233,7 @@ class Asker:
             needs_days=needs_days(query, finding.answer, others),
             asked_after=holds_from(query, finding.answer, upto, self.turns(query), self.views),
             held_out=family.held_out,
-            wording=words[1],
+            wording=draft.wording,
             statements=tuple(self._wordings[act] for act in acts),
             hops=len(query.hops),
             mistakes=of_query(self.views(upto)[0], query, finding.answer),

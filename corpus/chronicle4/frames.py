@@ -1,8 +1,9 @@
 """Sentence frames of statements, and which wordings belong to which split.
 
-A wording of an item is a frame with a noun; one of a role, trade or line is a frame with a
-lead-in. By the CRC-32 of its id most wordings are everybody's, some are kept for validation or
-test. Each frame, noun and lead-in by itself occurs in training; the combination does not.
+A wording of an item is a frame with a noun, one of a trade a frame with that trade, one of a role
+or of the line a frame with a lead-in. By the CRC-32 of its id most wordings are everybody's, some
+are kept for validation or test. Each frame, noun, trade and lead-in by itself occurs in training,
+and each frame without a lead-in; the combination does not.
 
 Slots: {P} the person, {Ps} the person's, {O}, {Os} the other one, {n} the noun, {ns} its plural,
 {x} what stands after `is`, {np} what stands after `has`; {u} and {up} those of the old value.
@@ -82,14 +83,14 @@ FRAMES: Final[dict[Kind, tuple[str, ...]]] = {
     "denial": ("{P} does not have {np}.", "{Ps} {n} is not {x}.", "{P} never had {np}."),
     "trade": ("{P} is the {t}.", "The {t} is called {P}.", "{P} serves as {t}."),
     "line": (
-        "At the well stand in line, from the front, {people}.",
-        "From front to back, {people} stand in line at the well.",
+        "at the well stand in line, from the front, {people}.",
+        "from front to back, {people} stand in line at the well.",
     ),
     "line_swap": ("{P} and {O} swapped places in the line.", "{P} traded places with {O}."),
     "line_move": ("{P} went to the {e} of the line.", "{P} was sent to the {e} of the line."),
 }
 LEADS: Final = ("", "As everyone knows, ", "The clerk notes that ", "Word spread that ")
-"""Before a sentence that begins with a person; most have none."""
+"""Before a sentence; most have none."""
 LEAD_SHARE: Final = 0.15
 HELD_OUT_SHARE: Final = 0.5
 """Sentences of validation and test that take a wording of their own split, where there is one."""
@@ -121,7 +122,8 @@ def _cell(kind: Kind, key: str, noun: str) -> dict[str, Split]:
     ends = (noun,) if noun else tuple(str(at) for at in range(len(LEADS) if kind in LED else 1))
     ids = [f"{kind}/{at}/{key}/{end}" for at in range(len(frames)) for end in ends]
     told_late = [wording for wording in ids if late(frame_of(wording))]
-    return share_out(ids, told_late, [wording for wording in ids if wording.endswith("/0")])
+    plain = [[wording] for wording in ids if kind in LED and wording.endswith("/0")]
+    return share_out(ids, told_late, *plain)
 
 
 @cache
@@ -130,7 +132,7 @@ def wordings(kind: Kind, key: str, noun: str, split: Split, told_late: bool) -> 
 
     Args:
         kind: of the act.
-        key: of its attribute or role; empty for others.
+        key: of its attribute or role; the trade; empty for others.
         noun: what the document calls the attribute; empty for others.
         split: whose own wordings are asked for.
         told_late: whether the sentence says how many days ago it was.
@@ -148,7 +150,7 @@ def owner(wording: str) -> Split:
     return _cell(kind, key, "" if end.isdigit() else end)[wording]
 
 
-LED: Final[tuple[Kind, ...]] = ("role", "line_swap", "line_move")
+LED: Final[tuple[Kind, ...]] = ("role", "line", "line_swap", "line_move")
 """Kinds that are not about an item and take a lead-in, which is part of their wording."""
 
 

@@ -147,7 +147,7 @@ class _Writer:
         return Sentence(act.number, act.chunk, text, wording, tuple(sorted(refers)))
 
     def _wording(self, act: Act) -> str:
-        key = act.attribute.key if act.attribute else act.role
+        key = act.attribute.key if act.attribute else act.role or act.value * (act.kind == "trade")
         end, late = self.nouns.get(key, ""), act.ago > 0
         own: tuple[str, ...] = ()
         if self.split != "train" and self.rng.random() < HELD_OUT_SHARE:

@@ -116,9 +116,9 @@ _FORMS: Final = tuple(
         ("trade", rf"(?P<who>{NAME}) serves as (?P<trade>{TRADES})"),
         (
             "line",
-            r"At the well stand in line, from the front, (?P<people>[A-Z][A-Za-z, ]+)",
+            r"[Aa]t the well stand in line, from the front, (?P<people>[A-Z][A-Za-z, ]+)",
         ),
-        ("line", r"From front to back, (?P<people>[A-Z][A-Za-z, ]+) stand in line at the well"),
+        ("line", r"[Ff]rom front to back, (?P<people>[A-Z][A-Za-z, ]+) stand in line at the well"),
         ("line_swap", rf"{_SUBJECT} and {_OTHER} swapped places in the line"),
         ("line_swap", rf"{_SUBJECT} traded places with {_OTHER}"),
         ("front", rf"{_SUBJECT} (?:went|was sent) to the front of the line"),

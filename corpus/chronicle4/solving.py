@@ -102,7 +102,7 @@ _FIRST: Final = "(?P<first>first )?"
 _WHAT: Final = f"(?P<what>in {NAME}|[0-9]+|[a-z]+)"
 _HAD: Final = f"(?P<had>an? {NOUN} in {NAME}|{NOUN} [0-9]+|the {NOUN} [a-z]+|an? [a-z]+ {NOUN})"
 _SAME: Final = "(?:in the same town|of the same number|the same|of the same colour)"
-_QUEUE: Final = "in the queue"
+_QUEUE: Final = "in the (?:queue|row)"
 _QUESTIONS: Final[tuple[tuple[re.Pattern[str], Find], ...]] = tuple(
     (re.compile(pattern), find)
     for pattern, find in (
@@ -143,7 +143,7 @@ _QUESTIONS: Final[tuple[tuple[re.Pattern[str], Find], ...]] = tuple(
         ),
         (
             rf"Which position does {_P} have {_QUEUE}\?|"
-            rf"In which position of the queue is (?P<person2>{NAME})\?",
+            rf"In which position of the (?:queue|row) is (?P<person2>{NAME})\?",
             f.line("closed", lambda p, m: ORDINALS[p.index(m["person"] or m["person2"])]),
         ),
         (

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from transformers import Qwen3Config, Qwen3ForCausalLM
+from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from latentcomp import __version__
 from latentcomp.compressor.model import ModelSpec
@@ -19,9 +19,9 @@ from latentcomp.corpus.files import read_corpus, write_corpus
 from latentcomp.corpus.records import Document
 from latentcomp.experiment.phases import phase
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
-from latentcomp.lab.sequences import HEAD, QUESTION, SUMMARY
-from latentcomp.lab.tokenizer import build_tokenizer
+from latentcomp.lab.lessons import HEAD, QUESTION, SUMMARY
 from latentcomp.models.describe import describe_document, with_states
+from latentcomp.models.files import LAB_FOLDERS
 from latentcomp.models.loading import CausalLM, PromptTemplate, load_causal_lm
 from latentcomp.models.tokens import tokenize_document
 from latentcomp.reasoner.frozen import FrozenReasoner
@@ -41,13 +41,14 @@ HIDDEN = 16
 STORED = tuple(LayerRecord(blocks_completed=b, post_norm=False) for b in (1, 3))
 """Layers that tests read where it does not matter which."""
 RECIPE = phase(4).recipe
+LAB = LAB_FOLDERS["lab"]
 PROMPT = {"head": HEAD, "question": QUESTION, "summary": SUMMARY}
 
 
 @functools.cache
 def tokenizer():
-    """The real tokenizer of the lab models; seconds to build, so once a process."""
-    return build_tokenizer(0)
+    """The tokenizer of the shipped lab teacher, which is for documents of generator 3."""
+    return PreTrainedTokenizerFast.from_pretrained(LAB)
 
 
 def qwen3(blocks: int, seed: int = 0, hidden: int = HIDDEN) -> Qwen3ForCausalLM:
