@@ -127,7 +127,7 @@ def test_a_store_of_several_shards_grew_by_several(appended: Appended) -> None:
     assert len(appended.states) == ALL
 
 
-@pytest.mark.parametrize(("kills", "seed"), [(4, 3), pytest.param(100, 4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("kills", "seed"), [(2, 3), pytest.param(100, 4, marks=pytest.mark.slow)])
 def test_appends_killed_at_random_moments(
     appended: Appended, tmp_path: Path, kills: int, seed: int
 ) -> None:

@@ -46,7 +46,7 @@ def standstill(number: list[int]) -> int:
     return seen[0]
 
 
-@pytest.mark.parametrize("encoders", [1, 2, 3])
+@pytest.mark.parametrize("encoders", [1, pytest.param(2, marks=pytest.mark.slow), 3])
 def test_a_slow_disk_holds_the_writer_up(tmp_path: Path, encoders: int) -> None:
     lengths = [SHARD // 4] * 60  # four documents a shard
     disk, accepted = SlowDisk(tmp_path / "store", 15), [0]
@@ -104,7 +104,14 @@ def peak(path: Path, shards: int, codec: str) -> int:
     return most
 
 
-@pytest.mark.parametrize("codec", ["raw", "split-zstd", "int8"])
+@pytest.mark.parametrize(
+    "codec",
+    [
+        "raw",
+        pytest.param("split-zstd", marks=pytest.mark.slow),
+        pytest.param("int8", marks=pytest.mark.slow),
+    ],
+)
 def test_however_many_documents_pass_memory_is_a_few_shards(tmp_path: Path, codec: str) -> None:
     shards = 60
     peak(tmp_path / "imports", 4, codec)

@@ -100,7 +100,10 @@ def test_killed_after_a_step(train, whole, tmp_path, after):
     go_on(train, tmp_path, whole)
 
 
-@pytest.mark.parametrize("number", range(MOMENTS))
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(n, marks=[pytest.mark.slow] if n % 2 else []) for n in range(MOMENTS)],
+)
 def test_killed_while_writing(train, whole, tmp_path, number):
     """The moments are drawn from all writes, fsyncs and renames of the run, saves mostly."""
     changes = whole[1]
