@@ -10,6 +10,7 @@ from ..reasoner.frozen import FrozenReasoner
 from .batches import Batches
 from .recipe import Recipe
 from .record import TrialRecord
+from .targets import Targets
 
 
 @dataclass(slots=True)
@@ -26,6 +27,8 @@ class Run:
     accelerator: Accelerator
     save_every: int = 25
     """Steps between checkpoints."""
+    targets: Targets | None = None
+    """Latents optimised per document, for the objective that compares with them."""
 
     @property
     def recipe(self) -> Recipe:
