@@ -71,7 +71,7 @@ class CeilingOptions:
     steps: Annotated[int, _option(_OPTIMISER, "Adam steps.", min=0)] = 250
     lr: Annotated[
         float, _option(_OPTIMISER, "Peak learning rate, in RMS of the embeddings.", min=0.0)
-    ] = 0.05
+    ] = 1.0
     beta1: Annotated[float, _option(_OPTIMISER, "Adam's first decay.", min=0.0, max=1.0)] = 0.9
     beta2: Annotated[float, _option(_OPTIMISER, "Adam's second decay.", min=0.0, max=1.0)] = 0.95
     warmup_steps: Annotated[int, _option(_OPTIMISER, "Steps of linear warm-up.", min=0)] = 10

@@ -20,8 +20,9 @@ class Settings(Record):
     """Whose states the start `states` takes the mean of; as in `--layers`."""
     steps: int = Field(default=250, ge=0)
     """Adam steps."""
-    lr: float = Field(default=0.05, gt=0)
-    """Peak learning rate, in multiples of the root mean square of the reasoner's embeddings."""
+    lr: float = Field(default=1.0, gt=0)
+    """Peak learning rate, in multiples of the root mean square of the reasoner's embeddings. What
+    suits a start grows with its size: the shipped checkpoint writes vectors of 16 of them."""
     beta1: float = Field(default=0.9, ge=0, lt=1)
     """Adam's decay of the mean of gradients."""
     beta2: float = Field(default=0.95, ge=0, lt=1)

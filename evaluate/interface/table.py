@@ -18,7 +18,7 @@ OnUnit = Callable[[str, int, int, float], None]
 
 
 def print_interface(result: InterfaceResult, console: Console) -> None:
-    """Two rows a ratio: the questions that were optimised for, and the others."""
+    """Two rows a ratio: the questions that the optimisation saw, and those held out of it."""
     table = Table(
         title=f"interface of {result.reasoner.name}: {result.documents} documents, "
         f"{result.settings.steps} steps",
@@ -33,7 +33,7 @@ def print_interface(result: InterfaceResult, console: Console) -> None:
         table.add_column(header, justify="right", no_wrap=True)
     for name, ratio in result.ratios.items():
         loss = figure(ratio.curve[-1][1]) if ratio.curve else ""
-        table.add_row(f"{name}x", "optimised for", *_cells(ratio.optimised_for), loss)
+        table.add_row(f"{name}x", "seen", *_cells(ratio.optimised_for), loss)
         if ratio.held_out is not None:
             table.add_row("", "held out", *_cells(ratio.held_out), "")
     console.print(table)

@@ -44,7 +44,7 @@ def story(monkeypatch):
 def test_the_record_of_a_measurement(ceiling, tmp_path):
     ran = ceiling("--ratio", 4, "--ratio", 16, "--json", tmp_path / "copy.json")
     assert ran.code == 0, ran.err
-    assert "optimised for" in ran.out and "held out" in ran.out
+    assert "seen" in ran.out and "held out" in ran.out
     result = InterfaceResult.read(tmp_path / "copy.json")
     assert (tmp_path / "out" / "ceiling.json").read_text() == (tmp_path / "copy.json").read_text()
     assert (result.documents, result.settings.steps, list(result.ratios)) == (3, 2, ["4", "16"])
@@ -99,7 +99,7 @@ def test_a_killed_measurement_goes_on_with_the_next_batch(ceiling, monkeypatch, 
 def test_a_folder_of_other_options_is_refused(ceiling):
     assert ceiling().code == 0
     for options, says in (
-        (("--lr", 0.5), "begun with lr 0.05, now 0.5"),
+        (("--lr", 0.5), "begun with lr 1.0, now 0.5"),
         (("--seed", 2), "begun with corpus"),
         (("--batch-size", 3), "begun with batch_size 2, now 3"),
     ):

@@ -215,7 +215,7 @@ def test_the_latents_kept_are_those_that_answered(documents, learned):
 
 def test_a_document_does_not_depend_on_those_beside_it(lm, documents):
     """Their questions are of other lengths, their latents of another number."""
-    settings = Settings(steps=3)
+    settings = Settings(steps=3, lr=0.05)
     alone = measure(lm, documents[:2], RATIO, settings, STARTS["embeddings"], None)
     beside = measure(lm, documents, RATIO, settings, STARTS["embeddings"], None)
     for name, x_KR in alone.latents.items():
