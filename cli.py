@@ -14,7 +14,9 @@ import typer
 
 from . import __version__
 from .commands.ablations import AblationOptions, ablations
+from .commands.ceiling import CeilingOptions, ceiling
 from .commands.demo import demo
+from .commands.diagnose import DiagnoseOptions, diagnose
 from .commands.doctor import doctor
 from .commands.evaluate import EvaluateOptions, evaluate
 from .commands.extract import corpus, extract
@@ -55,6 +57,8 @@ app.command(rich_help_panel=_READ)(corpus)
 app.command(rich_help_panel=_READ)(extract)
 app.command(rich_help_panel=_EXPERIMENT)(command(TrainOptions, train))
 app.command(rich_help_panel=_EXPERIMENT)(command(EvaluateOptions, evaluate))
+app.command(rich_help_panel=_EXPERIMENT)(command(CeilingOptions, ceiling))
+app.command(rich_help_panel=_EXPERIMENT)(command(DiagnoseOptions, diagnose))
 app.command(rich_help_panel=_EXPERIMENT)(command(JudgeOptions, judge))
 app.command(rich_help_panel=_EXPERIMENT)(command(LadderOptions, ladder))
 app.command(rich_help_panel=_EXPERIMENT)(command(AblationOptions, ablations))

@@ -52,11 +52,11 @@ def evaluate_trials(
     for lineage in lineages:
         lineage.refuse(held.documents, held.source)
     teacher = load_causal_lm(request.teacher, device=request.device)
-    reasoner = _reasoner(request, subjects[0], teacher)
+    reasoner = reasoner_of(request, subjects[0], teacher)
     results = []
     for subject, lineage in zip(subjects, lineages, strict=True):
-        _check_same("teacher", subject.state.spec.teacher, teacher)
-        _check_same("reasoner", subject.state.spec.reasoner, reasoner)
+        check_same("teacher", subject.state.spec.teacher, teacher)
+        check_same("reasoner", subject.state.spec.reasoner, reasoner)
         bench = _bench(request, subject, teacher, reasoner, summaries)
         results.append(_measure(request, subject, lineage, held, bench, progress))
     return tuple(results)
@@ -180,7 +180,8 @@ def _lineage(request: EvaluationRequest, subject: Subject) -> Lineage:
     return Lineage.of(record, RunFolder(request.run).corpus, own=subject.own)
 
 
-def _reasoner(request: EvaluationRequest, subject: Subject, teacher: CausalLM) -> CausalLM:
+def reasoner_of(request: EvaluationRequest, subject: Subject, teacher: CausalLM) -> CausalLM:
+    """Who answers: as named, else the one that the recipe asks for."""
     role = subject.state.known_trial.recipe.reasoner
     # Of a control the reasoner is the teacher, whichever was named.
     name = request.reasoner or (request.teacher if role == "teacher" else MODELS[role])
@@ -280,7 +281,12 @@ def _summaries_command(request: EvaluationRequest) -> str:
     return f"latentcomp teacher summaries {chosen} --out {request.summaries.parent}"
 
 
-def _check_same(role: str, expected: ModelIdentity, lm: CausalLM) -> None:
+def check_same(role: str, expected: ModelIdentity, lm: CausalLM) -> None:
+    """Refuse another model than the one that a checkpoint was trained with.
+
+    Raises:
+        CheckpointError: names both.
+    """
     if expected.weights_sha256 != lm.identity.weights_sha256:
         raise CheckpointError(
             f"the checkpoint was trained with {role} {expected.name!r} (weights "

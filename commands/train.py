@@ -1,6 +1,7 @@
 """The commands `latentcomp train` and `latentcomp ship`."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -89,6 +90,10 @@ class TrainOptions:
     question_tokens: Annotated[
         int | None, _option(_BUDGET, "Tokens of questions about each document.", min=16)
     ] = None
+    targets: Annotated[
+        Path | None,
+        _option(_BUDGET, "Latents of `ceiling --save-latents`, for objectives.regression."),
+    ] = None
     live: Annotated[
         bool, _option(_BUDGET, "New documents in every step, no store (for a GPU).", "--live")
     ] = False
@@ -174,6 +179,7 @@ class TrainOptions:
             skip_order=self.skip_order,
             batches=BatchSettings(self.resident, self.workers),
             save_every=self.save_every,
+            targets=self.targets,
             restart=self.restart,
         )
 

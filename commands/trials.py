@@ -13,7 +13,7 @@ import torch
 from accelerate import Accelerator
 
 from ..common import atomic, provenance
-from ..common.errors import CheckpointError, PhaseError, RecipeError, StoreError, UsageError
+from ..common.errors import CheckpointError, PhaseError, UsageError
 from ..compressor.model import CompressionModel, ModelSpec
 from ..experiment.catalogue import phase_of
 from ..experiment.order import require, standing_verdicts, tell_published
@@ -21,19 +21,20 @@ from ..experiment.phases import phase
 from ..experiment.run_folder import RunFolder, TrialFolder
 from ..experiment.suggest import ablations_command
 from ..models.files import identify_model, locate_model
-from ..models.layers import EMBEDDINGS, resolve_layers
+from ..models.layers import resolve_layers
 from ..models.loading import CausalLM, load_causal_lm
 from ..reasoner.frozen import FrozenReasoner
-from ..store.format.schema import LayerRecord, ModelIdentity
 from ..store.read.reader import FeatureStore
 from ..train import checkpoint
 from ..train.batches import Batches
 from ..train.loop import Progress, train
-from ..train.objectives import OBJECTIVES, check_objectives
+from ..train.objectives import check_objectives
 from ..train.recipe import Recipe
 from ..train.record import Start, TrialRecord
 from ..train.run import Run
 from .batches import BatchSettings, live_batches, store_batches
+from .fitting import check_models
+from .targets import targets_of
 
 SHIPPED: Final = Path(__file__).resolve().parents[1] / "lab" / "shipped"
 MODELS: Final = {"teacher": "lab", "student": "lab-student"}
@@ -64,6 +65,8 @@ class TrialRequest:
     batches: BatchSettings = BatchSettings()
     save_every: int = 25
     """Steps between checkpoints."""
+    targets: Path | None = None
+    """Latents optimised per document, for the objective `regression`."""
     restart: bool = False
     """Whether an earlier trial of this name and seed is put aside."""
 
@@ -112,7 +115,8 @@ def build(request: TrialRequest) -> Run:
     reader = lm if store is not None else _live_teacher(request, lm)
     teacher = reader.identity if store is None else store.manifest.teacher
     layers = tuple(resolve_layers(recipe.layers, teacher.blocks))
-    _check(recipe, teacher, lm.identity, layers, store)
+    check_models(recipe, teacher, lm.identity, layers, store)
+    targets = targets_of(request.targets, recipe, lm, store)
     reasoner = FrozenReasoner(lm, compile_blocks=cuda)
     spec = ModelSpec.between(recipe.model, teacher, layers, lm.identity, reasoner.embedding_rms())
     torch.manual_seed(request.seed)
@@ -128,13 +132,13 @@ def build(request: TrialRequest) -> Run:
         recipe=recipe,
         seed=request.seed,
         overrides=request.changes,
-        data=dict(batches.describe()),
+        data={**batches.describe(), **({"targets": targets.describe()} if targets else {})},
         start=start,
         # What the ancestor skipped, or an earlier session, was not shown to hold then.
         skipped=tuple(sorted({*skipped, *_skipped_before(request, run, start)})),
     )
     folder = run.trial(recipe.name, request.seed).path
-    return Run(record, model, reasoner, batches, folder, accelerator, request.save_every)
+    return Run(record, model, reasoner, batches, folder, accelerator, request.save_every, targets)
 
 
 def _check_source(request: TrialRequest) -> None:
@@ -184,44 +188,6 @@ def _reader_name(request: TrialRequest) -> str:
     """Name of the model that reads live documents: of a control, the reasoner itself."""
     control = request.trained.reasoner == "teacher"
     return request.teacher or (request.reasoner if control else None) or MODELS["teacher"]
-
-
-def _check(
-    recipe: Recipe,
-    teacher: ModelIdentity,
-    reasoner: ModelIdentity,
-    layers: tuple[LayerRecord, ...],
-    store: FeatureStore | None,
-) -> None:
-    """Refuses models and states that a recipe cannot be trained with."""
-    if recipe.reasoner == "teacher" and teacher.weights_sha256 != reasoner.weights_sha256:
-        raise StoreError(
-            f"{recipe.name} is a control: its reasoner must be the teacher, but the store "
-            f"is of {teacher.name!r} (weights {teacher.weights_sha256[:12]}...) and the reasoner "
-            f"is {reasoner.name!r} ({reasoner.weights_sha256[:12]}...); "
-            "give --reasoner or extract with this teacher"
-        )
-    if recipe.reasoner == "student" and teacher.weights_sha256 == reasoner.weights_sha256:
-        raise UsageError(
-            f"{recipe.name} asks for a smaller reasoner, and {reasoner.name!r} is the teacher "
-            "itself; give another --reasoner"
-        )
-    reading = [name for name in recipe.objectives if OBJECTIVES[name].reads_document]
-    if reading and teacher.tokenizer_sha256 != reasoner.tokenizer_sha256:
-        raise RecipeError(
-            f"objectives.{reading[0]} lets the reasoner {reasoner.name!r} read the tokens of the "
-            f"teacher {teacher.name!r}, and their tokenizers differ; give a reasoner with the same "
-            f"tokenizer, or --set objectives.{reading[0]}=null"
-        )
-    same = teacher.weights_sha256 == reasoner.weights_sha256  # it has embeddings, stored or not
-    for layer in layers:
-        if store is None or layer.blocks_completed in store.layers or same and layer == EMBEDDINGS:
-            continue
-        raise StoreError(
-            f"{store.path}: no layer after {layer.blocks_completed} blocks here, only after "
-            f"{', '.join(map(str, store.layers))}; extract with --layers "
-            f"{','.join(map(str, recipe.layers))} into another --run, or train with those there are"
-        )
 
 
 def _start(request: TrialRequest, spec: ModelSpec) -> tuple[CompressionModel, Start]:

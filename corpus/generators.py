@@ -34,11 +34,15 @@ class Generator:
     """(preset, split, documents, seed) -> that many documents."""
     live: Callable[[str, int, int], Live]
     """(preset, seed, most questions of each family) -> documents of the split `train` by index."""
+    split: Callable[[str, str, int, int], Live]
+    """(preset, split, seed, most questions of each family) -> the same of any split."""
 
 
 GENERATORS: Final[dict[int, Generator]] = {
-    GENERATOR_VERSION: Generator(generate_3, live_3.training_corpus),
-    chronicle_4.GENERATOR_VERSION: Generator(chronicle_4.generate, live_4.training_corpus),
+    GENERATOR_VERSION: Generator(generate_3, live_3.training_corpus, live_3.split_corpus),
+    chronicle_4.GENERATOR_VERSION: Generator(
+        chronicle_4.generate, live_4.training_corpus, live_4.split_corpus
+    ),
 }
 """By version."""
 

@@ -80,6 +80,45 @@ def held_out(
     return HeldOutSet(documents, source)
 
 
+def explored(
+    path: Path | None,
+    preset: str,
+    split: str,
+    count: int,
+    seed: int,
+    version: int,
+    questions_per_family: int,
+) -> HeldOutSet:
+    """Documents to look into rather than to judge by: of any split, with many questions.
+
+    Args:
+        path: of a corpus, whose first documents are taken; the rest is for generated ones.
+        preset: their size.
+        split: of the generator, `validation` by default everywhere.
+        count: how many, 2 or more.
+        seed: of them.
+        version: of the generator.
+        questions_per_family: at most, about each.
+
+    Raises:
+        CorpusError: as `held_out`, or no such split.
+    """
+    if path is not None:
+        given = held_out(path, preset, count, seed, version)
+        return HeldOutSet(given.documents[:count], given.source)
+    live = generator(version).split(preset, split, seed, questions_per_family)
+    made = (live.document(index) for index in range(count))
+    documents = tuple(document for document in made if document.questions)
+    if len(documents) < 2:
+        raise CorpusError(
+            f"{len(documents)} generated documents with questions; at least 2 are needed, because "
+            "one control borrows the latents of another document; give more --documents"
+        )
+    sha256 = corpus_sha256(documents)
+    source = Source(sha256=sha256, preset=preset, split=split, seed=seed, generator=version)
+    return HeldOutSet(documents, source)
+
+
 def _source(corpus: Corpus, path: Path) -> Source:
     known = {name: corpus.meta.get(name) for name in ("preset", "split", "seed", "generator")}
     kinds = {"preset": str, "split": str, "seed": int, "generator": int}

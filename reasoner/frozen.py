@@ -5,7 +5,7 @@ Shapes: B = documents, C = context positions, S = question positions, R = width,
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ..compressor.model import Compressed
 from ..models.loading import CausalLM
 from ..models.segments import CONTEXT, PADDING, attention_mask
+from .attention import check_attention, context_attention, entering
 from .packing import PackedQuestions
 
 SEQUENCE_STEP = 64
@@ -43,6 +44,8 @@ class ReaderOutput:
     """int64: the answer tokens."""
     states: dict[int, Tensor]
     """blocks completed -> hidden states of the question positions [B, S, R], for `keep` only."""
+    attention: dict[int, Tensor] = field(default_factory=dict)
+    """blocks completed -> weights from each answer token to the context [N, C], for `attend`."""
 
 
 class FrozenReasoner:
@@ -73,6 +76,11 @@ class FrozenReasoner:
     def width(self) -> int:
         """R."""
         return self._weight.shape[1]
+
+    @property
+    def vocabulary(self) -> int:
+        """V, rows of the input embeddings."""
+        return self._weight.shape[0]
 
     @property
     def blocks(self) -> nn.ModuleList:
@@ -111,7 +119,11 @@ class FrozenReasoner:
         return Context(self.embed(ids_BT), mask_BT, position, mask_BT.sum(1))
 
     def read(
-        self, context: Context, questions: PackedQuestions, keep: tuple[int, ...] = ()
+        self,
+        context: Context,
+        questions: PackedQuestions,
+        keep: tuple[int, ...] = (),
+        attend: tuple[int, ...] = (),
     ) -> ReaderOutput:
         """Ask every question right after the context, each on its own.
 
@@ -119,9 +131,15 @@ class FrozenReasoner:
             context: what stands for the documents.
             questions: of the same documents.
             keep: depths (blocks completed) whose states of the question positions are returned.
+            attend: depths whose attention from answers to the context is returned.
+
+        Raises:
+            TeacherError: the attention of this architecture cannot be looked into.
         """
+        if attend:
+            check_attention(self.blocks, self.lm.identity.name)
         x, segment, position = self._assembled(context, questions)
-        with _kept(self.blocks, keep) as states:
+        with _kept(self.blocks, keep) as states, entering(self.blocks, attend) as inputs:
             hidden = self._body(
                 inputs_embeds=x,
                 attention_mask=attention_mask(segment, _mask_dtype(x)),
@@ -133,7 +151,20 @@ class FrozenReasoner:
         before = hidden[:, start - 1 : stop - 1]  # the state one place before predicts a token
         logits = self._head(before[questions.answer_BS])
         kept = {depth: state[:, start:stop] for depth, state in states.items()}
-        return ReaderOutput(logits.float(), questions.ids_BS[questions.answer_BS], kept)
+        attention = {
+            depth: context_attention(
+                self.blocks[depth - 1], entered, context.mask_BC, questions.answer_BS
+            )
+            for depth, entered in inputs.items()
+        }
+        targets = questions.ids_BS[questions.answer_BS]
+        return ReaderOutput(logits.float(), targets, kept, attention)
+
+    def unembed(self, x: Tensor) -> Tensor:
+        """Vectors [..., R] to logits [..., V] by the final norm and the output embeddings."""
+        norm: nn.Module = self._body.norm  # type: ignore[assignment]
+        logits: Tensor = self._head(norm(x.to(self._weight.dtype)))
+        return logits
 
     def _assembled(
         self, context: Context, questions: PackedQuestions

@@ -1,6 +1,7 @@
 """Questions as training tensors: packed behind one context, none seeing another.
 
-Shapes: B = documents, S = question positions (padded).
+Shapes: B = documents, S = question positions (padded), Q = questions of a document (padded),
+E = chunks that hold the evidence of a question (padded).
 """
 
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ class EncodedQuestion:
     """From the end of the document to the beginning of the answer."""
     answer_ids: tuple[int, ...]
     """The answer and the end token: the targets."""
+    evidence: tuple[int, ...] = ()
+    """Indices of the chunks that settle the answer; empty where the corpus does not say."""
 
     def __len__(self) -> int:
         return len(self.prompt_ids) + len(self.answer_ids)
@@ -45,6 +48,8 @@ class PackedQuestions:
     """int64: index of the token within its own question."""
     answer_BS: Tensor
     """bool: tokens of answers, end tokens included: the targets."""
+    evidence_BQE: Tensor
+    """int64: chunks that settle the answer of question q + 1 of `segment_BS`; -1 for none."""
 
 
 def encode_questions(lm: TextSide, questions: Sequence[Question]) -> tuple[EncodedQuestion, ...]:
@@ -54,8 +59,10 @@ def encode_questions(lm: TextSide, questions: Sequence[Question]) -> tuple[Encod
     encoded = lm.tokenizer.backend_tokenizer.encode_batch(texts, add_special_tokens=False)
     count = len(questions)
     return tuple(
-        EncodedQuestion(tuple(prompt.ids), (*answer.ids, lm.eos_token_id))
-        for prompt, answer in zip(encoded[:count], encoded[count:], strict=True)
+        EncodedQuestion(tuple(prompt.ids), (*answer.ids, lm.eos_token_id), question.evidence)
+        for prompt, answer, question in zip(
+            encoded[:count], encoded[count:], questions, strict=True
+        )
     )
 
 
@@ -86,7 +93,21 @@ def pack(
         ),
         offset_BS=_scattered(places, offset),
         answer_BS=_scattered(places, offset >= prompts.repeat(lengths)),
+        evidence_BQE=_evidence(packed, questions_B),
     )
+
+
+def _evidence(packed: Sequence[EncodedQuestion], questions_B: Integers) -> Tensor:
+    """Chunks of each packed question [B, Q, E], -1 where there is no such question or chunk."""
+    counts = np.array([len(question.evidence) for question in packed], np.int64)
+    shape = (len(questions_B), questions_B.max(initial=0), counts.max(initial=0))
+    out = np.full(shape, -1, np.int64)
+    chunks = chain.from_iterable(question.evidence for question in packed)
+    rows, columns = np.arange(len(questions_B)).repeat(questions_B), _ranges(questions_B)
+    out[rows.repeat(counts), columns.repeat(counts), _ranges(counts)] = np.fromiter(
+        chunks, np.int64, int(counts.sum())
+    )
+    return torch.from_numpy(out)
 
 
 def _fitting(questions: Sequence[EncodedQuestion], positions: int) -> list[EncodedQuestion]:

@@ -3,6 +3,7 @@
 Shapes: B = documents, T = tokens (padded), L = layers, D = teacher width.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import islice
@@ -33,6 +34,8 @@ class Batch:
     token_ids_BT: Tensor
     """int64: the tokens that the teacher read, for objectives that read the document."""
     questions: PackedQuestions
+    document_B: Tensor
+    """int64: `document_key` of each document, for objectives that know something of it."""
 
     @property
     def tokens_B(self) -> Tensor:
@@ -50,6 +53,7 @@ class Batch:
         for record in (self.states, self.questions):
             yield from (getattr(record, part.name) for part in fields(record))
         yield self.token_ids_BT
+        yield self.document_B
 
     @classmethod
     def of(cls, tensors: Iterable[Tensor]) -> "Batch":
@@ -57,7 +61,12 @@ class Batch:
         remaining = iter(tensors)
         states = States(*islice(remaining, len(fields(States))))
         questions = PackedQuestions(*islice(remaining, len(fields(PackedQuestions))))
-        return cls(states, next(remaining), questions)
+        return cls(states, next(remaining), questions, next(remaining))
+
+
+def document_key(document_id: str) -> int:
+    """A document's id as a number, the same in every process: 63 bits of its SHA-256."""
+    return int.from_bytes(hashlib.sha256(document_id.encode()).digest()[:8], "big") >> 1
 
 
 class Batches(Protocol):
@@ -103,4 +112,5 @@ def collate(
     states = pad_states(features, length)
     token_ids_BT = scatter_rows(states.mask_BT, [one.token_ids for one in features])
     packed = pack([example.questions for example in examples], question_tokens, rng)
-    return Batch(states, token_ids_BT, packed)
+    keys = [document_key(one.document_id) for one in features]
+    return Batch(states, token_ids_BT, packed, torch.tensor(keys, dtype=torch.int64))

@@ -122,8 +122,9 @@ def _step(
     with run.accelerator.autocast():
         compressed = compress(forward, batch.states, ratio)
         context = run.reasoner.latent_context(compressed)
-        reading = run.reasoner.read(context, batch.questions, _depths(run))
-        seen = Step(run.reasoner, batch, compressed, reading)
+        keep, attend = (_depths(run, need) for need in ("needs_states", "needs_attention"))
+        reading = run.reasoner.read(context, batch.questions, keep, attend)
+        seen = Step(run.reasoner, batch, compressed, reading, run.targets)
         losses = {name: OBJECTIVES[name].loss(seen) for name in run.recipe.objectives}
     weights = run.recipe.objectives
     total = torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
@@ -147,9 +148,9 @@ def _step(
     }
 
 
-def _depths(run: Run) -> tuple[int, ...]:
-    """Depths of the reasoner whose states an objective compares."""
-    needed = any(OBJECTIVES[name].needs_states for name in run.recipe.objectives)
+def _depths(run: Run, need: str) -> tuple[int, ...]:
+    """Depths of the reasoner at which an objective has this need; none where none has it."""
+    needed = any(getattr(OBJECTIVES[name], need) for name in run.recipe.objectives)
     return alignment_depths(len(run.reasoner.blocks)) if needed else ()
 
 

@@ -11,6 +11,7 @@ from ..reasoner.frozen import FrozenReasoner
 from .batches import Batches
 from .recipe import Recipe
 from .record import TrialRecord
+from .targets import Targets
 
 
 @dataclass(slots=True)
@@ -27,6 +28,8 @@ class Run:
     accelerator: Accelerator
     save_every: int = 25
     """Steps between checkpoints."""
+    targets: Targets | None = None
+    """Latents optimised per document, for the objective that compares with them."""
     kinds: TokenKinds | None = field(init=False, default=None)
     """Of the teacher's vocabulary, for figures of learned mass; None where they are not needed or
     the reasoner has another vocabulary."""

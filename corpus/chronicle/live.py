@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from ...common.errors import CorpusError
 from ..records import Document
 from .generator import chronicle
-from .names import Split
+from .names import SPLITS, Split
 from .presets import Preset, preset
 
 
@@ -32,4 +33,16 @@ def training_corpus(preset_name: str, seed: int, questions_per_family: int) -> L
     Raises:
         CorpusError: no preset has that name.
     """
-    return LiveCorpus(preset(preset_name), "train", seed, questions_per_family)
+    return split_corpus(preset_name, "train", seed, questions_per_family)
+
+
+def split_corpus(preset_name: str, split: str, seed: int, questions_per_family: int) -> LiveCorpus:
+    """The documents of a split.
+
+    Raises:
+        CorpusError: no preset or no split has that name.
+    """
+    chosen = next((name for name in SPLITS if name == split), None)
+    if chosen is None:
+        raise CorpusError(f"unknown split {split!r}: choose one of {', '.join(SPLITS)}")
+    return LiveCorpus(preset(preset_name), chosen, seed, questions_per_family)

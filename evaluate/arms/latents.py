@@ -54,15 +54,21 @@ def compress_documents(
     latents = tokens = 0
     for states in _batches(bench, documents):
         compressed = _rounded(model, compress(model, states.to(bench.device), bench.ratio))
-        context = reasoner.latent_context(compressed)
-        for x_CR, mask_C, position_C, after in zip(
-            context.x_BCR, context.mask_BC, context.position_BC, context.after_B, strict=True
-        ):
-            prefixes.append(Prefix(x_CR[mask_C], position_C[mask_C], int(after)))
+        prefixes += prefixes_of(reasoner, compressed)
         latents += int(compressed.mask_BK.sum())
         tokens += int(states.tokens_B.sum())
         progress(len(states.mask_BT))
     return CompressedDocuments(prefixes, tokens, latents)
+
+
+def prefixes_of(reasoner: FrozenReasoner, compressed: Compressed) -> list[Prefix]:
+    """What stands before the questions about each document: the prompt's head, then its vectors."""
+    context = reasoner.latent_context(compressed)
+    rows = zip(context.x_BCR, context.mask_BC, context.position_BC, context.after_B, strict=True)
+    return [
+        Prefix(x_CR[mask_C], position_C[mask_C], int(after))
+        for x_CR, mask_C, position_C, after in rows
+    ]
 
 
 def _rounded(model: CompressionModel, compressed: Compressed) -> Compressed:

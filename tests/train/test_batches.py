@@ -8,6 +8,7 @@ import torch
 from latentcomp.models.describe import describe_document
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.read.resident import load_resident
+from latentcomp.train.batches import document_key
 from latentcomp.train.loader import LoadedBatches
 from latentcomp.train.resident import add_resident
 from latentcomp.train.store_batches import WINDOW
@@ -155,6 +156,22 @@ def same_as_the_store(run_folder, lm, count, of_resident=False):
         assert tiny.same_batch(batches.at(step), plain.at(step))
     assert batches.describe() == plain.describe()
     batches.close()
+
+
+def test_batches_say_what_settles_a_question_and_whose_it_is(make):
+    """Whatever the source: chunks of the document, and the document by its key."""
+    batches = make(**OPTIONS)
+    for step in range(3):
+        batch, ids = batches.at(step), batches.document_ids(step)
+        assert batch.document_B.tolist() == [document_key(name) for name in ids]
+        evidence_BQE = batch.questions.evidence_BQE
+        asked = batch.questions.segment_BS.amax(1)
+        for row, questions in enumerate(evidence_BQE.tolist()):
+            last = int(batch.states.chunk_BT[row].max())
+            for number, chunks in enumerate(questions, start=1):
+                known = [chunk for chunk in chunks if chunk >= 0]
+                assert bool(known) == (number <= int(asked[row]))
+                assert known == sorted(set(known)) and all(chunk <= last for chunk in known)
 
 
 def test_live_batches_refuse_to_go_back(lm):

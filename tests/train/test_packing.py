@@ -1,5 +1,6 @@
 """Many questions behind one context, each as if it were alone."""
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -24,7 +25,9 @@ def numbered(sizes):
     return [
         tuple(
             EncodedQuestion(
-                tuple(next(ids) for _ in range(prompt)), tuple(next(ids) for _ in range(answer))
+                tuple(next(ids) for _ in range(prompt)),
+                tuple(next(ids) for _ in range(answer)),
+                tuple(range(answer % 3)),
             )
             for prompt, answer in row
         )
@@ -47,10 +50,13 @@ def test_what_is_packed_is_whole_questions(sizes, positions, seed):
             assert packed.offset_BS[row, places].tolist() == list(range(len(question)))
             learned = packed.answer_BS[row, places]
             assert tuple(ids[places][learned].tolist()) == question.answer_ids
+            evidence = packed.evidence_BQE[row, number - 1].tolist()
+            assert tuple(chunk for chunk in evidence if chunk >= 0) == question.evidence
             whole.append(question)
         assert len(set(whole)) == len(whole)
         free = positions - sum(map(len, whole))
         assert all(len(q) > free for q in questions if q not in whole), "one more would have fit"
+        assert (packed.evidence_BQE[row, len(whole) :] == -1).all()
         rest = segment == PADDING
         assert int(rest.sum()) == free
         assert not packed.answer_BS[row, rest].any()
@@ -64,6 +70,7 @@ def test_answers_end_with_the_end_token(lm):
         assert coded.answer_ids[-1] == lm.eos_token_id
         assert lm.decode(list(coded.answer_ids[:-1])) == f" {question.answer}"
         assert lm.decode(list(coded.prompt_ids)) == lm.prompt.ask(question.text)
+        assert coded.evidence == question.evidence != ()
 
 
 @settings(max_examples=50)
@@ -109,7 +116,7 @@ def test_questions_never_see_each_other(lm, batch):
     changed = batch.questions.segment_BS == 1
     questions = batch.questions
     ids_BS = torch.where(changed, 7, questions.ids_BS)
-    other = type(questions)(ids_BS, questions.segment_BS, questions.offset_BS, questions.answer_BS)
+    other = replace(questions, ids_BS=ids_BS)
     after = reasoner.read(context, other, keep=(4,)).states[4]
     rest = questions.segment_BS > 1
     assert rest.any()

@@ -1,0 +1,90 @@
+"""What the user can say to `latentcomp ceiling`: one record, for the command and for its work."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+_WHAT, _ON, _OPTIMISER, _HOW = (
+    "What is measured",
+    "On which documents",
+    "How latents are optimised (recorded)",
+    "How it runs",
+)
+
+
+def _option(panel: str, help: str, *names: str, **more: Any) -> Any:  # noqa: ANN401  typer's
+    return typer.Option(*names, help=help, rich_help_panel=panel, **more)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CeilingOptions:
+    """What the user can say of a measurement of the interface."""
+
+    ratio: Annotated[
+        list[float], _option(_WHAT, "Tokens per latent; may be repeated. [default: 8]", min=1.0)
+    ] = None  # type: ignore[assignment]  # typer's way to say: an empty list
+    reasoner: Annotated[
+        str, _option(_WHAT, "Who answers: `lab`, `lab-student`, a folder or a hub id.")
+    ] = "lab"
+    out: Annotated[Path, _option(_WHAT, "Folder of batches and result.")] = Path("runs/ceiling")
+    save_latents: Annotated[
+        Path | None,
+        _option(_WHAT, "Keep the latents too, for `train --targets`.", metavar="FILE"),
+    ] = None
+    json: Annotated[
+        Path | None,
+        _option(_WHAT, "Write the figures here too.", "--json", metavar="FILE"),
+    ] = None
+    documents: Annotated[int, _option(_ON, "How many; of a corpus its first ones.", min=2)] = 24
+    seed: Annotated[int, _option(_ON, "Of generated documents, and of the intervals.", min=0)] = 1
+    split: Annotated[str, _option(_ON, "train, validation or test.")] = "validation"
+    preset: Annotated[str, _option(_ON, "lab or qwen3-30b; of generator 4 long too.")] = "lab"
+    generator: Annotated[
+        int | None, _option(_ON, "Version of their world. [default: the lab teacher's]", min=1)
+    ] = None
+    questions: Annotated[
+        int, _option(_ON, "Most questions of each family about a generated document.", min=1)
+    ] = 6
+    corpus: Annotated[
+        Path | None, _option(_ON, "Given documents instead, a folder or a JSONL file.")
+    ] = None
+    start: Annotated[
+        str,
+        _option(
+            _OPTIMISER,
+            "What latents begin as: means of embeddings or states, noise, or what a checkpoint "
+            "writes.",
+            metavar="embeddings|states|random|PATH",
+        ),
+    ] = "embeddings"
+    layers: Annotated[
+        str, _option(_OPTIMISER, "Whose states `--start states` takes, such as -6,-18,-30.")
+    ] = "-30"
+    positions: Annotated[str, _option(_OPTIMISER, "Where latents stand: tokens or sequential.")] = (
+        "tokens"
+    )
+    hold_out: Annotated[
+        float, _option(_OPTIMISER, "Share of the questions kept from it.", min=0.0, max=0.99)
+    ] = 0.5
+    steps: Annotated[int, _option(_OPTIMISER, "Adam steps.", min=0)] = 250
+    lr: Annotated[
+        float, _option(_OPTIMISER, "Peak learning rate, in RMS of the embeddings.", min=0.0)
+    ] = 1.0
+    beta1: Annotated[float, _option(_OPTIMISER, "Adam's first decay.", min=0.0, max=1.0)] = 0.9
+    beta2: Annotated[float, _option(_OPTIMISER, "Adam's second decay.", min=0.0, max=1.0)] = 0.95
+    warmup_steps: Annotated[int, _option(_OPTIMISER, "Steps of linear warm-up.", min=0)] = 10
+    decay_start: Annotated[
+        float,
+        _option(_OPTIMISER, "Share of the steps after which the rate falls.", min=0.0, max=1.0),
+    ] = 0.6
+    question_tokens: Annotated[
+        int | None, _option(_OPTIMISER, "Tokens of questions a step. [default: all]", min=16)
+    ] = None
+    optimiser_seed: Annotated[
+        int, _option(_OPTIMISER, "Of the questions held out, and of noise.", min=0)
+    ] = 0
+    device: Annotated[str, _option(_HOW, "auto, cpu or cuda.")] = "auto"
+    dtype: Annotated[str, _option(_HOW, "Of the reasoner's weights.")] = "float32"
+    batch_size: Annotated[int, _option(_HOW, "Documents optimised at once.", min=2)] = 24

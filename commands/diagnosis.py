@@ -1,0 +1,112 @@
+"""A diagnosis: checkpoint, documents and models brought together, and every figure taken."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from ..common import provenance
+from ..common.errors import LatentcompError
+from ..corpus.generators import LAB_GENERATOR
+from ..corpus.records import Document
+from ..evaluate.bench import Bench
+from ..evaluate.diagnosis.injected import by_depth
+from ..evaluate.diagnosis.layers import Progress, leave_one_out
+from ..evaluate.diagnosis.probes import Probe, probe
+from ..evaluate.diagnosis.result import Diagnosis
+from ..evaluate.diagnosis.segment_rows import Encode, segment_rows
+from ..evaluate.held_out import explored
+from ..experiment.phases import phase
+from ..extract.read_documents import read_documents
+from ..models.loading import load_causal_lm
+from .diagnose_options import DiagnoseOptions
+from .evaluation import check_same, reasoner_of
+from .subjects import EvaluationRequest, Subject, subjects_of
+
+DEFAULT_PHASE: Final = 4
+
+
+def diagnose_checkpoint(
+    options: DiagnoseOptions, progress: Progress = lambda arm, documents: None
+) -> tuple[Diagnosis, Path]:
+    """Every diagnostic of one checkpoint, and the file that they were written to.
+
+    Raises:
+        CheckpointError, TeacherError, CorpusError: what it needs is missing, damaged or does not
+            belong together.
+    """
+    request = _request(options)
+    subject = subjects_of(request)[0]
+    held = explored(
+        options.corpus,
+        options.preset,
+        options.split,
+        options.documents,
+        options.seed,
+        request.generator,
+        options.questions,
+    )
+    teacher = load_causal_lm(options.teacher, device=options.device)
+    reasoner = reasoner_of(request, subject, teacher)
+    spec = subject.state.spec
+    check_same("teacher", spec.teacher, teacher)
+    check_same("reasoner", spec.reasoner, reasoner)
+    inputs = {
+        "checkpoint": subject.sha256,
+        "teacher": teacher.identity.weights_sha256,
+        "reasoner": reasoner.identity.weights_sha256,
+        "corpus": held.source.sha256,
+    }
+    seen = provenance.collect({"documents": options.seed}, inputs)
+    read = partial(read_documents, teacher, layers=spec.layers, batch_size=options.batch_size)
+    ratio = options.ratio or subject.state.known_trial.recipe.ratios[0]
+    bench = Bench(subject.weights.model(), read, reasoner, ratio, options.batch_size)
+    depths = by_depth(bench, held.documents)
+    probes, notes = _probes(bench, held.documents, teacher.encode, options.seed)
+    result = Diagnosis(
+        checkpoint=subject.name,
+        checkpoint_sha256=subject.sha256,
+        documents=len(held.documents),
+        seed=options.seed,
+        ratio=ratio,
+        corpus=held.source,
+        depths=depths,
+        layers=leave_one_out(bench, held.documents, options.seed, progress),
+        probes=probes,
+        notes=notes,
+        provenance=seen.model_dump(mode="json"),
+    )
+    file = options.json or _beside(options, subject, ratio)
+    result.write(file)
+    return result, file
+
+
+def _request(options: DiagnoseOptions) -> EvaluationRequest:
+    """Which checkpoint is meant, in the words of an evaluation."""
+    number = DEFAULT_PHASE if options.phase is None else options.phase
+    return EvaluationRequest(
+        run=options.run,
+        recipe=options.recipe or phase(number).recipe.name,
+        training_seeds=() if options.training_seed is None else (options.training_seed,),
+        generator=LAB_GENERATOR if options.generator is None else options.generator,
+        checkpoint=options.checkpoint,
+        teacher=options.teacher,
+        reasoner=options.reasoner,
+        device=options.device,
+    )
+
+
+def _probes(
+    bench: Bench, documents: Sequence[Document], encode: Encode, seed: int
+) -> tuple[tuple[Probe, ...], tuple[str, ...]]:
+    """What linear maps read off, or one line where the package for them is not there."""
+    try:
+        return probe(segment_rows(bench, documents, encode), seed), ()
+    except LatentcompError as error:
+        return (), (str(error),)
+
+
+def _beside(options: DiagnoseOptions, subject: Subject, ratio: float) -> Path:
+    """A file in the folder of the trial, or in the run folder for a checkpoint that was given."""
+    folder = subject.trial.path if subject.trial is not None else options.run
+    return folder / f"diagnosis-{ratio:g}x-{subject.sha256[:8]}.json"

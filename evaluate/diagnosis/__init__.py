@@ -1,0 +1,1 @@
+"""Diagnostics of a checkpoint: figures that explain an accuracy and decide nothing."""

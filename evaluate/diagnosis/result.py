@@ -1,0 +1,78 @@
+"""The record of `latentcomp diagnose`, and its table."""
+
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from ...common import atomic
+from ...common.record import Record, read_record
+from ..held_out import Source
+from ..numbers import figure, span
+from .injected import Depth
+from .layers import LayerReport
+from .probes import Probe
+
+
+class Diagnosis(Record):
+    """Figures that explain a checkpoint and judge nothing."""
+
+    checkpoint: str
+    """As it was named."""
+    checkpoint_sha256: str
+    documents: int
+    seed: int
+    ratio: float
+    corpus: Source
+    depths: tuple[Depth, ...]
+    layers: LayerReport
+    probes: tuple[Probe, ...]
+    notes: tuple[str, ...] = ()
+    """What could not be measured, a line each."""
+    provenance: dict[str, Any] = Field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        """Write as JSON, null for NaN, atomically."""
+        atomic.write_text(path, self.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read what `write` wrote. Raises: LatentcompError, one line."""
+        return read_record(cls, path)
+
+
+def print_diagnosis(result: Diagnosis, console: Console) -> None:
+    """One table for each kind of figure."""
+    title = f"{result.checkpoint}: {result.documents} documents at {result.ratio:g}x"
+    depths = _table(title, "blocks", "size", "of text", "nearest", "of text ")
+    for depth in result.depths:
+        means = (depth.latents_rms, depth.text_rms, depth.latents_nearest, depth.text_nearest)
+        depths.add_row(str(depth.blocks_completed), *map(figure, means))
+    console.print(depths)
+    names = [f"without {one.layer.blocks_completed}" for one in result.layers.layers]
+    layers = _table("accuracy, and what is lost without a layer", "family", "all layers", *names)
+    for family, whole in {**result.layers.families, "all": result.layers.accuracy}.items():
+        lost = [one.families.get(family, one.drop) for one in result.layers.layers]
+        layers.add_row(family, figure(whole.point), *(span(each, 2) for each in lost))
+    console.print(layers)
+    for one in result.layers.layers:
+        shares = ", ".join(f"{module} {value:.3f}" for module, value in one.shares.items())
+        console.print(f"share of the layer after {one.layer.blocks_completed} blocks: {shares}")
+    if result.probes:
+        probes = _table("linear probes", "of", "from", "score [95 %]", "constant guess")
+        for each in result.probes:
+            probes.add_row(each.of, each.source, span(each.score), figure(each.base.point))
+        console.print(probes)
+    for note in result.notes:
+        console.print(note, style="yellow")
+
+
+def _table(title: str, first: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
+    table.add_column(first, no_wrap=True)
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table

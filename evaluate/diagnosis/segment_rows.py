@@ -1,0 +1,119 @@
+"""Latents, the mean states of the same tokens, and what can be said of those tokens: for probes.
+
+Shapes: B = documents, K = latents, T = tokens, L = layers, D = teacher width, E = latent width, n =
+latents of all documents.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from ...compressor.allocation import segments
+from ...compressor.model import compress
+from ...compressor.states import pad_states
+from ...corpus.records import Document
+from ...store.read.features import DocumentFeatures
+from ..bench import Bench
+from ..stats import FloatArray
+
+Encode = Callable[[str], list[int]]
+"""Text to tokens of the teacher."""
+
+CURRENT: Final = 1
+STALE: Final = 0
+UNKNOWN: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRows:
+    """One row for each latent of each document."""
+
+    latents: FloatArray
+    """[n, E]"""
+    means: FloatArray
+    """[n, L * D]: mean of the teacher states of its tokens, each layer at an RMS of one."""
+    document: NDArray[np.int64]
+    """[n]: index of its document."""
+    day: NDArray[np.int64]
+    """[n]: of its middle token; -1 for none."""
+    tokens: list[frozenset[int]]
+    """The tokens that it stands for, cut into equal segments."""
+    value: NDArray[np.int64]
+    """[n]: whether a value in it still holds at the end: `CURRENT`, `STALE`, or `UNKNOWN`."""
+
+
+@torch.inference_mode()
+def segment_rows(bench: Bench, documents: Sequence[Document], encode: Encode) -> SegmentRows:
+    """Every latent of every document, as the compressor writes it at this ratio.
+
+    Args:
+        bench: compressor, states and ratio.
+        documents: with questions, whose answers say which values hold.
+        encode: text to the tokens of the teacher.
+    """
+    model = bench.model.to(bench.device).eval()
+    columns: list[list[NDArray[np.float64]]] = [[], []]
+    rows: list[tuple[int, int, frozenset[int], int]] = []
+    features, index = iter(bench.read(documents)), 0
+    while batch := list(islice(features, bench.batch_size)):
+        states = pad_states(batch).to(bench.device)
+        compressed = compress(model, states, bench.ratio)
+        mask_BK = compressed.mask_BK
+        pool_BKT, _, _ = segments(states.mask_BT, mask_BK.sum(1), mask_BK.shape[1])
+        h_BTLD = states.h_BTLD.float()
+        unit_BTF = functional.rms_norm(h_BTLD, h_BTLD.shape[-1:], eps=1e-6).flatten(2)
+        for column, x_BKF in zip(columns, (compressed.z_BKE, pool_BKT @ unit_BTF), strict=True):
+            column.append(x_BKF[mask_BK].double().cpu().numpy())
+        for one, count in zip(batch, mask_BK.sum(1).tolist(), strict=True):
+            rows += _told(index, documents[index], one, count, encode)
+            index += 1
+    owner, day, tokens, value = zip(*rows, strict=True)
+    latents, means = (np.concatenate(column) for column in columns)
+    return SegmentRows(
+        latents, means, np.array(owner), np.array(day), list(tokens), np.array(value)
+    )
+
+
+def _told(
+    index: int, document: Document, features: DocumentFeatures, count: int, encode: Encode
+) -> list[tuple[int, int, frozenset[int], int]]:
+    """(document, day, tokens, value) of each latent of a document."""
+    ids, days = features.token_ids.tolist(), features.day.tolist()
+    values = _values(document, features, encode)
+    rows = []
+    for latent in range(count):
+        places = [t for t in range(len(ids)) if t * count // len(ids) == latent]
+        labels = {values[t] for t in places if t in values}
+        value = labels.pop() if len(labels) == 1 else UNKNOWN
+        middle = places[len(places) // 2]
+        rows.append((index, days[middle], frozenset(ids[t] for t in places), value))
+    return rows
+
+
+def _values(document: Document, features: DocumentFeatures, encode: Encode) -> dict[int, int]:
+    """Token -> whether the value that it belongs to still holds at the end of the document.
+
+    Answers of the family `latest` hold, in the chunks that settle them; their stale answers, in
+    chunks before those, do not.
+    """
+    ids, spans = features.token_ids.tolist(), features.spans.tolist()
+    labels: dict[int, int] = {}
+    for question in document.questions:
+        if question.family != "latest" or not question.evidence:
+            continue
+        last = question.evidence[-1]
+        kinds: list[tuple[str, int, tuple[int, ...]]] = [(question.answer, CURRENT, (last,))]
+        kinds += [(stale, STALE, tuple(range(last))) for stale in question.stale_answers]
+        for text, label, chunks in kinds:
+            wanted = encode(f" {text}")
+            for chunk in chunks:
+                for start in range(spans[chunk], spans[chunk + 1] - len(wanted) + 1):
+                    if ids[start : start + len(wanted)] == wanted:
+                        labels |= dict.fromkeys(range(start, start + len(wanted)), label)
+    return labels

@@ -1,0 +1,160 @@
+"""Diagnostics: sizes and neighbours by depth, layers left out, what probes are given."""
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from latentcomp.common.errors import LatentcompError
+from latentcomp.evaluate.arms import latents
+from latentcomp.evaluate.diagnosis import layers, probes
+from latentcomp.evaluate.diagnosis.injected import by_depth
+from latentcomp.evaluate.diagnosis.layers import layer_shares, leave_one_out
+from latentcomp.evaluate.diagnosis.segment_rows import (
+    CURRENT,
+    STALE,
+    UNKNOWN,
+    SegmentRows,
+    segment_rows,
+)
+
+from ..train import tiny
+from .tiny_suite import bench
+
+DOCUMENTS = [
+    replace(one, questions=one.questions[::3])
+    for one in (tiny.story(index, 2 + index % 2, 2, "test").document for index in range(4))
+]
+
+
+@pytest.fixture(scope="module")
+def lm():
+    return tiny.lm(4)
+
+
+@pytest.fixture(scope="module")
+def made(lm):
+    return bench(lm)
+
+
+def test_sizes_and_neighbours_by_depth(lm, made):
+    depths = by_depth(made, DOCUMENTS)
+    assert [depth.blocks_completed for depth in depths] == [0, 1, 2, 3]
+    first = depths[0]
+    assert first.text_rms == pytest.approx(1.0, rel=0.2)
+    assert first.text_nearest == pytest.approx(1.0, abs=1e-4), "a token is its own neighbour"
+    assert first.latents_nearest < 0.99
+    multiple = made.model.spec.config.scale_multiple
+    assert first.latents_rms == pytest.approx(multiple, rel=1e-2), "not trained yet"
+    double = replace(made, model=made.model.spec.build())
+    torch.nn.init.constant_(double.model.projection.scale.start, 0.0)
+    louder = by_depth(double, DOCUMENTS)
+    rms = float(lm.model.get_input_embeddings().weight.square().mean().sqrt())
+    assert louder[0].latents_rms == pytest.approx(1 / rms, rel=1e-2)
+    assert louder[0].text_rms == first.text_rms
+    assert depths[3].latents_nearest != depths[3].text_nearest
+
+
+def test_a_layer_left_out_is_read_as_nothing(lm, made, monkeypatch):
+    """The states of one layer are zero, and its accuracy is compared question by question."""
+    seen = []
+    compress_documents = latents.compress_documents
+
+    def watched(given, documents, progress):
+        seen.append([one.states.abs().amax((0, 2)) > 0 for one in given.read(documents)])
+        return compress_documents(given, documents, progress)
+
+    monkeypatch.setattr(layers, "compress_documents", watched)
+    heard = []
+    report = leave_one_out(made, DOCUMENTS, 0, lambda arm, count: heard.append(arm))
+    kept = [[one.tolist() for one in documents] for documents in seen]
+    assert kept == [[[True, True]] * 4, [[False, True]] * 4, [[True, False]] * 4]
+    assert list(dict.fromkeys(heard)) == ["compressed", "without 1", "without 3"]
+    assert [one.layer.blocks_completed for one in report.layers] == [1, 3]
+    count = sum(len(document.questions) for document in DOCUMENTS)
+    assert report.accuracy.n == count
+    for one in report.layers:
+        assert one.drop.n == count and one.families.keys() == report.families.keys()
+        assert one.shares == {"compressor.mix": 0.5, "compressor.residual": 0.5}
+
+
+def test_shares_are_those_that_were_learned(made):
+    model = made.model.spec.build()
+    with torch.no_grad():
+        model.compressor.mix.logits.copy_(torch.tensor([0.0, np.log(3)]))
+    assert layer_shares(model, 2)["compressor.mix"] == pytest.approx([0.25, 0.75])
+    assert layer_shares(model, 3) == {}
+
+
+@pytest.fixture(scope="module")
+def rows(lm, made):
+    return segment_rows(made, DOCUMENTS, lm.encode)
+
+
+def test_what_latents_are_said_to_hold(lm, rows):
+    tokens = [len(lm.encode(lm.prompt.head + one.text)) for one in DOCUMENTS]
+    counts = np.bincount(rows.document)
+    assert counts.tolist() == [-(-count // 4) for count in tokens]
+    assert rows.latents.shape == (counts.sum(), tiny.HIDDEN)
+    assert rows.means.shape == (counts.sum(), 2 * tiny.HIDDEN)
+    for index, document in enumerate(DOCUMENTS):
+        days = [chunk.day for chunk in document.chunks]
+        mine = rows.day[rows.document == index]
+        assert mine.tolist() == sorted(mine.tolist()) and set(mine.tolist()) == set(days)
+
+
+def test_values_that_hold_and_values_that_were_replaced(lm, made):
+    """Where a value stands: the chunk that settles it, or one before it."""
+    documents = [tiny.story(index, 5, 3).document for index in range(6)]
+    rows = segment_rows(made, documents, lm.encode)
+    current, stale = (np.flatnonzero(rows.value == kind) for kind in (CURRENT, STALE))
+    assert len(current) > 5 and len(stale) > 2
+    for places, values in (
+        (current, lambda q: (q.answer,)),
+        (stale, lambda q: q.stale_answers),
+    ):
+        for row in places:
+            asked = documents[rows.document[row]].questions
+            known = {value for q in asked if q.family == "latest" for value in values(q)}
+            tokens = {token for value in known for token in lm.encode(f" {value}")}
+            assert rows.tokens[row] & tokens
+
+
+def planted(count=40, documents=8):
+    """Rows whose inputs say everything, and rows whose inputs say nothing."""
+    rng = np.random.default_rng(0)
+    document = np.arange(count * documents) % documents
+    day = 10 * (np.arange(len(document)) // documents % 4) + document
+    value = rng.integers(0, 2, len(document))
+    held = rng.integers(0, 9, len(document))
+    told = np.concatenate([day[:, None], value[:, None], np.eye(9)[held]], 1).astype(float)
+    tokens = [frozenset({int(token)}) for token in held]
+    return SegmentRows(told, rng.normal(size=told.shape), document, day, tokens, value)
+
+
+def test_probes_tell_what_is_there_and_nothing_else():
+    pytest.importorskip("sklearn")
+    results = {(one.of, one.source): one for one in probes.probe(planted(), 0)}
+    assert results.keys() == {
+        (name, source) for name in probes.PROBES for source in ("latents", "mean states")
+    }
+    for name in probes.PROBES:
+        there, nothing = results[name, "latents"], results[name, "mean states"]
+        assert there.score.point > 0.95 > there.base.point
+        assert nothing.score.point < nothing.base.point + 0.15
+        assert there.score.clusters == 4, "every second document"
+
+
+def test_what_no_document_says_is_not_probed():
+    pytest.importorskip("sklearn")
+    bare = replace(planted(), day=np.full(320, -1), value=np.full(320, UNKNOWN))
+    assert {one.of for one in probes.probe(bare, 0)} == {"tokens"}
+
+
+def test_without_scikit_learn_one_line_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(LatentcompError, match="latentcomp\\[analysis\\]") as caught:
+        probes.probe(planted(), 0)
+    assert "\n" not in str(caught.value)
