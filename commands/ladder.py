@@ -83,7 +83,8 @@ def ladder(options: LadderOptions) -> None:
         if verdict is None or verdict.thin:
             verdict = _run_phase(options, sweep, phase, console)
         if verdict is None:
-            break
+            console.print(f"phase {phase.number} is not judged: the same command goes on from here")
+            raise typer.Exit(1)
         console.print(render_verdict(verdict))
     console.print(f"\nnow `latentcomp report{run_option(options.run)}`")
 
