@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ..common.errors import StoreError
 from ..corpus.files import read_corpus
-from ..corpus.generators import LAB_GENERATOR, Live, generator
+from ..corpus.generators import LAB_GENERATOR, generator
+from ..corpus.live import LiveCorpus
 from ..experiment.run_folder import RunFolder
 from ..extract.teachers.transformers_teacher import TransformersTeacher
 from ..models.describe import describe_document
@@ -103,7 +104,7 @@ def _embeddings_of(teacher: CausalLM) -> Embed:
 class _LiveExamples:
     """Documents without states for the worker processes, which pickle it."""
 
-    corpus: Live
+    corpus: LiveCorpus
     reader: TextSide
     reasoner: TextSide
 
@@ -132,7 +133,7 @@ def live_batches(
         TextSide(one.tokenizer, one.identity, one.prompt, one.context_tokens)
         for one in (reader, reasoner)
     )
-    corpus = generator(LAB_GENERATOR).live("lab", LIVE_SEED + seed, LIVE_QUESTIONS)
+    corpus = generator(LAB_GENERATOR).live("lab", "train", LIVE_SEED + seed, LIVE_QUESTIONS)
     teacher = TransformersTeacher(reader)
 
     def read_states(token_ids_BT: Tensor) -> Tensor:

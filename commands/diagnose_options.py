@@ -2,55 +2,49 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import typer
-
-from ..common.terminal import DEFAULT_RUN, RunOption
+from ..common.terminal import DEFAULT_RUN, RunOption, option
 
 _WHAT, _ON, _HOW = "What is looked into", "On which documents", "How it runs"
-
-
-def _option(panel: str, help: str, *names: str, **more: Any) -> Any:  # noqa: ANN401  typer's
-    return typer.Option(*names, help=help, rich_help_panel=panel, **more)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DiagnoseOptions:
     """What the user can say of a diagnosis."""
 
-    phase: Annotated[int | None, _option(_WHAT, "Phase of the trial. [default: 4]")] = None
+    phase: Annotated[int | None, option(_WHAT, "Phase of the trial. [default: 4]")] = None
     recipe: Annotated[
-        str | None, _option(_WHAT, "Instead of --phase: name of the trial, as `train` has it.")
+        str | None, option(_WHAT, "Instead of --phase: name of the trial, as `train` has it.")
     ] = None
     run: RunOption = DEFAULT_RUN
     training_seed: Annotated[
-        int | None, _option(_WHAT, "Training seed of the trial. [default: the first]", min=0)
+        int | None, option(_WHAT, "Training seed of the trial. [default: the first]", min=0)
     ] = None
-    checkpoint: Annotated[Path | None, _option(_WHAT, "Another checkpoint.")] = None
+    checkpoint: Annotated[Path | None, option(_WHAT, "Another checkpoint.")] = None
     ratio: Annotated[
-        float | None, _option(_WHAT, "Tokens per latent; the recipe's own by default.", min=1.0)
+        float | None, option(_WHAT, "Tokens per latent; the recipe's own by default.", min=1.0)
     ] = None
     json: Annotated[
         Path | None,
-        _option(_WHAT, "Where the record goes. [default: beside the checkpoint]", "--json"),
+        option(_WHAT, "Where the record goes. [default: beside the checkpoint]", "--json"),
     ] = None
-    documents: Annotated[int, _option(_ON, "How many; of a corpus its first ones.", min=4)] = 40
-    seed: Annotated[int, _option(_ON, "Of generated documents, and of the intervals.", min=0)] = 1
-    split: Annotated[str, _option(_ON, "train, validation or test.")] = "validation"
-    preset: Annotated[str, _option(_ON, "lab or qwen3-30b; of generator 4 long too.")] = "lab"
+    documents: Annotated[int, option(_ON, "How many; of a corpus its first ones.", min=4)] = 40
+    seed: Annotated[int, option(_ON, "Of generated documents, and of the intervals.", min=0)] = 1
+    split: Annotated[str, option(_ON, "train, validation or test.")] = "validation"
+    preset: Annotated[str, option(_ON, "lab or qwen3-30b; of generator 4 long too.")] = "lab"
     generator: Annotated[
-        int | None, _option(_ON, "Version of their world. [default: the lab teacher's]", min=1)
+        int | None, option(_ON, "Version of their world. [default: the lab teacher's]", min=1)
     ] = None
     questions: Annotated[
-        int, _option(_ON, "Most questions of each family about a generated document.", min=1)
+        int, option(_ON, "Most questions of each family about a generated document.", min=1)
     ] = 2
     corpus: Annotated[
-        Path | None, _option(_ON, "Given documents instead, a folder or a JSONL file.")
+        Path | None, option(_ON, "Given documents instead, a folder or a JSONL file.")
     ] = None
-    teacher: Annotated[str, _option(_HOW, "`lab`, a folder or a hub id.")] = "lab"
-    reasoner: Annotated[
-        str | None, _option(_HOW, "Who answers; that of the recipe by default.")
-    ] = None
-    device: Annotated[str, _option(_HOW, "auto, cpu or cuda.")] = "auto"
-    batch_size: Annotated[int, _option(_HOW, "Documents read at once.", min=1)] = 8
+    teacher: Annotated[str, option(_HOW, "`lab`, a folder or a hub id.")] = "lab"
+    reasoner: Annotated[str | None, option(_HOW, "Who answers; that of the recipe by default.")] = (
+        None
+    )
+    device: Annotated[str, option(_HOW, "auto, cpu or cuda.")] = "auto"
+    batch_size: Annotated[int, option(_HOW, "Documents read at once.", min=1)] = 8

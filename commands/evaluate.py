@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..common.terminal import DEFAULT_RUN, RunOption, stdout_console
+from ..common.terminal import DEFAULT_RUN, RunOption, option, stdout_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,72 +17,68 @@ if TYPE_CHECKING:
 _WHAT, _ON, _HOW = "What is measured", "On which documents", "How it runs"
 
 
-def _option(panel: str, help: str, *names: str, **more: Any) -> Any:  # noqa: ANN401  typer's
-    return typer.Option(*names, help=help, rich_help_panel=panel, **more)
-
-
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions:
     """What the user can say of an evaluation."""
 
-    phase: Annotated[
-        int | None, _option(_WHAT, "Phase whose trials are measured. [default: 4]")
-    ] = None
+    phase: Annotated[int | None, option(_WHAT, "Phase whose trials are measured. [default: 4]")] = (
+        None
+    )
     recipe: Annotated[
-        str | None, _option(_WHAT, "Instead of --phase: name of the trials, as `train` has it.")
+        str | None, option(_WHAT, "Instead of --phase: name of the trials, as `train` has it.")
     ] = None
     run: RunOption = DEFAULT_RUN
     training_seed: Annotated[
         list[int],
-        _option(_WHAT, "Only the trial of this training seed. [default: all there are]", min=0),
+        option(_WHAT, "Only the trial of this training seed. [default: all there are]", min=0),
     ] = None  # type: ignore[assignment]  # typer's way to say: an empty list
     ratio: Annotated[
-        float | None, _option(_WHAT, "Tokens per latent; the recipe's own by default.", min=1.0)
+        float | None, option(_WHAT, "Tokens per latent; the recipe's own by default.", min=1.0)
     ] = None
     checkpoint: Annotated[
-        Path | None, _option(_WHAT, "Another checkpoint; no verdict is recorded then.")
+        Path | None, option(_WHAT, "Another checkpoint; no verdict is recorded then.")
     ] = None
     teacher_only: Annotated[
-        bool, _option(_WHAT, "Only the teacher: ceiling and floor.", "--teacher-only")
+        bool, option(_WHAT, "Only the teacher: ceiling and floor.", "--teacher-only")
     ] = False
     arms: Annotated[
-        str, _option(_WHAT, "Optional arms too, such as summary,truncation.", metavar="NAMES")
+        str, option(_WHAT, "Optional arms too, such as summary,truncation.", metavar="NAMES")
     ] = ""
     rank: Annotated[
-        bool, _option(_WHAT, "Rank right, stale and other answers by likelihood too.", "--rank")
+        bool, option(_WHAT, "Rank right, stale and other answers by likelihood too.", "--rank")
     ] = False
     summary: Annotated[
         bool, typer.Option("--summary", hidden=True, help="--arms summary, once.")
     ] = False
     summaries: Annotated[
         Path | None,
-        _option(_WHAT, "Answer from these summaries of the text teacher too.", metavar="FILE"),
+        option(_WHAT, "Answer from these summaries of the text teacher too.", metavar="FILE"),
     ] = None
-    documents: Annotated[int, _option(_ON, "Held-out documents to generate.", min=2)] = 200
-    seed: Annotated[int, _option(_ON, "Seed of the held-out documents.", min=0)] = 1
-    preset: Annotated[str, _option(_ON, "lab or qwen3-30b; of generator 4 long too.")] = "lab"
+    documents: Annotated[int, option(_ON, "Held-out documents to generate.", min=2)] = 200
+    seed: Annotated[int, option(_ON, "Seed of the held-out documents.", min=0)] = 1
+    preset: Annotated[str, option(_ON, "lab or qwen3-30b; of generator 4 long too.")] = "lab"
     generator: Annotated[
-        int | None, _option(_ON, "Version of their world. [default: the lab teacher's]", min=1)
+        int | None, option(_ON, "Version of their world. [default: the lab teacher's]", min=1)
     ] = None
     corpus: Annotated[
-        Path | None, _option(_ON, "Given documents, a folder or a JSONL file; no verdict.")
+        Path | None, option(_ON, "Given documents, a folder or a JSONL file; no verdict.")
     ] = None
     teacher: Annotated[
-        str, _option(_HOW, "`lab`, `lab4` (generator 4, not finished), a folder or a hub id.")
+        str, option(_HOW, "`lab`, `lab4` (generator 4, not finished), a folder or a hub id.")
     ] = "lab"
-    reasoner: Annotated[
-        str | None, _option(_HOW, "Who answers; that of the recipe by default.")
-    ] = None
-    device: Annotated[str, _option(_HOW, "auto, cpu or cuda.")] = "auto"
+    reasoner: Annotated[str | None, option(_HOW, "Who answers; that of the recipe by default.")] = (
+        None
+    )
+    device: Annotated[str, option(_HOW, "auto, cpu or cuda.")] = "auto"
     batch_size: Annotated[
-        int, _option(_HOW, "Documents read at once.", "--batch-size", "--batch", min=1)
+        int, option(_HOW, "Documents read at once.", "--batch-size", "--batch", min=1)
     ] = 8
-    judge: Annotated[bool, _option(_HOW, "Judge the phase where this completes its evidence.")] = (
+    judge: Annotated[bool, option(_HOW, "Judge the phase where this completes its evidence.")] = (
         True
     )
     json: Annotated[
         Path | None,
-        _option(_HOW, "Write the figures of the last trial here too.", "--json", metavar="FILE"),
+        option(_HOW, "Write the figures of the last trial here too.", "--json", metavar="FILE"),
     ] = None
 
     def request(self) -> "EvaluationRequest":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..common.terminal import DEFAULT_RUN, RunOption, run_option, stdout_console
+from ..common.terminal import DEFAULT_RUN, RunOption, option, run_option, stdout_console
 
 if TYPE_CHECKING:
     from .trials import TrialRequest
@@ -14,29 +14,25 @@ if TYPE_CHECKING:
 _WHAT, _BUDGET, _HOW = "What is trained", "Changes of the recipe (recorded)", "How it runs"
 
 
-def _option(panel: str, help: str, *names: str, **more: Any) -> Any:  # noqa: ANN401  typer's
-    return typer.Option(*names, help=help, rich_help_panel=panel, **more)
-
-
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions:
     """What the user can say of a training."""
 
-    phase: Annotated[int | None, _option(_WHAT, "Phase of the ladder.")] = None
+    phase: Annotated[int | None, option(_WHAT, "Phase of the ladder.")] = None
     recipe: Annotated[
-        str | None, _option(_WHAT, "Instead of --phase: a recipe, such as ablation-no-time.")
+        str | None, option(_WHAT, "Instead of --phase: a recipe, such as ablation-no-time.")
     ] = None
     size: Annotated[
-        str | None, _option(_WHAT, "tiny, laptop or lab: one budget for all recipes.")
+        str | None, option(_WHAT, "tiny, laptop or lab: one budget for all recipes.")
     ] = None
     run: RunOption = DEFAULT_RUN
-    seed: Annotated[int, _option(_WHAT, "Seed of weights, order and questions.", min=0)] = 0
+    seed: Annotated[int, option(_WHAT, "Seed of weights, order and questions.", min=0)] = 0
     name: Annotated[
-        str | None, _option(_WHAT, "Folder of the trial, where it is not the recipe's own.")
+        str | None, option(_WHAT, "Folder of the trial, where it is not the recipe's own.")
     ] = None
     start: Annotated[
         str,
-        _option(
+        option(
             _WHAT,
             "Weights to begin with; auto: the shipped ones where they fit, else fresh ones.",
             metavar="auto|fresh|shipped|PATH",
@@ -44,41 +40,41 @@ class TrainOptions:
     ] = "fresh"
     teacher: Annotated[
         str | None,
-        _option(
+        option(
             _WHAT,
             "With --live: who reads, `lab`, `lab4` (generator 4, not finished), a folder or a hub "
             "id.",
         ),
     ] = None
     reasoner: Annotated[
-        str | None, _option(_WHAT, "`lab`, `lab-student`, a folder or a hub id.")
+        str | None, option(_WHAT, "`lab`, `lab-student`, a folder or a hub id.")
     ] = None
     set: Annotated[
         list[str],
-        _option(_BUDGET, "Change one field of the recipe.", "--set", metavar="FIELD=VALUE"),
+        option(_BUDGET, "Change one field of the recipe.", "--set", metavar="FIELD=VALUE"),
     ] = None  # type: ignore[assignment]  # typer's way to say: an empty list
     layers: Annotated[
-        str | None, _option(_BUDGET, "Teacher layers, such as -6,-18,-30; 0: embeddings.")
+        str | None, option(_BUDGET, "Teacher layers, such as -6,-18,-30; 0: embeddings.")
     ] = None
-    steps: Annotated[int | None, _option(_BUDGET, "Optimiser steps in all.", min=1)] = None
+    steps: Annotated[int | None, option(_BUDGET, "Optimiser steps in all.", min=1)] = None
     seconds: Annotated[
         float | None,
-        _option(_BUDGET, "Seconds instead of steps; not resumable exactly.", min=1.0),
+        option(_BUDGET, "Seconds instead of steps; not resumable exactly.", min=1.0),
     ] = None
     batch_size: Annotated[
-        int | None, _option(_BUDGET, "Documents of one step of one process.", min=1)
+        int | None, option(_BUDGET, "Documents of one step of one process.", min=1)
     ] = None
     documents: Annotated[int | None, typer.Option(hidden=True, help="--batch-size, once.")] = None
     lr: Annotated[
-        float | None, _option(_BUDGET, "Peak learning rate.", "--lr", "--rate", min=0.0)
+        float | None, option(_BUDGET, "Peak learning rate.", "--lr", "--rate", min=0.0)
     ] = None
     warmup_steps: Annotated[
         int | None,
-        _option(_BUDGET, "Steps of linear warm-up.", "--warmup-steps", "--warm-up", min=0),
+        option(_BUDGET, "Steps of linear warm-up.", "--warmup-steps", "--warm-up", min=0),
     ] = None
     decay_start: Annotated[
         float | None,
-        _option(
+        option(
             _BUDGET,
             "Share of the budget after which the learning rate falls.",
             "--decay-start",
@@ -88,24 +84,24 @@ class TrainOptions:
         ),
     ] = None
     question_tokens: Annotated[
-        int | None, _option(_BUDGET, "Tokens of questions about each document.", min=16)
+        int | None, option(_BUDGET, "Tokens of questions about each document.", min=16)
     ] = None
     targets: Annotated[
         Path | None,
-        _option(_BUDGET, "Latents of `ceiling --save-latents`, for objectives.regression."),
+        option(_BUDGET, "Latents of `ceiling --save-latents`, for objectives.regression."),
     ] = None
     live: Annotated[
-        bool, _option(_BUDGET, "New documents in every step, no store (for a GPU).", "--live")
+        bool, option(_BUDGET, "New documents in every step, no store (for a GPU).", "--live")
     ] = False
-    device: Annotated[str, _option(_HOW, "auto, cpu or cuda.")] = "auto"
-    save_every: Annotated[int, _option(_HOW, "Steps between checkpoints.", min=1)] = 25
+    device: Annotated[str, option(_HOW, "auto, cpu or cuda.")] = "auto"
+    save_every: Annotated[int, option(_HOW, "Steps between checkpoints.", min=1)] = 25
     resident: Annotated[
         bool,
-        _option(_HOW, "Keep the store's states on the device; they must fit.", "--resident"),
+        option(_HOW, "Keep the store's states on the device; they must fit.", "--resident"),
     ] = False
     workers: Annotated[
         int | None,
-        _option(
+        option(
             _HOW,
             "Processes that make batches from the store; 0: a thread. "
             "[default: up to 4 on a GPU, else 0]",
@@ -114,14 +110,14 @@ class TrainOptions:
     ] = None
     skip_order: Annotated[
         bool,
-        _option(
+        option(
             _HOW,
             "Start without the verdicts before; recorded in what follows.",
             "--skip-order",
         ),
     ] = False
     restart: Annotated[
-        bool, _option(_HOW, "Begin again; an earlier trial is kept aside.", "--restart")
+        bool, option(_HOW, "Begin again; an earlier trial is kept aside.", "--restart")
     ] = False
 
     def changes(self) -> dict[str, Any]:

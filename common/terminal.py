@@ -1,7 +1,7 @@
 """The terminal: one way to print, and options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -10,6 +10,18 @@ RunOption = Annotated[
     Path, typer.Option("--run", help="Run folder: corpus, store, trials and report lie in it.")
 ]
 DEFAULT_RUN = Path("runs/lab")
+
+
+def option(panel: str, help: str, *names: str, **more: Any) -> Any:  # noqa: ANN401  typer's
+    """A command-line option under a heading of the help text.
+
+    Args:
+        panel: the heading.
+        help: one line.
+        names: on the command line; from the field's name if none are given.
+        more: as `typer.Option` takes them.
+    """
+    return typer.Option(*names, help=help, rich_help_panel=panel, **more)
 
 
 _quiet = False

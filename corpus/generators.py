@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from ..common.errors import CorpusError
 from .chronicle import generate as generate_3
@@ -10,6 +10,7 @@ from .chronicle import live as live_3
 from .chronicle.generator import GENERATOR_VERSION
 from .chronicle4 import chronicle as chronicle_4
 from .chronicle4 import live as live_4
+from .live import LiveCorpus, Make
 from .records import Document
 
 LAB_GENERATOR: Final = 3
@@ -19,30 +20,29 @@ UNRECORDED: Final = 3
 """Version of generated documents whose record is older than the field that says it."""
 
 
-class Live(Protocol):
-    """An endless corpus; picklable, for data-loading workers."""
-
-    def document(self, index: int) -> Document:
-        """Document number `index`, 0 or more."""
-
-
 @dataclass(frozen=True, slots=True)
 class Generator:
     """One version of the world."""
 
     generate: Callable[[str, str, int, int], Iterator[Document]]
     """(preset, split, documents, seed) -> that many documents."""
-    live: Callable[[str, int, int], Live]
-    """(preset, seed, most questions of each family) -> documents of the split `train` by index."""
-    split: Callable[[str, str, int, int], Live]
-    """(preset, split, seed, most questions of each family) -> the same of any split."""
+    document: Make
+    """One of them by its index."""
+
+    def live(self, preset: str, split: str, seed: int, questions_per_family: int) -> LiveCorpus:
+        """An endless corpus with at most so many questions of each family.
+
+        Raises:
+            CorpusError: no preset or no split has that name.
+        """
+        corpus = LiveCorpus(self.document, preset, split, seed, questions_per_family)
+        corpus.document(0)  # an unknown name is refused here, and not by a worker process
+        return corpus
 
 
 GENERATORS: Final[dict[int, Generator]] = {
-    GENERATOR_VERSION: Generator(generate_3, live_3.training_corpus, live_3.split_corpus),
-    chronicle_4.GENERATOR_VERSION: Generator(
-        chronicle_4.generate, live_4.training_corpus, live_4.split_corpus
-    ),
+    GENERATOR_VERSION: Generator(generate_3, live_3.document),
+    chronicle_4.GENERATOR_VERSION: Generator(chronicle_4.generate, live_4.document),
 }
 """By version."""
 

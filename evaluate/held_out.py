@@ -106,7 +106,7 @@ def explored(
     if path is not None:
         given = held_out(path, preset, count, seed, version)
         return HeldOutSet(given.documents[:count], given.source)
-    live = generator(version).split(preset, split, seed, questions_per_family)
+    live = generator(version).live(preset, split, seed, questions_per_family)
     made = (live.document(index) for index in range(count))
     documents = tuple(document for document in made if document.questions)
     if len(documents) < 2:

@@ -13,7 +13,7 @@ import torch
 from ..common import atomic, provenance
 from ..common.errors import LatentcompError
 from ..models.files import LAB_FOLDERS
-from .measuring import BARS, GENERATORS, HELD_OUT_SEED, SPLIT, Progress, generator_of, measured
+from .measuring import BARS, HELD_OUT_SEED, SPLIT, Progress, generator_of, held_out, measured
 from .measuring import measure as measure
 from .training_log import stages_of
 
@@ -117,7 +117,7 @@ def measure_lab_models(
     versions = {name: generator_of(folder) for name, folder in folders.items()}
     stages = {name: stages_of(str(folder)) for name, folder in folders.items()}
     held = {
-        (version, preset): GENERATORS[version](preset, documents)
+        (version, preset): held_out(version, preset, documents)
         for version in sorted(set(versions.values()))
         for preset in presets
     }

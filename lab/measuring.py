@@ -5,7 +5,7 @@ only the metadata could answer are for the compressor, and no teacher is to fail
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -13,13 +13,12 @@ from typing import Any, Final
 import torch
 
 from ..common.errors import LatentcompError
-from ..corpus.chronicle import generate
-from ..corpus.chronicle4.chronicle import chronicles
+from ..corpus.generators import GENERATORS, UNRECORDED, generator
 from ..corpus.records import Document
 from ..evaluate.answers import answer_questions
 from ..evaluate.arms.table import REFERENCE_ARMS
 from ..evaluate.arms.text import ceiling, floor
-from ..evaluate.cells import Cell, break_down
+from ..evaluate.cells import break_down
 from ..evaluate.scores import ScoredAnswer
 from ..evaluate.stats import RESAMPLES, Interval
 from ..models.files import PROMPT_FILE, read_json
@@ -45,27 +44,13 @@ BARS: Final[dict[str, Bars]] = {"lab": Bars(0.95, 0.90), "long": Bars(0.90, None
 """By preset."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeldOut:
-    """Documents to measure on."""
+def held_out(version: int, preset: str, count: int) -> tuple[Document, ...]:
+    """Documents to measure on.
 
-    documents: tuple[Document, ...]
-    forms: Mapping[str, str]
-    """Form of the answer by question id; empty for generator 3, where families fix the form."""
-
-
-def _generation_3(preset: str, count: int) -> HeldOut:
-    return HeldOut(tuple(generate(preset, SPLIT, count, HELD_OUT_SEED)), {})
-
-
-def _generation_4(preset: str, count: int) -> HeldOut:
-    every = tuple(chronicles(preset, SPLIT, count, HELD_OUT_SEED))
-    forms = {about.question.question_id: about.form for each in every for about in each.asked}
-    return HeldOut(tuple(each.dated_document() for each in every), forms)
-
-
-GENERATORS: Final[dict[int, Callable[[str, int], HeldOut]]] = {3: _generation_3, 4: _generation_4}
-"""By version: held-out documents of a preset."""
+    Raises:
+        CorpusError: the generator has no such preset.
+    """
+    return tuple(generator(version).generate(preset, SPLIT, count, HELD_OUT_SEED))
 
 
 def generator_of(folder: Path) -> int:
@@ -76,19 +61,21 @@ def generator_of(folder: Path) -> int:
         TeacherError: that file is damaged.
     """
     file = folder / PROMPT_FILE
-    version = read_json(file).get("generator", 3) if file.is_file() else 3
+    version = read_json(file).get("generator", UNRECORDED) if file.is_file() else UNRECORDED
     if version not in GENERATORS:
         known = " or ".join(map(str, GENERATORS))
         raise LatentcompError(f"{file}: generator is {version!r}, expected {known}")
     return int(version)
 
 
-def measured(folder: Path, held: HeldOut, preset: str, progress: Progress) -> dict[str, Any]:
+def measured(
+    folder: Path, documents: Sequence[Document], preset: str, progress: Progress
+) -> dict[str, Any]:
     """Figures of one model on held-out documents.
 
     Args:
         folder: of the model.
-        held: the documents.
+        documents: held out.
         preset: that they are of, which decides the bars.
         progress: called with the arm and the number of finished documents after every batch.
 
@@ -97,8 +84,8 @@ def measured(folder: Path, held: HeldOut, preset: str, progress: Progress) -> di
     """
     gpu = torch.cuda.is_available()
     lm = load_causal_lm(str(folder), device="cuda" if gpu else "cpu")
-    rows = measure(lm, held.documents, batch_size=48 if gpu else 8, progress=progress)
-    accuracies = figures(rows, held.forms)
+    rows = measure(lm, documents, batch_size=48 if gpu else 8, progress=progress)
+    accuracies = figures(rows)
     bars = BARS.get(preset)
     return {
         "preset": preset,
@@ -139,25 +126,18 @@ def measure(
     return rows
 
 
-def figures(rows: Sequence[ScoredAnswer], forms: Mapping[str, str]) -> dict[str, Any]:
+def figures(rows: Sequence[ScoredAnswer]) -> dict[str, Any]:
     """Accuracy with the document (ceiling) and without (floor): overall, by family and by form.
 
-    Each with its 95 % interval, a bootstrap of whole documents.
-
-    Args:
-        rows: answers of both arms.
-        forms: form of the answer by question id.
+    Each with its 95 % interval, a bootstrap of whole documents. No forms where questions have none,
+    as those of generator 3.
     """
     parts = break_down(rows, seed=HELD_OUT_SEED, resamples=RESAMPLES)
-    by_form: Mapping[str, Cell] = {}
-    if forms:
-        of_forms = [replace(row, family=forms[row.question_id]) for row in rows]
-        by_form = break_down(of_forms, seed=HELD_OUT_SEED, resamples=RESAMPLES).families
     return {
         arm: {
             "accuracy": _short(parts.overall.accuracy[arm]),
             "by_family": {name: _short(c.accuracy[arm]) for name, c in parts.families.items()},
-            "by_form": {name: _short(c.accuracy[arm]) for name, c in by_form.items()},
+            "by_form": {name: _short(c.accuracy[arm]) for name, c in parts.forms.items()},
         }
         for arm in REFERENCE_ARMS
     }

@@ -73,16 +73,25 @@ def chronicle(
     return Chronicle(document, drafts, kept)
 
 
+def known_split(name: str) -> Split:
+    """A split by its name.
+
+    Raises:
+        CorpusError: there is none of that name.
+    """
+    for split in SPLITS:
+        if split == name:
+            return split
+    raise CorpusError(f"unknown split {name!r}: choose one of {', '.join(SPLITS)}")
+
+
 def generate(preset_name: str, split: str, documents: int, seed: int) -> Iterator[Document]:
     """Documents of a corpus, one by one; `Document` number i depends on nothing but i.
 
     Raises:
         CorpusError: unknown preset or split, fewer than one document, or a negative seed.
     """
-    size = preset(preset_name)
-    chosen = next((name for name in SPLITS if name == split), None)
-    if chosen is None:
-        raise CorpusError(f"unknown split {split!r}: choose one of {', '.join(SPLITS)}")
+    size, chosen = preset(preset_name), known_split(split)
     if documents < 1:
         raise CorpusError(f"a corpus of {documents} documents: ask for at least 1")
     if seed < 0:

@@ -1,48 +1,17 @@
-"""An endless corpus: every document is generated from its index, none is stored."""
+"""One document by its index, for corpora without an end."""
 
-from dataclasses import dataclass
-
-from ...common.errors import CorpusError
 from ..records import Document
-from .generator import chronicle
-from .names import SPLITS, Split
-from .presets import Preset, preset
+from .generator import chronicle, known_split
+from .presets import preset
 
 
-@dataclass(frozen=True, slots=True)
-class LiveCorpus:
-    """Documents of an endless corpus, by index; picklable, for data-loading workers."""
-
-    size: Preset
-    split: Split
-    seed: int
-    questions_per_family: int
-    """At most this many questions of each family."""
-
-    def document(self, index: int) -> Document:
-        """Document number `index`, 0 or more."""
-        most = self.questions_per_family
-        return chronicle(
-            self.size, self.split, self.seed, index, questions_per_family=most
-        ).document
-
-
-def training_corpus(preset_name: str, seed: int, questions_per_family: int) -> LiveCorpus:
-    """The documents of the split `train`.
-
-    Raises:
-        CorpusError: no preset has that name.
-    """
-    return split_corpus(preset_name, "train", seed, questions_per_family)
-
-
-def split_corpus(preset_name: str, split: str, seed: int, questions_per_family: int) -> LiveCorpus:
-    """The documents of a split.
+def document(
+    preset_name: str, split: str, seed: int, questions_per_family: int, index: int
+) -> Document:
+    """Document number `index` of a split and seed.
 
     Raises:
         CorpusError: no preset or no split has that name.
     """
-    chosen = next((name for name in SPLITS if name == split), None)
-    if chosen is None:
-        raise CorpusError(f"unknown split {split!r}: choose one of {', '.join(SPLITS)}")
-    return LiveCorpus(preset(preset_name), chosen, seed, questions_per_family)
+    size, most = preset(preset_name), questions_per_family
+    return chronicle(size, known_split(split), seed, index, questions_per_family=most).document

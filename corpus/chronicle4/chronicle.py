@@ -240,16 +240,25 @@ class Asker:
         )
 
 
+def known_split(name: str) -> Split:
+    """A split by its name.
+
+    Raises:
+        CorpusError: there is none of that name.
+    """
+    for split in SPLITS:
+        if split == name:
+            return split
+    raise problem(f"unknown split {name!r}: choose one of {', '.join(SPLITS)}")
+
+
 def chronicles(preset_name: str, split: str, documents: int, seed: int) -> Iterator[Chronicle]:
     """Documents of a corpus, one by one; number i depends on nothing but i.
 
     Raises:
         CorpusError: unknown preset or split, fewer than one document, or a negative seed.
     """
-    size = preset(preset_name)
-    chosen = next((name for name in SPLITS if name == split), None)
-    if chosen is None:
-        raise problem(f"unknown split {split!r}: choose one of {', '.join(SPLITS)}")
+    size, chosen = preset(preset_name), known_split(split)
     if documents < 1:
         raise problem(f"a corpus of {documents} documents: ask for at least 1")
     if seed < 0:

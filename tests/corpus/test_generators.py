@@ -36,7 +36,7 @@ def test_a_generated_corpus_says_its_generator(version):
 
 @pytest.mark.parametrize("version", GENERATORS)
 def test_live_documents_are_those_of_the_training_split(version):
-    live = pickle.loads(pickle.dumps(GENERATORS[version].live("lab", 10_003, 1)))  # noqa: S301  as for a worker
+    live = pickle.loads(pickle.dumps(GENERATORS[version].live("lab", "train", 10_003, 1)))
     written = list(GENERATORS[version].generate("lab", "train", 2, 10_003))
     for index, document in enumerate(written):
         again = live.document(index)
@@ -47,8 +47,16 @@ def test_live_documents_are_those_of_the_training_split(version):
 
 
 def test_live_documents_of_generator_4_know_what_is_held_out():
-    document = GENERATORS[4].live("lab", 10_003, 2).document(0)
+    document = GENERATORS[4].live("lab", "train", 10_003, 2).document(0)
     assert {q.family for q in document.questions if q.held_out} == {"holder"}
+
+
+@pytest.mark.parametrize("version", GENERATORS)
+def test_an_endless_corpus_of_unknown_names_is_refused_before_its_first_document(version):
+    with pytest.raises(CorpusError, match="unknown split 'dev': choose one of"):
+        GENERATORS[version].live("lab", "dev", 1, 1)
+    with pytest.raises(CorpusError, match="unknown corpus preset 'huge'"):
+        GENERATORS[version].live("huge", "train", 1, 1)
 
 
 def test_an_unknown_version_is_refused():

@@ -10,6 +10,7 @@ from latentcomp.corpus.chronicle4.chronicle import chronicles
 from latentcomp.corpus.chronicle4.lexicon import FORMS
 from latentcomp.evaluate.arms.table import REFERENCE_ARMS
 from latentcomp.evaluate.scores import score_answer
+from latentcomp.lab import make
 from latentcomp.lab import measuring as lab
 from latentcomp.lab.architecture import LabModel, build
 from latentcomp.lab.lessons import HEAD, QUESTION, SUMMARY
@@ -44,23 +45,19 @@ def test_an_unknown_generator_is_refused_in_one_line(tmp_path):
     assert lab.generator_of(tmp_path) == 3
 
 
-def test_held_out_documents_of_generator_4_tell_every_day():
-    held = lab.GENERATORS[4]("lab", 5)
+def test_what_a_model_of_generator_4_reads_tells_every_day():
+    held = lab.held_out(4, "lab", 5)
     every = list(chronicles("lab", "test", 5, lab.HELD_OUT_SEED))
-    assert [document.document_id for document in held.documents] == [
-        each.document.document_id for each in every
-    ]
-    for document in held.documents:
-        assert all(chunk.text.startswith(f"Day {chunk.day}.") for chunk in document.chunks)
-    assert any(each.document.text != d.text for each, d in zip(every, held.documents, strict=True))
-    ids = [question.question_id for d in held.documents for question in d.questions]
-    assert set(held.forms) == set(ids) and len(set(ids)) == len(ids)
-    assert set(held.forms.values()) <= set(FORMS)
+    assert [d.document_id for d in held] == [each.document.document_id for each in every]
+    assert [d.dated_text for d in held] == [each.dated_document().text for each in every]
+    for document in held:
+        assert all(f"Day {chunk.day}." in document.dated_text for chunk in document.chunks)
+    assert any(document.text != document.dated_text for document in held)
 
 
 def rows_of(held, wrong):
     """Answers of both arms; those of the ceiling are wrong where `wrong(question)`."""
-    for document in held.documents:
+    for document in held:
         for question in document.questions:
             for arm in REFERENCE_ARMS:
                 no = arm == "floor" or wrong(question)
@@ -69,14 +66,15 @@ def rows_of(held, wrong):
 
 
 def test_figures_are_by_family_and_by_form():
-    held = lab.GENERATORS[4]("lab", 10)
-    rows = list(rows_of(held, lambda question: held.forms[question.question_id] == "closed"))
-    found = lab.figures(rows, held.forms)
+    held = lab.held_out(4, "lab", 10)
+    asked = Counter(question.form for document in held for question in document.questions)
+    assert set(asked) <= set(FORMS)
+    found = lab.figures(list(rows_of(held, lambda question: question.form == "closed")))
     forms = found["ceiling"]["by_form"]
     assert {form: cell["point"] for form, cell in forms.items()} == {
-        form: float(form != "closed") for form in set(held.forms.values())
+        form: float(form != "closed") for form in asked
     }
-    assert {form: cell["n"] for form, cell in forms.items()} == Counter(held.forms.values())
+    assert {form: cell["n"] for form, cell in forms.items()} == asked
     whole = found["ceiling"]["accuracy"]
     assert whole["point"] == pytest.approx(1 - forms["closed"]["n"] / whole["n"])
     assert whole["low"] <= whole["point"] <= whole["high"] and whole["clusters"] == 10
@@ -104,7 +102,7 @@ def test_the_bars_are_for_all_and_for_every_family_and_form(given, bars, met):
     assert lab._met(given, bars) is met
 
 
-def test_the_bars_are_those_of_the_issue():
+def test_the_bars():
     assert {"lab": lab.Bars(0.95, 0.90), "long": lab.Bars(0.90, None)} == lab.BARS
 
 
@@ -125,8 +123,8 @@ def test_models_of_both_generators_are_measured_each_on_its_own(untrained, tmp_p
     student, untrained_one = result["models"]["student"], result["models"]["untrained"]
     assert (student["generator"], untrained_one["generator"]) == (3, 4)
     assert student["ceiling"]["by_form"] == {}, "its families have one form each"
-    forms = lab.GENERATORS[4]("lab", 2).forms
-    assert set(untrained_one["ceiling"]["by_form"]) == set(forms.values())
+    forms = {q.form for document in lab.held_out(4, "lab", 2) for q in document.questions}
+    assert set(untrained_one["ceiling"]["by_form"]) == forms
     ceiling, floor = student["ceiling"]["accuracy"], student["floor"]["accuracy"]
     assert ceiling["low"] <= ceiling["point"] <= ceiling["high"]
     assert ceiling["point"] > floor["point"]
@@ -137,8 +135,7 @@ def test_models_of_both_generators_are_measured_each_on_its_own(untrained, tmp_p
 
 def test_a_second_preset_stands_beside_the_first(untrained, tmp_path, monkeypatch):
     """Of long documents two small ones here."""
-    real = lab.GENERATORS[4]
-    monkeypatch.setitem(lab.GENERATORS, 4, lambda preset, count: real("lab", count))
+    monkeypatch.setattr(make, "held_out", lambda version, _, count: lab.held_out(4, "lab", count))
     result = measure_lab_models({"it": untrained}, ["lab", "long"], 2, tmp_path / "figures.json")
     assert {key: each["preset"] for key, each in result["models"].items()} == {
         "it": "lab",
@@ -152,7 +149,7 @@ def test_a_second_preset_stands_beside_the_first(untrained, tmp_path, monkeypatc
 
 def test_long_documents_are_of_generator_4_alone(untrained, tmp_path):
     """And that is said before a model is loaded."""
-    assert lab.GENERATORS[4]("long", 1).documents[0].document_id
+    assert lab.held_out(4, "long", 1)[0].document_id
     with pytest.raises(CorpusError, match="unknown corpus preset 'long'"):
         measure_lab_models(SHIPPED_MODELS, ["lab", "long"], 2, tmp_path / "figures.json")
     assert not list(tmp_path.iterdir())
