@@ -114,7 +114,8 @@ def plan_tables(
     """
     groups = [_group(entries, starts, first) for first in range(0, len(entries), GROUP_DOCUMENTS)]
     plan = {}
-    for name, tables in ((DOCUMENTS, [g[0] for g in groups]), (CHUNKS, [g[1] for g in groups])):
+    # In this order they are written: documents that a reader sees always have their chunks.
+    for name, tables in ((CHUNKS, [g[1] for g in groups]), (DOCUMENTS, [g[0] for g in groups])):
         present, wanted = exists(store, name), pa.concat_tables(tables)
         existing = _read(store, name) if present else wanted.slice(0, 0)
         prefix = existing.equals(wanted.slice(0, len(existing)))

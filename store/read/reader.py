@@ -12,7 +12,7 @@ import torch
 from ...common.errors import StoreError
 from ..format import ledger, seal
 from ..format.identity import owner_sha256
-from ..format.layout import MANIFEST, SEAL, Layout, is_store
+from ..format.layout import CHUNKS, DOCUMENTS, MANIFEST, SEAL, Layout, is_store
 from ..format.placement import Placement
 from ..format.schema import Integers, Manifest
 from ..format.shards import Bytes2D
@@ -212,7 +212,9 @@ class FeatureStore:
         self._visible: Integers | None = None
         self.statistics: tuple[LayerStatistics, ...] = sealed.statistics
         if sealed.documents != self._table.documents:
-            raise ledger.damaged(self._place, "documents.parquet", "another number of documents")
+            raise ledger.damaged(self._place, DOCUMENTS, "another number of documents")
+        if sealed.chunks != self._table.chunks:
+            raise ledger.damaged(self._place, CHUNKS, "another number of chunks")
 
     def _open_partial(self) -> None:
         self._layout = Layout(self.manifest, self._table.tokens)
@@ -224,6 +226,7 @@ class FeatureStore:
             records = []
         if exists(self._place, SEAL):  # sealed in between, and the records removed
             self.complete = True
+            self._table = DocumentTable(self._place)
             self._open_complete()
             return
         # A store that is being extended has a short shard, readable once it is longer.

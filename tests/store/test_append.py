@@ -1,5 +1,7 @@
 """A store that grew is the store that would have been written at once."""
 
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 
@@ -7,9 +9,11 @@ from latentcomp.common import atomic
 from latentcomp.common.errors import StoreError
 from latentcomp.store.format.schema import DocumentEntry
 from latentcomp.store.places import local
+from latentcomp.store.read import reader
 from latentcomp.store.read.entries import stored_entries
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.tools.verify import verify
+from latentcomp.store.write import session
 from latentcomp.store.write.writer import StoreWriter
 
 from . import samples
@@ -29,6 +33,18 @@ def extend(path, stop_before=None):
             written.append(index)
             writer.write(index, samples.states(index, ALL[index]))
     return written
+
+
+def read_what_is_there(path):
+    """Every document that a reader sees of a store that grows is right; how many there are."""
+    partial = FeatureStore(path, allow_partial=True)
+    for index, name in enumerate(partial.document_ids):
+        number = int(name.removeprefix("d"))
+        found, entry = partial.read(index), samples.entries(ALL)[number]
+        assert found.states.equal(samples.states(number, ALL[number]))
+        assert found.token_ids.tolist() == np.asarray(entry.token_ids).tolist()
+        assert partial.days(index) == entry.days
+    return len(partial)
 
 
 @pytest.fixture
@@ -52,15 +68,13 @@ def test_an_interrupted_append_goes_on(tmp_path, at_once, stop_before):
     samples.write(path, FIRST)
     extend(path, stop_before)
     assert not verify(path).complete
-    partial = FeatureStore(path, allow_partial=True)
-    for index, name in enumerate(partial.document_ids):
-        number = int(name.removeprefix("d"))
-        assert partial.read(index).states.equal(samples.states(number, ALL[number]))
+    read_what_is_there(path)
     assert 5 not in extend(path) or stop_before == 5 or ALL[5] > 64
     assert samples.contents(path) == at_once
 
 
-@pytest.mark.parametrize("step", range(1, 46, 3))
+# The first dozen are the manifest, Zarr's metadata and the two tables.
+@pytest.mark.parametrize("step", [*range(1, 13), *range(13, 46, 3)])
 def test_an_append_that_fails_at_any_write_goes_on(tmp_path, at_once, monkeypatch, step):
     path = tmp_path / "store"
     samples.write(path, FIRST)
@@ -81,8 +95,31 @@ def test_an_append_that_fails_at_any_write_goes_on(tmp_path, at_once, monkeypatc
             extend(path)
         except KeyboardInterrupt:
             assert count >= step
+    assert read_what_is_there(path) >= 2  # the others have tokens in the last, short shard
     extend(path)
     assert samples.contents(path) == at_once
+
+
+def test_a_reader_that_opens_while_an_append_ends_sees_the_end(tmp_path, monkeypatch):
+    path = tmp_path / "store"
+    samples.write(path, FIRST)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(session, "parquet_bytes", Mock(side_effect=KeyboardInterrupt))
+        extend(path)
+    assert read_what_is_there(path) == len(FIRST)
+    tables = reader.DocumentTable
+
+    def opened_then_sealed(place):
+        monkeypatch.setattr(reader, "DocumentTable", tables)
+        table = tables(place)
+        extend(path)
+        return table
+
+    monkeypatch.setattr(reader, "DocumentTable", opened_then_sealed)
+    store = FeatureStore(path, allow_partial=True)
+    assert store.complete
+    assert len(store) == len(ALL)
+    assert read_what_is_there(path) == len(ALL)
 
 
 def test_growing_needs_permission_and_the_same_beginning(tmp_path):

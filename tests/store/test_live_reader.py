@@ -36,7 +36,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def ready(store: Path) -> bool:
     """True once everything is there that is written before the first state."""
-    return is_store(place_of(store)) and (store / "chunks.parquet").exists()
+    return is_store(place_of(store)) and (store / "documents.parquet").exists()
 
 
 def check(store: FeatureStore, first: int) -> int:
