@@ -19,6 +19,7 @@ from ..experiment.catalogue import phase_of
 from ..experiment.order import require, standing_verdicts, tell_published
 from ..experiment.phases import phase
 from ..experiment.run_folder import RunFolder, TrialFolder
+from ..experiment.shipped import SHIPPED as SHIPPED
 from ..experiment.suggest import ablations_command
 from ..models.files import identify_model, locate_model
 from ..models.layers import resolve_layers
@@ -36,7 +37,6 @@ from .batches import BatchSettings, live_batches, store_batches
 from .fitting import check_models
 from .targets import targets_of
 
-SHIPPED: Final = Path(__file__).resolve().parents[1] / "lab" / "shipped"
 MODELS: Final = {"teacher": "lab", "student": "lab-student"}
 """Models of the lab for each role, where none is named."""
 

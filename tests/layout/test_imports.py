@@ -18,6 +18,7 @@ ORDER = (
     {"extract", "train", "evaluate"},
     {"experiment", "lab", "doctor"},
     {"report"},
+    {"api"},
     {"commands"},
     {layout.ROOT},
     {"tools"},

@@ -1,0 +1,63 @@
+"""Models of a compressor by name: which one its record means, and whether a loaded one is it."""
+
+from ..common.errors import CheckpointError, TeacherError
+from ..models.files import LAB_FOLDERS, identify_model, locate_model
+from ..models.loading import CausalLM, load_causal_lm
+from ..store.format.schema import ModelIdentity
+
+
+def lab_name(model: ModelIdentity) -> str | None:
+    """The name by which users know a model of the lab; None if it is none of those that ship."""
+    for name in LAB_FOLDERS:
+        try:
+            if identify_model(locate_model(name)).weights_sha256 == model.weights_sha256:
+                return name
+        except TeacherError:  # this one does not ship here
+            continue
+    return None
+
+
+def shown_name(model: ModelIdentity) -> str:
+    """A model's name for people: `lab` rather than what it was called while it was trained."""
+    return lab_name(model) or model.name
+
+
+def name_of(role: str, model: ModelIdentity) -> str:
+    """The name that loads a model which a record identifies.
+
+    Args:
+        role: teacher or reasoner, for messages.
+        model: as recorded.
+
+    Raises:
+        CheckpointError: it is of a local folder, of which only the last part is recorded.
+    """
+    if (name := lab_name(model)) is not None:
+        return name
+    if model.revision is not None:
+        return model.name
+    raise CheckpointError(
+        f"the {role} {model.name!r} (weights {model.weights_sha256[:12]}...) is a model of a local "
+        f"folder; give {role}= with the folder"
+    )
+
+
+def load_recorded(
+    role: str, model: ModelIdentity, given: str | None, *, device: str, dtype: str = "float32"
+) -> CausalLM:
+    """Load the model that a record identifies, or the given one if it is the same.
+
+    Raises:
+        CheckpointError: it is another one, or cannot be named.
+        TeacherError: it cannot be found or loaded.
+    """
+    revision = model.revision if given is None else None
+    name = given or name_of(role, model)
+    lm = load_causal_lm(name, revision=revision, device=device, dtype=dtype)
+    if lm.identity.weights_sha256 != model.weights_sha256:
+        raise CheckpointError(
+            f"the compressor was trained with {role} {model.name!r} (weights "
+            f"{model.weights_sha256[:12]}...), and {name!r} is another one "
+            f"({lm.identity.weights_sha256[:12]}...); give the right {role}="
+        )
+    return lm

@@ -1,0 +1,58 @@
+"""What `import latentcomp` gives, and what it leaves alone."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import latentcomp
+from latentcomp import api
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = "torch", "transformers", "numpy", "pyarrow", "pydantic", "rich", "typer"
+
+
+def test_every_name_is_there_and_is_the_same_in_both_places():
+    assert set(latentcomp.__all__) - {"__version__"} == set(api.__all__) - {"evaluate"}
+    for name in api.__all__:
+        assert getattr(api, name).__doc__
+        if name != "evaluate":
+            assert getattr(latentcomp, name) is getattr(api, name)
+    assert set(latentcomp.__all__) == set(dir(latentcomp))
+
+
+def test_the_stub_names_what_the_module_does():
+    tree = ast.parse((ROOT / "__init__.pyi").read_text())
+    stub = {
+        alias.asname
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert stub == set(latentcomp.__all__) - {"__version__"}
+
+
+@pytest.mark.parametrize("module", [latentcomp, api])
+def test_other_names_are_none(module):
+    with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
+        module.Nothing  # noqa: B018
+
+
+def imported(code):
+    """Which heavy packages a new process has imported after this code."""
+    shown = f"import sys; {code}; print(*sorted(set({HEAVY}) & set(sys.modules)))"
+    ran = subprocess.run(
+        [sys.executable, "-c", shown],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(ROOT / ".dev")},
+    )
+    return ran.stdout.split()
+
+
+def test_the_import_is_light():
+    assert imported("import latentcomp; latentcomp.__version__; dir(latentcomp)") == []
+    assert imported("from latentcomp import Document, Question, LatentcompError") == []
