@@ -42,7 +42,7 @@ class EvaluateOptions:
         bool, option(_WHAT, "Only the teacher: ceiling and floor.", "--teacher-only")
     ] = False
     arms: Annotated[
-        str, option(_WHAT, "Optional arms too, such as summary,truncation.", metavar="NAMES")
+        str, option(_WHAT, "Optional arms too, such as bm25,stale; or all.", metavar="NAMES")
     ] = ""
     rank: Annotated[
         bool, option(_WHAT, "Rank right, stale and other answers by likelihood too.", "--rank")

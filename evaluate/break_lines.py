@@ -8,7 +8,7 @@ from .result import EvaluationResult
 def break_lines(result: EvaluationResult) -> list[str]:
     """What is known of forms and days, a line each; none where the documents do not say."""
     once = (_forms(result), _balanced(result), _near_misses(result))
-    return [line for line in (*once, *_days(result), *_ranking(result)) if line]
+    return [line for line in (*once, *_days(result), _fresh(result), *_ranking(result)) if line]
 
 
 def _arms(result: EvaluationResult) -> tuple[str, ...]:
@@ -51,6 +51,17 @@ def _days(result: EvaluationResult) -> list[str]:
     if worth := result.above_undated.get("ceiling"):
         lines[0] += f"; knowing them is worth {span(worth)}"
     return lines
+
+
+def _fresh(result: EvaluationResult) -> str:
+    above = result.above_stale.get(result.headline)
+    if above is None or not above.defined:
+        return ""
+    seen = "sees" if above.low > 0 else "is NOT seen to see"
+    return (
+        f"freshness: {result.headline} {seen} the last third of the document: {span(above)} above "
+        f"its latents without it, on the {above.n} questions that it settles"
+    )
 
 
 def _near_misses(result: EvaluationResult) -> str:

@@ -15,6 +15,7 @@ from .stats import Bootstrap, Interval, difference, retained, share
 from .tally import QUESTIONS, STALE_QUESTIONS, Answers, Tally, stale_column
 
 _UNDATED: Final = "undated"
+_STALE: Final = "stale"
 
 
 class Cell(Record):
@@ -68,6 +69,9 @@ class Breakdown:
     above_undated: dict[str, Interval]
     """By arm: its accuracy minus that of the text as it ships, over the questions that need days;
     of the ceiling, what knowing the days is worth."""
+    above_stale: dict[str, Interval]
+    """By arm: its accuracy minus that of latents of the document without its last third, over the
+    questions which that third settles; a reader of overrides lies above 0."""
     near_misses: dict[str, dict[str, int]]
     """By arm and what they are nearest to (`near_miss.VERDICTS`): wrong answers."""
     balanced: Balanced | None
@@ -94,7 +98,8 @@ def break_down(rows: Sequence[ScoredAnswer], *, seed: int, resamples: int) -> Br
         contrasts=_contrasts(answers.all(), answers.arms, bootstrap),
         forms={name: cell(answers.of_form(name)) for name in answers.forms},
         needs_days={name: cell(answers.of_days(name)) for name in answers.days},
-        above_undated=_above_undated(answers, bootstrap),
+        above_undated=_above(_UNDATED, answers, answers.of_days("yes"), bootstrap),
+        above_stale=_above(_STALE, answers, answers.of_bucket("late"), bootstrap),
         near_misses=_near_misses(rows, answers.arms),
         balanced=balance(answers, bootstrap),
     )
@@ -175,16 +180,18 @@ def _contrasts(tally: Tally, arms: Sequence[str], bootstrap: Bootstrap) -> dict[
     }
 
 
-def _above_undated(answers: Answers, bootstrap: Bootstrap) -> dict[str, Interval]:
-    if _UNDATED not in answers.arms or "yes" not in answers.days:
+def _above(
+    reference: str, answers: Answers, tally: Tally, bootstrap: Bootstrap
+) -> dict[str, Interval]:
+    """By arm: accuracy above that of a reference arm; empty without such questions."""
+    if reference not in answers.arms or not tally.questions.sum():
         return {}
-    tally = answers.of_days("yes")
     return {
         arm: bootstrap.interval(
-            difference(arm, _UNDATED, QUESTIONS), tally.columns, tally.questions
+            difference(arm, reference, QUESTIONS), tally.columns, tally.questions
         )
         for arm in answers.arms
-        if arm != _UNDATED
+        if arm != reference
     }
 
 

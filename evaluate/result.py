@@ -64,6 +64,9 @@ class EvaluationResult(Record):
     """By whether the days of chunks must be known: `yes`, `no`."""
     above_undated: dict[str, Interval] = Field(default_factory=dict)
     """By arm: its accuracy minus that of `undated`, over the questions that need days."""
+    above_stale: dict[str, Interval] = Field(default_factory=dict)
+    """By arm: its accuracy minus that of latents without the last third of the document, over the
+    questions which that third settles."""
     balanced: Balanced | None = None
     """Accuracy and retention with every family and form weighed alike."""
     near_misses: dict[str, dict[str, int]] = Field(default_factory=dict)

@@ -1,7 +1,7 @@
 """Every arm of one checkpoint on the same questions."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ..corpus.records import Document
@@ -47,27 +47,59 @@ def run_arms(bench: Bench, documents: Sequence[Document], seed: int, progress: P
     ranked: list[RankedQuestion] = []
     vectors: dict[str, int] = {}
     for arm in arms:
+        read = one_by_one(documents) if arm.per_question else documents
+        prefixes = arm.make(inputs)
+        # As many questions in a batch either way.
+        batch_size = bench.batch_size * max(1, len(read) // len(documents))
         answers = answer_questions(
             bench.reasoner,
-            documents,
-            prefixes := arm.make(inputs),
+            read,
+            prefixes,
             arm.name,
-            batch_size=bench.batch_size,
+            batch_size=batch_size,
             scorer=bench.scorer,
-            progress=partial(progress, arm.name),
+            progress=_in_documents(progress, arm.name, len(documents), len(read)),
         )
         rows += answers.rows
-        vectors[arm.name] = answers.vectors
+        vectors[arm.name] = _per_document(answers.vectors, len(documents), len(read))
         if bench.rank:
             ranked += rank(
                 bench.reasoner,
-                documents,
+                read,
                 prefixes,
                 arm.name,
-                batch_size=bench.batch_size,
-                progress=partial(progress, f"{arm.name} rank"),
+                batch_size=batch_size,
+                progress=_in_documents(progress, f"{arm.name} rank", len(documents), len(read)),
             )
     return Outcome(rows, _sizes(bench, documents, compressed, vectors), tuple(ranked))
+
+
+def one_by_one(documents: Sequence[Document]) -> tuple[Document, ...]:
+    """Every question with a copy of its document of its own, in order."""
+    return tuple(
+        replace(document, questions=(question,))
+        for document in documents
+        for question in document.questions
+    )
+
+
+def _per_document(vectors: int, documents: int, read: int) -> int:
+    """Vectors before a question, summed over documents: a mean where each question has its own."""
+    return vectors if read == documents else round(vectors * documents / max(1, read))
+
+
+def _in_documents(
+    progress: Progress, what: str, documents: int, read: int
+) -> Callable[[int], None]:
+    """Progress in documents, where what is read may be many copies of each."""
+    done = 0
+
+    def on_read(count: int) -> None:
+        nonlocal done
+        before, done = done * documents // max(1, read), done + count
+        progress(what, done * documents // max(1, read) - before)
+
+    return on_read
 
 
 def _sizes(

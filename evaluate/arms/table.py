@@ -8,7 +8,17 @@ from ...common.errors import LatentcompError
 from ...corpus.records import Document
 from ...reasoner.generate import Prefix
 from ..bench import ArmInputs
-from . import controls, latents, summary, text, truncation
+from . import (
+    controls,
+    dense,
+    latents,
+    other_states,
+    pooling,
+    retrieval,
+    summary,
+    text,
+    truncation,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +39,16 @@ class Arm:
     """Whether an optional arm says something new of these documents and is measured unasked."""
     reference: bool = False
     """Ceiling or floor: they define retention and have none."""
+    per_question: bool = False
+    """Whether `make` gives a prefix for every question, not for every document."""
 
 
 def _dated_apart(documents: Sequence[Document]) -> bool:
     return any(document.is_dated_apart for document in documents)
+
+
+def _searched(name: str, label: str, make: Callable[[ArmInputs], list[Prefix]]) -> Arm:
+    return Arm(name, label, make, optional=True, per_question=True)
 
 
 ARMS: Final[dict[str, Arm]] = {
@@ -53,9 +69,23 @@ ARMS: Final[dict[str, Arm]] = {
         Arm("gaussian", "random latents", controls.gaussian),
         Arm("summary", "as many tokens", summary.summary, optional=True),
         Arm("truncation", "its first tokens", truncation.truncation, optional=True),
+        Arm("truncation_middle", "its middle", truncation.truncation_middle, optional=True),
+        Arm("truncation_tail", "its last tokens", truncation.truncation_tail, optional=True),
+        _searched("bm25", "chunks by words", retrieval.bm25),
+        _searched("dense", "chunks by states", dense.dense),
+        _searched("newest", "newest match", retrieval.newest),
+        _searched("oracle", "chunks that tell", retrieval.oracle),
+        Arm("pooled_embeddings", "mean embeddings", pooling.pooled_embeddings, optional=True),
+        Arm("pooled_states", "mean states", pooling.pooled_states, optional=True),
+        Arm("random_states", "projected at random", pooling.random_states, optional=True),
+        Arm("stale", "latents two thirds in", other_states.stale, optional=True),
+        Arm("metadata", "latents of days alone", other_states.metadata, optional=True),
     )
 }
 """By name, in the order in which they are shown."""
+
+EVERY_ARM: Final = "all"
+"""Requests all optional arms at once."""
 
 REQUIRED_ARMS: Final = tuple(name for name, arm in ARMS.items() if arm.required)
 REFERENCE_ARMS: Final = tuple(name for name, arm in ARMS.items() if arm.reference)
@@ -83,8 +113,11 @@ def select_arms(requested: Iterable[str], documents: Sequence[Document] = ()) ->
         LatentcompError: a requested arm does not exist.
     """
     names = set(requested)
+    if EVERY_ARM in names:
+        names = set(ARMS)
     if unknown := sorted(names - ARMS.keys()):
-        raise LatentcompError(f"there is no arm {unknown[0]!r}; the arms are {', '.join(ARMS)}")
+        known = ", ".join([*ARMS, EVERY_ARM])
+        raise LatentcompError(f"there is no arm {unknown[0]!r}; the arms are {known}")
     return tuple(
         arm
         for arm in ARMS.values()

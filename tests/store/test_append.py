@@ -10,6 +10,7 @@ from latentcomp.common.errors import StoreError
 from latentcomp.store.format.schema import DocumentEntry
 from latentcomp.store.places import local
 from latentcomp.store.read import reader
+from latentcomp.store.read.document_table import DocumentTable
 from latentcomp.store.read.entries import stored_entries
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.tools.verify import verify
@@ -107,7 +108,7 @@ def test_a_reader_that_opens_while_an_append_ends_sees_the_end(tmp_path, monkeyp
         patch.setattr(session, "parquet_bytes", Mock(side_effect=KeyboardInterrupt))
         extend(path)
     assert read_what_is_there(path) == len(FIRST)
-    tables = reader.DocumentTable
+    tables = DocumentTable
 
     def opened_then_sealed(place):
         monkeypatch.setattr(reader, "DocumentTable", tables)
