@@ -3,9 +3,14 @@
 import functools
 import os
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
 
 _SWITCH_INTERVAL = 2e-4
 """Seconds after which Python hands the GIL to a thread that waits for it; the default is 5 ms."""
@@ -25,6 +30,30 @@ def pool() -> ThreadPoolExecutor:
 
 # A forked child has the pool but not its threads, and would wait for them forever.
 os.register_at_fork(after_in_child=pool.cache_clear)
+
+
+def in_order(
+    function: Callable[[ItemT], ResultT], items: Iterable[ItemT], threads: int
+) -> Iterator[ResultT]:
+    """What `function` makes of every item, in order, by so many threads and as many items ahead.
+
+    One thread is the caller's own. Errors are raised where their result would have come.
+    """
+    if threads <= 1:
+        yield from map(function, items)
+        return
+    running: deque[Future[ResultT]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="in-order") as workers:
+        try:
+            for item in items:
+                running.append(workers.submit(function, item))
+                if len(running) >= 2 * threads:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            for left in running:
+                left.cancel()
 
 
 @contextmanager

@@ -70,11 +70,7 @@ class Layout:
 
     def shard_files(self, shard: int) -> tuple[str, str, str]:
         """States, token ids and statistics of one shard, relative to the store."""
-        return (
-            f"{STATES}/c.{shard}.0.0",
-            f"{TOKENS}/c.{shard}",
-            f"{STATISTICS}/c.{shard}.0.0.0",
-        )
+        return shard_files(shard)
 
     def metadata(self) -> dict[str, Any]:
         """Path -> content of every zarr.json."""
@@ -121,6 +117,11 @@ class Layout:
             "attributes": {"rows": list(self.statistics_rows), "blocks_completed": blocks},
             "dimension_names": ["shard", "layer", "row", "hidden"],
         }
+
+
+def shard_files(shard: int) -> tuple[str, str, str]:
+    """States, token ids and statistics of one shard of any store, relative to it."""
+    return (f"{STATES}/c.{shard}.0.0", f"{TOKENS}/c.{shard}", f"{STATISTICS}/c.{shard}.0.0.0")
 
 
 _LITTLE: dict[str, Any] = {"name": "bytes", "configuration": {"endian": "little"}}

@@ -5,11 +5,13 @@ from typing import Literal
 from ...common.atomic import disk_errors
 from ...common.errors import StoreError
 from ...common.lock import LOCK
+from ...common.threads import in_order
 from ..places.protocol import Place, exists
 from . import ledger, statistics
 from .layout import CHUNKS, DOCUMENTS, LEDGER, LEDGER_FOLDER, MANIFEST, SEAL, Layout
-from .ledger import FileRecord, ShardRecord
+from .ledger import Known
 from .schema import FORMAT_VERSION, Record
+from .shard_table import FileRecord, ShardTable
 from .statistics import Doubles, LayerStatistics
 
 
@@ -35,7 +37,7 @@ def write_seal(store: Place, layout: Layout, documents: int, chunks: int) -> Sea
     Raises:
         StoreError: the disk is full and so on, or a committed file is gone or damaged.
     """
-    records = list(ledger.committed(store).values())
+    records = ledger.committed(store)
     ledger.write_table(store, records)
     names = sorted([MANIFEST, DOCUMENTS, CHUNKS, LEDGER, *layout.metadata()])
     with disk_errors(str(store)):
@@ -45,7 +47,7 @@ def write_seal(store: Place, layout: Layout, documents: int, chunks: int) -> Sea
         chunks=chunks,
         tokens=layout.tokens,
         shards=layout.shards,
-        shard_bytes=sum(file.bytes for record in records for file in record.files),
+        shard_bytes=sum(sum(records.sizes(shard)) for shard in records),
         files=files,
         statistics=combine(store, layout, records),
     )
@@ -59,9 +61,12 @@ def break_seal(store: Place) -> None:
 
     Raises:
         StoreError: the disk is full and so on; killed at any moment, the store is one or the other.
+            The seal or its table is damaged.
     """
-    for record in ledger.read_table(store).values():
-        ledger.write_sealed(store, ledger.record_name(record.shard), record)
+    table = [file for file in read_seal(store).files if file.path == LEDGER]
+    if len(table) != 1:
+        raise ledger.damaged(store, SEAL, f"it does not name {LEDGER}")
+    ledger.keep_as_base(store, table[0])
     store.remove(SEAL)
     store.remove(LEDGER)
 
@@ -71,11 +76,15 @@ def read_seal(store: Place) -> Seal:
     return ledger.read_sealed(store, SEAL, Seal)
 
 
-def recorded(store: Place) -> dict[int, ShardRecord]:
+def recorded(store: Place, known: Known | None = None) -> ShardTable:
     """Every committed shard, also while another process seals or grows the store.
 
     Sealing replaces the records of single shards by a table, and growing does the reverse; a
     listing that overlaps with either may miss some, so it is repeated.
+
+    Args:
+        store: place of the store.
+        known: what was read before; see `ledger.committed`.
 
     Raises:
         StoreError: a record or the table is damaged.
@@ -83,7 +92,7 @@ def recorded(store: Place) -> dict[int, ShardRecord]:
     while True:
         sealed = exists(store, SEAL)
         try:
-            records = ledger.read_table(store) if sealed else ledger.committed(store)
+            records = ledger.read_table(store) if sealed else ledger.committed(store, known)
         except StoreError:
             if exists(store, SEAL) == sealed:
                 raise
@@ -108,12 +117,10 @@ def remove_records(store: Place) -> None:
     store.remove_folder(LEDGER_FOLDER)
 
 
-def combine(
-    store: Place, layout: Layout, records: list[ShardRecord]
-) -> tuple[LayerStatistics, ...]:
-    """Statistics over the tokens of the given shards. Raises: StoreError."""
-    partials = [read_partial(store, layout, record.shard) for record in records]
-    tokens = sum(record.tokens for record in records)
+def combine(store: Place, layout: Layout, records: ShardTable) -> tuple[LayerStatistics, ...]:
+    """Statistics over the tokens of the given shards, one after another. Raises: StoreError."""
+    partials = in_order(lambda shard: read_partial(store, layout, shard), records, store.readers)
+    tokens = sum(records.tokens(shard) for shard in records)
     return statistics.summarise(layout.manifest.layers, tokens, partials)
 
 

@@ -1,7 +1,8 @@
 """A store in a folder of a file system: temporary files, fsync, rename, flock."""
 
+import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, cast
@@ -20,11 +21,13 @@ from ...common.errors import StoreError
 from ...common.lock import Lock, LockHandle, folder_mutex
 from .local_file import LocalFile
 from .parts import PartReader
-from .protocol import File, Staged
+from .protocol import File, Listed, Staged
 
 
 class LocalPlace:
     """A folder of a file system."""
+
+    readers = 1
 
     def __init__(self, folder: Path) -> None:
         """Refer to `folder`; nothing is read or created yet."""
@@ -49,6 +52,22 @@ class LocalPlace:
         below = (self.path / folder).rglob("*")
         files = (path.relative_to(self.path).as_posix() for path in below if path.is_file())
         return tuple(sorted(files))
+
+    def listing(self, folder: str) -> Iterator[Listed]:
+        try:
+            entries = os.scandir(self.path / folder)
+        except FileNotFoundError:
+            return
+        with entries:
+            for entry in entries:
+                try:
+                    found = entry.stat()
+                except FileNotFoundError:  # removed since
+                    continue
+                # ctime cannot be set back, as mtime is by whoever restores a file.
+                times = f"{found.st_mtime_ns}.{found.st_ctime_ns}"
+                stamp = f"{found.st_ino}.{found.st_size}.{times}"
+                yield Listed(f"{folder}/{entry.name}", found.st_size, stamp, found.st_ctime)
 
     def open(self, name: str) -> PartReader:
         return LocalFile(self.path / name)

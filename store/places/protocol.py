@@ -8,6 +8,7 @@ and `remote.RemotePlace`; `open.place_of` chooses one by address.
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NewType, Protocol
 
@@ -22,8 +23,24 @@ Staged = NewType("Staged", object)
 """Result of `Place.stage`, to be passed to `Place.publish` of the same place."""
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A file as a listing of its folder shows it."""
+
+    name: str
+    """Relative to the store."""
+    bytes: int
+    stamp: str
+    """Another one whenever the file was written again, whatever its content."""
+    changed: float
+    """Seconds since 1970 of the last change, as the place tells them."""
+
+
 class Place(Protocol):
     """The files of one store, by their name relative to it, with forward slashes."""
+
+    readers: int
+    """Small files that are best read at once."""
 
     def __str__(self) -> str:
         """Folder or address, for messages."""
@@ -43,6 +60,10 @@ class Place(Protocol):
 
     def names(self, folder: str = "") -> tuple[str, ...]:
         """Every file at any depth below `folder`, sorted. Raises: OSError."""
+
+    def listing(self, folder: str) -> Iterator[Listed]:
+        """The files of a folder without folders, in any order, a few at a time; none if there is
+        no such folder: a thousand files cost one question. Raises: OSError."""
 
     def open(self, name: str) -> PartReader:
         """Open a file for reading parts of it. Raises: OSError."""

@@ -15,6 +15,8 @@ from ..format.identity import owner_sha256
 from ..format.layout import CHUNKS, DOCUMENTS, MANIFEST, SEAL, Layout, is_store
 from ..format.placement import Placement
 from ..format.schema import Integers, Manifest
+from ..format.seal import Seal
+from ..format.shard_table import ShardTable
 from ..format.shards import Bytes2D
 from ..format.statistics import LayerStatistics
 from ..places.open import place_of
@@ -75,6 +77,16 @@ class FeatureStore:
     def layers(self) -> tuple[int, ...]:
         """`blocks_completed` of every stored layer, ascending."""
         return tuple(self._columns)
+
+    @functools.cached_property
+    def statistics(self) -> tuple[LayerStatistics, ...]:
+        """One per layer, over the shards that are readable; empty if there are none.
+
+        Of an unfinished store they are read on first use, a file a shard. Raises: StoreError.
+        """
+        if self._sealed:
+            return self._sealed.statistics
+        return seal.combine(self._place, self._layout, self._records) if self._records else ()
 
     @functools.cached_property
     def document_ids(self) -> tuple[str, ...]:
@@ -210,7 +222,7 @@ class FeatureStore:
         sealed = seal.read_seal(self._place)
         self._layout = Layout(self.manifest, sealed.tokens)
         self._visible: Integers | None = None
-        self.statistics: tuple[LayerStatistics, ...] = sealed.statistics
+        self._sealed: Seal | None = sealed
         if sealed.documents != self._table.documents:
             raise ledger.damaged(self._place, DOCUMENTS, "another number of documents")
         if sealed.chunks != self._table.chunks:
@@ -219,25 +231,27 @@ class FeatureStore:
     def _open_partial(self) -> None:
         self._layout = Layout(self.manifest, self._table.tokens)
         try:
-            records = list(ledger.committed(self._place).values())
+            records = ledger.committed(self._place)
         except StoreError:
             if not exists(self._place, SEAL):
                 raise
-            records = []
+            records = ShardTable()
         if exists(self._place, SEAL):  # sealed in between, and the records removed
             self.complete = True
             self._table = DocumentTable(self._place)
             self._open_complete()
             return
         # A store that is being extended has a short shard, readable once it is longer.
-        records = [r for r in records if r.tokens == self._layout.states.shard_length(r.shard)]
+        for shard in list(records):
+            if records.tokens(shard) != self._layout.states.shard_length(shard):
+                del records[shard]
         committed = np.zeros(self._layout.shards, np.int64)
-        committed[[record.shard for record in records]] = [record.tokens for record in records]
+        committed[list(records)] = [records.tokens(shard) for shard in records]
         starts, stops = self._table.starts, self._table.starts + self._table.lengths
         everything = np.arange(len(starts))
         placement = Placement(starts, stops, everything, self.manifest.shard_tokens)
         self._visible = placement.covered(committed)
-        self.statistics = seal.combine(self._place, self._layout, records) if records else ()
+        self._sealed, self._records = None, records
 
 
 def _reopen(path: Path | str, allow_partial: bool, check: str) -> FeatureStore:

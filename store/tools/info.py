@@ -5,8 +5,8 @@ from pathlib import Path
 from ...common.errors import StoreError
 from ..format import ledger, seal
 from ..format.layout import MANIFEST, SEAL, Layout, is_store
-from ..format.ledger import ShardRecord
 from ..format.schema import Manifest, Record
+from ..format.shard_table import ShardTable
 from ..format.statistics import LayerStatistics
 from ..places.open import place_of
 from ..places.protocol import Place, exists
@@ -80,8 +80,8 @@ def describe(path: Path | str | Place) -> StoreInfo:
     sealed = seal.read_seal(store) if exists(store, SEAL) else None
     table = DocumentTable(store)
     layout = Layout(manifest, sealed.tokens if sealed else table.tokens)
-    records = [] if sealed else list(ledger.committed(store).values())
-    tokens = layout.tokens if sealed else sum(record.tokens for record in records)
+    records = ShardTable() if sealed else ledger.committed(store)
+    tokens = layout.tokens if sealed else sum(map(records.tokens, records))
     return StoreInfo(
         path=str(store),
         complete=sealed is not None,
@@ -91,17 +91,11 @@ def describe(path: Path | str | Place) -> StoreInfo:
         shards=layout.shards,
         committed_shards=sealed.shards if sealed else len(records),
         raw_bytes=tokens * layout.states.columns * layout.states.row_bytes,
-        stored_bytes=sealed.shard_bytes if sealed else _bytes(records),
+        stored_bytes=sealed.shard_bytes if sealed else sum(sum(records.sizes(s)) for s in records),
         manifest=manifest,
         statistics=sealed.statistics if sealed else _statistics(store, layout, records),
     )
 
 
-def _bytes(records: list[ShardRecord]) -> int:
-    return sum(file.bytes for record in records for file in record.files)
-
-
-def _statistics(
-    store: Place, layout: Layout, records: list[ShardRecord]
-) -> tuple[LayerStatistics, ...]:
+def _statistics(store: Place, layout: Layout, records: ShardTable) -> tuple[LayerStatistics, ...]:
     return seal.combine(store, layout, records) if records else ()

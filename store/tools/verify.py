@@ -24,9 +24,9 @@ from ..format.layout import (
     Layout,
     is_store,
 )
-from ..format.ledger import FileRecord, ShardRecord
 from ..format.schema import Manifest
 from ..format.seal import Seal
+from ..format.shard_table import FileRecord, ShardRecord, ShardTable
 from ..format.shards import Grid, decode_shard, shard_sha256
 from ..format.statistics import Doubles
 from ..places.open import place_of
@@ -152,7 +152,7 @@ class _Check:
         self,
         layout: Layout,
         sealed: Seal | None,
-        records: dict[int, ShardRecord],
+        records: ShardTable,
         table: DocumentTable,
         progress: Progress | None,
     ) -> None:
@@ -247,7 +247,7 @@ class _Check:
         self,
         layout: Layout,
         sealed: Seal,
-        records: dict[int, ShardRecord],
+        records: ShardTable,
         table: DocumentTable,
         partials: list[Doubles],
     ) -> None:
@@ -262,7 +262,7 @@ class _Check:
             if summary != sealed.statistics:
                 self.problem(SEAL, "statistics are not those of the shards")
 
-    def _foreign_files(self, sealed: Seal, records: dict[int, ShardRecord]) -> None:
+    def _foreign_files(self, sealed: Seal, records: ShardTable) -> None:
         expected = {file.path for record in records.values() for file in record.files}
         expected |= {file.path for file in sealed.files} | {SEAL}
         for name in self.store.names():

@@ -12,8 +12,8 @@ from ..format.dtypes import Bits
 from ..format.encoding import StoredRows
 from ..format.identity import owner_sha256
 from ..format.layout import TOKEN_SENTINEL, Layout
-from ..format.ledger import FileRecord, ShardRecord
 from ..format.schema import Integers
+from ..format.shard_table import FileRecord, ShardRecord
 from ..format.shards import Digest, Grid, chunks_of, encode_shard
 from ..format.statistics import Doubles
 from ..places.protocol import Place, Staged

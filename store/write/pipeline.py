@@ -1,7 +1,7 @@
 """Full shards on their way to the disk: encoded and written by threads, then committed."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from ..format.layout import Layout
 from ..format.placement import Placement, tokens_between
 from ..format.schema import Integers
 from ..format.tables import Entry
-from ..places.protocol import Place, exists
+from ..places.protocol import Place
 from .commit import NotFiniteError, stage_shard
 from .committer import Committer
 
@@ -59,6 +59,7 @@ class ShardPipeline:
         entries: Sequence[Entry],
         placement: Placement,
         committed: Integers,
+        recorded: Set[int],
         encoders: int,
     ) -> None:
         """Start the threads.
@@ -69,11 +70,13 @@ class ShardPipeline:
             entries: every document.
             placement: of the documents.
             committed: [shards] committed tokens of every shard; kept up to date.
+            recorded: shards of this writer that have a record, of a shorter version if they are
+                written.
             encoders: shards that are encoded and written concurrently.
         """
         self._place, self._layout = place, layout
         self._entries, self._placement, self._committed = entries, placement, committed
-        self._encoders = encoders
+        self._recorded, self._encoders = recorded, encoders
         self._encodings: deque[_Encoding] = deque()
         self._written: deque[tuple[int, Future[None]]] = deque()
         self._committer = Committer(place, BACKLOG)
@@ -127,9 +130,8 @@ class ShardPipeline:
         start = shard * self._layout.manifest.shard_tokens
         stop = start + self._layout.states.shard_length(shard)
         ids = tokens_between(self._entries, self._placement, start, stop)
-        record = ledger.record_name(shard)
-        if exists(self._place, record):  # of a shorter version of this shard
-            self._place.remove(record)
+        if shard in self._recorded:
+            ledger.retract(self._place, shard)
         try:
             staged = stage_shard(self._place, self._layout, shard, buffer, ids)
         except NotFiniteError as error:

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...common.atomic import json_text, parquet_bytes
-from ...common.errors import StoreError
 from ..format import ledger, seal, tables
 from ..format.dtypes import Bits
 from ..format.identity import owner_sha256
 from ..format.layout import MANIFEST, SEAL, Layout
-from ..format.ledger import ShardRecord
 from ..format.placement import Placement
 from ..format.schema import Integers
+from ..format.shard_table import ShardTable
 from ..format.shards import decode_shard
 from ..format.tables import Entry
 from ..places.protocol import Place, exists
@@ -41,19 +40,16 @@ def write_metadata(
         place.write(name, [parquet_bytes(groups)])
 
 
-def committed_tokens(place: Place, layout: Layout) -> Integers:
-    """[shards] tokens of every shard that are committed and can be kept.
-
-    Raises:
-        StoreError: the ledger is damaged, or the files of a committed shard are.
-    """
+def committed_tokens(layout: Layout, records: ShardTable) -> Integers:
+    """[shards] tokens of every shard that are committed and can be kept."""
     committed: Integers = np.zeros(layout.shards, np.int64)
-    for shard, record in seal.recorded(place).items():
-        _check_sizes(place, record)
-        whole = record.tokens == layout.states.shard_length(shard)
+    for shard in records:
+        tokens = records.tokens(shard)
         # Quantised states cannot be quantised again to the same bytes.
-        if shard < layout.shards and (whole or layout.encoding.exact):
-            committed[shard] = record.tokens
+        if shard < layout.shards and (
+            layout.encoding.exact or tokens == layout.states.shard_length(shard)
+        ):
+            committed[shard] = tokens
     return committed
 
 
@@ -95,14 +91,3 @@ def _has_content(place: Place, name: str, text: str) -> bool:
         return place.read(name) == text.encode()
     except FileNotFoundError:
         return False
-
-
-def _check_sizes(place: Place, record: ShardRecord) -> None:
-    for file in record.files:
-        size = place.size(file.path)
-        if size != file.bytes:
-            problem = "is missing" if size is None else f"has {size} of {file.bytes} bytes"
-            raise StoreError(
-                f"{place.at(file.path)}: shard {record.shard} was committed but its file "
-                f"{problem}: delete the store and extract again"
-            )

@@ -17,8 +17,12 @@ from ..format.placement import Piece, part_of, place_documents
 from ..format.schema import DocumentEntry, Integers, Manifest
 from ..places.open import place_of
 from ..places.protocol import Place
+from .committed import Committed
 from .pipeline import ShardPipeline, default_encoders
 from .session import committed_tokens, finish, read_prefix, write_metadata
+
+_GLANCE = 1.0
+"""Seconds for which a look at a shared ledger will do, before a writer is entered."""
 
 
 class StoreWriter:
@@ -41,6 +45,7 @@ class StoreWriter:
         rank: int = 0,
         world: int = 1,
         encoders: int | None = None,
+        committed: Committed | None = None,
     ) -> None:
         """Check the request against the store at `path`, if any; nothing is written yet.
 
@@ -56,6 +61,7 @@ class StoreWriter:
                 of its own with its own shards; the last to finish seals the store.
             world: number of writers.
             encoders: shards that are encoded concurrently; None: `default_encoders()`.
+            committed: what other writers of this process have read of the ledger of this place.
 
         Raises:
             StoreError: no documents; `path` is something else, or a store of another teacher,
@@ -71,8 +77,9 @@ class StoreWriter:
         self._shards = part_of(self._layout.shards, rank, world)
         self._single = world == 1
         self._filling = -1
+        self._ledger = committed or Committed(self.place)
         check_same(self.place, manifest, extend)
-        self._load()
+        self._load(max_age=_GLANCE)
 
     def __enter__(self) -> Self:
         self.place.prepare()
@@ -93,6 +100,7 @@ class StoreWriter:
                     self._entries,
                     self._placement,
                     self._committed,
+                    frozenset(self._shards) & self._ledger.records.keys(),
                     self._encoders,
                 )
                 self._buffer: Bits = self._pipeline.allocate()
@@ -114,6 +122,7 @@ class StoreWriter:
                 with self.place.mutex():
                     self._load()
                     if self.complete:
+                        self._load(again=True)
                         finish(self.place, self._layout, self._entries)
         finally:
             self._lock.release()
@@ -179,8 +188,9 @@ class StoreWriter:
         if tokens:
             read_prefix(self.place, self._layout, shard, tokens, self._buffer)
 
-    def _load(self) -> None:
-        """Read the ledger and start from it."""
-        self._committed: Integers = committed_tokens(self.place, self._layout)
+    def _load(self, *, max_age: float = 0.0, again: bool = False) -> None:
+        """Read the ledger and start from it; see `Committed.look`."""
+        records = self._ledger.look(max_age=max_age, again=again)
+        self._committed: Integers = committed_tokens(self._layout, records)
         self._todo = self.pending()
         self._next = 0

@@ -13,6 +13,7 @@ from latentcomp.store.format import ledger, statistics
 from latentcomp.store.format.identity import owner_sha256
 from latentcomp.store.format.layout import Layout
 from latentcomp.store.format.schema import Manifest
+from latentcomp.store.format.shard_table import FileRecord
 from latentcomp.store.format.shards import chunks_of, encode_shard
 from latentcomp.store.places.local import LocalPlace
 from latentcomp.store.tools.info import describe
@@ -123,10 +124,10 @@ def test_a_whole_store_put_together_again_with_a_bad_value_is_found(store):
     data = b"".join(encode_shard(layout.states, owner_sha256(manifest), 0, columns, digest))
     (store / "states" / "c.0.0.0").write_bytes(data)
     records = ledger.read_table(place)
-    made = ledger.FileRecord(path="states/c.0.0.0", bytes=len(data), sha256=digest.hexdigest())
+    made = FileRecord(path="states/c.0.0.0", bytes=len(data), sha256=digest.hexdigest())
     files = (made, *records[0].files[1:])
     records[0] = records[0].model_copy(update={"files": files})
-    ledger.write_table(place, list(records.values()))
+    ledger.write_table(place, records)
     from latentcomp.store.format import seal
 
     old = seal.read_seal(place)
