@@ -279,9 +279,9 @@ def blocks(store: Place, name: str) -> Iterator[memoryview]:
 
 def _without_checksum(text: str) -> str | None:
     """Canonical JSON without the line of its checksum, which is right; None if it is not."""
-    head, found, rest = text.partition(_CHECKSUM)
+    head, mark, rest = text.partition(_CHECKSUM)
     digest, _, tail = rest.partition('",\n')
-    if not found or hashlib.sha256((head + tail).encode()).hexdigest() != digest:
+    if not mark or hashlib.sha256((head + tail).encode()).hexdigest() != digest:
         return None
     return head + tail
 

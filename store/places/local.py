@@ -61,13 +61,13 @@ class LocalPlace:
         with entries:
             for entry in entries:
                 try:
-                    found = entry.stat()
+                    status = entry.stat()
                 except FileNotFoundError:  # removed since
                     continue
-                # ctime cannot be set back, as mtime is by whoever restores a file.
-                times = f"{found.st_mtime_ns}.{found.st_ctime_ns}"
-                stamp = f"{found.st_ino}.{found.st_size}.{times}"
-                yield Listed(f"{folder}/{entry.name}", found.st_size, stamp, found.st_ctime)
+                # ctime cannot be set back, as mtime is where a file is restored.
+                times = f"{status.st_mtime_ns}.{status.st_ctime_ns}"
+                stamp = f"{status.st_ino}.{status.st_size}.{times}"
+                yield Listed(f"{folder}/{entry.name}", status.st_size, stamp, status.st_ctime)
 
     def open(self, name: str) -> PartReader:
         return LocalFile(self.path / name)
