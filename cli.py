@@ -15,6 +15,7 @@ import typer
 from . import __version__
 from .commands.ablations import AblationOptions, ablations
 from .commands.ceiling import CeilingOptions, ceiling
+from .commands.compress import ask, compress
 from .commands.demo import demo
 from .commands.diagnose import DiagnoseOptions, diagnose
 from .commands.doctor import doctor
@@ -51,6 +52,7 @@ app = typer.Typer(
 
 _READ: Final = "Stage 1: read documents"
 _EXPERIMENT: Final = "Stage 2: the experiment"
+_USE: Final = "Use a compressor"
 _MORE: Final = "Models, stores, checks"
 
 app.command(rich_help_panel=_READ)(corpus)
@@ -64,6 +66,8 @@ app.command(rich_help_panel=_EXPERIMENT)(command(LadderOptions, ladder))
 app.command(rich_help_panel=_EXPERIMENT)(command(AblationOptions, ablations))
 app.command(rich_help_panel=_EXPERIMENT)(report)
 app.command(rich_help_panel=_EXPERIMENT)(demo)
+app.command(rich_help_panel=_USE)(compress)
+app.command(rich_help_panel=_USE)(ask)
 app.command(rich_help_panel=_MORE)(doctor)
 app.command(rich_help_panel=_MORE)(lab_models)
 app.command(rich_help_panel=_MORE)(command(ShipOptions, ship))
@@ -105,7 +109,7 @@ def run(arguments: Sequence[str]) -> int:
     except _USAGE_ERROR as error:
         return _fail(_usage_message(error))
     except LatentcompError as error:
-        return _fail(str(error))
+        return _fail(str(error), getattr(error, "__notes__", ()))
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -132,8 +136,10 @@ def _usage_message(error: Exception) -> str:
     return f"{message.rstrip('.')}; see {path} --help"
 
 
-def _fail(message: str) -> int:
+def _fail(message: str, notes: Sequence[str] = ()) -> int:
     _say(f"error: {' '.join(message.split())}")
+    for note in notes:
+        _say(f"  {' '.join(note.split())}")
     return USER_ERROR
 
 

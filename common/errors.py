@@ -5,7 +5,8 @@ class LatentcompError(Exception):
     """A mistake or a limit that the user can act on.
 
     The message is one line: what went wrong, where, with which value, and what to do next.
-    The command line prints it and exits with code 2; a library caller catches this class.
+    The command line prints it and exits with code 2; a library caller catches this class. More of
+    the same kind, such as other faulty lines of a file, are its notes (`add_note`), a line each.
     """
 
 

@@ -5,7 +5,8 @@ The schema, in full (docs/corpus_format.md shows an example)::
     document_id    string, unique in the file
     chunks         list, at least one, in time order; each
       text           string, not empty
-      day            integer, optional; never smaller than the day before it
+      day            whole number or ISO date ("2026-11-28"), optional; never before the day of the
+                     chunk before it; of all chunks of a file either numbers or dates
       dated_text     string, optional: the text with its day written in, for the ceiling to read
     questions      list, optional; each
       text           string, not empty
@@ -24,68 +25,118 @@ import json
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from ..common.buckets import bucket_of
 from ..common.errors import CorpusError
-from .records import Chunk, Document, Form, Question
+from .jsonl_schema import DocumentLine, QuestionLine, faults
+from .records import Chunk, Document, Question
 
-_Text = Annotated[str, Field(min_length=1)]
-_Day = Annotated[int, Field(ge=-(2**62), le=2**62)]  # what Parquet's int64 holds
-
-
-class _Line(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _ChunkLine(_Line):
-    text: _Text
-    day: _Day | None = None
-    dated_text: _Text | None = None
-
-
-class _QuestionLine(_Line):
-    text: _Text
-    answer: _Text
-    question_id: _Text | None = None
-    family: _Text = "other"
-    stale_answers: list[_Text] = []
-    evidence: list[int] = []
-    form: Form | None = None
-
-
-class _DocumentLine(_Line):
-    document_id: _Text
-    chunks: Annotated[list[_ChunkLine], Field(min_length=1)]
-    questions: list[_QuestionLine] = []
-    summary: _Text | None = None
+SHOWN: Final = 10
+"""Faults of a file that are told; of the others, how many there are."""
+_SCHEMA: Final = "see docs/corpus_format.md"
 
 
 def read_jsonl(path: Path) -> tuple[Document, ...]:
     """Read a bring-your-own corpus.
 
     Raises:
-        CorpusError: the file is missing, empty, or a line breaks the schema; the message names
-            file, line, reason and next step.
+        CorpusError: the file is missing or empty, or lines break the schema; the message names
+            file, line, reason and next step, and its notes the first `SHOWN` faults.
     """
-    path = Path(path)
-    seen: dict[str, int] = {}
-    questions: dict[str, int] = {}
-    documents = []
-    for number, line in _lines(path):
-        document = _parse(path, number, line)
-        _claim(seen, document.document_id, "document_id", path, number)
-        for question in document.questions:
-            _claim(questions, question.question_id, "question_id", path, number)
-        documents.append(document)
+    reader = _Reader(Path(path))
+    documents = tuple(reader.documents())
+    reader.refuse()
     if not documents:
         raise CorpusError(f"{path}: no documents in it: add one JSON object per line")
-    return tuple(documents)
+    return documents
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def check_jsonl(path: Path) -> None:
+    """Read a file and keep nothing of it. Raises: CorpusError, as `read_jsonl`."""
+    reader = _Reader(Path(path))
+    count = sum(1 for _ in reader.documents())
+    reader.refuse()
+    if not count:
+        raise CorpusError(f"{path}: no documents in it: add one JSON object per line")
+
+
+class _Fault(Exception):
+    """What is wrong with a line, and what to do."""
+
+    def __init__(self, reasons: list[str], step: str = _SCHEMA) -> None:
+        super().__init__(reasons, step)
+        self.reasons, self.step = reasons, step
+
+
+class _Reader:
+    """One file: its documents, and what is wrong with those that are none."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._faults: list[tuple[int, str, str]] = []
+        self._documents: dict[str, int] = {}
+        self._questions: dict[str, int] = {}
+        self._kind: tuple[bool, int] | None = None
+        """Whether days are dates, and the line that began with it."""
+
+    def documents(self) -> Iterator[Document]:
+        """The documents of all lines that are right."""
+        for number, raw in _lines(self.path):
+            try:
+                parsed = _parse(_text(raw, number))
+                if parsed is None:
+                    continue
+                self._one_kind_of_day(parsed, number)
+                document = _document(parsed)
+                self._claim(self._documents, document.document_id, "document_id", number)
+                for question in document.questions:
+                    self._claim(self._questions, question.question_id, "question_id", number)
+            except _Fault as fault:
+                self._faults += [(number, reason, fault.step) for reason in fault.reasons]
+            else:
+                yield document
+
+    def refuse(self) -> None:
+        """Raise what is wrong with the file, if anything is."""
+        if not self._faults:
+            return
+        number, reason, step = self._faults[0]
+        if len(self._faults) == 1:
+            raise CorpusError(f"{self.path}, line {number}: {reason}: {step}")
+        lines = {number for number, _, _ in self._faults}
+        error = CorpusError(
+            f"{self.path}, line {number}: {reason}: {step} ({len(self._faults):,} faults in "
+            f"{len(lines):,} {'line' if len(lines) == 1 else 'lines'})"
+        )
+        for number, reason, _ in self._faults[1:SHOWN]:
+            error.add_note(f"line {number}: {reason}")
+        if more := len(self._faults[SHOWN:]):
+            error.add_note(f"and {more:,} more")
+        raise error
+
+    def _claim(self, seen: dict[str, int], key: str, name: str, number: int) -> None:
+        if key in seen:
+            reason = f"{name} {key!r} is already used on line {seen[key]}"
+            raise _Fault([reason], f"give it another {name}")
+        seen[key] = number
+
+    def _one_kind_of_day(self, line: DocumentLine, number: int) -> None:
+        """Numbers and dates in one file would be compared with each other."""
+        for day in (chunk.day for chunk in line.chunks if chunk.day is not None):
+            if self._kind is None:
+                self._kind = (day.is_date, number)
+            elif self._kind[0] != day.is_date:
+                here, there = ("a date", "numbers") if day.is_date else ("a number", "dates")
+                raise _Fault(
+                    [f"the day {day.shown} is {here}, and line {self._kind[1]} has {there}"],
+                    "write all days of a file in one way",
+                )
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -93,44 +144,47 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             f"{path}: cannot be read ({error.strerror}): check the path of the corpus"
         ) from error
     # Split on newlines alone: U+2028 and friends may stand inside JSON strings.
-    for number, raw in enumerate(data.split(b"\n"), start=1):
-        try:
-            line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
-        except UnicodeDecodeError as error:
-            raise _bad(path, number, f"not UTF-8 at byte {error.start}", "save it as UTF-8") from (
-                error
-            )
-        if line:
-            yield number, line
+    yield from enumerate(data.split(b"\n"), start=1)
 
 
-def _parse(path: Path, number: int, line: str) -> Document:
+def _text(raw: bytes, number: int) -> str:
     try:
-        parsed = _DocumentLine.model_validate(json.loads(line, parse_constant=_no_constant))
-        return _document(parsed)
+        return raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise _Fault([f"not UTF-8 at byte {error.start}"], "save it as UTF-8") from error
+
+
+def _parse(line: str) -> DocumentLine | None:
+    """None for a blank line."""
+    if not line:
+        return None
+    try:
+        return DocumentLine.model_validate(json.loads(line, parse_constant=_no_constant))
     except json.JSONDecodeError as error:
         reason = f"not JSON at column {error.colno} ({error.msg})"
-        raise _bad(path, number, reason, "write one JSON object per line") from error
+        raise _Fault([reason], "write one JSON object per line") from error
     except ValidationError as error:
-        raise _bad(path, number, _first(error), "see docs/corpus_format.md") from error
+        raise _Fault([" ".join(reason.split()) for reason in faults(error)]) from error
     except (ValueError, RecursionError) as error:
-        raise _bad(path, number, str(error), "see docs/corpus_format.md") from error
+        raise _Fault([" ".join(str(error).split())]) from error
 
 
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _document(line: _DocumentLine) -> Document:
+def _document(line: DocumentLine) -> Document:
     days = [(i, chunk.day) for i, chunk in enumerate(line.chunks) if chunk.day is not None]
     for (before, early), (after, late) in pairwise(days):
-        if late < early:
-            raise ValueError(
-                f"chunks are not in time order: chunk {after} has day {late}, "
-                f"chunk {before} has day {early}"
+        if late.number < early.number:
+            raise _Fault(
+                [
+                    f"chunks are not in time order: chunk {after} has day {late.shown}, "
+                    f"chunk {before} has day {early.shown}"
+                ]
             )
     chunks = tuple(
-        Chunk(index=i, text=chunk.text, day=chunk.day, dated_text=chunk.dated_text)
+        Chunk(i, chunk.text, chunk.day.number if chunk.day else None, chunk.dated_text)
         for i, chunk in enumerate(line.chunks)
     )
     questions = tuple(
@@ -140,15 +194,17 @@ def _document(line: _DocumentLine) -> Document:
     return Document(line.document_id, chunks, questions, line.summary)
 
 
-def _question(line: _QuestionLine, index: int, document_id: str, chunks: int) -> Question:
+def _question(line: QuestionLine, index: int, document_id: str, chunks: int) -> Question:
     evidence = tuple(line.evidence)
     if any(not 0 <= i < chunks for i in evidence) or list(evidence) != sorted(set(evidence)):
-        raise ValueError(
-            f"questions.{index}.evidence is {list(evidence)}: it must be ascending chunk "
-            f"indices from 0 to {chunks - 1}"
+        raise _Fault(
+            [
+                f"questions.{index}.evidence is {list(evidence)}: it must be ascending chunk "
+                f"indices from 0 to {chunks - 1}"
+            ]
         )
     if line.answer in line.stale_answers:
-        raise ValueError(f"questions.{index}: the answer {line.answer!r} is also a stale answer")
+        raise _Fault([f"questions.{index}: the answer {line.answer!r} is also a stale answer"])
     return Question(
         question_id=line.question_id or f"{document_id}/q{index}",
         family=line.family,
@@ -159,28 +215,3 @@ def _question(line: _QuestionLine, index: int, document_id: str, chunks: int) ->
         bucket=bucket_of(evidence[-1], chunks) if evidence else None,
         form=line.form or "",
     )
-
-
-def _first(error: ValidationError) -> str:
-    """The first thing that is wrong, as `questions.0.answer is missing`."""
-    first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the line"
-    if first["type"] == "missing":
-        return f"{where} is missing"
-    if first["type"] == "extra_forbidden":
-        return f"{where} is not a known key"
-    value = json.dumps(first["input"], ensure_ascii=False, default=str)
-    shown = value if len(value) <= 40 else value[:37] + "..."
-    message = first["msg"].replace("Input should be", "it should be")
-    return f"{where} is {shown}: {message[0].lower()}{message[1:]}"
-
-
-def _claim(seen: dict[str, int], key: str, name: str, path: Path, number: int) -> None:
-    if key in seen:
-        reason = f"{name} {key!r} is already used on line {seen[key]}"
-        raise _bad(path, number, reason, f"give it another {name}")
-    seen[key] = number
-
-
-def _bad(path: Path, number: int, reason: str, step: str) -> CorpusError:
-    return CorpusError(f"{path}, line {number}: {' '.join(reason.split())}: {step}")

@@ -122,12 +122,21 @@ def run_corpus(wanted: Path | GeneratedCorpus, folder: Path, *, write: bool) -> 
     if is_corpus(folder):
         return _present(wanted, folder)
     corpus = read_corpus(wanted) if isinstance(wanted, Path) else generate_corpus(wanted)
-    if not write:
-        return corpus
+    return keep_corpus(corpus, folder) if write else corpus
+
+
+def keep_corpus(corpus: Corpus, folder: Path) -> Corpus:
+    """Write a corpus into the run whose own it is to be; nothing if it is there already.
+
+    Raises:
+        CorpusError: the run has another one by now.
+        StoreError: the folder cannot be written.
+    """
     make_folder(folder.parent)
-    with folder_mutex(folder.parent):
-        if not is_corpus(folder):
-            return write_corpus(folder, corpus.documents, corpus.meta)
+    if not is_corpus(folder):
+        with folder_mutex(folder.parent):
+            if not is_corpus(folder):
+                return write_corpus(folder, corpus.documents, corpus.meta)
     if recorded_sha256(folder) != corpus.sha256:  # another process wrote, and something else
         _check_same(read_corpus(folder), corpus, folder)
     return corpus

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..common.errors import CorpusError
 from ..common.record import Record
+from ..corpus.dates import date_of
 from ..corpus.files import Corpus, corpus_sha256, read_corpus
 from ..corpus.generators import LAB_GENERATOR, generator
 from ..corpus.records import Chunk, Document
@@ -153,4 +154,17 @@ def undated_in_text(documents: Iterable[Document]) -> str:
 
 def _names_its_day(chunk: Chunk) -> bool:
     text = chunk.text if chunk.dated_text is None else chunk.dated_text
-    return bool(re.search(rf"(?<!\d){chunk.day}(?!\d)", text))
+    return _has(text, str(chunk.day)) or _names_its_date(chunk.day or 0, text)
+
+
+def _names_its_date(day: int, text: str) -> bool:
+    """Whether a text has the date that a day of a corpus with dates is, in ISO or in words."""
+    date = date_of(day)
+    if date is None:
+        return False
+    parts = _has(text, f"0?{date.day}(st|nd|rd|th)?") and _has(text, str(date.year))
+    return date.isoformat() in text or (parts and date.strftime("%b").lower() in text.lower())
+
+
+def _has(text: str, pattern: str) -> bool:
+    return bool(re.search(rf"(?<!\d){pattern}(?!\d)", text))

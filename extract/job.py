@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import __version__
 from ..corpus.files import Corpus
-from ..corpus.source import run_corpus
+from ..corpus.source import keep_corpus, run_corpus
 from ..models.files import locate_model
 from ..models.layers import resolve_layers
 from ..models.loading import TextSide, load_text_side, resolve_device
@@ -104,7 +104,7 @@ def prepare(request: ExtractionRequest) -> Job:
     need = _need(request, text_side, layers)
     choice = choose_backend(request.backend, need, record.settings.backend if record else None)
     folder = request.run / "corpus"
-    corpus = run_corpus(request.corpus, folder, write=not request.dry_run)
+    corpus = run_corpus(request.corpus, folder, write=False)
     entries = check_entries([tokenize_document(text_side, d) for d in corpus.documents])
     tokens = sum(len(entry.token_ids) for entry in entries)
     reading = "packed"
@@ -124,6 +124,8 @@ def prepare(request: ExtractionRequest) -> Job:
         code_version=__version__,
     )
     pending = frozenset(StoreWriter(request.store, manifest, entries).pending())
+    if not request.dry_run:  # last: a corpus that was refused would keep out the corrected one
+        keep_corpus(corpus, folder)
     return Job(request, settings, need, choice, corpus, entries, manifest, pending)
 
 

@@ -124,23 +124,25 @@ def edited(**changes):
 
 BAD_LINES = {
     "{": "not JSON at column 2",
-    "[1]": "the line is [1]: ",
+    "[1]": "the line is [1]: it should be an object in braces",
     '{"document_id": "a"}': "chunks is missing",
-    '{"document_id": "a", "chunks": []}': "chunks is []: list should have at least 1 item",
-    edited(document_id=""): 'document_id is "": string should have at least 1 character',
-    edited(document_id=5): "document_id is 5: it should be a valid string",
-    edited(chunks__0__day="Monday"): 'chunks.0.day is "Monday": it should be a valid integer',
+    '{"document_id": "a", "chunks": []}': "chunks is []: at least one is needed",
+    edited(document_id=""): 'document_id is "": a text is needed here',
+    edited(document_id=5): "document_id is 5: it should be a text in quotes",
+    edited(
+        chunks__0__day="Monday"
+    ): 'chunks.0.day is "Monday": it should be a whole number or a date such',
     edited(chunks__0__day=1.5): "chunks.0.day is 1.5",
     edited(chunks__0__day=True): "chunks.0.day is true",
     edited(chunks__0__day=2**64): f"chunks.0.day is {2**64}",
     edited(chunks__0__day=10): "chunks are not in time order: chunk 1 has day 9, chunk 0 has day",
     edited(chunks__1__text=""): "chunks.1.text is",
-    edited(chunks__1__texts="x"): "chunks.1.texts is not a known key",
-    edited(title="x"): "title is not a known key",
-    edited(chunks__0__dated_text=""): 'chunks.0.dated_text is "": string should have at least 1',
+    edited(chunks__1__texts="x"): "chunks.1.texts is not a known key (did you mean text?)",
+    edited(title="x"): "title is not a known key (document_id, chunks, questions, summary are)",
+    edited(chunks__0__dated_text=""): 'chunks.0.dated_text is "": a text is needed here',
     edited(
         questions__0__form="date"
-    ): "questions.0.form is \"date\": it should be 'name', 'number', 'word', 'closed' or 'yes_no'",
+    ): 'questions.0.form is "date": it should be name, number, word, closed or yes_no',
     edited(questions__0__needs_days=True): "questions.0.needs_days is not a known key",
     edited(questions__0__held_out=True): "questions.0.held_out is not a known key",
     edited(questions__0__answer=None): "questions.0.answer is null",

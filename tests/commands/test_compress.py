@@ -1,0 +1,122 @@
+"""`latentcomp compress` and `latentcomp ask`: files, answers, and what is refused."""
+
+import pytest
+
+from latentcomp.api import Compressor, Latents
+from latentcomp.api.retrieval import bm25, retrieved
+from latentcomp.corpus.files import write_corpus
+from latentcomp.corpus.records import Chunk, Document
+from latentcomp.models.loading import load_causal_lm
+
+from ..api.tiny_api import write_trial
+from ..extract.command_line import run_command
+from ..train import tiny
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A teacher, a trial and a corpus."""
+    folder = tmp_path_factory.mktemp("home")
+    tiny.save_model(folder / "teacher", 4)
+    write_trial(folder / "run", load_causal_lm(str(folder / "teacher")))
+    write_corpus(folder / "corpus", tiny.documents(2, split="test"), {})
+    (folder / "notes.txt").write_text("Day 3: Ann lives in Rome.\nDay 9: Ann moved to Oslo.\n")
+    return folder
+
+
+def models(home, trial="seed-0"):
+    """Options that name the models."""
+    run = home / "run" / "trials" / "phase-4" / trial
+    return ["--compressor", run, "--teacher", home / "teacher", "--device", "cpu"]
+
+
+def test_latents_are_written_and_asked(capsys, home, tmp_path):
+    out = tmp_path / "c.latents"
+    made = run_command(capsys, "compress", home / "corpus", "--out", out, *models(home))
+    assert f"{out}: 2 documents, " in made.out and "bytes of latents for" in made.out
+    latents = Latents.load(out)
+    trial = home / "run" / "trials" / "phase-4" / "seed-0"
+    assert latents.record.compressor_sha256 == Compressor.from_pretrained(trial).sha256
+    live = run_command(capsys, "ask", home / "corpus", "--most", 2, *models(home))
+    kept = run_command(capsys, "ask", home / "corpus", "--most", 2, "--latents", out, *models(home))
+    assert kept.code == 0 and kept.out == live.out
+    for label in ("its latents", "the full text", "retrieval, as many tokens", "no document"):
+        assert live.out.count(label) == 2
+
+
+def test_a_text_with_questions_of_ones_own(capsys, home):
+    given = ["ask", home / "notes.txt", "Where does Ann live?", "Who moved?", *models(home)]
+    ran = run_command(capsys, *given, "--answer-tokens", 3)
+    assert ran.out.count("its latents") == 2 and "[right]" not in ran.out
+    assert "cut: give more --answer-tokens" in ran.out
+
+
+def test_another_ratio_is_said(capsys, home, tmp_path):
+    given = ["compress", home / "notes.txt", "-o", tmp_path / "l", "--ratio", 8, *models(home)]
+    assert "note: measured at 8x, which these weights were" in run_command(capsys, *given).out
+
+
+def test_stale_and_foreign_latents_are_refused(capsys, home, tmp_path):
+    out, notes = tmp_path / "l", tmp_path / "notes.txt"
+    notes.write_text((home / "notes.txt").read_text())
+    assert run_command(capsys, "compress", notes, "-o", out, *models(home)).code == 0
+    question = ["ask", notes, "Where?", "--latents", out]
+    write_trial(home / "run", load_causal_lm(str(home / "teacher")), seed=1)
+    error = run_command(capsys, *question, *models(home, "seed-1")).error
+    assert "made by another compressor" in error and "give --compressor" in error
+    notes.write_text(notes.read_text().replace("Oslo", "Bern"))
+    error = run_command(capsys, *question, *models(home)).error
+    assert "'notes.txt' was changed since its latents were made" in error
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["ask", "{home}/notes.txt"], "has no questions of its own; give one"),
+        (["ask", "{home}/gone.txt", "Who?"], "cannot be read (No such file"),
+        (["ask", "{home}/corpus", "--document", "x"], "no document 'x' among 2; the first is"),
+        (["ask", "{home}/notes.txt", "Who?", "--latents", "{home}/notes.txt"], "as latents"),
+        (["compress", "{home}/notes.txt", "-o", "{home}/notes.txt"], "it is there already"),
+        (["compress", "{home}/notes.txt"], "Missing option"),
+    ],
+)
+def test_what_is_refused(capsys, home, given, says):
+    line = [part.format(home=home) for part in given]
+    assert says in run_command(capsys, *line, *models(home)).error
+
+
+def test_input_errors_come_before_torch(home):
+    """A wrong file is told before the seconds that torch takes to import."""
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    root = Path(__file__).resolve().parents[2]
+    code = "import sys; from latentcomp import cli; cli.run({}); print('torch' in sys.modules)"
+    for line in (["ask", f"{home}/gone.txt", "Who?"], ["compress", f"{home}/gone", "-o", "x"]):
+        ran = subprocess.run(
+            [sys.executable, "-c", code.format(line)],
+            env={"PYTHONPATH": str(root / ".dev")},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert ran.stdout == "False\n" and ran.stderr.startswith("error: ")
+
+
+def test_bm25_prefers_rare_words_of_the_question():
+    parts = ["Ann lives in Rome.", "Ben lives in Oslo.", "It rained in Oslo."]
+    scores = bm25("Where does Ben live, in Oslo?", parts)
+    assert scores.index(max(scores)) == 1 and scores[0] < scores[2]
+    assert bm25("nothing", parts) == [0.0] * 3
+    assert bm25("word", []) == []
+
+
+def test_retrieval_keeps_to_its_tokens_and_to_the_order(home):
+    lm = load_causal_lm(str(home / "teacher"))
+    text = "Ann lives in Rome. It rained. Ann moved to Oslo. Ben left."
+    document = Document("d", (Chunk(0, text),))
+    budget = len(lm.encode("Ann lives in Rome.\nAnn moved to Oslo."))
+    assert retrieved(lm, document, "Ann?", budget).text == "Ann lives in Rome.\nAnn moved to Oslo."
+    small = retrieved(lm, document, "Ann?", 2).text
+    assert len(lm.encode(small)) <= 3 and text.count(small.strip()) > 0
