@@ -40,9 +40,11 @@ def compress(
     `latentcomp ask notes.txt "Where does Ann live?" --latents notes.latents`
     """
     from ..common.errors import UsageError
+    from .early import check_input
 
     if out.exists() and not overwrite:
         raise UsageError(f"--out {out}: it is there already; give another, or --overwrite")
+    check_input(None, teacher)
     documents = _documents(file)
     from ..api.compressor import Compressor
 
@@ -84,9 +86,12 @@ def ask(
 
     Example: `latentcomp ask notes.txt "Where does Ann live?"`
     """
+    from .early import check_input
+
+    check_input(None, teacher, reasoner)
+    chosen = _one(_documents(file), document, file)
     from .asking import AskRequest, answers, render
 
-    chosen = _one(_documents(file), document, file)
     request = AskRequest(
         document=chosen,
         questions=tuple(questions or ()),

@@ -170,10 +170,17 @@ def extract(
     """
     from ..common.errors import UsageError
     from ..corpus.source import choose_corpus
+    from ..models.layers import parse_layers
+    from .early import check_input
+
+    wanted = choose_corpus(
+        None if corpus == GENERATED else Path(corpus), preset, split, documents, seed, generator
+    )
+    numbers = parse_layers(layers)
+    check_input(wanted if isinstance(wanted, Path) else None, teacher)
     from ..extract.ranks import rank_from
     from ..extract.request import ExtractionRequest
     from ..extract.runner import extract as run_extraction
-    from ..models.layers import parse_layers
 
     if tokens is not None:
         if not dry_run:
@@ -185,10 +192,8 @@ def extract(
 
     request = ExtractionRequest(
         run=run,
-        layers=parse_layers(layers),
-        corpus=choose_corpus(
-            None if corpus == GENERATED else Path(corpus), preset, split, documents, seed, generator
-        ),
+        layers=numbers,
+        corpus=wanted,
         teacher=teacher,
         revision=revision,
         dtype=dtype,

@@ -79,16 +79,28 @@ def locate_model(name: str, *, revision: str | None = None) -> ModelFiles:
     Raises:
         TeacherError: no such folder, or the hub does not give it.
     """
+    check_name(name)
     if name in LAB_FOLDERS:
         return _packaged(name)
     path = _expanded(name)
-    if name and path.is_dir():
+    if path.is_dir():
         return ModelFiles(name=path.resolve().name, folder=path.resolve(), revision=None)
+    return _download(name, revision)
+
+
+def check_name(name: str) -> None:
+    """Refuse what can be no model, without a look at the hub.
+
+    Raises:
+        TeacherError: neither a name of `LAB_FOLDERS`, nor a folder, nor like a hub id.
+    """
+    path = _expanded(name)
+    if name in LAB_FOLDERS or (name and path.is_dir()):
+        return
     if path.exists() or not _HUB_ID.fullmatch(name):
         raise TeacherError(
             f"model {name!r} is no folder; give a folder, a hub id, or {' or '.join(LAB_FOLDERS)}"
         )
-    return _download(name, revision)
 
 
 def identify_model(files: ModelFiles) -> ModelIdentity:

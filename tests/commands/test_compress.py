@@ -85,25 +85,6 @@ def test_what_is_refused(capsys, home, given, says):
     assert says in run_command(capsys, *line, *models(home)).error
 
 
-def test_input_errors_come_before_torch(home):
-    """A wrong file is told before the seconds that torch takes to import."""
-    import subprocess
-    import sys
-    from pathlib import Path
-
-    root = Path(__file__).resolve().parents[2]
-    code = "import sys; from latentcomp import cli; cli.run({}); print('torch' in sys.modules)"
-    for line in (["ask", f"{home}/gone.txt", "Who?"], ["compress", f"{home}/gone", "-o", "x"]):
-        ran = subprocess.run(
-            [sys.executable, "-c", code.format(line)],
-            env={"PYTHONPATH": str(root / ".dev")},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert ran.stdout == "False\n" and ran.stderr.startswith("error: ")
-
-
 def test_bm25_prefers_rare_words_of_the_question():
     parts = ["Ann lives in Rome.", "Ben lives in Oslo.", "It rained in Oslo."]
     scores = bm25("Where does Ben live, in Oslo?", parts)
