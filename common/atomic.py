@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from .errors import StoreError
+from .parquet import parquet_bytes
 
 PARTIAL_SUFFIX = ".partial"
 """Suffix of every temporary file, by which those of killed runs are recognised."""
@@ -178,16 +178,6 @@ def write_parquet_groups(path: Path, groups: Sequence[pa.Table]) -> None:
         StoreError: the disk is full, the folder is read-only, and so on.
     """
     write_parts(path, [parquet_bytes(groups)])
-
-
-def parquet_bytes(groups: Sequence[pa.Table]) -> memoryview:
-    """A Parquet file (zstd, page checksums) in memory, every table its own row group."""
-    sink = pa.BufferOutputStream()
-    schema = groups[0].schema
-    with pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True) as writer:
-        for group in groups:
-            writer.write_table(group, row_group_size=max(1, len(group)))
-    return memoryview(sink.getvalue())
 
 
 def sync_folder(folder: Path) -> None:

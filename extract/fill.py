@@ -1,6 +1,6 @@
 """Reading the pending documents window by window and writing their states."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 
 import torch
 
@@ -19,7 +19,7 @@ def fill_store(
     teacher: Teacher,
     documents: Sequence[Sequence[int]],
     windows: Sequence[Window],
-    pending: frozenset[int],
+    pending: Set[int],
     layers: Sequence[LayerRecord],
     dtype: torch.dtype,
     on_batch: Callable[[DocumentBatch], None],
@@ -59,7 +59,7 @@ def fill_store(
 def _windows(
     read: Iterator[list[torch.Tensor]],
     windows: Sequence[Window],
-    pending: frozenset[int],
+    pending: Set[int],
     dtype: torch.dtype,
     on_batch: Callable[[DocumentBatch], None],
 ) -> Iterator[dict[int, torch.Tensor]]:

@@ -1,20 +1,21 @@
 """A prepared extraction: the request with everything known without loading the teacher."""
 
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
-
-import numpy as np
+from typing import Any
 
 from .. import __version__
-from ..corpus.files import Corpus
 from ..corpus.source import keep_corpus, run_corpus
 from ..models.files import locate_model
 from ..models.layers import resolve_layers
 from ..models.loading import TextSide, load_text_side, resolve_device
 from ..models.tokens import tokenize_document
+from ..store.format.documents import Documents
 from ..store.format.layout import MANIFEST
 from ..store.format.schema import LayerRecord, Manifest
-from ..store.format.tables import Entry, check_entries
+from ..store.places.open import place_of
+from ..store.write.committed import Committed
 from ..store.write.writer import StoreWriter
 from .backends import Choice, Need, choose_backend
 from .batches import Window, plan_windows
@@ -23,6 +24,7 @@ from .record import ExtractionSettings, check_settings, read_extraction_record
 from .request import ExtractionRequest
 from .shard_ranges import WHOLE_STORE, ShardRange
 from .teachers.reading_mode import ReadingMode, choose_reading_mode, reading_mode
+from .token_lists import TokenLists
 
 
 @dataclass(frozen=True)
@@ -33,21 +35,23 @@ class Job:
     settings: ExtractionSettings
     need: Need
     choice: Choice
-    corpus: Corpus
-    entries: tuple[Entry, ...]
+    corpus_meta: Mapping[str, Any]
+    """Of the corpus, whose documents are not kept."""
+    entries: Documents
     manifest: Manifest
-    pending: frozenset[int]
+    pending: Set[int]
     """Documents missing when this process started, those of other ranks included."""
 
-    @cached_property
-    def documents(self) -> list[list[int]]:
-        """Token ids of every document."""
-        return [np.asarray(entry.token_ids).tolist() for entry in self.entries]
+    @property
+    def documents(self) -> TokenLists:
+        """Token ids of every document, read when they are asked for."""
+        return TokenLists(self.entries)
 
     @property
     def lengths(self) -> list[int]:
         """Tokens of every document."""
-        return [len(entry.token_ids) for entry in self.entries]
+        lengths: list[int] = self.entries.lengths.tolist()
+        return lengths
 
     @property
     def reading_mode(self) -> ReadingMode:
@@ -68,7 +72,12 @@ class Job:
     @property
     def shards(self) -> int:
         """Number of shards of the store; a few too many where documents are repeated."""
-        return -(-sum(self.lengths) // self.manifest.shard_tokens)
+        return -(-int(self.entries.lengths.sum()) // self.manifest.shard_tokens)
+
+    @cached_property
+    def committed(self) -> Committed:
+        """What this process has read of the ledger, for all its writers."""
+        return Committed(place_of(self.request.store))
 
     def writer(self, shards: ShardRange = WHOLE_STORE) -> StoreWriter:
         """A writer of a range of shards, not entered. Raises: StoreError."""
@@ -78,6 +87,7 @@ class Job:
             self.entries,
             rank=shards.number,
             world=shards.count,
+            committed=self.committed,
         )
 
     def plan(self, tokens_per_second: float | None) -> ExtractionPlan:
@@ -105,8 +115,8 @@ def prepare(request: ExtractionRequest) -> Job:
     choice = choose_backend(request.backend, need, record.settings.backend if record else None)
     folder = request.run / "corpus"
     corpus = run_corpus(request.corpus, folder, write=False)
-    entries = check_entries([tokenize_document(text_side, d) for d in corpus.documents])
-    tokens = sum(len(entry.token_ids) for entry in entries)
+    entries = Documents(tokenize_document(text_side, d) for d in corpus.documents)
+    tokens = int(entries.lengths.sum())
     reading = "packed"
     if choice.backend == "transformers":
         reading = choose_reading_mode(
@@ -123,10 +133,10 @@ def prepare(request: ExtractionRequest) -> Job:
         corpus_sha256=corpus.sha256,
         code_version=__version__,
     )
-    pending = frozenset(StoreWriter(request.store, manifest, entries).pending())
+    pending = StoreWriter(request.store, manifest, entries).pending_set()
     if not request.dry_run:  # last: a corpus that was refused would keep out the corrected one
         keep_corpus(corpus, folder)
-    return Job(request, settings, need, choice, corpus, entries, manifest, pending)
+    return Job(request, settings, need, choice, corpus.meta, entries, manifest, pending)
 
 
 def _need(request: ExtractionRequest, text_side: TextSide, layers: tuple[LayerRecord, ...]) -> Need:

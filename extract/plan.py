@@ -1,7 +1,7 @@
 """Size and cost of an extraction, computed and shown before it begins."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def make_plan(
     manifest: Manifest,
     lengths: Sequence[int],
     windows: Sequence[Window],
-    pending: frozenset[int],
+    pending: Set[int],
     tokens_per_second: float | None,
     *,
     processes: int = 1,
@@ -80,7 +80,7 @@ def make_plan(
     )
 
 
-def pending_batches(windows: Sequence[Window], pending: frozenset[int]) -> list[DocumentBatch]:
+def pending_batches(windows: Sequence[Window], pending: Set[int]) -> list[DocumentBatch]:
     """Batches with at least one document whose states are not committed."""
     batches = [batch for window in windows for batch in window.batches]
     return [batch for batch in batches if not pending.isdisjoint(batch.indices)]

@@ -119,9 +119,8 @@ class ReleasingWriter:
         """Release everything before the first document that is not committed: shards become
         durable in their order, and what was read once more for the sake of a neighbour is
         released with it."""
-        pending = self._writer.pending()
-        first = pending[0] if pending else len(self._documents)
-        self._teacher.release(self._documents[self._released : first])
+        first = self._writer.first_pending()
+        self._teacher.release(self._documents[i] for i in range(self._released, first))
         self._released = max(self._released, first)
 
 

@@ -135,7 +135,7 @@ def _fill(
         teacher,
         job.documents,
         job.windows,
-        frozenset(writer.pending()),
+        writer.pending_set(),
         job.manifest.layers,
         DTYPES[job.manifest.dtype],
         on_batch,
@@ -143,13 +143,13 @@ def _fill(
 
 
 def _session(job: Job, plan: ExtractionPlan) -> Session:
-    meta = job.corpus.meta
+    meta = job.corpus_meta
     teacher = job.manifest.teacher
     return Session(
         provenance=collect(
             seeds={"corpus": meta["seed"]} if "seed" in meta else {},
             inputs={
-                "corpus": job.corpus.sha256,
+                "corpus": job.manifest.corpus_sha256,
                 "teacher_weights": teacher.weights_sha256,
                 "teacher_tokenizer": teacher.tokenizer_sha256,
             },

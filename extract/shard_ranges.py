@@ -85,7 +85,7 @@ def _fill_unlocked(
     busy = False
     for shards in ranges:
         writer = writer_of(shards)
-        if not writer.pending():
+        if not writer.pending_set():
             continue
         with ExitStack() as stack:
             try:
@@ -93,6 +93,6 @@ def _fill_unlocked(
             except StoreBusyError:
                 busy = True
                 continue
-            if writer.pending():  # unless filled since the check above
+            if writer.pending_set():  # unless filled since the check above
                 fill(writer)
     return busy

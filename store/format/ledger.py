@@ -19,8 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from ...common.atomic import json_text, parquet_bytes
+from ...common.atomic import json_text
 from ...common.errors import StoreError
+from ...common.parquet import parquet_bytes
 from ...common.threads import in_order
 from ..places.parts import Span
 from ..places.protocol import Place, exists, reading

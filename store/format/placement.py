@@ -1,12 +1,13 @@
 """Positions of documents along the token axis; equal token sequences share one position."""
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from .documents import Documents
 from .schema import Integers
-from .tables import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Piece:
     tokens: int
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False)
 class Placement:
     """The position of every document of a store along the token axis."""
 
@@ -37,6 +38,16 @@ class Placement:
     def tokens(self) -> int:
         """Length of the token axis."""
         return int(self.stops.max())
+
+    @functools.cached_property
+    def own_starts(self) -> Integers:
+        """[own] first token of every document that has a place of its own, ascending."""
+        return self.starts[self.own]
+
+    @functools.cached_property
+    def own_stops(self) -> Integers:
+        """[own] token behind the last one of each of them; the next one's first."""
+        return self.stops[self.own]
 
     def pieces(self, index: int) -> Iterator[Piece]:
         """The parts of a document, shard by shard."""
@@ -54,13 +65,17 @@ class Placement:
         """
         size = self.shard_tokens
         first, last = self.starts // size, (self.stops - 1) // size
-        before = np.cumsum([0, *(committed == size)])
+        before = np.concatenate([[0], np.cumsum(committed == size)])
         inner = before[last] - before[first] == last - first
         return np.flatnonzero(inner & (committed[last] >= self.stops - last * size))
 
-    def pending(self, committed: Integers) -> tuple[int, ...]:
-        """Indices of the documents that are still to be written, without repetitions."""
-        return tuple(np.setdiff1d(self.own, self.covered(committed)).tolist())
+    def pending(self, committed: Integers) -> Integers:
+        """Indices of the documents that are still to be written, ascending, without repetitions."""
+        return np.setdiff1d(self.own, self.covered(committed), assume_unique=True)
+
+    def own_index(self, token: int) -> int:
+        """Index of the document that a token belongs to, the first one of equal documents."""
+        return int(self.own[np.searchsorted(self.own_stops, token, side="right")])
 
 
 def part_of(shards: int, rank: int, world: int) -> range:
@@ -70,28 +85,19 @@ def part_of(shards: int, rank: int, world: int) -> range:
     return range(shards * rank // world, shards * (rank + 1) // world)
 
 
-def place_documents(entries: Sequence[Entry], shard_tokens: int) -> Placement:
+def place_documents(documents: Documents, shard_tokens: int) -> Placement:
     """Lay documents end to end; one with the tokens of an earlier one shares its position."""
-    first_tokens: dict[str, int] = {}
-    starts = np.zeros(len(entries), np.int64)
-    lengths = np.array([len(entry.token_ids) for entry in entries])
-    end, own = 0, []
-    for index, entry in enumerate(entries):
-        start = first_tokens.setdefault(entry.tokens_sha256, end)
-        starts[index] = start
-        if start == end:
-            own.append(index)
-            end += int(lengths[index])
-    return Placement(starts, starts + lengths, np.array(own), shard_tokens)
+    firsts, lengths = documents.firsts, documents.lengths
+    is_own = firsts == np.arange(len(firsts))
+    starts = (np.cumsum(np.where(is_own, lengths, 0)) - lengths)[firsts]
+    return Placement(starts, starts + lengths, np.flatnonzero(is_own), shard_tokens)
 
 
-def tokens_between(
-    entries: Sequence[Entry], placement: Placement, start: int, stop: int
-) -> Integers:
+def tokens_between(documents: Documents, placement: Placement, start: int, stop: int) -> Integers:
     """Token ids of [start, stop) of the token axis."""
-    starts, stops = placement.starts[placement.own], placement.stops[placement.own]
-    low = int(np.searchsorted(stops, start, side="right"))
-    high = int(np.searchsorted(starts, stop, side="left"))
-    ids: Integers = np.concatenate([entries[i].token_ids for i in placement.own[low:high]])
-    offset = int(starts[low])
+    low = int(np.searchsorted(placement.own_stops, start, side="right"))
+    high = int(np.searchsorted(placement.own_starts, stop, side="left"))
+    own = placement.own[low:high].tolist()
+    ids: Integers = np.concatenate([documents.token_ids(index) for index in own])
+    offset = int(placement.own_starts[low])
     return ids[start - offset : stop - offset]

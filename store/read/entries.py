@@ -1,5 +1,6 @@
 """The documents of a finished store, for writers that extend or merge it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,32 +14,28 @@ from ..places.protocol import Place
 from .reader import FeatureStore
 
 
-def stored_entries(path: Path | str | Place) -> tuple[DocumentEntry, ...]:
-    """The documents of a finished store, as they were passed to its writer.
+def stored_entries(path: Path | str | Place) -> Iterator[DocumentEntry]:
+    """The documents of a finished store, one after another, as they were passed to its writer.
 
     Raises:
         StoreError: the store is missing, unfinished or damaged.
     """
     store = FeatureStore(path)
-    question_ids_of = _question_ids(place_of(path))
-    entries = []
-    for index, question_ids in zip(range(len(store)), question_ids_of, strict=True):
+    for index, question_ids in zip(range(len(store)), _question_ids(place_of(path)), strict=True):
         document = store.read(index, layers=())
-        entries.append(
-            DocumentEntry(
-                document_id=document.document_id,
-                token_ids=document.token_ids.numpy(),
-                chunk_of_token=document.chunk_index.numpy(),
-                days=store.days(index),
-                question_ids=tuple(question_ids),
-            )
+        yield DocumentEntry(
+            document_id=document.document_id,
+            token_ids=document.token_ids.numpy(),
+            chunk_of_token=document.chunk_index.numpy(),
+            days=store.days(index),
+            question_ids=tuple(question_ids),
         )
-    return tuple(entries)
 
 
-def _question_ids(store: Place) -> list[list[str]]:
+def _question_ids(store: Place) -> Iterator[list[str]]:
     try:
-        table = pq.read_table(store.arrow(DOCUMENTS), columns=["question_ids"])
+        file = pq.ParquetFile(store.arrow(DOCUMENTS), page_checksum_verification=True)
+        for group in range(file.num_row_groups):
+            yield from file.read_row_group(group, ["question_ids"])["question_ids"].to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise StoreError(f"{store.at(DOCUMENTS)}: cannot be read: run `store verify`") from error
-    return list(table["question_ids"].to_pylist())

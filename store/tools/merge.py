@@ -1,29 +1,19 @@
 """Several stores of one teacher as one."""
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ...common.errors import StoreError
+from ..format.documents import Documents
+from ..format.entry import Entry, check_entry
 from ..format.identity import owner_sha256
 from ..format.layout import Layout
-from ..format.schema import DocumentEntry, Manifest
+from ..format.schema import Manifest
 from ..places.protocol import Place
 from ..read.entries import stored_entries
 from ..read.reader import FeatureStore
 from ..write.writer import StoreWriter
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class _Source:
-    """The origin of a document of the merged store."""
-
-    store: FeatureStore
-    index: int
-    entry: DocumentEntry
 
 
 def merge(
@@ -58,16 +48,16 @@ def merge(
             f"{stores[0].path}: quantised states lose again when they are merged: extract with "
             "`extend` instead"
         )
-    documents = _documents(stores)
+    origins: list[tuple[int, int]] = []
+    documents = Documents(_entries(stores, origins))
     manifest = stores[0].manifest.model_copy(
         update={"corpus_sha256": corpus_sha256 or _union(stores)}
     )
-    entries = [source.entry for source in documents]
-    with StoreWriter(target, manifest, entries, name="latentcomp store merge") as writer:
+    with StoreWriter(target, manifest, documents, name="latentcomp store merge") as writer:
         pending = writer.pending()
         for done, number in enumerate(pending, start=1):
-            source = documents[number]
-            writer.write(number, source.store.read(source.index).states)
+            source, index = origins[number]
+            writer.write(number, stores[source].read(index).states)
             if progress:
                 progress(done, len(pending))
     return manifest
@@ -86,18 +76,21 @@ def _check_like(first: FeatureStore, other: FeatureStore) -> None:
     )
 
 
-def _documents(stores: Sequence[FeatureStore]) -> list[_Source]:
-    sources: dict[str, _Source] = {}
-    for store in stores:
-        for index, entry in enumerate(stored_entries(store.path)):
-            source = sources.setdefault(entry.document_id, _Source(store, index, entry))
-            same = np.array_equal(np.asarray(source.entry.token_ids), np.asarray(entry.token_ids))
-            if not same:
+def _entries(stores: Sequence[FeatureStore], origins: list[tuple[int, int]]) -> Iterator[Entry]:
+    """Every document once; store and index of each join `origins`. Raises: StoreError."""
+    seen: dict[str, tuple[int, str]] = {}
+    for number, store in enumerate(stores):
+        for index, given in enumerate(stored_entries(store.path)):
+            entry = check_entry(given)
+            earlier = seen.setdefault(entry.document_id, (number, entry.tokens_sha256))
+            if earlier[1] != entry.tokens_sha256:
                 raise StoreError(
                     f"{store.path}: document {entry.document_id!r} has other tokens in "
-                    f"{source.store.path}: rename one of them"
+                    f"{stores[earlier[0]].path}: rename one of them"
                 )
-    return list(sources.values())
+            if earlier == (number, entry.tokens_sha256):
+                origins.append((number, index))
+                yield entry
 
 
 def _union(stores: Sequence[FeatureStore]) -> str:

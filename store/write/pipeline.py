@@ -1,7 +1,7 @@
 """Full shards on their way to the disk: encoded and written by threads, then committed."""
 
 from collections import deque
-from collections.abc import Sequence, Set
+from collections.abc import Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ import numpy as np
 from ...common.errors import StoreError
 from ...common.threads import cores
 from ..format import ledger
+from ..format.documents import Documents
 from ..format.dtypes import Bits
 from ..format.layout import Layout
 from ..format.placement import Placement, tokens_between
 from ..format.schema import Integers
-from ..format.tables import Entry
 from ..places.protocol import Place
 from .commit import NotFiniteError, stage_shard
 from .committer import Committer
@@ -56,7 +56,7 @@ class ShardPipeline:
         self,
         place: Place,
         layout: Layout,
-        entries: Sequence[Entry],
+        documents: Documents,
         placement: Placement,
         committed: Integers,
         recorded: Set[int],
@@ -67,7 +67,7 @@ class ShardPipeline:
         Args:
             place: of the store.
             layout: of the store.
-            entries: every document.
+            documents: every document.
             placement: of the documents.
             committed: [shards] committed tokens of every shard; kept up to date.
             recorded: shards of this writer that have a record, of a shorter version if they are
@@ -75,7 +75,8 @@ class ShardPipeline:
             encoders: shards that are encoded and written concurrently.
         """
         self._place, self._layout = place, layout
-        self._entries, self._placement, self._committed = entries, placement, committed
+        self._documents, self._placement = documents, placement
+        self._committed = committed
         self._recorded, self._encoders = recorded, encoders
         self._encodings: deque[_Encoding] = deque()
         self._written: deque[tuple[int, Future[None]]] = deque()
@@ -129,7 +130,7 @@ class ShardPipeline:
     def _write_shard(self, shard: int, buffer: Bits) -> Future[None]:
         start = shard * self._layout.manifest.shard_tokens
         stop = start + self._layout.states.shard_length(shard)
-        ids = tokens_between(self._entries, self._placement, start, stop)
+        ids = tokens_between(self._documents, self._placement, start, stop)
         if shard in self._recorded:
             ledger.retract(self._place, shard)
         try:
@@ -140,10 +141,9 @@ class ShardPipeline:
 
     def _not_finite(self, column: int, token: int) -> StoreError:
         manifest = self._layout.manifest
-        stops = self._placement.stops[self._placement.own]
-        index = self._placement.own[np.searchsorted(stops, token, side="right")]
+        name = self._documents[self._placement.own_index(token)].document_id
         return StoreError(
-            f"{self._place}: document {self._entries[index].document_id!r}, layer after "
+            f"{self._place}: document {name!r}, layer after "
             f"{manifest.layers[column].blocks_completed} blocks: a state is NaN or infinite "
             f"in {manifest.dtype}: check the teacher's dtype and weights"
         )

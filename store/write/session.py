@@ -1,11 +1,11 @@
 """What a writer does before its first state and after its last: metadata, ledger, seal."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ...common.atomic import json_text, parquet_bytes
+from ...common.atomic import json_text
+from ...common.parquet import parquet_parts
 from ..format import ledger, seal, tables
+from ..format.documents import Documents
 from ..format.dtypes import Bits
 from ..format.identity import owner_sha256
 from ..format.layout import MANIFEST, SEAL, Layout
@@ -13,12 +13,11 @@ from ..format.placement import Placement
 from ..format.schema import Integers
 from ..format.shard_table import ShardTable
 from ..format.shards import decode_shard
-from ..format.tables import Entry
 from ..places.protocol import Place, exists
 
 
 def write_metadata(
-    place: Place, layout: Layout, entries: Sequence[Entry], placement: Placement, extend: bool
+    place: Place, layout: Layout, documents: Documents, placement: Placement, extend: bool
 ) -> None:
     """Write every file that is known before the first state, the manifest first.
 
@@ -31,13 +30,13 @@ def write_metadata(
     texts = {MANIFEST: ledger.sealed_text(layout.manifest)}
     texts |= {name: json_text(content) for name, content in layout.metadata().items()}
     stale = {name: text for name, text in texts.items() if not _has_content(place, name, text)}
-    plan = tables.plan_tables(place, entries, placement.starts, extend)
+    plan = tables.plan_tables(place, documents, placement.starts, extend)
     if (stale or plan) and exists(place, SEAL):
         seal.break_seal(place)
     for name, text in stale.items():
         place.write(name, [text.encode()])
     for name, groups in plan.items():
-        place.write(name, [parquet_bytes(groups)])
+        place.write(name, parquet_parts(groups()))
 
 
 def committed_tokens(layout: Layout, records: ShardTable) -> Integers:
@@ -76,14 +75,13 @@ def read_prefix(place: Place, layout: Layout, shard: int, tokens: int, buffer: B
     buffer[:, :tokens] = columns.view(layout.dtype.numpy)[:, :tokens]
 
 
-def finish(place: Place, layout: Layout, entries: Sequence[Entry]) -> None:
+def finish(place: Place, layout: Layout, documents: Documents) -> None:
     """Seal a store of which every shard is committed. Raises: StoreError."""
     if exists(place, SEAL):
         seal.remove_records(place)
         return
     place.remove_partials()  # of killed writers; running ones have no partial files left
-    chunks = sum(len(entry.days) for entry in entries)
-    seal.write_seal(place, layout, len(entries), chunks)
+    seal.write_seal(place, layout, len(documents), documents.chunks)
 
 
 def _has_content(place: Place, name: str, text: str) -> bool:

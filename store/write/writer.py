@@ -1,6 +1,6 @@
 """Writing a store: whole shards, each durable before the ledger lists it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -8,9 +8,11 @@ from typing import Self
 import numpy as np
 import torch
 
+from ...common.index_set import IndexSet
 from ...common.lock import LockHandle
-from ..format import tables
+from ..format.documents import Documents
 from ..format.dtypes import Bits
+from ..format.entry import Entry
 from ..format.identity import check_same
 from ..format.layout import Layout
 from ..format.placement import Piece, part_of, place_documents
@@ -38,7 +40,7 @@ class StoreWriter:
         self,
         path: Path | str | Place,
         manifest: Manifest,
-        entries: Sequence[DocumentEntry | tables.Entry],
+        entries: Iterable[DocumentEntry | Entry] | Documents,
         *,
         name: str = "latentcomp extract",
         extend: bool = False,
@@ -71,8 +73,8 @@ class StoreWriter:
         self.manifest = manifest
         self._name, self._extend = name, extend
         self._encoders = encoders or default_encoders()
-        self._entries = tables.check_entries(entries)
-        self._placement = place_documents(self._entries, manifest.shard_tokens)
+        self._documents = entries if isinstance(entries, Documents) else Documents(entries)
+        self._placement = place_documents(self._documents, manifest.shard_tokens)
         self._layout = Layout(manifest, self._placement.tokens)
         self._shards = part_of(self._layout.shards, rank, world)
         self._single = world == 1
@@ -92,12 +94,12 @@ class StoreWriter:
                     self.place.remove_partials()
                 self._load()
                 write_metadata(
-                    self.place, self._layout, self._entries, self._placement, self._extend
+                    self.place, self._layout, self._documents, self._placement, self._extend
                 )
                 self._pipeline = ShardPipeline(
                     self.place,
                     self._layout,
-                    self._entries,
+                    self._documents,
                     self._placement,
                     self._committed,
                     frozenset(self._shards) & self._ledger.records.keys(),
@@ -123,7 +125,7 @@ class StoreWriter:
                     self._load()
                     if self.complete:
                         self._load(again=True)
-                        finish(self.place, self._layout, self._entries)
+                        finish(self.place, self._layout, self._documents)
         finally:
             self._lock.release()
 
@@ -138,11 +140,33 @@ class StoreWriter:
         After a kill these are all documents that touch an uncommitted shard, so a document may
         be pending again although an earlier part of it is already committed.
         """
-        owned = self._committed.copy()
-        sizes = [self._layout.states.shard_length(i) for i in range(self._layout.shards)]
-        others = np.ones(len(owned), np.bool_)
-        others[self._shards.start : self._shards.stop] = False
-        owned[others] = np.array(sizes)[others]
+        return tuple(self._pending().tolist())
+
+    def pending_set(self) -> IndexSet:
+        """The same as a set that takes little memory."""
+        return IndexSet(len(self._documents), self._pending())
+
+    def first_pending(self) -> int:
+        """The first index of `pending`, or the number of entries if nothing is pending.
+
+        Called once a shard, it does not look at all documents: shards become durable in order.
+        """
+        own, states = self._shards, self._layout.states
+        while self._open < own.stop and (
+            self._committed[self._open] == states.shard_length(self._open)
+        ):
+            self._open += 1
+        if self._open >= own.stop:
+            return len(self._documents)
+        token = self._open * states.shard_tokens + int(self._committed[self._open])
+        return self._placement.own_index(token)
+
+    def _pending(self) -> Integers:
+        """As if all shards of other writers were committed."""
+        states, own = self._layout.states, self._shards
+        owned = np.full(self._layout.shards, states.shard_tokens, np.int64)
+        owned[-1] = states.shard_length(len(owned) - 1)
+        owned[own.start : own.stop] = self._committed[own.start : own.stop]
         return self._placement.pending(owned)
 
     def write(self, index: int, states: torch.Tensor) -> None:
@@ -161,10 +185,14 @@ class StoreWriter:
         if self._next >= len(self._todo) or index != self._todo[self._next]:
             raise ValueError(f"document {index} is not the next one of pending()")
         self._next += 1
-        entry = self._entries[index]
-        shape = (len(entry.token_ids), len(self.manifest.layers), self._layout.hidden)
+        shape = (
+            int(self._documents.lengths[index]),
+            len(self.manifest.layers),
+            self._layout.hidden,
+        )
         if tuple(states.shape) != shape:
-            raise ValueError(f"states of {entry.document_id!r}: {tuple(states.shape)} != {shape}")
+            name = self._documents[index].document_id
+            raise ValueError(f"states of {name!r}: {tuple(states.shape)} != {shape}")
         bits = self._layout.dtype.to_bits(states)
         for piece in self._placement.pieces(index):
             self._copy(piece, bits)
@@ -192,5 +220,5 @@ class StoreWriter:
         """Read the ledger and start from it; see `Committed.look`."""
         records = self._ledger.look(max_age=max_age, again=again)
         self._committed: Integers = committed_tokens(self._layout, records)
-        self._todo = self.pending()
-        self._next = 0
+        self._todo: Integers = self._pending()
+        self._next, self._open = 0, self._shards.start

@@ -105,7 +105,7 @@ def test_a_reader_that_opens_while_an_append_ends_sees_the_end(tmp_path, monkeyp
     path = tmp_path / "store"
     samples.write(path, FIRST)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(session, "parquet_bytes", Mock(side_effect=KeyboardInterrupt))
+        patch.setattr(session, "parquet_parts", Mock(side_effect=KeyboardInterrupt))
         extend(path)
     assert read_what_is_there(path) == len(FIRST)
     tables = DocumentTable

@@ -1,0 +1,148 @@
+"""All documents of a store before its states are there: checked, and kept out of memory.
+
+Per document 56 bytes stay in memory; tokens, chunks and ids lie in a `Spool`, one after another,
+so that a shard's token ids are read in order.
+"""
+
+import functools
+import hashlib
+import json
+import struct
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+
+from ...common.errors import StoreError
+from ...common.spool import Spool
+from .entry import Entry, check_entry
+from .schema import DocumentEntry, Integers
+
+_HEAD = struct.Struct("<3Q")
+"""Tokens, chunks, bytes of the JSON of ids and days."""
+
+
+class Documents(Sequence[Entry]):
+    """The documents of a store, in its order; `documents[i]` is read when it is asked for."""
+
+    def __init__(self, entries: Iterable[DocumentEntry | Entry]) -> None:
+        """Check and keep them one after another.
+
+        Raises:
+            StoreError: none at all, two with the same id, or an invalid one.
+        """
+        self._spool = Spool()
+        self._offsets, tokens, names = array("q", [0]), array("q"), array("Q")
+        digests = bytearray()
+        self.chunks = 0
+        """Of all documents together."""
+        for given in entries:
+            entry = given if isinstance(given, Entry) else check_entry(given)
+            record = _packed(entry)
+            self._spool.append(record)
+            self._offsets.append(self._offsets[-1] + len(record))
+            tokens.append(len(entry.token_ids))
+            names.append(_name_hash(entry.document_id))
+            digests += bytes.fromhex(entry.tokens_sha256)
+            self.chunks += len(entry.days)
+        if not tokens:
+            raise StoreError(
+                "no documents to store: the corpus is empty, give at least one document"
+            )
+        self.lengths: Integers = np.array(tokens, np.int64)
+        """[documents] tokens of every document."""
+        self._digests = np.frombuffer(bytes(digests), np.uint8).reshape(-1, 32)
+        self._check_names(np.array(names, np.uint64))
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @overload
+    def __getitem__(self, index: int) -> Entry: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Entry]: ...
+    def __getitem__(self, index: int | slice) -> Entry | list[Entry]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not 0 <= index < len(self):
+            raise IndexError(f"document {index} of {len(self)}")
+        return _unpacked(self._record(index, 0, self._offsets[index + 1] - self._offsets[index]))
+
+    def __iter__(self) -> Iterator[Entry]:
+        return (self[i] for i in range(len(self)))
+
+    def token_ids(self, index: int) -> Integers:
+        """[tokens] of one document, a copy."""
+        return np.frombuffer(
+            self._record(index, _HEAD.size, 4 * int(self.lengths[index])), "<u4"
+        ).astype(np.int64)
+
+    def tokens_sha256(self, index: int) -> str:
+        """As `Entry.tokens_sha256`."""
+        digest: bytes = self._digests[index].tobytes()
+        return digest.hex()
+
+    @functools.cached_property
+    def firsts(self) -> Integers:
+        """[documents] index of the first document with the same tokens."""
+        order, group = _groups(self._digests.view("<u8"))
+        begins = np.flatnonzero(np.diff(group, prepend=-1))
+        firsts = np.empty(len(self), np.int64)
+        firsts[order] = order[begins][group]
+        return firsts
+
+    def _record(self, index: int, start: int, size: int) -> bytes:
+        return self._spool.read(self._offsets[index] + start, size)
+
+    def _check_names(self, hashes: npt.NDArray[np.uint64]) -> None:
+        order, group = _groups(hashes[:, None])
+        shared = np.bincount(group)[group] > 1
+        seen: set[str] = set()
+        for index in np.sort(order[shared]).tolist():
+            name = self[index].document_id
+            if name in seen:
+                raise StoreError(f"two documents are called {name!r}: rename one")
+            seen.add(name)
+
+
+def _groups(keys: npt.NDArray[np.uint64]) -> tuple[Integers, Integers]:
+    """Rows [n, words] sorted, equal ones in their order: their indices, and numbers of groups."""
+    order = np.lexsort(keys.T)
+    ordered = keys[order]
+    changes = (ordered[1:] != ordered[:-1]).any(axis=1)
+    return order.astype(np.int64), np.concatenate([[0], np.cumsum(changes)]).astype(np.int64)
+
+
+def _name_hash(name: str) -> int:
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise StoreError(
+            f"{ascii(text[:60])}: the id of a document or question is no text that can be written "
+            f"({error.reason}): rename it"
+        ) from error
+
+
+def _packed(entry: Entry) -> bytes:
+    text = _utf8(
+        json.dumps([entry.document_id, entry.question_ids, entry.days], ensure_ascii=False)
+    )
+    head = _HEAD.pack(len(entry.token_ids), len(entry.days), len(text))
+    ids = entry.token_ids.astype("<u4").tobytes()
+    return b"".join([head, ids, entry.spans.astype("<i8").tobytes(), text])
+
+
+def _unpacked(record: bytes) -> Entry:
+    tokens, chunks, _ = _HEAD.unpack_from(record)
+    ids = np.frombuffer(record, "<u4", tokens, _HEAD.size).astype(np.int64)
+    at = _HEAD.size + 4 * tokens
+    spans = np.frombuffer(record[at : at + 8 * (chunks + 1)], "<i8").astype(np.int64)
+    name, questions, days = json.loads(record[at + 8 * (chunks + 1) :])
+    return Entry(name, ids, spans, tuple(days), tuple(questions))
