@@ -20,7 +20,7 @@ from .commands.demo import demo
 from .commands.diagnose import DiagnoseOptions, diagnose
 from .commands.doctor import doctor
 from .commands.evaluate import EvaluateOptions, evaluate
-from .commands.extract import corpus, extract
+from .commands.extract import ExtractOptions, corpus, extract
 from .commands.judge import JudgeOptions, judge
 from .commands.lab_models import lab_models
 from .commands.ladder import LadderOptions, ladder
@@ -56,7 +56,7 @@ _USE: Final = "Use a compressor"
 _MORE: Final = "Models, stores, checks"
 
 app.command(rich_help_panel=_READ)(corpus)
-app.command(rich_help_panel=_READ)(extract)
+app.command(rich_help_panel=_READ)(command(ExtractOptions, extract))
 app.command(rich_help_panel=_EXPERIMENT)(command(TrainOptions, train))
 app.command(rich_help_panel=_EXPERIMENT)(command(EvaluateOptions, evaluate))
 app.command(rich_help_panel=_EXPERIMENT)(command(CeilingOptions, ceiling))

@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from ..common.errors import LatentcompError, UsageError
 from ..compressor.model import Compressed
-from ..corpus.records import Question
+from ..corpus.records import Document, Question
 from ..evaluate.arms.latents import prefixes_of
 from ..evaluate.arms.text import ceiling, floor
 from ..models.describe import describe_document
@@ -24,6 +24,7 @@ from .compressor import Compressor
 from .documents import Texts, as_documents
 from .latents import DocumentLatents, Latents
 from .models import load_recorded
+from .retrieval import retrieved
 
 Asked = str | Question | Sequence[str | Question]
 Questions = Asked | Mapping[str, Asked]
@@ -128,6 +129,39 @@ class Reasoner:
             )
         ids, prefixes = self._prefixes(about)
         rows = _by_document(questions, ids)
+        return self._answers(ids, prefixes, rows, most_tokens, batch_size)
+
+    def ask_retrieved(
+        self,
+        document: Document,
+        questions: Asked,
+        tokens: int,
+        *,
+        most_tokens: int = MOST_TOKENS,
+        batch_size: int = 8,
+    ) -> list[Answer]:
+        """Ask about a document of which BM25 has chosen so many tokens for each question.
+
+        Args:
+            document: what is searched.
+            questions: one or several.
+            tokens: as many are read; give the number of latents to compare at equal tokens.
+            most_tokens: longest answer.
+            batch_size: questions at once.
+        """
+        texts = _texts(questions)
+        prefixes = retrieved(self.lm, document, texts, tokens)
+        ids = [document.document_id] * len(texts)
+        return self._answers(ids, prefixes, [[text] for text in texts], most_tokens, batch_size)
+
+    def _answers(
+        self,
+        ids: Sequence[str],
+        prefixes: Sequence[Prefix],
+        rows: Sequence[Sequence[str]],
+        most_tokens: int,
+        batch_size: int,
+    ) -> list[Answer]:
         texts = greedy_answers(
             self.lm, prefixes, rows, most_tokens=most_tokens, batch_size=batch_size
         )

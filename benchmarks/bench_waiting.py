@@ -34,7 +34,7 @@ from typing import Any, Literal
 import torch
 
 from latentcomp.commands.batches import BatchSettings
-from latentcomp.commands.extract import extract
+from latentcomp.commands.extract import ExtractOptions, extract
 from latentcomp.commands.trials import TrialRequest, build
 from latentcomp.common.atomic import write_json
 from latentcomp.common.provenance import collect
@@ -86,9 +86,10 @@ def main() -> None:
         folder = Path(name) / "run"
         device = given.device
         tokens = 65_536 if cuda else None
-        extract(
+        options = ExtractOptions(
             run=folder, documents=given.documents, seed=SEED, batch_tokens=tokens, device=device
         )
+        extract(options)
         record["store_bytes"] = describe(folder / "store").stored_bytes
         for arm in given.arms:
             began = time.perf_counter()

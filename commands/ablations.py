@@ -146,17 +146,19 @@ def _no_full_recipe(name: str, reasons: Sequence[str]) -> None:
 
 def _prepare(options: AblationOptions, run: "RunFolder") -> None:
     """A small store for the tiny grid, where there is none."""
-    from .extract import extract
+    from .extract import ExtractOptions, extract
 
     if not (run.store / "seal.json").exists():
         extract(
-            run=options.run,
-            split="train",
-            documents=TINY_DOCUMENTS,
-            seed=options.seed,
-            teacher=options.teacher,
-            device=options.device,
-            backend="transformers",
+            ExtractOptions(
+                run=options.run,
+                split="train",
+                documents=TINY_DOCUMENTS,
+                seed=options.seed,
+                teacher=options.teacher,
+                device=options.device,
+                backend="transformers",
+            )
         )
 
 

@@ -9,7 +9,6 @@ from ..api.compressor import Compressor
 from ..api.latents import Latents
 from ..api.models import shown_name
 from ..api.reasoner import Answer, Reasoner
-from ..api.retrieval import retrieved
 from ..common.errors import CheckpointError, UsageError
 from ..corpus.records import Document, Question
 from ..evaluate.scores import score
@@ -69,9 +68,7 @@ def answers(request: AskRequest) -> list[Asked]:
     rows = {
         "latents": reasoner.ask(latents, questions, most_tokens=most),
         "text": reasoner.ask(document, questions, most_tokens=most),
-        "retrieval": [
-            *_from_retrieval(reasoner, document, questions, len(latents[0]), most),
-        ],
+        "retrieval": reasoner.ask_retrieved(document, questions, len(latents[0]), most_tokens=most),
         "nothing": reasoner.ask(None, questions, most_tokens=most),
     }
     note = "; ".join((*latents.record.notes, *_foreign_world(request, compressor)))
@@ -125,19 +122,6 @@ def _latents(request: AskRequest, compressor: Compressor) -> Latents:
     kept.require_current([describe_document(compressor.teacher, request.document)])
     number = kept.document_ids.index(request.document.document_id)
     return kept[number : number + 1]
-
-
-def _from_retrieval(
-    reasoner: Reasoner,
-    document: Document,
-    questions: Sequence[Question | str],
-    tokens: int,
-    most: int,
-) -> Iterator[Answer]:
-    for question in questions:
-        text = question if isinstance(question, str) else question.text
-        part = retrieved(reasoner.lm, document, text, tokens)
-        yield from reasoner.ask(part, question, most_tokens=most)
 
 
 def render(results: Sequence[Asked]) -> Iterator[str]:

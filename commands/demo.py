@@ -29,7 +29,7 @@ def demo(
     """
     from ..common import atomic
     from .evaluate import EvaluateOptions, evaluate
-    from .extract import extract
+    from .extract import ExtractOptions, extract
     from .report import report
     from .train import TrainOptions, train
 
@@ -45,12 +45,14 @@ def demo(
 
     title(1, f"{documents} new documents; the lab teacher reads them into the store")
     extract(
-        run=run,
-        split="train",
-        documents=documents,
-        seed=seed,
-        device=device,
-        backend="transformers",  # vLLM would keep its memory while the same process trains
+        ExtractOptions(
+            run=run,
+            split="train",
+            documents=documents,
+            seed=seed,
+            device=device,
+            backend="transformers",  # vLLM would keep its memory while the same process trains
+        )
     )
     title(2, f"phase 4 goes on from the shipped checkpoint for {steps} steps")
     train(

@@ -1,11 +1,12 @@
 """The commands `latentcomp corpus` and `latentcomp extract`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
-from ..common.terminal import DEFAULT_RUN, RunOption, stdout_console
+from ..common.terminal import DEFAULT_RUN, RunOption, option, stdout_console
 from ..store.format.codecs import CodecName
 
 if TYPE_CHECKING:
@@ -13,26 +14,26 @@ if TYPE_CHECKING:
 
     from ..corpus.records import Document
     from ..corpus.source import GeneratedCorpus
-    from ..store.format.schema import DtypeName
+    from ..extract.request import ExtractionRequest
 
 GENERATED = "generated"
 
-_PRESET = typer.Option(help="Size of the documents: lab (300-600 tokens) or qwen3-30b (2k-32k).")
-_SPLIT = typer.Option(help="Which names and values: train, or one that shares none with it.")
-_SEED = typer.Option(min=0, help="Seed of the generator.")
-_GENERATOR = typer.Option(
-    min=1, help="Version of the world, 3 or 4 (docs/corpus4.md). [default: the lab teacher's]"
-)
-_DOCUMENTS = typer.Option(min=1, help="Number of documents.")
+_WHICH, _STATES, _HOW, _PLAN = (
+    "Which documents", "Which states", "How they are read", "Plan before it begins",
+)  # fmt: skip
+
+_PRESET = "Size of the documents: lab (300-600 tokens) or qwen3-30b (2k-32k)."
+_SPLIT = "Which names and values: train, or one that shares none with it."
+_GENERATOR = "Version of the world, 3 or 4 (docs/corpus4.md). [default: the lab teacher's]"
 
 
 def corpus(
     out: Annotated[Path, typer.Option(help="Folder to write.")],
-    preset: Annotated[str, _PRESET] = "lab",
-    split: Annotated[str, _SPLIT] = "train",
-    documents: Annotated[int, _DOCUMENTS] = 1000,
-    seed: Annotated[int, _SEED] = 0,
-    generator: Annotated[int | None, _GENERATOR] = None,
+    preset: Annotated[str, typer.Option(help=_PRESET)] = "lab",
+    split: Annotated[str, typer.Option(help=_SPLIT)] = "train",
+    documents: Annotated[int, typer.Option(min=1, help="Number of documents.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the generator.")] = 0,
+    generator: Annotated[int | None, typer.Option(min=1, help=_GENERATOR)] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Let the independent solver answer every question.")
     ] = False,
@@ -90,77 +91,109 @@ def _check_4(documents: "Sequence[Document]", wanted: "GeneratedCorpus", out: Pa
 _CHECKS: Final = {3: _check_3, 4: _check_4}
 
 
-def extract(
-    run: RunOption = DEFAULT_RUN,
-    layers: Annotated[
-        str,
-        typer.Option(
-            help="Which states: -k is hidden_states[-k]; -1 after the norm, 0 embeddings."
-        ),
-    ] = "-6,-18,-30",
-    teacher: Annotated[
-        str, typer.Option(help="`lab`, `lab4` (generator 4, not finished), a folder or a hub id.")
-    ] = "lab",
-    revision: Annotated[
-        str | None, typer.Option(help="Commit, tag or branch of a hub model.")
-    ] = None,
+@dataclass(frozen=True, kw_only=True)
+class ExtractOptions:
+    """What the user can say of an extraction."""
+
+    run: RunOption = DEFAULT_RUN
     corpus: Annotated[
         str,
-        typer.Option(
+        option(
+            _WHICH,
+            "Corpus folder or JSONL file; `generated` uses or makes the run's own.",
             metavar="PATH|generated",
-            help="Corpus folder or JSONL file; `generated` uses or makes the run's own.",
         ),
-    ] = GENERATED,
-    preset: Annotated[str | None, _PRESET] = None,
-    split: Annotated[str | None, _SPLIT] = None,
-    documents: Annotated[int | None, _DOCUMENTS] = None,
-    seed: Annotated[int | None, _SEED] = None,
-    generator: Annotated[int | None, _GENERATOR] = None,
+    ] = GENERATED
+    preset: Annotated[str | None, option(_WHICH, _PRESET)] = None
+    split: Annotated[str | None, option(_WHICH, _SPLIT)] = None
+    documents: Annotated[int | None, option(_WHICH, "Number of documents.", min=1)] = None
+    seed: Annotated[int | None, option(_WHICH, "Seed of the generator.", min=0)] = None
+    generator: Annotated[int | None, option(_WHICH, _GENERATOR, min=1)] = None
+    teacher: Annotated[
+        str,
+        option(_STATES, "`lab`, `lab4` (generator 4, not finished), a folder or a hub id."),
+    ] = "lab"
+    revision: Annotated[str | None, option(_STATES, "Commit, tag or branch of a hub model.")] = None
+    layers: Annotated[
+        str,
+        option(_STATES, "Which states: -k is hidden_states[-k]; -1 after the norm, 0 embeddings."),
+    ] = "-6,-18,-30"
     dtype: Annotated[
         Literal["bfloat16", "float16", "float32"],
-        typer.Option(help="Precision in which the states are kept."),
-    ] = "bfloat16",
+        option(_STATES, "Precision in which the states are kept."),
+    ] = "bfloat16"
+    codec: Annotated[CodecName, option(_STATES, "How the store compresses states.")] = "raw"
     compute_dtype: Annotated[
         Literal["auto", "float32", "bfloat16", "float16"],
-        typer.Option(help="Precision of the teacher; auto: float32 for lab and CPU."),
-    ] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...")] = "auto",
+        option(_HOW, "Precision of the teacher; auto: float32 for lab and CPU."),
+    ] = "auto"
+    device: Annotated[str, option(_HOW, "auto, cpu, cuda, cuda:1 ...")] = "auto"
     backend: Annotated[
         Literal["auto", "transformers", "vllm"],
-        typer.Option(help="Engine; auto: vLLM where it is installed and fits, and says why."),
-    ] = "auto",
+        option(_HOW, "Engine; auto: vLLM where it is installed and fits, and says why."),
+    ] = "auto"
     batch_tokens: Annotated[
-        int | None,
-        typer.Option(min=1, help="Most tokens, padding included, read at once."),
-    ] = None,
+        int | None, option(_HOW, "Most tokens, padding included, read at once.", min=1)
+    ] = None
     reading: Annotated[
         Literal["auto", "padded", "packed", "compiled", "tuned"],
-        typer.Option(
-            help="Of transformers; auto: packed and compiled on a GPU in bfloat16; tuned: faster, "
-            "but the last bits are then those of one run on one machine."
+        option(
+            _HOW,
+            "Of transformers; auto: packed and compiled on a GPU in bfloat16; tuned: faster, "
+            "but the last bits are then those of one run on one machine.",
         ),
-    ] = "auto",
-    codec: Annotated[
-        CodecName,
-        typer.Option(help="How the store compresses states."),
-    ] = "raw",
-    tokens_per_second: Annotated[
-        float | None,
-        typer.Option(min=1.0, help="Plan with this rate instead of measuring one."),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")] = False,
-    tokens: Annotated[
-        float | None,
-        typer.Option(min=1.0, help="With --dry-run: forecast so many tokens, of no corpus."),
-    ] = None,
+    ] = "auto"
     ray: Annotated[
         str | None,
-        typer.Option(help="Read with a Ray cluster: its address, auto, or local; an extra."),
-    ] = None,
+        option(_HOW, "Read with a Ray cluster: its address, auto, or local; an extra."),
+    ] = None
+    dry_run: Annotated[bool, option(_PLAN, "Show the plan only.", "--dry-run")] = False
+    tokens_per_second: Annotated[
+        float | None, option(_PLAN, "Plan with this rate instead of measuring one.", min=1.0)
+    ] = None
+    tokens: Annotated[
+        float | None,
+        option(_PLAN, "With --dry-run: forecast so many tokens, of no corpus.", min=1.0),
+    ] = None
     within_hours: Annotated[
-        float, typer.Option(min=0.01, help="With --tokens: hours in which to be done.")
-    ] = 24.0,
-) -> None:
+        float, option(_PLAN, "With --tokens: hours in which to be done.", min=0.01)
+    ] = 24.0
+
+    def wanted_corpus(self) -> "Path | GeneratedCorpus":
+        """What is read. Raises: UsageError, a path with options of the generator."""
+        from ..corpus.source import choose_corpus
+
+        path = None if self.corpus == GENERATED else Path(self.corpus)
+        return choose_corpus(
+            path, self.preset, self.split, self.documents, self.seed, self.generator
+        )
+
+    def request(self, wanted: "Path | GeneratedCorpus") -> "ExtractionRequest":
+        """The same for the program."""
+        from ..extract.ranks import rank_from
+        from ..extract.request import ExtractionRequest
+        from ..models.layers import parse_layers
+
+        return ExtractionRequest(
+            run=self.run,
+            layers=parse_layers(self.layers),
+            corpus=wanted,
+            teacher=self.teacher,
+            revision=self.revision,
+            dtype=self.dtype,
+            compute_dtype=self.compute_dtype,
+            device=self.device,
+            backend=self.backend,
+            batch_tokens=self.batch_tokens,
+            reading=self.reading,
+            rank=rank_from(),
+            codec=self.codec,
+            tokens_per_second=self.tokens_per_second,
+            dry_run=self.dry_run,
+        )
+
+
+def extract(options: ExtractOptions) -> None:
     """Read documents with the teacher and write its hidden states to the run's store.
 
     Shows size and duration before it begins. Killed and started again with the same options, it
@@ -169,73 +202,43 @@ def extract(
     `latentcomp extract --layers -6,-18,-30 --documents 1000 --seed 3`
     """
     from ..common.errors import UsageError
-    from ..corpus.source import choose_corpus
     from ..models.layers import parse_layers
     from .early import check_input
 
-    wanted = choose_corpus(
-        None if corpus == GENERATED else Path(corpus), preset, split, documents, seed, generator
-    )
-    numbers = parse_layers(layers)
-    check_input(wanted if isinstance(wanted, Path) else None, teacher)
-    from ..extract.ranks import rank_from
-    from ..extract.request import ExtractionRequest
-    from ..extract.runner import extract as run_extraction
-
-    if tokens is not None:
-        if not dry_run:
-            raise UsageError(f"--tokens {tokens:,.0f} only forecasts; give --dry-run with it")
-        _show_forecast(
-            teacher, layers, tokens, dtype, batch_tokens, within_hours, tokens_per_second
-        )
+    wanted = options.wanted_corpus()
+    parse_layers(options.layers)
+    check_input(wanted if isinstance(wanted, Path) else None, options.teacher)
+    if options.tokens is not None:
+        if not options.dry_run:
+            raise UsageError(
+                f"--tokens {options.tokens:,.0f} only forecasts; give --dry-run with it"
+            )
+        _show_forecast(options, options.tokens)
         return
+    request = options.request(wanted)
+    if options.ray is None:
+        from ..extract.runner import extract as run_extraction
 
-    request = ExtractionRequest(
-        run=run,
-        layers=numbers,
-        corpus=wanted,
-        teacher=teacher,
-        revision=revision,
-        dtype=dtype,
-        compute_dtype=compute_dtype,
-        device=device,
-        backend=backend,
-        batch_tokens=batch_tokens,
-        reading=reading,
-        rank=rank_from(),
-        codec=codec,
-        tokens_per_second=tokens_per_second,
-        dry_run=dry_run,
-    )
-    if ray is None:
         run_extraction(request, stdout_console())
         return
     from ..extract.ray_extract import extract_with_ray
 
-    extract_with_ray(request, stdout_console(), ray)
+    extract_with_ray(request, stdout_console(), options.ray)
 
 
-def _show_forecast(
-    teacher: str,
-    layers: str,
-    tokens: float,
-    dtype: "DtypeName",
-    batch_tokens: int | None,
-    within_hours: float,
-    tokens_per_second: float | None,
-) -> None:
+def _show_forecast(options: ExtractOptions, tokens: float) -> None:
     """Print what an extraction of so many tokens takes. Raises: UsageError, TeacherError."""
     from ..extract.forecast import forecast, render_forecast
     from ..extract.request import LARGE_BATCH
     from ..models.layers import parse_layers
 
     result = forecast(
-        teacher,
-        parse_layers(layers),
+        options.teacher,
+        parse_layers(options.layers),
         round(tokens),
-        dtype=dtype,
-        batch_tokens=batch_tokens or LARGE_BATCH,
-        within_hours=within_hours,
-        tokens_per_second=tokens_per_second,
+        dtype=options.dtype,
+        batch_tokens=options.batch_tokens or LARGE_BATCH,
+        within_hours=options.within_hours,
+        tokens_per_second=options.tokens_per_second,
     )
     stdout_console().print(render_forecast(result))

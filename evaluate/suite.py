@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 
 from ..corpus.records import Document
 from .answers import answer_questions
@@ -14,7 +15,10 @@ from .scores import ScoredAnswer
 from .sizes import Sizes
 
 Progress = Callable[[str, int], None]
-"""Receives the name of an arm (or `states`) and the number of its documents just finished."""
+"""Receives the name of an arm (or `states`) and the number of its documents just finished.
+
+Under the name `PLANNED` it receives how many there will be, over all arms, before they begin."""
+PLANNED: Final = "planned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ def run_arms(bench: Bench, documents: Sequence[Document], seed: int, progress: P
     """
     documents = tuple(documents)
     arms = select_arms(bench.arms, documents)
+    parts = 1 + len(arms) * (2 if bench.rank else 1)
+    progress(PLANNED, parts * len(documents))
     compressed = compress_documents(bench, documents, partial(progress, "states"))
     inputs = ArmInputs(bench, documents, compressed.prefixes, seed)
     rows: list[ScoredAnswer] = []

@@ -10,6 +10,7 @@ from .answers import answer_questions
 from .arms.text import ceiling, floor, undated
 from .ranking import RankedQuestion, rank
 from .scores import ScoredAnswer
+from .suite import PLANNED
 
 
 def run_text_arms(
@@ -40,6 +41,7 @@ def run_text_arms(
     }
     if any(document.is_dated_apart for document in documents):
         arms["undated"] = undated(lm, documents)
+    progress(PLANNED, len(arms) * len(documents) * (2 if rank_too else 1))
     rows: list[ScoredAnswer] = []
     ranked: list[RankedQuestion] = []
     for arm, prefixes in arms.items():

@@ -33,11 +33,16 @@ class TokenProgress:
         self._progress.update(self._task, advance=batch.padded_tokens, done=self._documents)
 
 
-class _Rate(ProgressColumn):
-    """Tokens per second."""
+class TokenRate(ProgressColumn):
+    """Tokens per second since the beginning.
+
+    Not the speed that rich computes: that is of the last updates, which at the end of a short run
+    come at once, and then says millions.
+    """
 
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed or 0:,.0f} tokens/s", style="progress.data.speed")
+        rate = task.completed / task.elapsed if task.elapsed else 0.0
+        return Text(f"{rate:,.0f} tokens/s", style="progress.data.speed")
 
 
 @contextmanager
@@ -49,7 +54,7 @@ def token_progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.fields[done]}/{task.fields[of]} documents"),
-        _Rate(),
+        TokenRate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )

@@ -1,14 +1,19 @@
 """`latentcomp compress` and `latentcomp ask`: files, answers, and what is refused."""
 
 import pytest
+import torch
 
 from latentcomp.api import Compressor, Latents
-from latentcomp.api.retrieval import bm25, retrieved
+from latentcomp.api.retrieval import in_parts, retrieved
 from latentcomp.corpus.files import write_corpus
 from latentcomp.corpus.records import Chunk, Document
+from latentcomp.evaluate.arms.retrieval import bm25
+from latentcomp.evaluate.bench import ArmInputs
 from latentcomp.models.loading import load_causal_lm
+from latentcomp.reasoner.generate import Prefix
 
 from ..api.tiny_api import write_trial
+from ..evaluate.tiny_suite import bench
 from ..extract.command_line import run_command
 from ..train import tiny
 
@@ -85,19 +90,19 @@ def test_what_is_refused(capsys, home, given, says):
     assert says in run_command(capsys, *line, *models(home)).error
 
 
-def test_bm25_prefers_rare_words_of_the_question():
-    parts = ["Ann lives in Rome.", "Ben lives in Oslo.", "It rained in Oslo."]
-    scores = bm25("Where does Ben live, in Oslo?", parts)
-    assert scores.index(max(scores)) == 1 and scores[0] < scores[2]
-    assert bm25("nothing", parts) == [0.0] * 3
-    assert bm25("word", []) == []
-
-
-def test_retrieval_keeps_to_its_tokens_and_to_the_order(home):
+def test_retrieval_is_that_of_an_evaluation(home):
+    """A document of several chunks: the very prefixes of the arm `bm25`."""
     lm = load_causal_lm(str(home / "teacher"))
-    text = "Ann lives in Rome. It rained. Ann moved to Oslo. Ben left."
-    document = Document("d", (Chunk(0, text),))
-    budget = len(lm.encode("Ann lives in Rome.\nAnn moved to Oslo."))
-    assert retrieved(lm, document, "Ann?", budget).text == "Ann lives in Rome.\nAnn moved to Oslo."
-    small = retrieved(lm, document, "Ann?", 2).text
-    assert len(lm.encode(small)) <= 3 and text.count(small.strip()) > 0
+    (document,) = tiny.documents(1, split="test")
+    texts = [question.text for question in document.questions]
+    inputs = ArmInputs(bench(lm), [document], [Prefix.counted(torch.zeros(41, 16))], 0)
+    for one, other in zip(retrieved(lm, document, texts, 40), bm25(inputs), strict=True):
+        assert torch.equal(one.x_PD, other.x_PD)
+
+
+def test_a_text_is_searched_sentence_by_sentence():
+    document = Document("d", (Chunk(0, "Ann lives in Rome. It rained.\nAnn moved to Oslo!"),))
+    parts = [chunk.text for chunk in in_parts(document).chunks]
+    assert parts == ["Ann lives in Rome.", "It rained.", "Ann moved to Oslo!"]
+    dated = tiny.documents(1)[0]
+    assert in_parts(dated) is dated
