@@ -73,7 +73,9 @@ def test_all_arms_answer_the_same_questions(outcome, documents, told):
         rows = [row for row in outcome.rows if row.arm == arm]
         assert [(row.document_id, row.question_id) for row in rows] == asked
         assert [row.answer for row in rows] == [q.answer for d in documents for q in d.questions]
-    assert told == {"states": len(documents)} | {arm: len(documents) for arm in arms}
+    parts = ("states", *arms)
+    planned = {suite.PLANNED: len(parts) * len(documents)}
+    assert told == planned | {part: len(documents) for part in parts}
 
 
 def test_sizes_add_up(made, documents, outcome):
