@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..common.errors import StoreError
 from ..corpus.files import read_corpus
-from ..corpus.generators import LAB_GENERATOR, generator
+from ..corpus.generators import generator
 from ..corpus.live import LiveCorpus
 from ..experiment.run_folder import RunFolder
 from ..extract.teachers.transformers_teacher import TransformersTeacher
@@ -127,13 +127,14 @@ def live_batches(
     recipe: Recipe,
     seed: int,
     first_step: int,
+    version: int,
 ) -> Batches:
-    """New documents of the split `train` in every step, read by the teacher as they come."""
+    """New documents of the split `train` of a generator in every step, read by the teacher."""
     sides = (
         TextSide(one.tokenizer, one.identity, one.prompt, one.context_tokens)
         for one in (reader, reasoner)
     )
-    corpus = generator(LAB_GENERATOR).live("lab", "train", LIVE_SEED + seed, LIVE_QUESTIONS)
+    corpus = generator(version).live("lab", "train", LIVE_SEED + seed, LIVE_QUESTIONS)
     teacher = TransformersTeacher(reader)
 
     def read_states(token_ids_BT: Tensor) -> Tensor:
@@ -145,7 +146,7 @@ def live_batches(
         question_tokens=recipe.data.question_tokens,
         seed=seed,
         lengths=LIVE_LENGTHS,
-        generator=LAB_GENERATOR,
+        generator=version,
         rank=accelerator.process_index,
         world=accelerator.num_processes,
         workers=LIVE_WORKERS if accelerator.device.type == "cuda" else 0,

@@ -38,7 +38,7 @@ class CeilingOptions:
     split: Annotated[str, option(_ON, "train, validation or test.")] = "validation"
     preset: Annotated[str, option(_ON, "lab or qwen3-30b; of generator 4 long too.")] = "lab"
     generator: Annotated[
-        int | None, option(_ON, "Version of their world. [default: the lab teacher's]", min=1)
+        int | None, option(_ON, "Version of their world. [default: that of the reasoner]", min=1)
     ] = None
     questions: Annotated[
         int, option(_ON, "Most questions of each family about a generated document.", min=1)

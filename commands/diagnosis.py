@@ -7,7 +7,6 @@ from typing import Final
 
 from ..common import provenance
 from ..common.errors import LatentcompError
-from ..corpus.generators import LAB_GENERATOR
 from ..corpus.records import Document
 from ..evaluate.bench import Bench
 from ..evaluate.diagnosis.injected import by_depth
@@ -19,6 +18,7 @@ from ..evaluate.held_out import explored
 from ..experiment.phases import phase
 from ..extract.read_documents import read_documents
 from ..models.loading import load_causal_lm
+from ..models.world import generator_for
 from .diagnose_options import DiagnoseOptions
 from .evaluation import check_same, reasoner_of
 from .subjects import EvaluationRequest, Subject, subjects_of
@@ -88,7 +88,7 @@ def _request(options: DiagnoseOptions) -> EvaluationRequest:
         run=options.run,
         recipe=options.recipe or phase(number).recipe.name,
         training_seeds=() if options.training_seed is None else (options.training_seed,),
-        generator=LAB_GENERATOR if options.generator is None else options.generator,
+        generator=generator_for(options.teacher, options.generator),
         checkpoint=options.checkpoint,
         teacher=options.teacher,
         reasoner=options.reasoner,

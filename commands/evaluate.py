@@ -58,7 +58,7 @@ class EvaluateOptions:
     seed: Annotated[int, option(_ON, "Seed of the held-out documents.", min=0)] = 1
     preset: Annotated[str, option(_ON, "lab or qwen3-30b; of generator 4 long too.")] = "lab"
     generator: Annotated[
-        int | None, option(_ON, "Version of their world. [default: the lab teacher's]", min=1)
+        int | None, option(_ON, "Version of their world. [default: that of the teacher]", min=1)
     ] = None
     corpus: Annotated[
         Path | None, option(_ON, "Given documents, a folder or a JSONL file; no verdict.")
@@ -83,8 +83,8 @@ class EvaluateOptions:
 
     def request(self) -> "EvaluationRequest":
         """The same for the program."""
-        from ..corpus.generators import LAB_GENERATOR
         from ..experiment.phases import phase
+        from ..models.world import generator_for
         from .evaluation import EvaluationRequest
 
         number = 4 if self.phase is None and self.recipe is None else self.phase
@@ -96,7 +96,7 @@ class EvaluateOptions:
             documents=self.documents,
             seed=self.seed,
             preset=self.preset,
-            generator=LAB_GENERATOR if self.generator is None else self.generator,
+            generator=generator_for(self.teacher, self.generator),
             corpus=self.corpus,
             checkpoint=self.checkpoint,
             teacher=self.teacher,

@@ -233,7 +233,7 @@ def _unjudged(subject: Subject, held: HeldOutSet, lineage: Lineage) -> str:
     catalogue = recipes().get(record.recipe.name)
     if catalogue is None:
         return f"{record.recipe.name} is no recipe of the catalogue"
-    return why_unjudged(record, catalogue, held.source, lineage.doubt())
+    return why_unjudged(record, catalogue, held.source, lineage.doubt(held.source))
 
 
 def _notes(

@@ -24,7 +24,7 @@ _WHICH, _STATES, _HOW, _PLAN = (
 
 _PRESET = "Size of the documents: lab (300-600 tokens) or qwen3-30b (2k-32k)."
 _SPLIT = "Which names and values: train, or one that shares none with it."
-_GENERATOR = "Version of the world, 3 or 4 (docs/corpus4.md). [default: the lab teacher's]"
+_GENERATOR = "Version of the world, 3 or 4 (docs/corpus4.md). [default: that of the teacher]"
 
 
 def corpus(
@@ -164,9 +164,16 @@ class ExtractOptions:
         from ..corpus.source import choose_corpus
 
         path = None if self.corpus == GENERATED else Path(self.corpus)
-        return choose_corpus(
-            path, self.preset, self.split, self.documents, self.seed, self.generator
-        )
+        version = self.generator if path else self._version()
+        return choose_corpus(path, self.preset, self.split, self.documents, self.seed, version)
+
+    def _version(self) -> int | None:
+        """The generator that the teacher reads, named only where it is not the default."""
+        from ..corpus.generators import LAB_GENERATOR
+        from ..models.world import generator_for
+
+        version = generator_for(self.teacher, self.generator)
+        return self.generator if version == LAB_GENERATOR else version
 
     def request(self, wanted: "Path | GeneratedCorpus") -> "ExtractionRequest":
         """The same for the program."""

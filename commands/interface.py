@@ -16,7 +16,6 @@ from pydantic import ValidationError
 
 from ..common import atomic, provenance
 from ..common.errors import UsageError
-from ..corpus.generators import LAB_GENERATOR
 from ..corpus.records import Document
 from ..evaluate.held_out import HeldOutSet, explored, undated_in_text
 from ..evaluate.interface.measure import Measured, measure
@@ -27,6 +26,7 @@ from ..evaluate.scores import ScoredAnswer, read_answers, write_answers
 from ..evaluate.table import FEW_DOCUMENTS
 from ..evaluate.text_arms import run_text_arms
 from ..models.loading import CausalLM, load_causal_lm
+from ..models.world import generator_for
 from ..reasoner.optimised import OptimisedRecord, read_optimised, write_optimised
 from .ceiling_options import CeilingOptions
 from .interface_start import Origin, origin_of
@@ -205,7 +205,7 @@ def _documents(options: CeilingOptions) -> HeldOutSet:
         options.split,
         options.documents,
         options.seed,
-        LAB_GENERATOR if options.generator is None else options.generator,
+        generator_for(options.reasoner, options.generator),
         options.questions,
     )
 

@@ -24,6 +24,7 @@ from ..experiment.suggest import ablations_command
 from ..models.files import identify_model, locate_model
 from ..models.layers import resolve_layers
 from ..models.loading import CausalLM, load_causal_lm
+from ..models.world import generator_for
 from ..reasoner.frozen import FrozenReasoner
 from ..store.read.reader import FeatureStore
 from ..train import checkpoint
@@ -125,7 +126,14 @@ def build(request: TrialRequest) -> Run:
         store_batches(run, store, lm, layers, accelerator, recipe, request.seed, request.batches)
         if store is not None
         else live_batches(
-            reader, lm, layers, accelerator, recipe, request.seed, _step_of(request, run)
+            reader,
+            lm,
+            layers,
+            accelerator,
+            recipe,
+            request.seed,
+            _step_of(request, run),
+            generator_for(_reader_name(request)),
         )
     )
     record = TrialRecord(

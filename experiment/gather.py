@@ -170,8 +170,9 @@ def eligible(run: RunFolder, measured: Measured, recipe: Recipe) -> str:
         return f"its checkpoint was trained with the seed {record.seed}, not {measured.trial.seed}"
     if recipe.reasoner == "student" and spec.teacher.weights_sha256 == spec.reasoner.weights_sha256:
         return "its reasoner is the teacher itself, and the phase asks for a smaller model"
-    doubt = Lineage.of(record, run.corpus, own=True).doubt()
-    return why_unjudged(record, recipe, measured.recorded.corpus, doubt)
+    source = measured.recorded.corpus
+    doubt = "" if source is None else Lineage.of(record, run.corpus, own=True).doubt(source)
+    return why_unjudged(record, recipe, source, doubt)
 
 
 def _newest(run: RunFolder, judged: Phase, names: list[str], seed: int | None) -> Measured:

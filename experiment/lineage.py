@@ -7,6 +7,7 @@ from typing import Any
 
 from ..common.errors import CorpusError
 from ..corpus.files import Corpus, read_corpus
+from ..corpus.generators import UNRECORDED
 from ..corpus.records import Document
 from ..evaluate.held_out import TRAINED, Source
 from ..train.record import TrialRecord
@@ -62,15 +63,35 @@ class Lineage:
                 "evaluate on others"
             )
 
-    def doubt(self) -> str:
-        """Why it is not known to be disjoint from the test split; empty if it is."""
+    def doubt(self, source: Source) -> str:
+        """Why figures on these documents are not those of an unseen part of the trained world.
+
+        The split must be known and another one, the generator the same; empty if it is so.
+        """
+        wanted = UNRECORDED if source.generator is None else source.generator
         for each in self.data:
+            trained = self._generator(each)
+            if source.path is None and trained not in (None, wanted):
+                return (
+                    f"the checkpoint was trained on documents of generator {trained}, "
+                    f"these are of generator {wanted}"
+                )
             split = self._split(each)
             if split is None:
                 return "which split the checkpoint was trained on is not recorded"
             if split != TRAINED:
                 return f"the checkpoint was trained on the split {split!r}, not on {TRAINED!r}"
         return "" if self.data else "what the checkpoint was trained on is not recorded"
+
+    def _generator(self, data: dict[str, Any]) -> int | None:
+        """Version of the generator of some training documents; None where it is not known."""
+        if "generator" in data or data.get("kind") == "live":
+            version = data.get("generator")
+        elif (corpus := self.corpus) is not None and data.get("corpus_sha256") == corpus.sha256:
+            version = corpus.meta.get("generator", UNRECORDED if "preset" in corpus.meta else None)
+        else:
+            version = None
+        return version if isinstance(version, int) else None
 
     def _split(self, data: dict[str, Any]) -> str | None:
         if data.get("split") is not None:

@@ -13,7 +13,8 @@ import torch
 from ..common import atomic, provenance
 from ..common.errors import LatentcompError
 from ..models.files import LAB_FOLDERS
-from .measuring import BARS, HELD_OUT_SEED, SPLIT, Progress, generator_of, held_out, measured
+from ..models.world import generator_of
+from .measuring import BARS, HELD_OUT_SEED, SPLIT, Progress, held_out, measured
 from .measuring import measure as measure
 from .training_log import stages_of
 

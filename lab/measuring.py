@@ -12,8 +12,7 @@ from typing import Any, Final
 
 import torch
 
-from ..common.errors import LatentcompError
-from ..corpus.generators import GENERATORS, UNRECORDED, generator
+from ..corpus.generators import generator
 from ..corpus.records import Document
 from ..evaluate.answers import answer_questions
 from ..evaluate.arms.table import REFERENCE_ARMS
@@ -21,7 +20,6 @@ from ..evaluate.arms.text import ceiling, floor
 from ..evaluate.cells import break_down
 from ..evaluate.scores import ScoredAnswer
 from ..evaluate.stats import RESAMPLES, Interval
-from ..models.files import PROMPT_FILE, read_json
 from ..models.loading import CausalLM, load_causal_lm
 from ..reasoner.generate import Prefix
 
@@ -51,21 +49,6 @@ def held_out(version: int, preset: str, count: int) -> tuple[Document, ...]:
         CorpusError: the generator has no such preset.
     """
     return tuple(generator(version).generate(preset, SPLIT, count, HELD_OUT_SEED))
-
-
-def generator_of(folder: Path) -> int:
-    """Version of the generator whose documents a lab model was trained to read.
-
-    Raises:
-        LatentcompError: its `latentcomp.json` names an unknown one.
-        TeacherError: that file is damaged.
-    """
-    file = folder / PROMPT_FILE
-    version = read_json(file).get("generator", UNRECORDED) if file.is_file() else UNRECORDED
-    if version not in GENERATORS:
-        known = " or ".join(map(str, GENERATORS))
-        raise LatentcompError(f"{file}: generator is {version!r}, expected {known}")
-    return int(version)
 
 
 def measured(

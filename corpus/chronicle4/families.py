@@ -16,6 +16,9 @@ from .view import View
 Maker = Callable[[View, random.Random], Query | None]
 TRIES: Final = 4
 """Draws of one slot before another one is taken."""
+UNDATED_FIRST: Final = 0.8
+"""How often a question that rests on chunks with a day is passed over for another, where a family
+favours those without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,9 @@ class Family:
     asks: str
     """What it asks for, in words."""
     slots: tuple[Slot, ...]
+    favours_undated: bool = False
+    """Whether questions on chunks that do not tell their day are preferred, so that enough of them
+    need the days of the metadata."""
     held_out: bool = False
     """Whether the compressor's training is to leave it out: what it does there was not taught."""
 
@@ -54,11 +60,12 @@ FAMILIES: Final[dict[str, Family]] = {
         Family("fact", "what an item is that never changed", _or_no(makers.never_updated)),
         Family("latest", "what an item is that changed", _or_no(makers.updated)),
         Family("original", "what an item was first", _or_no(makers.original)),
-        Family("as_of", "what an item was on a day", _or_no(makers.as_of)),
+        Family("as_of", "what an item was on a day", _or_no(makers.as_of), favours_undated=True),
         Family(
             "when",
             "since which day an item is what it is",
             (Slot("day", 0.6, makers.since), Slot("before a day", 0.4, makers.since_before)),
+            favours_undated=True,
         ),
         Family(
             "changed",
@@ -133,15 +140,28 @@ def pick(
     shares = [slot.share for slot in family.slots]
     for _ in range(most):
         (slot,) = rng.choices(family.slots, shares)
+        taken: tuple[Query, Finding] | None = None
         for _ in range(TRIES):
             query = slot.maker(view, rng)
             if query is None or query in found:
                 continue
             finding = settled(view, hindsight, query)
-            if finding is not None and not _repeats(query, finding, found):
-                found[query] = finding
+            if finding is None or _repeats(query, finding, found):
+                continue
+            fits = not family.favours_undated or _undated(view, finding)
+            if fits or taken is None:
+                taken = (query, finding)
+            if fits or rng.random() >= UNDATED_FIRST:
                 break
+        if taken is not None:
+            found[taken[0]] = taken[1]
     return list(found.items())
+
+
+def _undated(view: View, finding: Finding) -> bool:
+    """Whether some chunk that the answer rests on does not tell its day."""
+    world = view.world
+    return any(world.headers[world.acts[act].chunk] == "none" for act in finding.acts)
 
 
 def _repeats(query: Query, finding: Finding, found: dict[Query, Finding]) -> bool:

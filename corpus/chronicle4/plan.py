@@ -17,8 +17,8 @@ SAME_SHARE: Final = 0.25
 WISH_SHARE: Final = 0.5
 """Of the updates with room for it, those that grant an earlier wish."""
 PEOPLE_OF_A_BLOCK: Final = 3
-DATED_SHARE: Final = 0.4
-UNDATED_SHARE: Final = 0.3
+DATED_SHARE: Final = 0.2
+UNDATED_SHARE: Final = 0.5
 """Documents of which every chunk tells its day, and of which none does; the rest are mixed."""
 BURST_SHARE: Final = 0.55
 """Gaps between chunks of three days at most."""
@@ -85,7 +85,7 @@ def _headers(rng: random.Random, days: tuple[int, ...]) -> tuple[Header, ...]:
         if rng.random() < silent:
             headers.append("none")
         else:
-            headers.append("relative" if near and rng.random() < 0.4 else "absolute")
+            headers.append("relative" if near and rng.random() < 0.6 else "absolute")
     return tuple(headers)
 
 

@@ -12,6 +12,7 @@ from latentcomp.corpus.generators import GENERATORS, LAB_GENERATOR, UNRECORDED, 
 from latentcomp.corpus.source import GeneratedCorpus, generate_corpus
 from latentcomp.doctor import probe
 from latentcomp.evaluate.held_out import held_out
+from latentcomp.models.world import generator_for
 
 
 def test_the_default_of_everything_is_the_version_that_the_lab_teacher_reads():
@@ -66,3 +67,17 @@ def test_an_unknown_version_is_refused():
         generate_corpus(GeneratedCorpus(generator=5))
     with pytest.raises(CorpusError, match="unknown corpus preset 'long'"):
         held_out(None, "long", 2, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "version"),
+    [("lab", None, 3), ("lab4", None, 4), ("lab4", 3, 3), ("lab", 4, 4), ("nobody/knows", None, 3)],
+)
+def test_documents_are_of_the_generator_that_the_model_reads(model, given, version):
+    assert generator_for(model, given) == version
+
+
+@pytest.mark.parametrize(("teacher", "version"), [("lab", 3), ("lab4", 4)])
+def test_commands_ask_of_what_the_teacher_reads(teacher, version):
+    assert EvaluateOptions(teacher=teacher).request().generator == version
+    assert EvaluateOptions(teacher=teacher, generator=3).request().generator == 3

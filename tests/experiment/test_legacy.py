@@ -25,6 +25,7 @@ from latentcomp.compressor.config import ModelConfig
 from latentcomp.compressor.model import compress
 from latentcomp.compressor.states import States
 from latentcomp.evaluate import answers
+from latentcomp.evaluate.held_out import Source
 from latentcomp.experiment.eligibility import is_finished
 from latentcomp.experiment.evidence import load_evaluation
 from latentcomp.experiment.history import read_history, standing
@@ -135,7 +136,8 @@ def test_the_shipped_checkpoint_says_what_it_is():
     assert trial.data["world"] == 2
     assert trial.data["generator"] == 3, "what a live source was of before it said so"
     assert trial.start is not None and (trial.start.origin, trial.start.seed) == ("fresh", 0)
-    assert Lineage.of(trial, Path("nowhere"), own=False).doubt() == ""
+    source = Source(sha256="e" * 64, split="test", generator=3)
+    assert Lineage.of(trial, Path("nowhere"), own=False).doubt(source) == ""
 
 
 @pytest.fixture

@@ -71,6 +71,7 @@ def test_the_corpus_of_a_run_is_no_matter_of_a_foreign_checkpoint(run):
         refuse(Lineage.of(record, corpus, own=False), made("a"), made("z"))
 
 
+TEST = Source(sha256="e" * 64, preset="lab", split="test", seed=7, generator=3)
 STORE = {"kind": "store", "corpus_sha256": "0" * 64}
 
 
@@ -85,9 +86,9 @@ STORE = {"kind": "store", "corpus_sha256": "0" * 64}
     ],
 )
 def test_the_split_must_be_known_and_be_the_training_split(tmp_path, data, words):
-    alone = Lineage.of(trial(data), tmp_path, own=True).doubt()
+    alone = Lineage.of(trial(data), tmp_path, own=True).doubt(TEST)
     later = trial({"kind": "live"}, history=trial(data))
-    assert alone == Lineage.of(later, tmp_path, own=True).doubt()
+    assert alone == Lineage.of(later, tmp_path, own=True).doubt(TEST)
     assert words in alone and bool(words) == bool(alone)
 
 
@@ -102,5 +103,33 @@ def test_the_split_must_be_known_and_be_the_training_split(tmp_path, data, words
 def test_the_run_says_which_split_its_corpus_is_of(tmp_path, meta, words):
     written = write_corpus(tmp_path / "corpus", (made("a"), made("b")), meta)
     record = trial({"kind": "store", "corpus_sha256": written.sha256})
-    doubt = Lineage.of(record, tmp_path / "corpus", own=True).doubt()
+    doubt = Lineage.of(record, tmp_path / "corpus", own=True).doubt(TEST)
     assert words in doubt and bool(words) == bool(doubt)
+
+
+@pytest.mark.parametrize(
+    ("data", "meta", "asked", "words"),
+    [
+        ({"kind": "live", "generator": 3}, None, 4, "generator 3, these are of generator 4"),
+        ({"kind": "live", "generator": 4}, None, None, "generator 4, these are of generator 3"),
+        ({"kind": "live", "generator": 4}, None, 4, ""),
+        ({"kind": "live", "generator": None}, None, 4, ""),  # of no generator
+        ({"kind": "store"}, {"split": "train", "preset": "lab", "generator": 4}, 4, ""),
+        ({"kind": "store"}, {"split": "train", "preset": "lab", "generator": 4}, 3, "generator 4"),
+        ({"kind": "store"}, {"split": "train", "preset": "lab"}, 4, "generator 3"),
+        ({"kind": "store"}, {"split": "train", "preset": "lab"}, None, ""),
+    ],
+)
+def test_figures_on_another_world_are_not_judged(tmp_path, data, meta, asked, words):
+    """Training and held-out documents are of one generator; those that do not say are of 3."""
+    if meta is not None:
+        written = write_corpus(tmp_path / "corpus", (made("a"), made("b")), meta)
+        data = {**data, "corpus_sha256": written.sha256}
+    lineage = Lineage.of(trial(data), tmp_path / "corpus", own=True)
+    doubt = lineage.doubt(TEST.model_copy(update={"generator": asked}))
+    assert words in doubt and bool(words) == bool(doubt)
+
+
+def test_documents_of_ones_own_are_of_no_generator(tmp_path):
+    lineage = Lineage.of(trial({"kind": "live", "generator": 4}), tmp_path, own=True)
+    assert lineage.doubt(Source(sha256="e" * 64, path="mine")) == ""

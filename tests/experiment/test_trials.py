@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import torch
 
-from latentcomp.commands import batches as commands_batches
 from latentcomp.commands import trials
 from latentcomp.commands.batches import BatchSettings
 from latentcomp.commands.trials import TrialRequest, build, ship_checkpoint, train_trial
@@ -376,7 +375,7 @@ def test_a_start_that_is_not_there(request_of, start, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("number", "version"), [(1, LAB_GENERATOR), (5, LAB_GENERATOR), (4, 4)])
 def test_a_live_source_trains_without_a_store(request_of, run, number, version, monkeypatch):
-    monkeypatch.setattr(commands_batches, "LAB_GENERATOR", version)
+    monkeypatch.setattr(trials, "generator_for", lambda name: version)
     shutil.rmtree(run / "store")
     figures: list[dict[str, float]] = []
     live = {"data.source": "live", "data.question_tokens": 64}

@@ -15,6 +15,7 @@ from latentcomp.lab import measuring as lab
 from latentcomp.lab.architecture import LabModel, build
 from latentcomp.lab.lessons import HEAD, QUESTION, SUMMARY
 from latentcomp.lab.make import SHIPPED_MODELS, STAGES, measure_lab_models
+from latentcomp.models import world
 from latentcomp.models.files import LAB_FOLDERS
 
 from ..extract.command_line import run_command
@@ -33,16 +34,16 @@ def untrained(tokenizer, tmp_path_factory):
 
 
 def test_the_shipped_models_read_generator_3_and_the_new_teacher_4():
-    versions = {name: lab.generator_of(folder) for name, folder in LAB_FOLDERS.items()}
+    versions = {name: world.generator_of(folder) for name, folder in LAB_FOLDERS.items()}
     assert versions == {"lab": 3, "lab-student": 3, "lab4": 4}
 
 
 def test_an_unknown_generator_is_refused_in_one_line(tmp_path):
     (tmp_path / "latentcomp.json").write_text('{"generator": 7}')
     with pytest.raises(LatentcompError, match=r"latentcomp.json: generator is 7, expected 3 or 4"):
-        lab.generator_of(tmp_path)
+        world.generator_of(tmp_path)
     (tmp_path / "latentcomp.json").unlink()
-    assert lab.generator_of(tmp_path) == 3
+    assert world.generator_of(tmp_path) == 3
 
 
 def test_what_a_model_of_generator_4_reads_tells_every_day():

@@ -13,8 +13,8 @@ from latentcomp.corpus.chronicle4.presets import preset
 from latentcomp.evaluate.arms.text import ceiling
 from latentcomp.lab import pretrain as lab
 from latentcomp.lab.engine import Engine
-from latentcomp.lab.measuring import generator_of
 from latentcomp.models.loading import load_causal_lm
+from latentcomp.models.world import generator_of
 from latentcomp.reasoner.generate import greedy_answers
 
 SIZES = ["--hidden", "32", "--heads", "2", "--feed-forward", "32"]
