@@ -5,17 +5,17 @@ written beside the old corpus, the new ones are added to the tables of the store
 swapped by renames, and then a normal extraction skips what the store has.
 """
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
 
-from ..common.atomic import sync_folder
 from ..common.errors import CorpusError, StoreError
-from ..corpus.files import Corpus, read_corpus, write_corpus
+from ..common.lock import Lock
+from ..corpus.files import Corpus, read_corpus
 from ..corpus.records import Document
+from ..corpus.swap import draft, settle
 from ..extract.record import read_extraction_record
 from ..extract.request import ExtractionOutcome, ExtractionRequest
 from ..extract.runner import extract
@@ -26,12 +26,11 @@ from ..store.format.layout import MANIFEST, is_store
 from ..store.format.ledger import read_sealed
 from ..store.format.schema import Manifest
 from ..store.places.open import place_of
+from ..store.places.protocol import Place
 from ..store.write.writer import StoreWriter
 from .store_teacher import teacher_of
 
 CORPUS: Final = "corpus"
-_NEXT: Final = "corpus.next"
-_LAST: Final = "corpus.last"
 NAME: Final = "latentcomp store append"
 
 
@@ -62,16 +61,26 @@ def append(request: AppendRequest, console: Console) -> ExtractionOutcome:
     place = place_of(request.run / "store")
     if not is_store(place):
         raise StoreError(f"{place}: no feature store here to append to: write one with `extract`")
+    with Lock(request.run, NAME):
+        return _append(request, place, console)
+
+
+def _append(request: AppendRequest, place: Place, console: Console) -> ExtractionOutcome:
     manifest = read_sealed(place, MANIFEST, Manifest)
-    _finish_swap(request.run)
-    present, more = read_corpus(request.run / CORPUS), read_corpus(request.corpus)
+    folder = request.run / CORPUS
+    settle(folder, manifest.corpus_sha256)
+    present, more = read_corpus(folder), read_corpus(request.corpus)
+    if present.sha256 != manifest.corpus_sha256:
+        raise StoreError(
+            f"{folder}: sha256 {present.sha256[:12]}, but the run's store is of a corpus with "
+            f"sha256 {manifest.corpus_sha256[:12]}: put that one back, or choose another --run"
+        )
     documents = _union(present, more, request.corpus)
     extraction = _extraction(request, manifest)
     if len(documents) > len(present.documents):
-        shutil.rmtree(request.run / _NEXT, ignore_errors=True)
-        union = write_corpus(request.run / _NEXT, documents, _meta(present, more))
+        union = draft(folder, documents, _meta(present, more), present.sha256)
         _grow(extraction, manifest, union)
-        _swap(request.run)
+        settle(folder, union.sha256)
     return extract(extraction, console)
 
 
@@ -124,17 +133,3 @@ def _grow(extraction: ExtractionRequest, manifest: Manifest, union: Corpus) -> N
     entries = [tokenize_document(text_side, document) for document in union.documents]
     with StoreWriter(extraction.store, wanted, entries, name=NAME, extend=True):
         pass
-
-
-def _swap(run: Path) -> None:
-    shutil.rmtree(run / _LAST, ignore_errors=True)
-    (run / CORPUS).rename(run / _LAST)
-    _finish_swap(run)
-
-
-def _finish_swap(run: Path) -> None:
-    """Complete a swap that was killed between its two renames."""
-    if not (run / CORPUS).exists() and (run / _NEXT / "corpus.json").exists():
-        (run / _NEXT).rename(run / CORPUS)
-        sync_folder(run)
-    shutil.rmtree(run / _LAST, ignore_errors=True)

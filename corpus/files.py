@@ -16,6 +16,7 @@ from ..common.atomic import (
     file_sha256,
     json_text,
     make_folder,
+    parquet_bytes,
     write_json,
     write_parquet,
 )
@@ -83,7 +84,7 @@ def read_corpus(path: Path) -> Corpus:
     Raises:
         CorpusError: missing, incomplete, damaged or empty; names file (and line) and next step.
     """
-    path = Path(path)
+    path = in_use(Path(path))
     if path.is_dir():
         return _read_folder(path)
     documents = read_jsonl(path)
@@ -95,6 +96,18 @@ def is_corpus(folder: Path) -> bool:
     return (folder / _SUMMARY).exists()
 
 
+def next_of(folder: Path) -> Path:
+    """Where a longer corpus is written that shall replace the one in `folder` (`corpus.swap`)."""
+    return folder.with_name(f"{folder.name}.next")
+
+
+def in_use(folder: Path) -> Path:
+    """`folder`, or the corpus beside it whose move to it was cut short between two renames."""
+    if folder.exists() or not is_corpus(next_of(folder)):
+        return folder
+    return next_of(folder)
+
+
 def recorded_sha256(folder: Path) -> str:
     """The SHA-256 that a corpus folder gives for its documents, which are not read.
 
@@ -102,6 +115,39 @@ def recorded_sha256(folder: Path) -> str:
         CorpusError: there is no complete corpus, or its `corpus.json` is damaged.
     """
     return str(_read_summary(folder)["sha256"])
+
+
+def recorded_meta(folder: Path) -> dict[str, Any]:
+    """What a corpus folder says of how it was made. Raises: CorpusError, as `recorded_sha256`."""
+    return dict(_read_summary(folder)["meta"])
+
+
+def check_unclaimed(folder: Path, documents: Iterable[Document]) -> None:
+    """Check that writing these documents into a folder without `corpus.json` replaces nothing.
+
+    A killed writer leaves tables of the same documents, which may be written again; any other
+    file is the user's.
+
+    Raises:
+        CorpusError: something else lies there; names it.
+        StoreError: the folder cannot be read.
+    """
+    with disk_errors(folder):
+        present = {path.name: path for path in folder.iterdir()} if folder.is_dir() else {}
+        present = {name: path for name, path in present.items() if not name.startswith(".")}
+        if not present:
+            return
+        rows = _rows(tuple(documents))
+        for name, schema in SCHEMAS.items():
+            path = present.pop(f"{name}.parquet", None)
+            table = pa.Table.from_pylist(rows[name], schema=schema)
+            if path is not None and path.read_bytes() != bytes(parquet_bytes([table])):
+                present[path.name] = path
+    if present:
+        raise CorpusError(
+            f"{folder} has no {_SUMMARY} but holds {min(present)!r}, which is not of this corpus: "
+            "put its corpus.json back, or choose another folder"
+        )
 
 
 def _checked(documents: tuple[Document, ...], meta: dict[str, Any], folder: Path) -> Corpus:

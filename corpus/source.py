@@ -2,14 +2,24 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from .. import __version__
 from ..common.atomic import make_folder
 from ..common.errors import CorpusError, UsageError
 from ..common.lock import folder_mutex
-from .files import Corpus, corpus_sha256, is_corpus, read_corpus, recorded_sha256, write_corpus
+from .files import (
+    Corpus,
+    check_unclaimed,
+    corpus_sha256,
+    in_use,
+    is_corpus,
+    read_corpus,
+    recorded_sha256,
+    write_corpus,
+)
 from .generators import LAB_GENERATOR, generator
+from .swap import settle
 
 DEFAULT_PRESET = "lab"
 DEFAULT_SPLIT = "train"
@@ -98,12 +108,15 @@ def write_generated(wanted: GeneratedCorpus, folder: Path) -> Corpus:
     """
     corpus = generate_corpus(wanted)
     if is_corpus(folder):
-        _check_same(read_corpus(folder), corpus, folder)
+        _check_same(read_corpus(folder), corpus, folder, "choose another --out")
         return corpus
+    check_unclaimed(folder, corpus.documents)
     return write_corpus(folder, corpus.documents, corpus.meta)
 
 
-def run_corpus(wanted: Path | GeneratedCorpus, folder: Path, *, write: bool) -> Corpus:
+def run_corpus(
+    wanted: Path | GeneratedCorpus, folder: Path, *, write: bool, named: str | None = None
+) -> Corpus:
     """The corpus of a run, whose own copy is in `folder`; generated or copied there if missing.
 
     Several processes may call this concurrently: each generates or reads the corpus itself and the
@@ -114,14 +127,23 @@ def run_corpus(wanted: Path | GeneratedCorpus, folder: Path, *, write: bool) -> 
         wanted: a corpus folder or JSONL file of one's own, or what to generate.
         folder: the `corpus` folder of the run.
         write: False to leave the disk as it is.
+        named: hash of the corpus that the run's store was extracted from; None: there is no store.
 
     Raises:
-        CorpusError: it cannot be read or made, or the run has another corpus already.
+        CorpusError: it cannot be read or made, or the run has another corpus already, or had one.
         StoreError: the folder cannot be written.
     """
-    if is_corpus(folder):
+    if write:
+        settle(folder, named)
+    if is_corpus(in_use(folder)):
         return _present(wanted, folder)
     corpus = read_corpus(wanted) if isinstance(wanted, Path) else generate_corpus(wanted)
+    if named not in (None, corpus.sha256):
+        raise CorpusError(
+            f"{folder} is missing, and the run's store is of a corpus with sha256 "
+            f"{str(named)[:12]}, not of this one ({_describe(corpus)}): give that one with "
+            "--corpus, or choose another --run"
+        )
     return keep_corpus(corpus, folder) if write else corpus
 
 
@@ -129,16 +151,17 @@ def keep_corpus(corpus: Corpus, folder: Path) -> Corpus:
     """Write a corpus into the run whose own it is to be; nothing if it is there already.
 
     Raises:
-        CorpusError: the run has another one by now.
+        CorpusError: the run has another one by now, or files that are none of this one.
         StoreError: the folder cannot be written.
     """
     make_folder(folder.parent)
     if not is_corpus(folder):
         with folder_mutex(folder.parent):
             if not is_corpus(folder):
+                check_unclaimed(folder, corpus.documents)
                 return write_corpus(folder, corpus.documents, corpus.meta)
     if recorded_sha256(folder) != corpus.sha256:  # another process wrote, and something else
-        _check_same(read_corpus(folder), corpus, folder)
+        _check_same(read_corpus(folder), corpus, folder, _KEEP)
     return corpus
 
 
@@ -146,17 +169,19 @@ def _present(wanted: Path | GeneratedCorpus, folder: Path) -> Corpus:
     """The corpus that the run has, if it is what is wanted."""
     present = read_corpus(folder)
     if isinstance(wanted, Path):
-        _check_same(present, read_corpus(wanted), folder)
+        _check_same(present, read_corpus(wanted), folder, _KEEP)
     else:
         _check_requested(present, wanted, folder)
     return present
 
 
-def _check_same(present: Corpus, wanted: Corpus, folder: Path) -> None:
+_KEEP: Final = "leave --corpus out to use it, or choose another --run"
+
+
+def _check_same(present: Corpus, wanted: Corpus, folder: Path, step: str) -> None:
     if present.sha256 != wanted.sha256:
         raise CorpusError(
-            f"{folder} holds another corpus ({_describe(present)}, not {_describe(wanted)}); "
-            "choose another folder or remove that one"
+            f"{folder} holds another corpus ({_describe(present)}, not {_describe(wanted)}); {step}"
         )
 
 

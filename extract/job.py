@@ -7,11 +7,13 @@ from typing import Any
 
 from .. import __version__
 from ..corpus.source import keep_corpus, run_corpus
+from ..corpus.swap import settle
 from ..models.files import locate_model
 from ..models.layers import resolve_layers
 from ..models.loading import TextSide, load_text_side, resolve_device
 from ..models.tokens import tokenize_document
 from ..store.format.documents import Documents
+from ..store.format.identity import corpus_of_store
 from ..store.format.layout import MANIFEST
 from ..store.format.schema import LayerRecord, Manifest
 from ..store.places.open import place_of
@@ -114,7 +116,10 @@ def prepare(request: ExtractionRequest) -> Job:
     need = _need(request, text_side, layers)
     choice = choose_backend(request.backend, need, record.settings.backend if record else None)
     folder = request.run / "corpus"
-    corpus = run_corpus(request.corpus, folder, write=False)
+    named = corpus_of_store(place_of(request.store))
+    if not request.dry_run:
+        settle(folder, named)
+    corpus = run_corpus(request.corpus, folder, write=False, named=named)
     entries = Documents(tokenize_document(text_side, d) for d in corpus.documents)
     tokens = int(entries.lengths.sum())
     reading = "packed"

@@ -19,6 +19,13 @@ def owner_sha256(manifest: Manifest) -> str:
     return hashlib.sha256(json_text(content).encode()).hexdigest()
 
 
+def corpus_of_store(store: Place) -> str | None:
+    """Hash of the corpus that a store is of; None if there is no store. Raises: StoreError."""
+    if not is_store(store):
+        return None
+    return ledger.read_sealed(store, MANIFEST, Manifest).corpus_sha256
+
+
 def check_same(store: Place, manifest: Manifest, extend: bool) -> None:
     """Check that a store, if there is one, has exactly this manifest.
 
@@ -43,9 +50,10 @@ def check_same(store: Place, manifest: Manifest, extend: bool) -> None:
     requested = _flat(manifest.model_dump(mode="json"))
     for field, value in requested.items():
         if stored.get(field) != value and not (extend and field == _GROWS):
+            more = "add documents with `latentcomp store append`, or " if field == _GROWS else ""
             raise StoreError(
                 f"{store}: this store has {field} = {stored.get(field)!r}, but {value!r} was "
-                "requested: choose another folder, or delete this one"
+                f"requested: {more}choose another folder"
             )
 
 

@@ -43,15 +43,17 @@ _CHUNKS = pa.schema(
 
 
 def plan_tables(
-    store: Place, documents: Documents, starts: Integers, extend: bool
+    store: Place, documents: Documents, starts: Integers
 ) -> dict[str, Callable[[], Iterator[pa.Table]]]:
     """The tables that are still to be written, given those that exist.
+
+    Tables that are a beginning are written again: the manifest, which was checked before, names
+    the corpus, so they are those of a store that grows and whose writer was killed.
 
     Args:
         store: place of the store.
         documents: every document.
         starts: [documents] first token of each.
-        extend: allow existing tables that are a prefix; they are written again.
 
     Returns:
         file -> what makes its row groups, one after another.
@@ -64,17 +66,17 @@ def plan_tables(
     for name, make in ((CHUNKS, _chunk_group), (DOCUMENTS, _document_group)):
         groups = functools.partial(_groups, make, documents, starts)
         present = exists(store, name)
-        whole = present and _is_whole(store, name, groups(), extend)
+        whole = present and _is_whole(store, name, groups())
         if not whole:
             plan[name] = groups
     return plan
 
 
-def _is_whole(store: Place, name: str, wanted: Iterator[pa.Table], extend: bool) -> bool:
-    """True if a table is there to its end; False if it begins the wanted one and may grow.
+def _is_whole(store: Place, name: str, wanted: Iterator[pa.Table]) -> bool:
+    """True if a table is there to its end; False if it begins the wanted one, or is damaged.
 
     Raises:
-        StoreError: the table is of other documents, or cannot be read.
+        StoreError: the table is of other documents, or the disk fails.
     """
     shorter = False
     try:
@@ -88,15 +90,17 @@ def _is_whole(store: Place, name: str, wanted: Iterator[pa.Table], extend: bool)
                 group is not None and not shorter and existing.equals(group.slice(0, rows))
             )
             shorter = shorter or group is None or rows < len(group)
-            if not same or (shorter and not extend):
+            if not same:
                 raise StoreError(
                     f"{store.at(name)}: this store is of other documents or another "
-                    "tokenization: choose another folder, or delete this one"
+                    "tokenization: choose another folder"
                 )
     except (OSError, pa.ArrowException) as error:
-        raise StoreError(
-            f"{store.at(name)}: cannot be read: run `latentcomp store verify`"
-        ) from error
+        if isinstance(error, OSError) and error.errno is not None:  # Arrow's own have none
+            raise StoreError(
+                f"{store.at(name)}: cannot be read ({error.strerror}): check the disk, run again"
+            ) from error
+        return False
     return not shorter
 
 

@@ -17,7 +17,7 @@ from ..places.protocol import Place, exists
 
 
 def write_metadata(
-    place: Place, layout: Layout, documents: Documents, placement: Placement, extend: bool
+    place: Place, layout: Layout, documents: Documents, placement: Placement
 ) -> None:
     """Write every file that is known before the first state, the manifest first.
 
@@ -30,7 +30,7 @@ def write_metadata(
     texts = {MANIFEST: ledger.sealed_text(layout.manifest)}
     texts |= {name: json_text(content) for name, content in layout.metadata().items()}
     stale = {name: text for name, text in texts.items() if not _has_content(place, name, text)}
-    plan = tables.plan_tables(place, documents, placement.starts, extend)
+    plan = tables.plan_tables(place, documents, placement.starts)
     if (stale or plan) and exists(place, SEAL):
         seal.break_seal(place)
     for name, text in stale.items():

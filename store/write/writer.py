@@ -93,9 +93,7 @@ class StoreWriter:
                 if self._lock.sole_writer:
                     self.place.remove_partials()
                 self._load()
-                write_metadata(
-                    self.place, self._layout, self._documents, self._placement, self._extend
-                )
+                write_metadata(self.place, self._layout, self._documents, self._placement)
                 self._pipeline = ShardPipeline(
                     self.place,
                     self._layout,

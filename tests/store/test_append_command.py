@@ -2,19 +2,23 @@
 
 import dataclasses
 import shutil
+from pathlib import Path
 
 import pytest
 
 from latentcomp import cli
 from latentcomp.commands import store_append as appending
 from latentcomp.commands.store_verify import RecomputeRequest, recompute
+from latentcomp.common.lock import Lock
 from latentcomp.corpus.chronicle import generate
 from latentcomp.corpus.files import read_corpus, write_corpus
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.tools.verify import verify
+from latentcomp.store.write import session
 
 from ..extract import tiny_models
+from . import samples
 
 FIRST, ALL = 3, 7
 
@@ -88,14 +92,89 @@ def test_only_new_documents_are_read(run, more, teacher, documents, monkeypatch,
     assert "nothing to do" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("step", ["write_corpus", "_grow", "_swap", "_finish_swap", "extract"])
-def test_killed_between_any_two_steps_it_goes_on(run, more, teacher, documents, monkeypatch, step):
+STEPS = ["draft", "_grow", "rename 1", "rename 2", "rmtree", "extract"]
+
+
+def interrupt(monkeypatch, step):
+    """Let the next append stop just before a step."""
+    count = 0
+
     def dying(*arguments, **named):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(appending, step, dying)
-    assert append(run, more, teacher) == cli.INTERRUPTED
-    monkeypatch.undo()
+    def renaming(path, target, rename=Path.rename):
+        nonlocal count
+        count += 1
+        return dying() if f"rename {count}" == step else rename(path, target)
+
+    if step.startswith("rename"):
+        monkeypatch.setattr(Path, "rename", renaming)
+    elif step == "rmtree":
+        monkeypatch.setattr(shutil, step, lambda path, **named: named or dying())
+    else:
+        monkeypatch.setattr(appending, step, dying)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_between_any_two_steps_it_goes_on(run, more, teacher, documents, monkeypatch, step):
+    with monkeypatch.context() as patch:
+        interrupt(patch, step)
+        assert append(run, more, teacher) == cli.INTERRUPTED
+    assert append(run, more, teacher) == 0
+    check(run, teacher, documents)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_extract_that_messages_advise_finishes_a_killed_append(
+    run, more, teacher, documents, monkeypatch, capsys, step
+):
+    """`run the same extract command again`: no generated document ever comes into the run."""
+    with monkeypatch.context() as patch:
+        interrupt(patch, step)
+        assert append(run, more, teacher) == cli.INTERRUPTED
+    decided = step not in ("draft", "_grow")
+    again = ["extract", "--layers", "-2,-4", "--teacher", str(teacher), "--run", str(run)]
+    assert cli.run(again) == 0
+    assert read_corpus(run / "corpus").documents == documents[: ALL if decided else FIRST]
+    assert FeatureStore(run / "store").complete and verify(run / "store").ok
+    assert append(run, more, teacher) == 0
+    check(run, teacher, documents)
+
+
+def test_killed_while_its_tables_are_written_it_goes_on_with_either_command(
+    run, more, teacher, documents, monkeypatch
+):
+    def dying(*arguments, **named):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "parquet_bytes", dying)
+        assert append(run, more, teacher) == cli.INTERRUPTED
+    again = ["extract", "--layers", "-2,-4", "--teacher", str(teacher), "--run", str(run)]
+    assert cli.run(again) == 0
+    check(run, teacher, documents)
+
+
+def test_a_second_append_at_the_same_time_is_refused(run, more, teacher, documents, capsys):
+    with Lock(run, "latentcomp store append"):
+        assert append(run, more, teacher) == 2
+        assert "is writing to" in capsys.readouterr().err
+    assert append(run, more, teacher) == 0
+    check(run, teacher, documents)
+
+
+def test_a_corpus_that_an_older_version_left_behind_is_never_deleted(
+    run, more, teacher, documents, capsys
+):
+    """It renamed the run's corpus away, and the next extract generated one in its place."""
+    shutil.copytree(run / "corpus", run / "corpus.last")
+    precious = samples.contents(run / "corpus.last")
+    write_corpus(run / "corpus", generate("lab", "train", 2, 9), {})
+    assert append(run, more, teacher) == 2
+    assert "put that one back" in capsys.readouterr().err
+    assert samples.contents(run / "corpus.last") == precious
+    shutil.rmtree(run / "corpus")
+    (run / "corpus.last").rename(run / "corpus")
     assert append(run, more, teacher) == 0
     check(run, teacher, documents)
 
