@@ -1,9 +1,9 @@
 """Names of the files of a store, and the Zarr metadata that describes them."""
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
+from ...common.forks import lazy
 from ..places.protocol import Place, exists, reading
 from .codecs import CodecName, chunk_codec
 from .dtypes import DTYPES, StoredDtype
@@ -33,7 +33,7 @@ class Layout:
     manifest: Manifest
     tokens: int
 
-    @functools.cached_property
+    @lazy
     def dtype(self) -> StoredDtype:
         """Floating point type of the states."""
         return DTYPES[self.manifest.dtype]
@@ -48,7 +48,7 @@ class Layout:
         """Number of shards."""
         return -(-self.tokens // self.manifest.shard_tokens)
 
-    @functools.cached_property
+    @lazy
     def encoding(self) -> Encoding:
         """How the bits of a state become a stored row."""
         return encoding_of(self.dtype, self.hidden, self.manifest.codec)
@@ -58,12 +58,12 @@ class Layout:
         """What the statistics array holds per layer and dimension."""
         return STATISTICS_ROWS if self.encoding.exact else (*STATISTICS_ROWS, ERROR_ROW)
 
-    @functools.cached_property
+    @lazy
     def states(self) -> Grid:
         """Geometry of the states: [tokens, layers, stored rows]."""
         return self._grid(len(self.manifest.layers), self.encoding.row_bytes, self.manifest.codec)
 
-    @functools.cached_property
+    @lazy
     def token_ids(self) -> Grid:
         """Geometry of the token ids: [tokens]."""
         return self._grid(1, 4, "raw")

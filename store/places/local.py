@@ -19,7 +19,7 @@ from ...common.atomic import (
 )
 from ...common.errors import StoreError
 from ...common.lock import Lock, LockHandle, folder_mutex
-from .local_file import LocalFile
+from .local_file import LocalFile, open_regular
 from .parts import PartReader
 from .protocol import File, Listed, Staged
 
@@ -40,7 +40,8 @@ class LocalPlace:
         return str(self.path / name)
 
     def read(self, name: str) -> bytes:
-        return (self.path / name).read_bytes()
+        with os.fdopen(open_regular(self.path / name), "rb", buffering=0) as file:
+            return file.readall()
 
     def size(self, name: str) -> int | None:
         try:

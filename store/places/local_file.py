@@ -3,22 +3,39 @@
 Copying from mapped memory is twice as fast as `read`. But a disk error or a truncated file raises
 SIGBUS there, which kills the process. So only bytes in the page cache are read through the map;
 all others go through `preadv`, whose errors can be handled. A short window remains between the
-check and the copy, in which the kernel may evict the pages.
+check and the copy, in which the kernel may evict the pages, or somebody truncate the file: what
+`bus_error` then says is all that can be done.
 """
 
+import errno
 import itertools
 import mmap
 import os
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from . import bus_error
 from .parts import Bytes, Span
 
 _MAX_VECTORS = 1024  # of one call to the kernel
 _NO_WAIT = getattr(os, "RWF_NOWAIT", 0)  # Linux
 _BYTE = [bytearray(1)]  # scratch, never read
+
+
+def open_regular(path: Path) -> int:
+    """Descriptor of a regular file, for reading: a pipe would block for ever, a device never end.
+
+    Raises:
+        OSError: there is none, it may not be read, or it is something else.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return descriptor
 
 
 class LocalFile:
@@ -27,14 +44,35 @@ class LocalFile:
     def __init__(self, path: Path) -> None:
         """Open it. Raises: OSError."""
         self._descriptor = -1
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self.size = os.fstat(self._descriptor).st_size
+        self._descriptor = open_regular(path)
+        self._state = self._stat()
+        self.size = self._state[0]
         self._memory: Bytes | None = None
         self._mappable = bool(_NO_WAIT)
 
-    def __del__(self) -> None:
+    # As a default, because at the end of a program modules lose their names before objects go.
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
         if self._descriptor >= 0:
-            os.close(self._descriptor)
+            close(self._descriptor)
+
+    def _stat(self) -> tuple[int, int]:
+        status = os.fstat(self._descriptor)
+        return status.st_size, status.st_mtime_ns
+
+    def changed(self) -> bool:
+        return self._stat() != self._state
+
+    def gather(self, ends: Sequence[int], size: int) -> bytes:
+        if _NO_WAIT and ends:
+            try:
+                os.preadv(self._descriptor, _BYTE, ends[0] - 1, _NO_WAIT)
+            except OSError:  # not in the page cache: ask for all at once, then wait
+                for end in ends:
+                    os.posix_fadvise(self._descriptor, end - size, size, os.POSIX_FADV_WILLNEED)
+        found = b"".join([os.pread(self._descriptor, size, end - size) for end in ends])
+        if len(found) != size * len(ends):
+            raise ValueError("the file is cut off")
+        return found
 
     def read(self, spans: Sequence[Span]) -> None:
         for span in spans:
@@ -63,6 +101,7 @@ class LocalFile:
         return self._memory
 
     def _map(self) -> None:
+        bus_error.explain()
         try:
             mapped = mmap.mmap(self._descriptor, self.size, prot=mmap.PROT_READ)
         except (OSError, ValueError):  # out of address space, or a truncated file

@@ -37,6 +37,20 @@ class PartReader(Protocol):
             ValueError: the file ends before a span does.
         """
 
+    def gather(self, ends: Sequence[int], size: int) -> bytes | None:
+        """The `size` bytes before each of these offsets, one after the other.
+
+        Returns:
+            None where each would cost a request, so that they must be taken from what is read.
+
+        Raises:
+            OSError: the disk fails.
+            ValueError: the file ends before.
+        """
+
+    def changed(self) -> bool:
+        """True if the file was seen to be written to since it was opened. Raises: OSError."""
+
     def memory(self, ends: Sequence[range]) -> Bytes | None:
         """The whole file as read-only memory, if the chunks to be read are in the page cache.
 

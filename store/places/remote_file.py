@@ -17,6 +17,14 @@ class RemoteFile:
         with os_errors():
             self.size = int(objects.head(name)["size"])
 
+    def gather(self, ends: Sequence[int], size: int) -> bytes | None:
+        """None: a request each."""
+        return None
+
+    def changed(self) -> bool:
+        """False: it is not asked for every read; chunks of objects are checked on every one."""
+        return False
+
     def memory(self, ends: Sequence[range]) -> Bytes | None:
         """None: a remote object is never in the page cache."""
         return None

@@ -1,7 +1,5 @@
 """Reading the documents' tables: random access, a row group at a time."""
 
-import functools
-import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ...common.errors import StoreError
+from ...common.forks import ForkLock, lazy
 from ..format.layout import CHUNKS, DOCUMENTS
 from ..format.schema import Integers
 from ..format.tables import GROUP_DOCUMENTS
@@ -18,6 +17,7 @@ from ..places.protocol import Place
 
 _CACHED_GROUPS = 256
 _DOCUMENT_COLUMNS = ["document_id", "first_token", "tokens", "chunks"]
+_HASHES = "tokens_sha256"
 _CHUNK_COLUMNS = ["first_token", "day", "bucket"]
 
 
@@ -37,6 +37,8 @@ class DocumentRow:
     """[chunks] True where the source had a day."""
     buckets: Integers
     """[chunks] 0 early, 1 middle, 2 late."""
+    tokens_sha256: str | None = None
+    """Of its token ids, where the table was opened with hashes."""
 
     @property
     def exact_days(self) -> tuple[int | None, ...]:
@@ -64,6 +66,8 @@ class _Group:
 
     def __init__(self, documents: pa.Table, chunks: pa.Table) -> None:
         self._ids = _Strings(documents["document_id"].combine_chunks())
+        hashes = _HASHES in documents.column_names
+        self._hashes = _Strings(documents[_HASHES].combine_chunks()) if hashes else None
         self._first = _integers(documents["first_token"])
         self._tokens = _integers(documents["tokens"])
         self._chunk = np.append(0, np.cumsum(_integers(documents["chunks"])))
@@ -90,20 +94,26 @@ class _Group:
             days=self._days[part],
             dated=self._dated[part],
             buckets=self._buckets[part],
+            tokens_sha256=self._hashes[index] if self._hashes else None,
         )
 
 
 class DocumentTable:
     """Random access to the documents of a store, by row group; threads may share it."""
 
-    def __init__(self, store: Place) -> None:
+    def __init__(self, store: Place, hashes: bool = False) -> None:
         """Open the tables of `store`.
+
+        Args:
+            store: place of the store.
+            hashes: read `tokens_sha256` of every row, too.
 
         Raises:
             StoreError: one of them is missing or damaged.
         """
         self._store = store
-        self._lock = threading.Lock()
+        self._wanted = [*_DOCUMENT_COLUMNS, *([_HASHES] if hashes else [])]
+        self._lock = ForkLock()
         self._groups: dict[int, _Group] = {}
         with _damage(store):
             self._documents = _open(store, DOCUMENTS)
@@ -111,7 +121,7 @@ class DocumentTable:
         self.documents = int(self._documents.metadata.num_rows)
         self.chunks = int(self._chunks.metadata.num_rows)
 
-    @functools.cached_property
+    @lazy
     def document_ids(self) -> tuple[str, ...]:
         """Every id, in the order of the store; read once, on first use.
 
@@ -120,12 +130,12 @@ class DocumentTable:
         """
         return self._strings("document_id")
 
-    @functools.cached_property
+    @lazy
     def starts(self) -> Integers:
         """[documents] first token of every document; read once. Raises: StoreError."""
         return self._column("first_token")
 
-    @functools.cached_property
+    @lazy
     def lengths(self) -> Integers:
         """[documents] tokens of every document; read once. Raises: StoreError."""
         return self._column("tokens")
@@ -135,14 +145,14 @@ class DocumentTable:
         """Length of the token axis. Raises: StoreError."""
         return int((self.starts + self.lengths).max())
 
-    @functools.cached_property
+    @lazy
     def tokens_sha256(self) -> tuple[str, ...]:
         """SHA-256 over every document's ids as little-endian uint32: equal for equal documents.
 
         Raises:
             StoreError: the table is damaged.
         """
-        return self._strings("tokens_sha256")
+        return self._strings(_HASHES)
 
     def row(self, index: int) -> DocumentRow:
         """Everything about one document. Raises: StoreError."""
@@ -153,7 +163,7 @@ class DocumentTable:
     def _load(self, number: int) -> _Group:
         with self._lock, _damage(self._store):
             # For so little data, Arrow is slower with its own threads.
-            documents = self._documents.read_row_group(number, _DOCUMENT_COLUMNS, use_threads=False)
+            documents = self._documents.read_row_group(number, self._wanted, use_threads=False)
             chunks = self._chunks.read_row_group(number, _CHUNK_COLUMNS, use_threads=False)
             group = self._groups[number] = _Group(documents, chunks)
             if len(self._groups) > _CACHED_GROUPS:

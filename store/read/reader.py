@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ...common.errors import StoreError
+from ...common.forks import lazy
 from ..format import ledger, seal
 from ..format.identity import owner_sha256
 from ..format.layout import CHUNKS, DOCUMENTS, MANIFEST, SEAL, Layout, is_store
@@ -23,6 +24,7 @@ from ..places.open import place_of
 from ..places.protocol import Place, exists
 from .document_table import DocumentRow, DocumentTable
 from .features import DocumentFeatures
+from .fingerprints import Fingerprints, check_tables
 from .mapped import ColumnError
 from .open_shards import OpenShards
 
@@ -61,11 +63,12 @@ class FeatureStore:
             raise StoreError(
                 f"{self.path}: this store is not finished: run the same `extract` command again"
             )
-        self._table = DocumentTable(self._place)
+        self._table = DocumentTable(self._place, hashes=not self.complete)
         self._columns = {layer.blocks_completed: i for i, layer in enumerate(self.manifest.layers)}
         self._open_complete() if self.complete else self._open_partial()
         owner, always = owner_sha256(self.manifest), check == "always"
-        self._shards = OpenShards(self._place, self._layout, owner, always=always)
+        fingerprints = Fingerprints(self._place, self._sealed or self._records)
+        self._shards = OpenShards(self._place, self._layout, owner, fingerprints, always=always)
 
     def __reduce__(self) -> tuple[Callable[..., FeatureStore], tuple[Path | str, bool, str]]:
         return _reopen, self._arguments
@@ -78,7 +81,7 @@ class FeatureStore:
         """`blocks_completed` of every stored layer, ascending."""
         return tuple(self._columns)
 
-    @functools.cached_property
+    @lazy
     def statistics(self) -> tuple[LayerStatistics, ...]:
         """One per layer, over the shards that are readable; empty if there are none.
 
@@ -88,19 +91,19 @@ class FeatureStore:
             return self._sealed.statistics
         return seal.combine(self._place, self._layout, self._records) if self._records else ()
 
-    @functools.cached_property
+    @lazy
     def document_ids(self) -> tuple[str, ...]:
         """Id of every document, in the order of the store. Raises: StoreError."""
         ids = self._table.document_ids
         return ids if self._visible is None else tuple(ids[i] for i in self._visible)
 
-    @functools.cached_property
+    @lazy
     def lengths(self) -> Integers:
         """[documents] tokens of every document. Raises: StoreError."""
         lengths = self._table.lengths
         return lengths if self._visible is None else lengths[self._visible]
 
-    @functools.cached_property
+    @lazy
     def starts(self) -> Integers:
         """[documents] first token of every document; equal ones share it. Raises: StoreError."""
         starts = self._table.starts
@@ -197,6 +200,11 @@ class FeatureStore:
                 where = f"document {row.document_id!r}, token ids, shard {shard}"
                 raise self._damaged(where, error) from error
         whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        # Nothing binds the records of an unfinished store to its documents but their tokens.
+        digest = row.tokens_sha256
+        if digest and hashlib.sha256(whole.astype("<u4").tobytes()).hexdigest() != digest:
+            where = f"document {row.document_id!r}, token ids"
+            raise ledger.damaged(self._place, where, "they are those of another document")
         return torch.from_numpy(whole)
 
     def _fill(self, columns: list[int], start: int, out: Bytes2D, what: str) -> None:
@@ -223,6 +231,7 @@ class FeatureStore:
         self._layout = Layout(self.manifest, sealed.tokens)
         self._visible: Integers | None = None
         self._sealed: Seal | None = sealed
+        check_tables(self._place, sealed)
         if sealed.documents != self._table.documents:
             raise ledger.damaged(self._place, DOCUMENTS, "another number of documents")
         if sealed.chunks != self._table.chunks:

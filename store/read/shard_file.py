@@ -1,5 +1,7 @@
 """One open shard: rows of some columns, checked on their first read, copied once."""
 
+import itertools
+import operator
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from ..format.shards import (
     plain_index,
 )
 from ..places.parts import PartReader, Span
+from .fingerprints import Fingerprint
 from .mapped import ColumnError, MappedRows, Verified
 
 _local = threading.local()
@@ -34,8 +37,8 @@ class _Plan:
 
     column: int
     span: Span
-    checks: list[tuple[Bytes1D, Bytes1D, Bytes1D]]
-    """Pieces of every chunk that is read for the first time, checksum included."""
+    checks: list[tuple[int, tuple[Bytes1D, Bytes1D, Bytes1D]]]
+    """Number and pieces of every chunk that is read for the first time, checksum included."""
     low: int
     high: int
     """Chunks [low, high) hold the rows."""
@@ -45,7 +48,13 @@ class ShardFile:
     """A shard opened for reading. Threads may share it; closed when no longer referenced."""
 
     def __init__(
-        self, file: PartReader, grid: Grid, owner: str, shard: int, verified: Verified | None
+        self,
+        file: PartReader,
+        grid: Grid,
+        owner: str,
+        shard: int,
+        verified: Verified | None,
+        sha256: str,
     ) -> None:
         """Check the header and the index of a shard.
 
@@ -56,6 +65,7 @@ class ShardFile:
             shard: its number.
             verified: per column one byte per chunk, nonzero for those that this process has
                 checked before; updated. None: check every chunk on every read.
+            sha256: fingerprint that the ledger has.
 
         Raises:
             OSError: unreadable.
@@ -83,6 +93,15 @@ class ShardFile:
             raise ValueError(f"the file has {file.size} bytes, not those of its chunks")
         if first != header(owner, shard):
             raise ValueError("the header is of another shard or another store")
+        self._fingerprint = Fingerprint(bytes(first), table, grid.columns * self._used, sha256)
+        checksums = file.gather(self._all_ends(), CRC_BYTES)
+        self._gathers = checksums is None
+        if checksums is not None:
+            self._fingerprint.add_all(checksums)
+
+    def changed(self) -> bool:
+        """True if the file was written to since it was opened. Raises: OSError."""
+        return self._file.changed()
 
     def read_rows(self, columns: Sequence[int], first: int, out: Bytes2D) -> None:
         """Fill `out` [columns, bytes of the rows] with rows from `first` on.
@@ -111,6 +130,15 @@ class ShardFile:
         """Offset of a chunk of a plain shard, which is the end of the one before it."""
         return HEADER_BYTES + (column * self._used + chunk) * self._grid.stored_bytes
 
+    def _all_ends(self) -> list[int]:
+        """Ends of all chunks, column by column."""
+        if not self._grid.codec.plain:
+            offsets = itertools.chain.from_iterable(self._offsets)
+            lengths = itertools.chain.from_iterable(self._lengths)
+            return list(map(operator.add, offsets, lengths))
+        first, step = self._offset(0, 1), self._grid.stored_bytes
+        return list(range(first, first + self._grid.columns * self._used * step, step))
+
     def _ends(self, column: int, low: int, high: int) -> range:
         """Ends of chunks [low, high) of a plain shard."""
         first, step = self._offset(column, low + 1), self._grid.stored_bytes
@@ -128,6 +156,7 @@ class ShardFile:
                 rows = decode_chunk(self._grid, data[start : start + length].tobytes())
             except ValueError as error:
                 raise ColumnError(column, str(error)) from error
+            self._note(column, chunk, data[start + length - CRC_BYTES : start + length])
             begin, stop = max(first, chunk * size), min(first + len(out), (chunk + 1) * size)
             out[begin - first : stop - first] = rows[begin - chunk * size : stop - chunk * size]
             start += length
@@ -151,12 +180,13 @@ class ShardFile:
         ]
         self._read([plan.span for plan in plans], columns[0])
         for plan in plans:
-            for pieces in plan.checks:
+            for chunk, pieces in plan.checks:
                 value = 0
                 for piece in pieces:
                     value = crc(piece.data, value)
                 if value != RESIDUE:
                     raise ColumnError(plan.column, "the chunk fails its checksum")
+                self._note(plan.column, chunk, pieces[-1][-CRC_BYTES:])
             self._mark(plan.column, low, high)
 
     def _all_verified(self, columns: Sequence[int], low: int, high: int) -> bool:
@@ -205,7 +235,7 @@ class ShardFile:
             used, done = used + head + more, end
             parts += [piece.data for piece in pieces if len(piece)]
             if not verified[chunk]:
-                checks.append(pieces)
+                checks.append((chunk, pieces))
         return _Plan(column, Span(offset, parts), checks, low, high)
 
     def _chunks(self, first: int, rows: int) -> tuple[int, int]:
@@ -217,6 +247,14 @@ class ShardFile:
             self._file.read(spans)
         except ValueError as error:
             raise ColumnError(column, str(error)) from error
+
+    def _note(self, column: int, chunk: int, checksum: Bytes1D) -> None:
+        """Keep the checksum of a chunk that was read, where they could not be gathered."""
+        if self._gathers:
+            try:
+                self._fingerprint.add(column * self._used + chunk, checksum.tobytes())
+            except ValueError as error:
+                raise ColumnError(column, str(error)) from error
 
     def _mark(self, column: int, low: int, high: int) -> None:
         if self._verified is not None:

@@ -3,7 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from ..format.shards import CRC_BYTES, Grid, check_plain, checks, plain_chunks
+from ..format.shards import CRC_BYTES, HEADER_BYTES, Grid, check_plain, checks, plain_chunks
+from .fingerprints import Fingerprint
 
 TokenIds = npt.NDArray[np.int64]
 
@@ -11,8 +12,8 @@ TokenIds = npt.NDArray[np.int64]
 class ShardIds:
     """All ids of a shard in memory. Threads may share it."""
 
-    def __init__(self, grid: Grid, owner: str, shard: int, data: bytes) -> None:
-        """Check header and index of a shard file; its chunks are checked when they are read.
+    def __init__(self, grid: Grid, owner: str, shard: int, data: bytes, sha256: str) -> None:
+        """Check header, index and fingerprint of a shard file, its chunks when they are read.
 
         Raises:
             ValueError: damaged, truncated, or another shard in its place.
@@ -20,6 +21,9 @@ class ShardIds:
         used = check_plain(grid, owner, shard, data)
         self._size = grid.chunk_tokens
         self._chunks = plain_chunks(grid, used, np.frombuffer(data, np.uint8))[0]
+        checksums = self._chunks[:, -CRC_BYTES:].tobytes()
+        index = data[-grid.index_bytes :]
+        Fingerprint(data[:HEADER_BYTES], index, used, sha256).add_all(checksums)
         self._ids = np.ascontiguousarray(self._chunks[:, :-CRC_BYTES]).reshape(-1).view("<u4")
         self._known = bytearray(used)
 

@@ -61,6 +61,15 @@ def stage_shard(store: Place, layout: Layout, shard: int, buffer: Bits, ids: Int
     return store.stage([(file.name, file) for file in files], (ledger.record_name(shard), record()))
 
 
+def token_ids_record(layout: Layout, shard: int, ids: Integers) -> FileRecord:
+    """What the record of a shard says of its token ids, if they are these."""
+    name = layout.shard_files(shard)[1]
+    file = _shard(name, layout, layout.token_ids, shard, [_token_ids(layout, shard, ids)])
+    for _ in file:
+        pass
+    return file.record()
+
+
 class _File:
     """The parts of a file while it is written, and its record afterwards."""
 

@@ -1,5 +1,8 @@
 """What a writer does before its first state and after its last: metadata, ledger, seal."""
 
+import functools
+from collections.abc import Iterable
+
 import numpy as np
 
 from ...common.atomic import json_text
@@ -9,11 +12,12 @@ from ..format.documents import Documents
 from ..format.dtypes import Bits
 from ..format.identity import owner_sha256
 from ..format.layout import MANIFEST, SEAL, Layout
-from ..format.placement import Placement
+from ..format.placement import Placement, tokens_between
 from ..format.schema import Integers
-from ..format.shard_table import ShardTable
-from ..format.shards import decode_shard
+from ..format.shard_table import ShardRecord, ShardTable
+from ..format.shards import decode_shard, shard_sha256
 from ..places.protocol import Place, exists
+from .bindings import check_bindings, foreign
 
 
 def write_metadata(
@@ -52,24 +56,46 @@ def committed_tokens(layout: Layout, records: ShardTable) -> Integers:
     return committed
 
 
-def read_prefix(place: Place, layout: Layout, shard: int, tokens: int, buffer: Bits) -> None:
+def check_committed(
+    place: Place,
+    layout: Layout,
+    records: Iterable[ShardRecord],
+    documents: Documents,
+    placement: Placement,
+) -> None:
+    """Check that the committed shards of an unfinished store are of these documents.
+
+    Of a finished one the seal says so, and every reader compares.
+
+    Raises:
+        StoreError: one is not, or its files are others than were committed.
+    """
+    if not exists(place, SEAL):
+        check_bindings(
+            place, layout, records, functools.partial(tokens_between, documents, placement)
+        )
+
+
+def read_prefix(place: Place, layout: Layout, record: ShardRecord, buffer: Bits) -> None:
     """Fill a buffer [layers, rows, hidden] with the first tokens of a shard that is extended.
 
     Args:
         place: of the store.
         layout: of the store, with the tokens it shall have.
-        shard: which one.
-        tokens: committed tokens of this shard.
+        record: of the shard as it was committed.
         buffer: of the shard.
 
     Raises:
         StoreError: the shard is damaged.
     """
+    shard, tokens = record.shard, record.tokens
     before = Layout(layout.manifest, shard * layout.manifest.shard_tokens + tokens)
     name = before.shard_files(shard)[0]
     try:
-        owner = owner_sha256(layout.manifest)
-        columns = decode_shard(before.states, owner, shard, place.read(name))
+        owner, data = owner_sha256(layout.manifest), place.read(name)
+        columns = decode_shard(before.states, owner, shard, data)
+        if shard_sha256(before.states, shard, data) != record.files[0].sha256:
+            raise foreign(place, shard, f"{name} is another file now")
     except (OSError, ValueError) as error:
         raise ledger.damaged(place, f"shard {shard}", str(error)) from error
     buffer[:, :tokens] = columns.view(layout.dtype.numpy)[:, :tokens]

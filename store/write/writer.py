@@ -21,7 +21,7 @@ from ..places.open import place_of
 from ..places.protocol import Place
 from .committed import Committed
 from .pipeline import ShardPipeline, default_encoders
-from .session import committed_tokens, finish, read_prefix, write_metadata
+from .session import check_committed, committed_tokens, finish, read_prefix, write_metadata
 
 _GLANCE = 1.0
 """Seconds for which a look at a shared ledger will do, before a writer is entered."""
@@ -93,6 +93,7 @@ class StoreWriter:
                 if self._lock.sole_writer:
                     self.place.remove_partials()
                 self._load()
+                self._check_committed()
                 write_metadata(self.place, self._layout, self._documents, self._placement)
                 self._pipeline = ShardPipeline(
                     self.place,
@@ -210,9 +211,14 @@ class StoreWriter:
     def _begin(self, shard: int) -> None:
         """Start filling a shard, with its committed tokens if the store is being extended."""
         self._filling = shard
-        tokens = int(self._committed[shard])
-        if tokens:
-            read_prefix(self.place, self._layout, shard, tokens, self._buffer)
+        if self._committed[shard]:
+            record = self._ledger.records[shard]
+            read_prefix(self.place, self._layout, record, self._buffer)
+
+    def _check_committed(self) -> None:
+        records = self._ledger.records
+        own = (records[shard] for shard in self._shards if shard in records)
+        check_committed(self.place, self._layout, own, self._documents, self._placement)
 
     def _load(self, *, max_age: float = 0.0, again: bool = False) -> None:
         """Read the ledger and start from it; see `Committed.look`."""

@@ -110,9 +110,9 @@ def test_a_reader_that_opens_while_an_append_ends_sees_the_end(tmp_path, monkeyp
     assert read_what_is_there(path) == len(FIRST)
     tables = DocumentTable
 
-    def opened_then_sealed(place):
+    def opened_then_sealed(place, **named):
         monkeypatch.setattr(reader, "DocumentTable", tables)
-        table = tables(place)
+        table = tables(place, **named)
         extend(path)
         return table
 

@@ -332,7 +332,9 @@ def test_a_shard_that_is_cut_off_while_it_is_open_is_an_error_of_its_document(tm
     assert store.read(0, [19]).states.equal(samples.states(0, 40)[:, :1])
     shard = tmp_path / "store" / "states" / "c.0.0.0"
     os.truncate(shard, shard.stat().st_size // 4)
-    with pytest.raises(StoreError, match="'d1', layer after .* shard 0: the file is cut off"):
+    with pytest.raises(
+        StoreError, match="'d1', layer after .* shard 0: the (file is cut|index fails)"
+    ):
         store.read(1)
 
 

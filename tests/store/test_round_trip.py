@@ -188,12 +188,17 @@ def test_every_read_checks_again_when_asked_to(path, tmp_path):
     file = copy / "states" / "c.0.0.0"
     data = bytearray(file.read_bytes())
     data[64 + 20] ^= 1  # document 0, layer 19, just behind the header
+    written = file.stat().st_mtime_ns
     file.write_bytes(data)
-    trusting.read(0)
+    os.utime(file, ns=(written, written))
+    trusting.read(0)  # nothing says that the file is another one
     with pytest.raises(StoreError, match="'d0', layer after 19 blocks, shard 0: .*checksum"):
         careful.read(0)
     with pytest.raises(ValueError, match="check must be"):
         FeatureStore(copy, check="never")
+    os.utime(file)
+    with pytest.raises(StoreError, match="'d0', layer after 19 blocks, shard 0: .*checksum"):
+        trusting.read(0)
 
 
 def test_order_is_a_permutation_that_only_seed_and_epoch_decide(path):
