@@ -32,7 +32,7 @@ _explained = False
 
 
 def explain() -> None:
-    """Let SIGBUS say what happened, once a process, unless somebody handles it already."""
+    """Let SIGBUS say what happened, once a process, unless another handler does already."""
     global _explained
     if _explained or not sys.platform.startswith("linux"):
         return

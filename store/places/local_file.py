@@ -3,8 +3,8 @@
 Copying from mapped memory is twice as fast as `read`. But a disk error or a truncated file raises
 SIGBUS there, which kills the process. So only bytes in the page cache are read through the map;
 all others go through `preadv`, whose errors can be handled. A short window remains between the
-check and the copy, in which the kernel may evict the pages, or somebody truncate the file: what
-`bus_error` then says is all that can be done.
+check and the copy, in which the kernel may evict the pages, or another process truncate the
+file: what `bus_error` then says is all that can be done.
 """
 
 import errno

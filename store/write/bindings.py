@@ -62,21 +62,18 @@ def foreign(place: Place, shard: int, reason: str) -> StoreError:
 def _problem(place: Place, layout: Layout, record: ShardRecord) -> str | None:
     """The file that is not the one of the record; None if all are. Raises: OSError."""
     states, ids, statistics = record.files
-    whole = {
-        ids: lambda data: shard_sha256(layout.token_ids, record.shard, data),
-        statistics: lambda data: hashlib.sha256(data).hexdigest(),
-    }
-    for file, digest in whole.items():
-        try:
-            if digest(place.read(file.path)) != file.sha256:
-                return f"{file.path} is another file now"
-        except ValueError as error:
-            return f"{file.path} is damaged ({error})"
     try:
+        for file in (ids, statistics):
+            data = place.read(file.path)
+            digest = hashlib.sha256(data).hexdigest()
+            if file is ids:
+                digest = shard_sha256(layout.token_ids, record.shard, data)
+            if digest != file.sha256:
+                return f"{file.path} is another file now"
         if _states_sha256(place, layout, record.shard, states.path) != states.sha256:
             return f"{states.path} is another file now"
     except ValueError as error:
-        return f"{states.path} is damaged ({error})"
+        return f"a file of it is damaged ({error})"
     return None
 
 
