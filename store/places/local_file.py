@@ -69,10 +69,10 @@ class LocalFile:
             except OSError:  # not in the page cache: ask for all at once, then wait
                 for end in ends:
                     os.posix_fadvise(self._descriptor, end - size, size, os.POSIX_FADV_WILLNEED)
-        found = b"".join([os.pread(self._descriptor, size, end - size) for end in ends])
-        if len(found) != size * len(ends):
+        gathered = b"".join([os.pread(self._descriptor, size, end - size) for end in ends])
+        if len(gathered) != size * len(ends):
             raise ValueError("the file is cut off")
-        return found
+        return gathered
 
     def read(self, spans: Sequence[Span]) -> None:
         for span in spans:
