@@ -16,11 +16,11 @@ from ..common.atomic import (
     file_sha256,
     json_text,
     make_folder,
-    parquet_bytes,
     write_json,
     write_parquet,
 )
 from ..common.errors import CorpusError
+from ..common.parquet import parquet_bytes
 from .jsonl import read_jsonl
 from .records import ADDED, Chunk, Document, Question, content, plain
 from .tables import SCHEMAS, VERSIONS

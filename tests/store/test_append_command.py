@@ -148,7 +148,7 @@ def test_killed_while_its_tables_are_written_it_goes_on_with_either_command(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(session, "parquet_bytes", dying)
+        patch.setattr(session, "parquet_parts", dying)
         assert append(run, more, teacher) == cli.INTERRUPTED
     again = ["extract", "--layers", "-2,-4", "--teacher", str(teacher), "--run", str(run)]
     assert cli.run(again) == 0
