@@ -45,8 +45,14 @@ def verify(
     seed: Annotated[int, typer.Option(min=0, help="Of the random choice.")] = 0,
     teacher: TeacherOption = None,
     device: DeviceOption = "auto",
+    from_start: Annotated[
+        bool, typer.Option("--from-start", help="Do not go on with a run that was interrupted.")
+    ] = False,
 ) -> None:
     """Read the store of a run in full and check every checksum, count and value in it.
+
+    All cores check at once. After a kill the next run does not read again what the last one found
+    sound, unless it changed since.
 
     With `--recompute N` the teacher reads N random documents again, and differences from the
     store are reported by document and layer.
@@ -56,15 +62,21 @@ def verify(
     path = _store_of(run)
     console = stdout_console()
     with _progress("verifying") as update:
-        report = verify_store(path, update)
+        report = verify_store(path, update, resume=not from_start)
     for problem in report.problems:
         console.print(f"{problem.path or path}: {problem.message}", style="red")
     if report.problems:
         raise StoreError(f"{path}: {len(report.problems)} problems; extract it again")
     state = "complete and sound" if report.complete else "sound so far, but not finished"
+    earlier = (
+        f"; the states of {report.earlier:,} shards were checked by a run that was interrupted, "
+        "and not changed since"
+        if report.earlier
+        else ""
+    )
     console.print(
         f"{path}: {state}: {report.documents:,} documents, {report.tokens:,} tokens, "
-        f"{report.files:,} files, {report.bytes_read / 1e6:,.1f} MB read"
+        f"{report.files:,} files, {report.bytes_read / 1e6:,.1f} MB read{earlier}"
     )
     if recompute:
         _recompute(path, recompute, seed, teacher, device)

@@ -87,11 +87,7 @@ class Documents(Sequence[Entry]):
     @functools.cached_property
     def firsts(self) -> Integers:
         """[documents] index of the first document with the same tokens."""
-        order, group = _groups(self._digests.view("<u8"))
-        begins = np.flatnonzero(np.diff(group, prepend=-1))
-        firsts = np.empty(len(self), np.int64)
-        firsts[order] = order[begins][group]
-        return firsts
+        return first_equal(self._digests)
 
     def _record(self, index: int, start: int, size: int) -> bytes:
         return self._spool.read(self._offsets[index] + start, size)
@@ -105,6 +101,15 @@ class Documents(Sequence[Entry]):
             if name in seen:
                 raise StoreError(f"two documents are called {name!r}: rename one")
             seen.add(name)
+
+
+def first_equal(digests: npt.NDArray[np.uint8]) -> Integers:
+    """[n] index of the first of [n, 32] rows that is equal to each."""
+    order, group = _groups(digests.view("<u8"))
+    begins = np.flatnonzero(np.diff(group, prepend=-1))
+    firsts = np.empty(len(order), np.int64)
+    firsts[order] = order[begins][group]
+    return firsts
 
 
 def _groups(keys: npt.NDArray[np.uint64]) -> tuple[Integers, Integers]:

@@ -206,7 +206,7 @@ def check_plain(grid: Grid, owner: str, shard: int, file: bytes) -> int:
     return used
 
 
-def decode_chunk(grid: Grid, data: bytes) -> Bytes2D:
+def decode_chunk(grid: Grid, data: bytes | memoryview) -> Bytes2D:
     """Check and decode one chunk to [chunk_tokens, row_bytes].
 
     Raises:

@@ -131,19 +131,36 @@ def decode(data: bytes, layers: int, rows: int, hidden: int) -> Doubles:
     return np.frombuffer(data[:-4], "<f8").reshape(shape)
 
 
+class Total:
+    """The partial sums of shards, added in their order."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._values: Doubles | None = None
+
+    def add(self, sums: Doubles) -> None:
+        """Add those of the next shard, [layers, rows, hidden]."""
+        if self._values is None:
+            self._values = np.zeros_like(sums)
+        largest = np.maximum(self._values[:, 2], sums[:, 2])
+        self._values += sums
+        self._values[:, 2] = largest
+
+    def summary(self, layers: tuple[LayerRecord, ...], tokens: int) -> tuple[LayerStatistics, ...]:
+        """Statistics over `tokens` tokens."""
+        assert self._values is not None, "a store has at least one shard"
+        pairs = zip(layers, self._values, strict=True)
+        return tuple(_layer(layer, tokens, sums) for layer, sums in pairs)
+
+
 def summarise(
     layers: tuple[LayerRecord, ...], tokens: int, partials: Iterable[Doubles]
 ) -> tuple[LayerStatistics, ...]:
     """Combine the partial sums of all shards, in order, over `tokens` tokens."""
-    total: Doubles | None = None
+    total = Total()
     for sums in partials:
-        if total is None:
-            total = np.zeros_like(sums)
-        largest = np.maximum(total[:, 2], sums[:, 2])
-        total += sums
-        total[:, 2] = largest
-    assert total is not None, "a store has at least one shard"
-    return tuple(_layer(layer, tokens, sums) for layer, sums in zip(layers, total, strict=True))
+        total.add(sums)
+    return total.summary(layers, tokens)
 
 
 def _layer(layer: LayerRecord, tokens: int, sums: Doubles) -> LayerStatistics:
