@@ -78,16 +78,16 @@ class ShardCheck:
             text = f"the ledger's record of shard {shard} does not fit"
             result.problems.append(Problem(names[0], text))
             return result
-        found = None if known else self._states(result, record.files[0])
+        sound = None if known else self._states(result, record.files[0])
         ids, sums = self._ids(result, record.files[1]), self._sums(result, record.files[2])
         result.ids = ids
-        if ids is not None and sums is not None and (found is not None or known):
+        if ids is not None and sums is not None and (sound is not None or known):
             result.sums = sums
-            if found is not None:
-                found.compare(result, names, sums)
+            if sound is not None:
+                sound.compare(result, names, sums)
         return result
 
-    def _states(self, result: ShardResult, file: FileRecord) -> "_Found | None":
+    def _states(self, result: ShardResult, file: FileRecord) -> "_States | None":
         """Read all states; None, and a problem, if they are not what was written."""
         try:
             opened = self._store.open(file.path)
@@ -105,7 +105,7 @@ class ShardCheck:
             result.problems.append(Problem(file.path, f"shard {result.shard}: {error}"))
         return None
 
-    def _read(self, file: PartReader, shard: int, expected: str) -> "_Found":
+    def _read(self, file: PartReader, shard: int, expected: str) -> "_States":
         """Raises: OSError, ValueError: it is damaged, or not the file that was recorded."""
         layout, grid = self._layout, self._layout.states
         if file.size < HEADER_BYTES + grid.index_bytes:
@@ -115,19 +115,19 @@ class ShardCheck:
         if first != header(self._owner, shard):
             raise ValueError("the header is of another shard or another store")
         index = decode_index(grid, shard, table, file.size)
-        digest, found = hashlib.sha256(first), _Found(layout)
+        digest, states = hashlib.sha256(first), _States(layout)
         length, step = grid.shard_length(shard), _chunks_at_once(grid)
         for column in range(grid.columns):
             sums = Sums(layout.dtype, layout.hidden)
             for low in range(0, len(index.offsets), step):
                 rows, checksums = _rows(file, grid, index, column, low, step)
                 digest.update(checksums)
-                found.add(sums, rows, max(0, length - low * grid.chunk_tokens))
-            found.sums.append(sums)
+                states.add(sums, rows, max(0, length - low * grid.chunk_tokens))
+            states.sums.append(sums)
         digest.update(table)
         if digest.hexdigest() != expected:
             raise ValueError("its fingerprint is not the recorded one")
-        return found
+        return states
 
     def _ids(self, result: ShardResult, file: FileRecord) -> npt.NDArray[np.uint32] | None:
         data, grid = self._whole(result, file), self._layout.token_ids
@@ -177,7 +177,7 @@ class _OtherSize(ValueError):
     """A file has more or fewer bytes than recorded."""
 
 
-class _Found:
+class _States:
     """Sums over the states of a shard, and what is wrong with its padding."""
 
     def __init__(self, layout: Layout) -> None:
