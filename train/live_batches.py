@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from .batches import Batch, Example, collate
+from .interrupt import ignore_interrupts
 from .store_batches import WINDOW
 
 Documents = Callable[[int, int], list[Example]]
@@ -60,6 +61,7 @@ class LiveBatches:
             num_workers=settings.workers,
             prefetch_factor=1 if settings.workers else None,
             multiprocessing_context="spawn" if settings.workers else None,
+            worker_init_fn=ignore_interrupts,
         )
         self._windows: Iterator[list[Batch]] | None = iter(loader)
         self._document_ids = lru_cache(maxsize=1)(windows.document_ids)

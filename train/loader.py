@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from ..common.errors import LatentcompError, StoreError
 from ..common.threads import cores
 from .batches import Batch, Batches
+from .interrupt import ignore_interrupts
 
 PREFETCHED: Final = 2
 """Batches in flight a process, finished ones included."""
@@ -120,7 +121,11 @@ class LoadedBatches:
 
 
 def _exit_with_parent(worker: int) -> None:
-    """Let a worker end with the training: torch's own watch misses a parent that died first."""
+    """Let a worker end with the training and not before it, by a Ctrl-C of the terminal.
+
+    torch's own watch misses a parent that died first.
+    """
+    ignore_interrupts()
 
     def wait() -> None:
         if (parent := multiprocessing.parent_process()) is not None:

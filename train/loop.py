@@ -21,7 +21,8 @@ from ..common.threads import short_switch_interval
 from ..compressor.model import compress
 from ..reasoner.frozen import ReaderOutput
 from .batches import Batch
-from .clock import clock_of
+from .clock import Clock, clock_of
+from .interrupt import deferred_interrupt
 from .log import CurveLog
 from .mass_figures import mass_figures
 from .objectives import OBJECTIVES, Step, alignment_depths
@@ -57,6 +58,7 @@ def train(
         CheckpointError: the checkpoint there belongs to another trial.
         TrainingError: the gradient was not finite several steps in a row.
         LatentcompError: the disk is full; the last checkpoint stays.
+        KeyboardInterrupt: Ctrl-C, once the step is finished and kept.
     """
     run.model.to(run.accelerator.device)
     cuda = run.accelerator.device.type == "cuda"
@@ -71,25 +73,45 @@ def train(
     log = CurveLog(run.folder, at.step) if run.accelerator.is_main_process else None
     started = time.monotonic() - (log.seconds if log is not None else at.seconds)
     try:
-        while (progress := clock.progress(at.step)) < 1:
-            lr = set_lr(optimizers, run.recipe.optimiser, at.step, progress)
-            waited = time.monotonic()
-            batch = run.batches.at(at.step).to(run.accelerator.device)
-            waited = time.monotonic() - waited
-            figures = _step(run, forward, optimizers, batch, at.step)
-            at = _advance(run, at, figures["gradient"])
-            at.seconds = time.monotonic() - started
-            figures |= {"lr": lr, "waited": waited, "seconds": at.seconds}
-            if log is not None:
-                log.write(figures)
-            on_step(figures)
-            if at.step % run.save_every == 0 and clock.progress(at.step) < 1:
-                save(run, optimizers, at, finished=False)
-        save(run, optimizers, at, finished=at.skipped <= SKIPS_IN_ALL * at.step)
+        with deferred_interrupt(run.accelerator.num_processes) as interrupted:
+            at = _steps(run, forward, optimizers, at, clock, log, started, on_step, interrupted)
+        whole = clock.progress(at.step) >= 1
+        save(run, optimizers, at, finished=whole and at.skipped <= SKIPS_IN_ALL * at.step)
+        if interrupted():
+            raise KeyboardInterrupt
     finally:
         run.batches.close()
         if log is not None:
             log.close()
+
+
+def _steps(
+    run: Run,
+    forward: nn.Module,
+    optimizers: list[torch.optim.Optimizer],
+    at: Position,
+    clock: Clock,
+    log: CurveLog | None,
+    started: float,
+    on_step: Progress,
+    interrupted: Callable[[], bool],
+) -> Position:
+    """Steps to the end of the budget or to a Ctrl-C; a checkpoint every so often."""
+    while (progress := clock.progress(at.step)) < 1 and not interrupted():
+        lr = set_lr(optimizers, run.recipe.optimiser, at.step, progress)
+        waited = time.monotonic()
+        batch = run.batches.at(at.step).to(run.accelerator.device)
+        waited = time.monotonic() - waited
+        figures = _step(run, forward, optimizers, batch, at.step)
+        at = _advance(run, at, figures["gradient"])
+        at.seconds = time.monotonic() - started
+        figures |= {"lr": lr, "waited": waited, "seconds": at.seconds}
+        if log is not None:
+            log.write(figures)
+        on_step(figures)
+        if at.step % run.save_every == 0 and clock.progress(at.step) < 1:
+            save(run, optimizers, at, finished=False)
+    return at
 
 
 def _advance(run: Run, at: Position, gradient: float) -> Position:

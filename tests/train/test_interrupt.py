@@ -1,0 +1,69 @@
+"""Ctrl-C keeps the step that was running; the same command goes on to the same weights."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from latentcomp.train import checkpoint
+from latentcomp.train.interrupt import NOTICE, deferred_interrupt
+from latentcomp.train.log import read_curve
+from latentcomp.train.loop import train
+
+from . import tiny
+
+
+def weights(folder):
+    """Bytes of the checkpoint's tensors, the optimiser's too."""
+    kept = checkpoint.open_checkpoint(folder / "checkpoint")
+    return {name: (kept.folder / name).read_bytes() for name in kept.state.sha256}
+
+
+@pytest.mark.parametrize("at", [1, 3, 5])
+def test_ctrl_c_keeps_the_step_and_the_rest_is_as_if_nothing_had_been(
+    run_folder, teacher, tmp_path, capfd, at
+):
+    def run(name):
+        changes = {"steps": 5, "save_every": 100}
+        return tiny.training_run(run_folder, teacher, tmp_path / name, **changes)
+
+    def interrupt(figures):
+        if figures["step"] == at:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    train(run("whole"))
+    with pytest.raises(KeyboardInterrupt):
+        train(run("interrupted"), interrupt)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert NOTICE.decode() in capfd.readouterr().err
+    state = checkpoint.read_state(tmp_path / "interrupted" / "checkpoint")
+    assert state.step == at and state.finished is (at == 5)
+    train(run("interrupted"))
+    assert weights(tmp_path / "interrupted") == weights(tmp_path / "whole")
+    assert [line["step"] for line in read_curve(tmp_path / "interrupted")] == [1, 2, 3, 4, 5]
+
+
+def test_the_second_ctrl_c_stops_at_once():
+    with pytest.raises(KeyboardInterrupt), deferred_interrupt(1) as interrupted:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupted()
+        os.kill(os.getpid(), signal.SIGINT)
+        pytest.fail("the second one was remembered too")
+
+
+def test_several_processes_and_threads_leave_it_alone():
+    before = signal.getsignal(signal.SIGINT)
+    with deferred_interrupt(2) as interrupted:
+        assert signal.getsignal(signal.SIGINT) is before and not interrupted()
+    seen = []
+
+    def work():
+        with deferred_interrupt(1) as interrupted:
+            seen.append((signal.getsignal(signal.SIGINT), interrupted()))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [(before, False)]
