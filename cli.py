@@ -7,6 +7,7 @@ is quick.
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Annotated, Final
 
@@ -88,9 +89,18 @@ def options(
         typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Log what libraries do; tracebacks of errors."),
+    ] = False,
 ) -> None:
-    """Can a large model's reading of a document survive compression into a few latents?"""
+    """Can a large model's reading of a document survive compression into a few latents?
+
+    Options of the program stand before the command: `latentcomp --quiet extract`. First steps:
+    `latentcomp demo`, then `latentcomp extract -h`.
+    """
     terminal.set_quiet(quiet)
+    terminal.set_verbose(verbose)
 
 
 def main() -> None:
@@ -137,6 +147,8 @@ def _usage_message(error: Exception) -> str:
 
 
 def _fail(message: str, notes: Sequence[str] = ()) -> int:
+    if terminal.is_verbose():
+        traceback.print_exc()
     _say(f"error: {' '.join(message.split())}")
     for note in notes:
         _say(f"  {' '.join(note.split())}")

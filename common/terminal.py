@@ -1,5 +1,7 @@
 """The terminal: one way to print, and options that several commands share."""
 
+import logging
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,12 +27,27 @@ def option(panel: str, help: str, *names: str, **more: Any) -> Any:  # noqa: ANN
 
 
 _quiet = False
+_verbose = False
 
 
 def set_quiet(quiet: bool) -> None:
     """Whether results are printed at all; errors always are."""
     global _quiet
     _quiet = quiet
+
+
+def set_verbose(verbose: bool) -> None:
+    """Whether libraries log what they do, and errors keep their tracebacks."""
+    global _verbose
+    _verbose = verbose
+    if verbose:
+        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+        os.environ["TRANSFORMERS_VERBOSITY"] = "info"  # read when transformers is imported
+
+
+def is_verbose() -> bool:
+    """What `set_verbose` was told last."""
+    return _verbose
 
 
 def stdout_console() -> Console:
