@@ -28,7 +28,6 @@ def test_the_version(capsys):
 @pytest.mark.parametrize("columns", [40])
 def test_the_help_of_every_command_fits_any_terminal(capsys, monkeypatch, command, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
-    monkeypatch.setenv("TERMINAL_WIDTH", str(columns))
     monkeypatch.setenv("NO_COLOR", "1")
     ran = run_command(capsys, command, "-h")
     assert ran.code == 0 and f"latentcomp {command}" in " ".join(ran.out.split())
@@ -44,7 +43,7 @@ def test_many_options_stand_under_headings(capsys, command):
 
 
 def test_defaults_are_shown(capsys, monkeypatch):
-    monkeypatch.setenv("TERMINAL_WIDTH", "200")
+    monkeypatch.setenv("COLUMNS", "200")
     out = " ".join(run_command(capsys, "extract", "-h").out.replace("│", " ").split())
     for default in ("runs/lab", "-6,-18,-30", "bfloat16", "raw", "24.0"):
         assert f"[default: {default}]" in out
