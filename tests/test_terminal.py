@@ -5,6 +5,7 @@ import re
 import pytest
 
 from latentcomp import __version__, cli
+from latentcomp.common import terminal
 
 from .extract.command_line import run_command
 
@@ -16,8 +17,8 @@ COMMANDS = [*(each.__name__.replace("_", "-") for each in _CALLBACKS if each), *
 @pytest.fixture(autouse=True)
 def as_it_was():
     yield
-    cli.terminal.set_quiet(False)
-    cli.terminal.set_verbose(False)
+    terminal.set_quiet(False)
+    terminal.set_verbose(False)
 
 
 def test_the_version(capsys):

@@ -25,8 +25,8 @@ def test_ctrl_c_keeps_the_step_and_the_rest_is_as_if_nothing_had_been(
     run_folder, teacher, tmp_path, capfd, at
 ):
     def run(name):
-        changes = {"steps": 5, "save_every": 100}
-        return tiny.training_run(run_folder, teacher, tmp_path / name, **changes)
+        folder = tmp_path / name
+        return tiny.training_run(run_folder, teacher, folder, steps=5, save_every=100)
 
     def interrupt(figures):
         if figures["step"] == at:
