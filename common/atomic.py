@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import hashlib
+import io
 import itertools
 import json
 import os
@@ -49,7 +50,7 @@ def disk_errors(path: Path | str) -> Iterator[None]:
         elif error.errno in _IN_THE_WAY:
             text = f"a file is in the way of a folder ({reason}): choose another path"
         else:
-            text = f"{reason}: check the disk and run again"
+            text = f"{reason}: {getattr(error, 'step', 'check the disk')} and run again"
         raise StoreError(f"{path}: {text}") from error
 
 
@@ -127,7 +128,7 @@ class _Partial:
         self._renamed = False
         stack.callback(self._remove)
         with disk_errors(self.path):
-            self._file = stack.enter_context(self._partial.open("wb", buffering=0))
+            self._file = stack.enter_context(_new_file(self._partial))
             _write_all(self._file.fileno(), parts)
 
     def sync(self) -> None:
@@ -144,6 +145,14 @@ class _Partial:
         if not self._renamed:
             with contextlib.suppress(OSError):
                 self._partial.unlink(missing_ok=True)
+
+
+def _new_file(path: Path) -> io.FileIO:
+    """A file that was not there: what a link of its name points at is never written to."""
+    with contextlib.suppress(FileExistsError):
+        return path.open("xb", buffering=0)
+    path.unlink()  # of an earlier process with the same number
+    return path.open("xb", buffering=0)
 
 
 def write_bytes(path: Path, data: Buffer) -> None:

@@ -1,10 +1,13 @@
 """One writer at a time: flock on a file that names its owner."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
+import re
 import socket
+import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,7 +38,7 @@ class Owner:
     @property
     def gone(self) -> bool:
         """True if it ran on this machine and has ended."""
-        if self.host != socket.gethostname():
+        if self.host != socket.gethostname() or not 0 < self.pid < 2**31:
             return False
         try:
             os.kill(self.pid, 0)
@@ -97,7 +100,7 @@ class Lock:
         self.sole_writer = self._check_others(shards)
         with disk_errors(self.path):
             for _ in range(_MAX_ATTEMPTS):
-                descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+                descriptor = _open(self.path, os.O_CREAT)
                 if self._try_flock(descriptor):
                     break
                 os.close(descriptor)
@@ -116,10 +119,13 @@ class Lock:
         """Refuse overlapping locks, remove those of dead owners; True if there is no other."""
         sole_writer = True
         for other in self.path.parent.glob(f"{LOCK}*"):
-            if other == self.path:
+            if other == self.path or not is_lock(other.name):
                 continue
             with disk_errors(other):
-                descriptor = os.open(other, os.O_RDWR | os.O_CLOEXEC)
+                try:
+                    descriptor = _open(other, 0)
+                except FileNotFoundError:  # released since the listing
+                    continue
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 other.unlink(missing_ok=True)
@@ -177,6 +183,38 @@ class Lock:
         trace: TracebackType | None,
     ) -> None:
         self.release()
+
+
+def _open(path: Path, flags: int) -> int:
+    """Open a lock file, and never what a link of that name points at.
+
+    Raises:
+        StoreError: it is no regular file.
+        FileNotFoundError: there is none, and none is to be made.
+        OSError: it may not be opened.
+    """
+    safe = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        descriptor = os.open(path, safe | flags, 0o644)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+            raise _no_file(path) from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _no_file(path)
+    return descriptor
+
+
+def _no_file(path: Path) -> StoreError:
+    return StoreError(f"{path}: is a link or no regular file, so no lock: remove it, run again")
+
+
+def is_lock(name: str) -> bool:
+    """True for the name of the lock of some or all shards."""
+    return re.fullmatch(rf"{re.escape(LOCK)}(\.\d{{1,18}}-\d{{1,18}})?", name) is not None
 
 
 def part_name(shards: range | None) -> str:

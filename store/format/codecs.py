@@ -44,6 +44,8 @@ class Compressor:
     encode: Callable[[bytes, ChunkSize], bytes]
     decode: Callable[[memoryview], bytes]
     """Raises RuntimeError if the bytes are not the result of `encode`."""
+    opens_to: Callable[[memoryview], int]
+    """Bytes that the data says `decode` will make of it, looked at before it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,18 @@ def _zstd_decode(data: memoryview) -> bytes:
     return bytes(zstd.decompress(data))
 
 
+def _zstd_opens_to(data: memoryview) -> int:
+    """Content size in the header of a zstd frame (RFC 8878, 3.1.1.1); -1 for none."""
+    if len(data) < 18 or bytes(data[:4]) != b"\x28\xb5\x2f\xfd":
+        return -1
+    flags = data[4]
+    single, size_flag = flags >> 5 & 1, flags >> 6
+    start = 5 + (1 - single) + (0, 1, 2, 4)[flags & 3]
+    length = (single, 2, 4, 8)[size_flag]
+    size = int.from_bytes(data[start : start + length], "little")
+    return size + 256 * (size_flag == 1) if length else -1
+
+
 def _split_zarr(size: ChunkSize) -> dict[str, Any]:
     configuration = {
         "cname": "zstd",
@@ -100,12 +114,19 @@ def _split_decode(data: memoryview) -> bytes:
     return bytes(blosc.decompress(data))
 
 
+def _split_opens_to(data: memoryview) -> int:
+    """Bytes 4 to 7 of the header of a Blosc buffer."""
+    return int.from_bytes(data[4:8], "little") if len(data) >= 16 else -1
+
+
 CODECS: dict[CodecName, Codec] = {
     "raw": Codec("exact", None),
-    "zstd": Codec("exact", Compressor(_zstd_zarr, _zstd_encode, _zstd_decode)),
+    "zstd": Codec("exact", Compressor(_zstd_zarr, _zstd_encode, _zstd_decode, _zstd_opens_to)),
     # The byte split pays once each byte of the values fills a zstd block of 128 KiB.
     "split-zstd": Codec(
-        "exact", Compressor(_split_zarr, _split_encode, _split_decode), min_chunk_values=128 * 2**10
+        "exact",
+        Compressor(_split_zarr, _split_encode, _split_decode, _split_opens_to),
+        min_chunk_values=128 * 2**10,
     ),
     "int8": Codec("int8", None),
 }
@@ -149,9 +170,14 @@ class ChunkCodec:
         """Undo `encode`.
 
         Raises:
-            RuntimeError: the bytes are not the result of `encode`.
+            RuntimeError: the bytes are not the result of `encode`, or would fill the memory.
         """
-        return self.compressor.decode(data) if self.compressor else data
+        if not self.compressor:
+            return data
+        size = self.compressor.opens_to(data)
+        if size != self.size.chunk_bytes:
+            raise RuntimeError(f"it says that it opens to {size} bytes")
+        return self.compressor.decode(data)
 
 
 def chunk_codec(name: CodecName, item_bytes: int, chunk_bytes: int) -> ChunkCodec:

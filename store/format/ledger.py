@@ -66,7 +66,8 @@ def read_sealed(store: Place, name: str, kind: type[AnyRecord]) -> AnyRecord:
     except FileNotFoundError as error:
         raise StoreError(f"{path}: missing: is this the folder of a feature store?") from error
     except OSError as error:
-        raise StoreError(f"{path}: cannot be read ({error.strerror}): check the disk") from error
+        step = getattr(error, "step", "check the disk") + " and run again"
+        raise StoreError(f"{path}: cannot be read ({error.strerror}): {step}") from error
     except (ValueError, AttributeError, ValidationError, RecursionError) as error:
         reason = "it does not fit the format" if isinstance(error, ValidationError) else str(error)
         raise StoreError(f"{path}: damaged ({' '.join(reason.split())}): extract again") from error

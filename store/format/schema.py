@@ -32,9 +32,9 @@ class ModelIdentity(Record):
     """Hub revision; None for local weights."""
     architecture: str
     """Class name in the model's config, such as `Qwen3ForCausalLM`."""
-    blocks: int = Field(ge=1)
+    blocks: int = Field(ge=1, le=2**16)
     """Number of transformer blocks of the whole model."""
-    hidden_size: int = Field(ge=1)
+    hidden_size: int = Field(ge=1, le=2**20)
     """Width of the residual stream."""
     weights_sha256: str
     """SHA-256 over the weight files, in hex."""
@@ -45,7 +45,7 @@ class ModelIdentity(Record):
 class LayerRecord(Record):
     """One stored layer, by the blocks it has passed and never by a negative index."""
 
-    blocks_completed: int = Field(ge=0)
+    blocks_completed: int = Field(ge=0, le=2**16)
     """Blocks that the residual stream has passed; 0 is the embedding."""
     post_norm: bool
     """True if the final norm was applied (only after the last block)."""
@@ -72,9 +72,9 @@ class Manifest(Record):
     """Floating point type of the stored bits."""
     codec: CodecName = "raw"
     """Key of `codecs.CODECS`."""
-    shard_tokens: int = Field(default=8192, ge=1)
+    shard_tokens: int = Field(default=8192, ge=1, le=2**31)
     """Tokens of a shard: one file, one commit. A multiple of `chunk_tokens`."""
-    chunk_tokens: int = Field(default_factory=_chunk_tokens, ge=1)
+    chunk_tokens: int = Field(default_factory=_chunk_tokens, ge=1, le=2**24)
     """Tokens of an inner chunk: the unit of reading, decoding and checking."""
     corpus_sha256: str
     """SHA-256 of the corpus that was extracted."""

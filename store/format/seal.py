@@ -1,6 +1,8 @@
 """The last file of a store, with counts, fingerprints and statistics: it exists if complete."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from ...common.atomic import disk_errors
 from ...common.errors import StoreError
@@ -14,16 +16,18 @@ from .schema import FORMAT_VERSION, Record
 from .shard_table import FileRecord, ShardTable
 from .statistics import Doubles, LayerStatistics
 
+Count = Annotated[int, Field(ge=1, le=2**53)]
+
 
 class Seal(Record):
     """Contents of a finished store, except for its shards, which the ledger lists."""
 
     format_version: Literal[1] = FORMAT_VERSION
-    documents: int
-    chunks: int
-    tokens: int
-    shards: int
-    shard_bytes: int
+    documents: Count
+    chunks: Count
+    tokens: Count
+    shards: Count
+    shard_bytes: Count
     """Bytes of all shard files: states, token ids and statistics."""
     files: tuple[FileRecord, ...]
     """Every file except shards and the seal itself, by path."""

@@ -1,5 +1,6 @@
 """A store in a folder of a file system: temporary files, fsync, rename, flock."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -39,15 +40,27 @@ class LocalPlace:
     def at(self, name: str) -> str:
         return str(self.path / name)
 
+    def _inside(self, name: str) -> Path:
+        """Path of a file of the store. Raises: OSError: the name leads out of the store."""
+        if name.startswith("/") or ".." in name.split("/") or "\0" in name:
+            raise OSError(errno.EINVAL, "its name leads out of the store", name)
+        return self.path / name
+
     def read(self, name: str) -> bytes:
-        with os.fdopen(open_regular(self.path / name), "rb", buffering=0) as file:
+        with os.fdopen(open_regular(self._inside(name)), "rb", buffering=0) as file:
             return file.readall()
 
     def size(self, name: str) -> int | None:
         try:
-            return (self.path / name).stat().st_size
+            return self._inside(name).stat().st_size
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            raise StoreError(
+                f"{self.at(name)}: is a link to itself: put the file in its place"
+            ) from error
 
     def names(self, folder: str = "") -> tuple[str, ...]:
         below = (self.path / folder).rglob("*")
@@ -71,18 +84,20 @@ class LocalPlace:
                 yield Listed(f"{folder}/{entry.name}", status.st_size, stamp, status.st_ctime)
 
     def open(self, name: str) -> PartReader:
-        return LocalFile(self.path / name)
+        return LocalFile(self._inside(name))
 
     def arrow(self, name: str) -> Any:  # noqa: ANN401  as in Place
-        return str(self.path / name)
+        path = self._inside(name)
+        os.close(open_regular(path))  # Arrow would wait for a pipe
+        return str(path)
 
     def write(self, name: str, parts: Iterable[Buffer]) -> None:
-        write_parts(self.path / name, parts)
+        write_parts(self._inside(name), parts)
 
     def stage(self, files: Iterable[File], record: File) -> Staged:
         groups = (files, [record])
         return Staged(
-            StagedFiles([(self.path / name, parts) for name, parts in group] for group in groups)
+            StagedFiles([(self._inside(name), parts) for name, parts in group] for group in groups)
         )
 
     def publish(self, staged: Sequence[Staged]) -> None:
@@ -91,12 +106,14 @@ class LocalPlace:
     def remove(self, *names: str) -> None:
         with disk_errors(self.path):
             for name in names:
-                (self.path / name).unlink(missing_ok=True)
-            for folder in {(self.path / name).parent for name in names}:
+                self._inside(name).unlink(missing_ok=True)
+            for folder in {self._inside(name).parent for name in names}:
                 sync_folder(folder)
 
     def remove_folder(self, folder: str) -> None:
         with disk_errors(self.path / folder):
+            if (self.path / folder).is_symlink():
+                raise StoreError(f"{self.path / folder}: is a link: remove it, and run again")
             if (self.path / folder).exists():
                 shutil.rmtree(self.path / folder)
 

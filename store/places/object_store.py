@@ -3,13 +3,27 @@
 import contextlib
 import errno
 import functools
+import os
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from ...common.errors import StoreError
+from .protocol import UnreachableError
 
-_RETRIES = {"max_retries": 5}
-"""With exponential backoff; a failure that lasts longer is reported to the user."""
+_RETRIES: dict[str, Any] = {
+    "max_retries": 20,
+    "retry_timeout": timedelta(seconds=40),
+    "backoff": {
+        "init_backoff": timedelta(milliseconds=100),
+        "max_backoff": timedelta(seconds=4),
+        "base": 2,
+    },
+}
+"""A service that is started again is back in half a minute; a failure that lasts longer is
+reported to the user."""
+_engine: int | None = None
+"""Process that began to use the engine of obstore: its threads do not come along into a fork."""
 
 
 def connect(address: str) -> Any:  # noqa: ANN401  an obstore store
@@ -33,13 +47,20 @@ def connect(address: str) -> Any:  # noqa: ANN401  an obstore store
 @contextlib.contextmanager
 def os_errors() -> Iterator[None]:
     """Turn errors of obstore into the OSError that a disk would raise. Raises: OSError."""
+    global _engine
     base = _library().exceptions.BaseError
+    _engine = _engine or os.getpid()
+    if _engine != os.getpid():
+        raise StoreError(
+            "a store at an address cannot be used in a process that was forked from one that used "
+            "one: give the DataLoader multiprocessing_context='spawn', or start the process so"
+        )
     try:
         yield
     except FileNotFoundError as error:
         raise FileNotFoundError(errno.ENOENT, f"No such object ({_reason(error)})") from error
     except base as error:
-        raise OSError(errno.EIO, _reason(error)) from error
+        raise UnreachableError(errno.EIO, _reason(error)) from error
 
 
 @functools.cache

@@ -117,12 +117,20 @@ def exists(place: Place, name: str) -> bool:
     return place.size(name) is not None
 
 
+class UnreachableError(OSError):
+    """An object store that does not answer, or refuses to."""
+
+    step = "check address, credentials and network"
+    """What to do, for messages."""
+
+
 @contextlib.contextmanager
 def reading(place: Place) -> Iterator[None]:
     """Turn an OSError into one line that says what to do. Raises: StoreError."""
     try:
         yield
     except OSError as error:
-        raise StoreError(
-            f"{place}: cannot be read ({error.strerror or error}): choose a folder that you may use"
-        ) from error
+        step = "choose a folder that you may use"
+        if isinstance(error, UnreachableError):
+            step = f"{error.step} and run again"
+        raise StoreError(f"{place}: cannot be read ({error.strerror or error}): {step}") from error

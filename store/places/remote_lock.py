@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Final, Protocol, Self
 
 from ...common.errors import StoreBusyError
-from ...common.lock import LOCK, MUTEX, Owner, overlap, part_name
+from ...common.lock import MUTEX, Owner, is_lock, overlap, part_name
 
 _MUTEX_TIMEOUT: Final = 60.0
 _POLL_INTERVAL: Final = 0.1
@@ -151,7 +151,7 @@ class RemoteLock:
         """Refuse overlapping locks, remove those of dead owners; True if there is no other."""
         sole_writer = True
         for key in self._place.names():
-            if not key.startswith(LOCK) or key == self._key:
+            if not is_lock(key) or key == self._key:
                 continue
             try:
                 other = _parse(self._place.read(key))

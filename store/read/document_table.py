@@ -13,7 +13,7 @@ from ...common.forks import ForkLock, lazy
 from ..format.layout import CHUNKS, DOCUMENTS
 from ..format.schema import Integers
 from ..format.tables import GROUP_DOCUMENTS
-from ..places.protocol import Place
+from ..places.protocol import Place, UnreachableError
 
 _CACHED_GROUPS = 256
 _DOCUMENT_COLUMNS = ["document_id", "first_token", "tokens", "chunks"]
@@ -77,8 +77,28 @@ class _Group:
         self._dated = _integers(chunks["day"].is_valid().cast(pa.uint8())).astype(np.bool_)
         self._days = _integers(chunks["day"].fill_null(-1))
         self._buckets = _integers(chunks["bucket"])
+        self._check()
         for shared in (self._days, self._dated, self._buckets):
             shared.setflags(write=False)  # readers get views of these
+
+    def _check(self) -> None:
+        """Raises: IndexError: numbers that no writer makes, though the checksums are right."""
+        counts = np.diff(self._chunk)
+        if (counts < 1).any():
+            raise IndexError("a document has no chunks")
+        start, stop = np.repeat(self._first, counts), np.repeat(self._first + self._tokens, counts)
+        used = slice(0, int(self._chunk[-1]))
+        first, bucket = self._chunk_first[used], self._buckets[used]
+        falls = np.diff(first) < 0
+        falls[self._chunk[1:-1] - 1] = False  # from one document to the next
+        wrong = (self._first < 0) | (self._tokens < 1)
+        if (
+            wrong.any()
+            or falls.any()
+            or ((first < start) | (first > stop) | (bucket < 0) | (bucket > 2)).any()
+            or (first[self._chunk[:-1]] != self._first).any()
+        ):
+            raise IndexError("spans, counts or buckets are impossible")
 
     def row(self, index: int) -> DocumentRow:
         part = slice(int(self._chunk[index]), int(self._chunk[index + 1]))
@@ -198,6 +218,10 @@ class _damage:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, UnreachableError):
+            raise StoreError(
+                f"{self._store}: {error.strerror}: {error.step} and run again"
+            ) from error
         if isinstance(error, OSError | pa.ArrowException | KeyError | IndexError):
             raise StoreError(
                 f"{self._store}: {DOCUMENTS} or {CHUNKS} is missing or damaged "

@@ -146,6 +146,8 @@ class Fingerprints:
             raise ledger.damaged(self._place, LEDGER, "its SHA-256 is not the recorded one")
         try:
             table = pq.read_table(io.BytesIO(data), columns=["shard", "sha256"], use_threads=False)
+            if len(table) != _FILES * seal.shards:
+                raise ValueError("it does not list every shard once")
             hashes = bytes.fromhex("".join(table["sha256"].to_pylist()))
             shards = table["shard"].to_pylist()
         except (ValueError, pa.ArrowException) as error:

@@ -21,7 +21,7 @@ from ..format.shard_table import ShardTable
 from ..format.shards import Bytes2D
 from ..format.statistics import LayerStatistics
 from ..places.open import place_of
-from ..places.protocol import Place, exists
+from ..places.protocol import Place, UnreachableError, exists
 from .document_table import DocumentRow, DocumentTable
 from .features import DocumentFeatures
 from .fingerprints import Fingerprints, check_tables
@@ -172,7 +172,16 @@ class FeatureStore:
     def _states(self, start: int, tokens: int, layers: tuple[int, ...], what: str) -> torch.Tensor:
         grid, form = self._layout.states, self._layout.encoding
         columns = [self._column(layer) for layer in layers]
-        out = np.empty((len(columns), tokens * grid.row_bytes), np.uint8)
+        if start + tokens > self._layout.tokens:
+            raise ledger.damaged(self._place, DOCUMENTS, f"{what} ends behind the last token")
+        try:
+            out = np.empty((len(columns), tokens * grid.row_bytes), np.uint8)
+        except (MemoryError, ValueError) as error:
+            size = len(columns) * tokens * grid.row_bytes / 1e9
+            raise StoreError(
+                f"{self.path}: {what} has {size:,.1f} GB of states, more than the memory: name "
+                "fewer layers, or read parts with read_tokens"
+            ) from error
         if columns:
             self._fill(columns, start, out, what)
         rows = out.reshape(len(columns), tokens, grid.row_bytes)
@@ -224,6 +233,8 @@ class FeatureStore:
             done += rows
 
     def _damaged(self, where: str, error: Exception) -> StoreError:
+        if isinstance(error, UnreachableError):
+            return StoreError(f"{self.path}: {where}: {error.strerror}: {error.step} and run again")
         return ledger.damaged(self._place, where, getattr(error, "strerror", None) or str(error))
 
     def _open_complete(self) -> None:
@@ -232,6 +243,8 @@ class FeatureStore:
         self._visible: Integers | None = None
         self._sealed: Seal | None = sealed
         check_tables(self._place, sealed)
+        if sealed.shards != self._layout.shards:
+            raise ledger.damaged(self._place, SEAL, "another number of shards than of tokens")
         if sealed.documents != self._table.documents:
             raise ledger.damaged(self._place, DOCUMENTS, "another number of documents")
         if sealed.chunks != self._table.chunks:

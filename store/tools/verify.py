@@ -95,6 +95,8 @@ def verify(
         records = ledger.read_table(store) if sealed else ledger.committed(store)
         table = DocumentTable(store)
         layout = Layout(manifest, sealed.tokens if sealed else table.tokens)
+        if sealed and not layout.shards == sealed.shards <= 2 * len(records):  # before memory is
+            raise ledger.damaged(store, SEAL, "counts of tokens and shards do not fit")
         check.contents(layout, sealed, records, table, progress)
     except StoreError as error:
         check.problem("", str(error))
