@@ -154,9 +154,12 @@ def test_names_in_the_seal_do_not_lead_out(store, victim, name, monkeypatch):
     edit(store / "seal.json", files__0__path=name)
     opened = []
     original = os.open
-    monkeypatch.setattr(
-        os, "open", lambda p, *a, **k: opened.append(str(p)) or original(p, *a, **k)
-    )
+
+    def spy(path, *arguments, **named):
+        opened.append(str(path))
+        return original(path, *arguments, **named)
+
+    monkeypatch.setattr(os, "open", spy)
     report = verify(store)
     assert any("leads out of the store" in problem.message for problem in report.problems)
     assert not [path for path in opened if "victim" in path or "hostname" in path]
@@ -256,6 +259,7 @@ def test_the_size_in_the_header_is_the_size(size):
 @pytest.mark.parametrize("codec", BOMBS)
 def test_a_store_with_such_a_chunk_names_it(tmp_path, monkeypatch, codec):
     compressor = CODECS[codec].compressor
+    assert compressor
     bad = dataclasses.replace(compressor, encode=lambda chunk, size: BOMBS[codec](2**22))
     with monkeypatch.context() as patch:
         patch.setitem(CODECS, codec, dataclasses.replace(CODECS[codec], compressor=bad))
