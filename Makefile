@@ -14,7 +14,7 @@ TORCH_CPU   ?= https://download.pytorch.org/whl/cpu
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-disk test-ladder test-gpu test-ray test-vllm check bench-store lab-models ablations constraints clean
+.PHONY: help install demo test test-slow test-disk test-ladder test-gpu test-ray test-vllm check bench-store lab-models ablations docs constraints clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,10 @@ lab-models: install ## retrain the shipped lab models from nothing but this repo
 
 ablations: install ## one part left out at a time, tiny: table and plot in minutes
 	$(BIN)/latentcomp ablations
+
+docs: ## these pages as a site in build/site (mkdocs-material)
+	@$(MAKE) --no-print-directory install EXTRAS=test,docs
+	$(BIN)/python -m latentcomp.tools.docs
 
 # Names and versions only, no addresses. UV_FIND_LINKS is emptied, as a local torch file would
 # end up as a `+cpu` pin that no other machine can install.

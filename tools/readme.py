@@ -1,7 +1,7 @@
-"""What README.md quotes, written from the committed result files and from nothing else.
+"""What the pages quote, written from the committed result files and from nothing else.
 
-`python -m latentcomp.tools.readme` rewrites the blocks between the marks; a test
-compares them with the files, so that no figure in the README is typed by hand.
+`python -m latentcomp.tools.readme` rewrites the blocks between the marks of README.md and of the
+other pages in `BLOCKS`; a test compares them with the files, so that no figure is typed by hand.
 """
 
 from collections.abc import Callable, Mapping
@@ -112,14 +112,48 @@ def _bytes(result: EvaluationResult) -> str:
     )
 
 
+def headline_block(results: Path) -> str:
+    """The first thing that a visitor reads: what survived, beside what it is to be held against.
+
+    Args:
+        results: folder of the committed result files.
+
+    Raises:
+        LatentcompError: a file is missing or damaged.
+    """
+    phase4 = EvaluationResult.read(results / PHASE_4)
+    sizes = phase4.bytes
+    times = sizes.latents / sizes.text if sizes.latents and sizes.text else float("nan")
+    rows = {
+        "the full document (ceiling)": "ceiling",
+        f"latents, {phase4.tokens_per_latent:.2f} tokens each": "compressed",
+        "as many tokens of its own summary": "summary",
+        "another document's latents": "shuffled",
+        "no document (floor)": "floor",
+    }
+    lines = [
+        f"**At {phase4.ratio:g} tokens per latent {phase4.retention:.0%} "
+        f"[{phase4.retention_low:.0%}, {phase4.retention_high:.0%}] of what the reasoner can "
+        f"answer survives** ({phase4.documents} held-out documents, {phase4.questions:,} "
+        f"questions, one training seed). In bytes the latents are {times:.0f} times the text.",
+        "",
+        "| the reasoner reads | right answers [95 %] |",
+        "|---|---|",
+    ]
+    lines += [f"| {name} | {_span(phase4.arms[arm].model_dump())} |" for name, arm in rows.items()]
+    return "\n".join(lines)
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A part of the README that is written from files."""
+    """A part of a page that is written from files."""
 
     name: str
     """In its marks."""
     make: Callable[[Path], str]
     """Folder of the results -> Markdown."""
+    page: str = "README.md"
+    """Where it stands."""
 
     @property
     def begin(self) -> str:
@@ -131,53 +165,61 @@ class Block:
         """The mark after it."""
         return f"<!-- {self.name}:end -->"
 
-    def replace(self, readme: str, content: str) -> str:
-        """The README with `content` between the marks.
+    def replace(self, text: str, content: str) -> str:
+        """The page with `content` between the marks.
 
         Raises:
             LatentcompError: a mark is missing.
         """
-        before, begin, rest = readme.partition(self.begin)
+        before, begin, rest = text.partition(self.begin)
         _, end, after = rest.partition(self.end)
         if not begin or not end:
             raise LatentcompError(
-                f"README.md: the marks {self.begin} and {self.end} are missing; put them back"
+                f"{self.page}: the marks {self.begin} and {self.end} are missing; put them back"
             )
         return f"{before}{self.begin}\n{content}\n{self.end}{after}"
 
 
 BLOCKS: Final = (
-    Block("demo", lambda results: terminal_block(results / "terminal" / "demo.txt")),
-    Block("test", lambda results: terminal_block(results / "terminal" / "test.txt")),
-    Block("models", models_block),
-    Block("results", results_block),
-    Block("ladder", ladder_block),
-    Block("extraction", extraction_block),
-    Block("store", store_block),
+    Block("headline", headline_block),
+    Block("demo", lambda results: terminal_block(results / "terminal" / "demo.txt"), "docs/try.md"),
+    Block(
+        "test", lambda results: terminal_block(results / "terminal" / "test.txt"), "CONTRIBUTING.md"
+    ),
+    Block("models", models_block, "docs/findings.md"),
+    Block("results", results_block, "docs/findings.md"),
+    Block("ladder", ladder_block, "docs/findings.md"),
+    Block("extraction", extraction_block, "docs/big.md"),
+    Block("store", store_block, "docs/big.md"),
 )
+PAGES: Final = tuple(dict.fromkeys(block.page for block in BLOCKS))
+"""Pages that quote results, by their path in the repository."""
 
 
-def written(readme: str, results: Path) -> str:
-    """The README with every block as the files say.
+def written(page: str, text: str, results: Path) -> str:
+    """A page with every block as the files say.
 
     Raises:
         LatentcompError: a mark or a file is missing, or a file is damaged.
     """
     for block in BLOCKS:
+        if block.page != page:
+            continue
         try:
-            readme = block.replace(readme, block.make(results))
+            text = block.replace(text, block.make(results))
         except (KeyError, TypeError) as error:
             raise LatentcompError(
                 f"{results}: the block {block.name!r} finds no {error} in its file; measure again"
             ) from error
-    return readme
+    return text
 
 
 def main() -> None:
-    """Rewrite the README of this checkout."""
+    """Rewrite the pages of this checkout."""
     root = Path(__file__).resolve().parents[1]
-    readme = root / "README.md"
-    atomic.write_text(readme, written(readme.read_text(), root / "docs" / "results"))
+    for page in PAGES:
+        file = root / page
+        atomic.write_text(file, written(page, file.read_text(), root / "docs" / "results"))
 
 
 if __name__ == "__main__":
