@@ -1,11 +1,11 @@
 """The model card of a compressor, made from its record alone."""
 
 from ..models.layers import negative
+from ..models.names import shown_name
 from ..store.format.schema import ModelIdentity
 from ..train import checkpoint
 from ..train.checkpoint import CheckpointState
 from ..train.record import TrialRecord
-from .models import shown_name
 
 
 def model_card(state: CheckpointState) -> str:

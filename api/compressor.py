@@ -19,12 +19,13 @@ from ..compressor.states import pad_states
 from ..extract.read_documents import read_documents
 from ..models.layers import negative
 from ..models.loading import CausalLM, resolve_device
+from ..models.names import shown_name
 from ..store.read.features import DocumentFeatures
 from ..train import checkpoint
 from ..train.record import TrialRecord
 from .documents import Texts, as_documents
 from .latents import DocumentLatents, DocumentRecord, Latents, LatentsRecord, fingerprint_of
-from .models import load_recorded, shown_name
+from .models import load_recorded
 from .pretrained import Opened, open_compressor, save_compressor
 from .store import Store, stored_layers
 

@@ -1,25 +1,9 @@
 """Models of a compressor by name: which one its record means, and whether a loaded one is it."""
 
-from ..common.errors import CheckpointError, TeacherError
-from ..models.files import LAB_FOLDERS, identify_model, locate_model
+from ..common.errors import CheckpointError
 from ..models.loading import CausalLM, load_causal_lm
+from ..models.names import lab_name, shown_name
 from ..store.format.schema import ModelIdentity
-
-
-def lab_name(model: ModelIdentity) -> str | None:
-    """The name by which users know a model of the lab; None if it is none of those that ship."""
-    for name in LAB_FOLDERS:
-        try:
-            if identify_model(locate_model(name)).weights_sha256 == model.weights_sha256:
-                return name
-        except TeacherError:  # this one does not ship here
-            continue
-    return None
-
-
-def shown_name(model: ModelIdentity) -> str:
-    """A model's name for people: `lab` rather than what it was called while it was trained."""
-    return lab_name(model) or model.name
 
 
 def name_of(role: str, model: ModelIdentity) -> str:
@@ -56,7 +40,7 @@ def load_recorded(
     lm = load_causal_lm(name, revision=revision, device=device, dtype=dtype)
     if lm.identity.weights_sha256 != model.weights_sha256:
         raise CheckpointError(
-            f"the compressor was trained with {role} {model.name!r} (weights "
+            f"the compressor was trained with {role} {shown_name(model)!r} (weights "
             f"{model.weights_sha256[:12]}...), and {name!r} is another one "
             f"({lm.identity.weights_sha256[:12]}...); give the right {role}="
         )

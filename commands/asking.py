@@ -7,13 +7,13 @@ from pathlib import Path
 
 from ..api.compressor import Compressor
 from ..api.latents import Latents
-from ..api.models import shown_name
 from ..api.reasoner import Answer, Reasoner
 from ..common.errors import CheckpointError, UsageError
 from ..corpus.records import Document, Question
 from ..evaluate.scores import score
 from ..models.describe import describe_document
 from ..models.files import LAB_FOLDERS
+from ..models.names import shown_name
 
 SOURCES = {
     "latents": "its latents",

@@ -25,6 +25,7 @@ from ..experiment.run_folder import RunFolder
 from ..extract.read_documents import read_documents
 from ..extract.teachers.text.results import read_summaries
 from ..models.loading import CausalLM, load_causal_lm
+from ..models.names import shown_name
 from ..store.format.schema import ModelIdentity
 from ..train.checkpoint import CheckpointState
 from .subjects import EvaluationRequest as EvaluationRequest
@@ -289,7 +290,7 @@ def check_same(role: str, expected: ModelIdentity, lm: CausalLM) -> None:
     """
     if expected.weights_sha256 != lm.identity.weights_sha256:
         raise CheckpointError(
-            f"the checkpoint was trained with {role} {expected.name!r} (weights "
+            f"the checkpoint was trained with {role} {shown_name(expected)!r} (weights "
             f"{expected.weights_sha256[:12]}...), not with {lm.identity.name!r} "
             f"({lm.identity.weights_sha256[:12]}...); give the right --{role}"
         )

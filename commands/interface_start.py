@@ -10,6 +10,7 @@ from ..evaluate.interface.starts import STARTS, Start, of_model
 from ..extract.read_documents import read_documents
 from ..models.layers import parse_layers, resolve_layers
 from ..models.loading import CausalLM
+from ..models.names import shown_name
 from ..train import checkpoint
 from .ceiling_options import CeilingOptions
 
@@ -52,7 +53,7 @@ def origin_of(options: CeilingOptions, lm: CausalLM) -> Origin:
     for role, identity in (("teacher", spec.teacher), ("reasoner", spec.reasoner)):
         if identity.weights_sha256 != lm.identity.weights_sha256:
             raise CheckpointError(
-                f"--start {path}: its {role} is {identity.name!r} (weights "
+                f"--start {path}: its {role} is {shown_name(identity)!r} (weights "
                 f"{identity.weights_sha256[:12]}...), and the reasoner here is "
                 f"{lm.identity.name!r} ({lm.identity.weights_sha256[:12]}...); give a checkpoint "
                 "of a control of this reasoner"

@@ -24,6 +24,7 @@ from ..experiment.suggest import ablations_command
 from ..models.files import identify_model, locate_model
 from ..models.layers import resolve_layers
 from ..models.loading import CausalLM, load_causal_lm
+from ..models.names import shown_name
 from ..models.world import generator_for
 from ..reasoner.frozen import FrozenReasoner
 from ..store.read.reader import FeatureStore
@@ -212,7 +213,7 @@ def _start(request: TrialRequest, spec: ModelSpec) -> tuple[CompressionModel, St
             return spec.build(), fresh
         trial = ancestor.state.trial
         raise CheckpointError(
-            f"{path} was trained for {ancestor.state.spec.teacher.name!r}"
+            f"{path} was trained for {shown_name(ancestor.state.spec.teacher)!r}"
             f"{f' as {trial.recipe.name}' if trial else ''}; it does not fit "
             f"{request.trained.name} of {spec.teacher.name!r}; give --start fresh"
         )

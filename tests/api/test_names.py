@@ -9,6 +9,8 @@ import pytest
 
 import latentcomp
 from latentcomp import api
+from latentcomp.api.pretrained import open_compressor
+from latentcomp.models.names import shown_name
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = "torch", "transformers", "numpy", "pyarrow", "pydantic", "rich", "typer"
@@ -56,3 +58,11 @@ def imported(code):
 def test_the_import_is_light():
     assert imported("import latentcomp; latentcomp.__version__; dir(latentcomp)") == []
     assert imported("from latentcomp import Document, Question, LatentcompError") == []
+
+
+def test_models_of_the_lab_have_the_name_that_users_know():
+    """The shipped checkpoint recorded what its teacher was called in training, by its hash too."""
+    record = open_compressor("lab-4x").weights.state.spec.teacher
+    assert record.name != "lab" and shown_name(record) == "lab"
+    other = record.model_copy(update={"weights_sha256": "0" * 64, "name": "mine"})
+    assert shown_name(other) == "mine"
