@@ -10,6 +10,7 @@ import json
 import struct
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
@@ -22,6 +23,23 @@ from .schema import DocumentEntry, Integers
 
 _HEAD = struct.Struct("<3Q")
 """Tokens, chunks, bytes of the JSON of ids and days."""
+_TO_JSON = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Some documents in a row, column by column."""
+
+    document_ids: list[str]
+    question_ids: list[list[str]]
+    counts: list[int]
+    """[documents] number of chunks."""
+    days: list[int | None]
+    """[chunks] of all of them."""
+    firsts: Integers
+    """[chunks] first token of every chunk within its document."""
+    lengths: Integers
+    """[chunks] tokens of every chunk."""
 
 
 class Documents(Sequence[Entry]):
@@ -72,6 +90,27 @@ class Documents(Sequence[Entry]):
 
     def __iter__(self) -> Iterator[Entry]:
         return (self[i] for i in range(len(self)))
+
+    def columns(self, part: range) -> Columns:
+        """Everything but the tokens of adjacent documents: much faster than one by one."""
+        start = self._offsets[part.start]
+        data = self._spool.read(start, self._offsets[part.stop] - start)
+        names, questions, counts, days, spans = [], [], [], [], []
+        for index in part:
+            at = self._offsets[index] - start
+            tokens, chunks, size = _HEAD.unpack_from(data, at)
+            at += _HEAD.size + 4 * tokens
+            text = at + 8 * (chunks + 1)
+            name, asked_ids, document_days = json.loads(data[text : text + size])
+            names.append(name)
+            questions.append(asked_ids)
+            counts.append(chunks)
+            days += document_days
+            spans.append(data[at:text])
+        ends = np.cumsum(np.array(counts) + 1) - 1
+        bounds = np.frombuffer(b"".join(spans), "<i8").astype(np.int64)
+        lengths = np.delete(np.diff(bounds), ends[:-1])
+        return Columns(names, questions, counts, days, np.delete(bounds, ends), lengths)
 
     def token_ids(self, index: int) -> Integers:
         """[tokens] of one document, a copy."""

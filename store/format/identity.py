@@ -1,5 +1,6 @@
 """Is this the store of this manifest? A difference is an error, never a warning."""
 
+import functools
 import hashlib
 from typing import Any
 
@@ -13,6 +14,7 @@ from .schema import Manifest
 _GROWS = "corpus_sha256"
 
 
+@functools.lru_cache(maxsize=16)  # asked for every shard, it would take longer than writing one
 def owner_sha256(manifest: Manifest) -> str:
     """SHA-256 in hex of the manifest without the corpus, which may grow."""
     content = manifest.model_dump(mode="json", exclude={_GROWS})

@@ -112,29 +112,27 @@ def _groups(
 
 
 def _document_group(documents: Documents, starts: Integers, part: range) -> pa.Table:
-    entries = documents[part.start : part.stop]
+    rows = documents.columns(part)
     columns = [
-        [entry.document_id for entry in entries],
+        rows.document_ids,
         starts[part.start : part.stop],
         documents.lengths[part.start : part.stop],
-        [len(entry.days) for entry in entries],
+        rows.counts,
         [documents.tokens_sha256(index) for index in part],
-        [list(entry.question_ids) for entry in entries],
+        rows.question_ids,
     ]
     return _table(columns, _DOCUMENTS)
 
 
 def _chunk_group(documents: Documents, starts: Integers, part: range) -> pa.Table:
-    entries = documents[part.start : part.stop]
-    counts = [len(entry.days) for entry in entries]
-    first = np.repeat(starts[part.start : part.stop], counts)
+    rows = documents.columns(part)
     columns = [
-        np.repeat(np.arange(part.start, part.stop), counts),
-        np.concatenate([np.arange(count) for count in counts]),
-        first + np.concatenate([entry.spans[:-1] for entry in entries]),
-        np.concatenate([np.diff(entry.spans) for entry in entries]),
-        [day for entry in entries for day in entry.days],
-        np.concatenate([_buckets(count) for count in counts]),
+        np.repeat(np.arange(part.start, part.stop), rows.counts),
+        np.concatenate([np.arange(count) for count in rows.counts]),
+        np.repeat(starts[part.start : part.stop], rows.counts) + rows.firsts,
+        rows.lengths,
+        rows.days,
+        np.concatenate([_buckets(count) for count in rows.counts]),
     ]
     return _table(columns, _CHUNKS)
 
