@@ -5,6 +5,7 @@ of one layer) and shards short (16 tokens): what is looked at grows with the num
 and shards, not with their size.
 """
 
+import hashlib
 import json
 import os
 import resource
@@ -22,17 +23,23 @@ from latentcomp.common.index_set import IndexSet
 from latentcomp.extract.batches import plan_windows
 from latentcomp.extract.plan import pending_batches
 from latentcomp.extract.token_lists import TokenLists
+from latentcomp.store.format import statistics
 from latentcomp.store.format.documents import Documents
+from latentcomp.store.format.identity import owner_sha256
+from latentcomp.store.format.layout import Layout
+from latentcomp.store.format.ledger import record_name
+from latentcomp.store.format.placement import place_documents, tokens_between
 from latentcomp.store.format.schema import DocumentEntry, LayerRecord, Manifest, ModelIdentity
+from latentcomp.store.format.shards import encode_shard
+from latentcomp.store.format.statistics import Sums
 from latentcomp.store.places.open import place_of
 from latentcomp.store.places.protocol import Listed, Place
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.tools.verify import verify
+from latentcomp.store.write.session import write_metadata
 from latentcomp.store.write.writer import StoreWriter
 
 HIDDEN, SHARD = 8, 16
-LAST = 3
-"""Documents that are left for the step that seals."""
 PAGE = 1000
 """Names in one answer of an object store."""
 
@@ -118,34 +125,85 @@ def long_entries(documents: int) -> Iterator[DocumentEntry]:
 STATES = torch.arange(3 * HIDDEN, dtype=torch.float32).reshape(3, 1, HIDDEN).bfloat16()
 
 
-def fill(place: Any, documents: int, stop: int, **options: Any) -> dict[str, Any]:
-    """Write the documents before `stop`, resuming."""
-    with StoreWriter(place, manifest(options.pop("corpus", "c")), **options) as writer:
-        pending = writer.pending()
-        for index in pending:
-            if index >= stop:
-                break
-            writer.write(index, STATES[: length(index)])
-    return {"pending": len(pending)}
-
-
 def write(place: Any, documents: int) -> dict[str, Any]:
-    os.fsync = lambda descriptor: None  # a disk of a few hundred thousand syncs says nothing here
-    return fill(place, documents, documents - LAST, entries=entries(documents))
+    """What a writer leaves that was killed before the last shard: the same bytes, but without
+    temporary files, renames and syncs, of which a million say nothing here. Verify reads them."""
+    made, kept = manifest("c"), Documents(entries(documents))
+    placement = place_documents(kept, SHARD)
+    layout, owner = Layout(made, placement.tokens), owner_sha256(made)
+    write_metadata(place, layout, kept, placement)
+    starts = placement.starts[placement.own]
+    bits = STATES[:, 0].view(torch.int16).numpy().view(np.uint16)
+    for shard in range(layout.shards - 1):
+        first = shard * SHARD
+        low = int(np.searchsorted(starts, first, side="right")) - 1
+        high = int(np.searchsorted(starts, first + SHARD))
+        rows = np.concatenate([bits[: length(i)] for i in placement.own[low:high].tolist()])
+        rows = np.ascontiguousarray(rows[first - int(starts[low]) :][:SHARD])
+        ids = tokens_between(kept, placement, first, first + SHARD).astype("<u4")
+        sums = Sums(layout.dtype, HIDDEN)
+        sums.add(rows)
+        for name, data in files(layout, owner, shard, rows, ids, sums).items():
+            put(place, name, data)
+    return {"shards": layout.shards}
 
 
-def resume(place: Any, documents: int) -> dict[str, Any]:
-    return fill(place, documents, 0, entries=entries(documents))
+def files(
+    layout: Layout, owner: str, shard: int, rows: Any, ids: Any, sums: Sums
+) -> dict[str, bytes]:
+    """The files of a full shard of one chunk, and its record."""
+    names, contents, digests = layout.shard_files(shard), [], []
+    for grid, values in ((layout.states, rows), (layout.token_ids, ids)):
+        digest = hashlib.sha256()
+        chunk = values.view(np.uint8).reshape(SHARD, -1)
+        contents.append(b"".join(encode_shard(grid, owner, shard, [[chunk]], digest)))
+        digests.append(digest.hexdigest())
+    contents.append(statistics.encode(sums.values[None]))
+    digests.append(hashlib.sha256(contents[2]).hexdigest())
+    indent = "      "
+    listed = ",\n".join(
+        f'    {{\n{indent}"bytes": {len(data)},\n{indent}"path": "{name}",\n'
+        f'{indent}"sha256": "{sha}"\n    }}'
+        for name, data, sha in zip(names, contents, digests, strict=True)
+    )
+    rest = (
+        f'  "files": [\n{listed}\n  ],\n  "first_token": {shard * SHARD},\n'
+        f'  "shard": {shard},\n  "tokens": {SHARD}\n}}\n'
+    )
+    checksum = hashlib.sha256(f"{{\n{rest}".encode()).hexdigest()
+    record = f'{{\n  "checksum": "{checksum}",\n{rest}'.encode()
+    return dict(zip(names, contents, strict=True)) | {record_name(shard): record}
 
 
-def seal(place: Any, documents: int) -> dict[str, Any]:
-    return fill(place, documents, documents, entries=entries(documents))
+def put(place: Any, name: str, data: bytes) -> None:
+    if isinstance(place.path, str):
+        place.write(name, [data])
+        return
+    file = place.path / name
+    try:
+        file.write_bytes(data)
+    except FileNotFoundError:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+
+
+def resume_and_seal(place: Any, documents: int) -> dict[str, Any]:
+    return go_on(place, manifest("c"), documents, extend=False)
 
 
 def append(place: Any, documents: int) -> dict[str, Any]:
-    more = documents + 1
-    done = fill(place, more, more, entries=entries(more), extend=True, corpus="d")
-    return done | {"records": place.questions.get("stage", 0)}
+    return go_on(place, manifest("d"), documents + 1, extend=True)
+
+
+def go_on(place: Any, made: Manifest, documents: int, extend: bool) -> dict[str, Any]:
+    """Open the store, write what is missing and seal it."""
+    os.fsync = lambda descriptor: None
+    start = time.perf_counter()
+    with StoreWriter(place, made, entries(documents), extend=extend) as writer:
+        opened, pending = time.perf_counter() - start, writer.pending()
+        for index in pending:
+            writer.write(index, STATES[: length(index)])
+    return {"documents_written": len(pending), "seconds_to_open": opened}
 
 
 def open_unfinished(place: Any, documents: int) -> dict[str, Any]:
@@ -182,20 +240,29 @@ def job(place: Any, documents: int) -> dict[str, Any]:
     return {"tokens": tokens}
 
 
-def imports(place: Any, documents: int) -> dict[str, Any]:
-    return {}
+def growth(place: Any, documents: int) -> dict[str, Any]:
+    """Questions to an object store of every step, for so many documents and for twice as many."""
+    counts: dict[str, list[dict[str, int]]] = {}
+    shards = []
+    for size in (documents, 2 * documents):
+        store = place_of(f"memory://{size}")
+        for step in ("write", "open unfinished", "resume and seal", "verify", "append"):
+            done = run(step, store, size)
+            counts.setdefault(step, []).append(done["questions"])
+            shards += [done["shards"]] if step == "verify" else []
+    return {"shards": shards, "by_step": counts}
 
 
 STEPS: dict[str, Callable[[Any, int], dict[str, Any]]] = {
-    "imports": imports,
+    "imports": lambda place, documents: {},
     "job": job,
     "write": write,
-    "resume": resume,
     "open unfinished": open_unfinished,
-    "seal": seal,
+    "resume and seal": resume_and_seal,
     "verify, killed half-way": verify_killed,
-    "verify, resumed": verified,
-    "append of one document": append,
+    "verify": verified,
+    "append": append,
+    "growth": growth,
 }
 
 
