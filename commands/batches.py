@@ -131,7 +131,13 @@ def live_batches(
 ) -> Batches:
     """New documents of the split `train` of a generator in every step, read by the teacher."""
     sides = (
-        TextSide(one.tokenizer, one.identity, one.prompt, one.context_tokens)
+        TextSide(
+            one.tokenizer,
+            one.identity,
+            one.prompt,
+            one.context_tokens,
+            vocabulary=one.vocabulary,
+        )
         for one in (reader, reasoner)
     )
     corpus = generator(version).live("lab", "train", LIVE_SEED + seed, LIVE_QUESTIONS)

@@ -128,7 +128,10 @@ def _grow(extraction: ExtractionRequest, manifest: Manifest, union: Corpus) -> N
     """Add the new documents to the tables of the store; the extraction then reads them."""
     text_side = load_text_side(extraction.teacher, revision=extraction.revision)
     wanted = manifest.model_copy(
-        update={"corpus_sha256": union.sha256, "teacher": text_side.identity}
+        update={
+            "corpus_sha256": union.sha256,
+            "teacher": text_side.identity.as_recorded(manifest.teacher),
+        }
     )
     entries = [tokenize_document(text_side, document) for document in union.documents]
     with StoreWriter(extraction.store, wanted, entries, name=NAME, extend=True):

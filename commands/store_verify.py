@@ -23,7 +23,14 @@ from ..store.tools.recompute import TOLERANCES, LayerComparison, compare
 from .store_teacher import teacher_of
 
 CORPUS: Final = "corpus"
-_IDENTITY: Final = ("weights_sha256", "tokenizer_sha256", "architecture", "blocks", "hidden_size")
+_IDENTITY: Final = (
+    "weights_sha256",
+    "tokenizer_sha256",
+    "config_sha256",
+    "architecture",
+    "blocks",
+    "hidden_size",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +130,7 @@ def recompute(
 def _check_teacher(store: FeatureStore, loaded: ModelIdentity) -> None:
     """Another name or revision with the same contents is the same teacher."""
     recorded = store.manifest.teacher
+    loaded = loaded.as_recorded(recorded)
     for field in _IDENTITY:
         expected, actual = getattr(recorded, field), getattr(loaded, field)
         if expected != actual:

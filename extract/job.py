@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from .. import __version__
+from ..common.errors import StoreError
 from ..corpus.source import keep_corpus, run_corpus
 from ..corpus.swap import settle
 from ..models.files import locate_model
@@ -15,7 +16,8 @@ from ..models.tokens import tokenize_document
 from ..store.format.documents import Documents
 from ..store.format.identity import corpus_of_store
 from ..store.format.layout import MANIFEST
-from ..store.format.schema import LayerRecord, Manifest
+from ..store.format.ledger import read_sealed
+from ..store.format.schema import LayerRecord, Manifest, ModelIdentity
 from ..store.places.open import place_of
 from ..store.write.committed import Committed
 from ..store.write.writer import StoreWriter
@@ -131,7 +133,7 @@ def prepare(request: ExtractionRequest) -> Job:
     if record:
         check_settings(record.settings, settings, request.store)
     manifest = Manifest(
-        teacher=text_side.identity,
+        teacher=_teacher_of(request, text_side.identity),
         layers=layers,
         dtype=request.dtype,
         codec=request.codec,
@@ -142,6 +144,27 @@ def prepare(request: ExtractionRequest) -> Job:
     if not request.dry_run:  # last: a corpus that was refused would keep out the corrected one
         keep_corpus(corpus, folder)
     return Job(request, settings, need, choice, corpus.meta, entries, manifest, pending)
+
+
+def _teacher_of(request: ExtractionRequest, identity: ModelIdentity) -> ModelIdentity:
+    """The identity of the teacher, as an existing store has it: older ones know no config.
+
+    Raises:
+        StoreError: the store was begun with another config of the same weights, or its manifest
+            is damaged.
+    """
+    if not (request.store / MANIFEST).exists():
+        return identity
+    recorded = read_sealed(place_of(request.store), MANIFEST, Manifest).teacher
+    identity = identity.as_recorded(recorded)
+    weights = recorded.weights_sha256 == identity.weights_sha256
+    if weights and recorded.config_sha256 != identity.config_sha256:
+        raise StoreError(
+            f"{request.store}: config.json of {identity.name!r} is not the one that the store was "
+            "begun with, and its states would differ; put the old one back to go on, or choose "
+            "another --run"
+        )
+    return identity
 
 
 def _need(request: ExtractionRequest, text_side: TextSide, layers: tuple[LayerRecord, ...]) -> Need:

@@ -42,13 +42,18 @@ class ShardRangeActor:
     def __init__(self, request: ExtractionRequest) -> None:
         """Load the teacher of this request. Raises: LatentcompError."""
         self._job = prepare(request)
-        self._teacher = load_job_teacher(self._job)
+        self._teacher, self._tested = load_job_teacher(self._job)
 
     def __call__(self, batch: "dict[str, np.ndarray[Any, Any]]") -> "dict[str, Any]":
         """Fill the ranges `number` of `count`; returns their numbers and the seconds."""
         seconds = [
             fill_ranges_of_job(
-                self._job, self._teacher, [ShardRange(int(number), int(count))], None, _QUIET
+                self._job,
+                self._teacher,
+                self._tested,
+                [ShardRange(int(number), int(count))],
+                None,
+                _QUIET,
             )
             for number, count in zip(batch["number"], batch["count"], strict=True)
         ]

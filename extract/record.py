@@ -11,6 +11,7 @@ from ..common.atomic import write_json
 from ..common.errors import StoreError
 from ..common.lock import folder_mutex
 from ..common.provenance import Provenance
+from .self_test_record import SelfTest
 
 RECORD = "extract.json"
 
@@ -46,6 +47,8 @@ class Session(_FrozenModel):
     """Of this process among those that filled the store together."""
     world: int = 1
     """Number of those processes."""
+    self_test: SelfTest | None = None
+    """What it passed before it began; None in sessions up to 0.2."""
     seconds: float | None = None
     """Time from the first batch to the finished store; None for a killed session."""
 

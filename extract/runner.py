@@ -21,10 +21,10 @@ from .rate import measure_rate
 from .record import Session, end_session, start_session
 from .releasing import max_uncommitted, stopping, write_function
 from .request import ExtractionOutcome, ExtractionRequest
+from .self_test import Subject, check_engine, free_memory, load_tested, prepare_reference
+from .self_test_record import SelfTest
 from .shard_ranges import ShardRange, fill_shard_ranges, shard_ranges_of
-from .teachers.loading import load_teacher
 from .teachers.protocol import Teacher
-from .teachers.transformers_teacher import TransformersTeacher
 from .token_progress import token_progress
 
 
@@ -42,12 +42,14 @@ def extract(request: ExtractionRequest, console: Console) -> ExtractionOutcome:
         return nothing_to_do(job, console)
     console.print(str(job.choice))
     with console.status(f"loading the teacher {request.teacher}"):
-        teacher = load_job_teacher(job)
+        teacher, tested = load_job_teacher(job)
     with stopping(teacher):
-        return _extract_with(job, teacher, console)
+        return _extract_with(job, teacher, tested, console)
 
 
-def _extract_with(job: Job, teacher: Teacher, console: Console) -> ExtractionOutcome:
+def _extract_with(
+    job: Job, teacher: Teacher, tested: SelfTest, console: Console
+) -> ExtractionOutcome:
     request = job.request
     rate = request.tokens_per_second
     if rate is None:  # every rank: it compiles, too
@@ -60,7 +62,7 @@ def _extract_with(job: Job, teacher: Teacher, console: Console) -> ExtractionOut
         return ExtractionOutcome(plan, request.store, 0, 0.0)
     check_space(plan, request.store)
     ranges = shard_ranges_of(request.rank, job.shards, len(job.windows))
-    seconds = fill_ranges_of_job(job, teacher, ranges, rate, console)
+    seconds = fill_ranges_of_job(job, teacher, tested, ranges, rate, console)
     console.print(
         f"{request.store}: {plan.documents_left:,} documents, {plan.tokens_left:,} tokens in "
         f"{seconds:.1f} s ({plan.tokens_left / seconds:,.0f} tokens/s)"
@@ -81,19 +83,30 @@ def nothing_to_do(job: Job, console: Console) -> ExtractionOutcome:
     return ExtractionOutcome(plan, store, 0, 0.0)
 
 
-def load_job_teacher(job: Job) -> Teacher:
-    """The teacher of a job, on the device of this process. Raises: TeacherError."""
-    if job.choice.backend == "vllm":
-        uncommitted = max_uncommitted(job.lengths, job.windows, job.manifest.shard_tokens)
-        return start_vllm(job.need, uncommitted)
-    lm = load_teacher(
-        job.request.teacher,
+def load_job_teacher(job: Job) -> tuple[Teacher, SelfTest]:
+    """The teacher of a job, on the device of this process, and the self-test that it passed.
+
+    Raises:
+        TeacherError: it cannot be loaded, or its states are not what they should be.
+    """
+    subject = Subject(
+        job.need.files,
         job.manifest.layers,
-        revision=job.request.revision,
-        dtype=job.settings.compute_dtype,
-        device=str(job.need.device),
+        job.settings.compute_dtype,
+        job.need.device,
+        job.reading_mode,
     )
-    return TransformersTeacher(lm, job.reading_mode)
+    if job.choice.backend != "vllm":
+        return load_tested(subject, job.documents)
+    _, prepared = prepare_reference(subject, job.documents)
+    free_memory()  # the engine takes nearly all there is
+    uncommitted = max_uncommitted(job.lengths, job.windows, job.manifest.shard_tokens)
+    teacher = start_vllm(job.need, uncommitted)
+    try:
+        return teacher, check_engine(prepared, subject, teacher, job.choice.backend)
+    except BaseException:
+        teacher.close()
+        raise
 
 
 def _measure(job: Job, teacher: Teacher) -> float:
@@ -104,7 +117,12 @@ def _measure(job: Job, teacher: Teacher) -> float:
 
 
 def fill_ranges_of_job(
-    job: Job, teacher: Teacher, ranges: Sequence[ShardRange], rate: float | None, console: Console
+    job: Job,
+    teacher: Teacher,
+    tested: SelfTest,
+    ranges: Sequence[ShardRange],
+    rate: float | None,
+    console: Console,
 ) -> float:
     """Read and write what is missing in these ranges, recording the session; returns seconds.
 
@@ -114,7 +132,7 @@ def fill_ranges_of_job(
     world, plan = job.request.rank.world, job.plan(rate)
     batches = pending_batches(job.windows, job.pending)
     documents = sum(len(batch.indices) for batch in batches) // world
-    session = _session(job, plan)
+    session = _session(job, plan, tested)
     start_session(job.request.run, job.settings, session)
     start = time.perf_counter()
     with token_progress(console, documents, plan.computed_tokens_left // world) as progress:
@@ -142,7 +160,7 @@ def _fill(
     )
 
 
-def _session(job: Job, plan: ExtractionPlan) -> Session:
+def _session(job: Job, plan: ExtractionPlan, tested: SelfTest) -> Session:
     meta = job.corpus_meta
     teacher = job.manifest.teacher
     return Session(
@@ -158,4 +176,5 @@ def _session(job: Job, plan: ExtractionPlan) -> Session:
         computed_tokens=plan.computed_tokens_left,
         rank=job.request.rank.rank,
         world=job.request.rank.world,
+        self_test=tested,
     )

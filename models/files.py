@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..common.errors import TeacherError
 from ..store.format.schema import ModelIdentity
+from .weights import config_sha256, weight_files
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -39,23 +40,13 @@ class ModelFiles:
 
     @property
     def weights(self) -> tuple[Path, ...]:
-        """Its safetensors files in name order.
+        """The safetensors files that transformers loads, in name order.
 
         Raises:
-            TeacherError: there are none, or one that the index names is missing.
+            TeacherError: there are none, one that the index names is missing, or what would be
+                loaded is not what they hold.
         """
-        index = self.folder / "model.safetensors.index.json"
-        names = ["model.safetensors"]
-        if index.is_file():
-            names = sorted(set(read_json(index).get("weight_map", {}).values()))
-        files = tuple(self.folder / name for name in names)
-        for file in files or (index,):
-            if not file.is_file():
-                raise TeacherError(
-                    f"model {self.name!r}: {file} is missing; only safetensors weights are read, "
-                    "so download the model again or convert it"
-                )
-        return files
+        return weight_files(self)
 
     @property
     def tokenizer(self) -> Path:
@@ -106,6 +97,8 @@ def check_name(name: str) -> None:
 def identify_model(files: ModelFiles) -> ModelIdentity:
     """Identity of a model as stores and checkpoints record it; reads and hashes its files.
 
+    The lab models have no `config_sha256`: they come with the package, and so does their config.
+
     `weights_sha256` is over the contents of the safetensors files in name order.
 
     Raises:
@@ -115,14 +108,16 @@ def identify_model(files: ModelFiles) -> ModelIdentity:
     text = config.get_text_config()
     for file in files.weights:
         _check_safetensors(files, file)
+    packaged = files.folder == LAB_FOLDERS.get(files.name)
     return ModelIdentity(
         name=files.name,
         revision=files.revision,
         architecture=(config.architectures or [type(config).__name__])[0],
-        blocks=text.num_hidden_layers,
-        hidden_size=text.hidden_size,
+        blocks=int(text.num_hidden_layers),
+        hidden_size=int(text.hidden_size),
         weights_sha256=_sha256(*files.weights),
         tokenizer_sha256=_sha256(files.tokenizer),
+        config_sha256=None if packaged else config_sha256(read_json(files.folder / "config.json")),
     )
 
 

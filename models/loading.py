@@ -3,13 +3,15 @@
 Weights come from safetensors only, and no code of a checkpoint is ever run.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import torch
 
 from ..common.errors import TeacherError
 from ..store.format.schema import ModelIdentity
+from .blocks import cut_class, model_class
+from .context import context_tokens, vocabulary_rows
 from .files import (
     PROMPT_FILE,
     ModelFiles,
@@ -19,10 +21,14 @@ from .files import (
     read_config,
     read_json,
 )
+from .plain_text import encode_plain, spells_control
+from .weights import weight_files
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+MOST_TOKENS: Final = 1 << 31
+_TEXT: Final = "{the text of a document}"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 PLAIN_QUESTION = "\nQuestion: {question}\nAnswer:"
@@ -64,6 +70,8 @@ class TextSide:
     prompt: PromptTemplate
     context_tokens: int
     """Tokens that the model can read at once, by its config."""
+    vocabulary: int = field(default=MOST_TOKENS, kw_only=True)
+    """Rows of its embeddings; a tokenizer may have more tokens."""
 
     @property
     def eos_token_id(self) -> int:
@@ -73,6 +81,32 @@ class TextSide:
     def encode(self, text: str) -> list[int]:
         """Token ids of a text, with nothing added before or after it."""
         return cast(list[int], self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def encode_text(self, text: str) -> list[int]:
+        """Token ids of a user's text: what spells a control token in it stays text."""
+        return list(encode_plain(self.tokenizer, text).ids)
+
+    def encode_within(self, template: str, mark: str, text: str) -> list[int]:
+        """Token ids of a template with a user's text in the place of its `mark`.
+
+        The whole is cut in one piece, as it always was, unless the text spells a control token:
+        then the text is cut alone, as text.
+        """
+        if not spells_control(self.tokenizer, text):
+            return self.encode(template.replace(mark, text))
+        before, *behind = template.split(mark)
+        ids = self.encode(before)
+        for after in behind:
+            ids += [*self.encode_text(text), *self.encode(after)]
+        return ids
+
+    def encode_after_head(self, text: str) -> list[int]:
+        """Token ids of the prompt's head and a document's text."""
+        return self.encode_within(self.prompt.head + _TEXT, _TEXT, text)
+
+    def encode_question(self, question: str) -> list[int]:
+        """Token ids of the text between the document and the answer to a question."""
+        return self.encode_within(self.prompt.question, "{question}", question)
 
     def decode(self, token_ids: list[int]) -> str:
         """Text of token ids, special tokens left out."""
@@ -128,6 +162,7 @@ def load_causal_lm(
         identity=text.identity,
         prompt=text.prompt,
         context_tokens=text.context_tokens,
+        vocabulary=text.vocabulary,
         model=load_weights(files, DTYPES[dtype], place),
     )
 
@@ -138,11 +173,13 @@ def load_tokenizer(files: ModelFiles) -> "PreTrainedTokenizerFast":
     Raises:
         TeacherError: it is missing, damaged, not a fast one, or ends no text.
     """
-    from transformers import AutoTokenizer
+    from transformers import PreTrainedTokenizerFast
 
     file = files.tokenizer
     try:
-        tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
+        # Not AutoTokenizer: for some model types it builds another tokenizer out of the
+        # vocabulary, without the file's own way of cutting and joining text.
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(files.folder)
     except Exception as error:  # the tokenizers library raises bare Exception on bad files
         raise TeacherError(
             f"model {files.name!r}: {file} cannot be used ({one_line(error)}); "
@@ -153,6 +190,8 @@ def load_tokenizer(files: ModelFiles) -> "PreTrainedTokenizerFast":
             f"model {files.name!r}: the tokenizer in {files.folder} must be a fast one "
             f"with an end token, got {type(tokenizer).__name__} with {tokenizer.eos_token!r}"
         )
+    tokenizer.backend_tokenizer.no_truncation()  # a file may hold one, and cut documents short
+    tokenizer.backend_tokenizer.no_padding()
     return cast("PreTrainedTokenizerFast", tokenizer)
 
 
@@ -204,7 +243,8 @@ def _text_side(files: ModelFiles) -> TextSide:
         tokenizer=tokenizer,
         identity=identify_model(files),
         prompt=read_prompt(files, tokenizer),
-        context_tokens=text_config.max_position_embeddings,
+        context_tokens=context_tokens(text_config, tokenizer.model_max_length),
+        vocabulary=vocabulary_rows(text_config),
     )
 
 
@@ -212,7 +252,7 @@ def load_weights(
     files: ModelFiles,
     dtype: torch.dtype,
     device: torch.device,
-    config: "PretrainedConfig | None" = None,
+    kept: int | None = None,
 ) -> "PreTrainedModel":
     """The model itself, frozen and in evaluation mode.
 
@@ -220,19 +260,22 @@ def load_weights(
         files: where its weights lie.
         dtype: precision of weights and arithmetic.
         device: where to put it.
-        config: another one than its own, such as one of fewer blocks.
+        kept: number of blocks to load; None for all.
 
     Raises:
         TeacherError: the weights do not fit the config or the device, or a tensor is missing.
     """
-    from transformers import AutoModelForCausalLM
     from transformers.utils import logging as hf_logging
 
     hf_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     verbosity = hf_logging.get_verbosity()
-    if config is not None:  # what a cut model leaves unread would be listed tensor by tensor
+    if kept is not None:  # what a cut model leaves unread would be listed tensor by tensor
         hf_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    load: Any = AutoModelForCausalLM.from_pretrained  # its type leaves out the loading info
+    weight_files(files)  # raises where transformers would load something else
+    chosen, config = model_class(read_config(files))
+    if kept is not None:
+        chosen = cut_class(chosen, kept)
+    load: Any = chosen.from_pretrained  # its type leaves out the loading info
     try:
         model, loading = load(
             files.folder,
@@ -243,6 +286,8 @@ def load_weights(
             trust_remote_code=False,
             output_loading_info=True,
         )
+    except TeacherError:
+        raise
     except torch.OutOfMemoryError as error:
         raise TeacherError(
             f"model {files.name!r} does not fit into the memory of {device}; "

@@ -1,13 +1,16 @@
 """Tokenization of a document for the teacher, with the chunk index of every token."""
 
 from bisect import bisect_right
+from os.path import commonprefix
+from unicodedata import normalize
 
 import numpy as np
 
-from ..common.errors import CorpusError
+from ..common.errors import CorpusError, TeacherError
 from ..corpus.records import Document
 from ..store.format.schema import DocumentEntry
 from .loading import TextSide
+from .plain_text import encode_plain
 
 
 def tokenize_document(text_side: TextSide, document: Document) -> DocumentEntry:
@@ -18,18 +21,18 @@ def tokenize_document(text_side: TextSide, document: Document) -> DocumentEntry:
     chunks counts to the one that it ends.
 
     Raises:
-        CorpusError: the document is empty or longer than the model can read.
+        CorpusError: the document is empty or longer than the model can read, or the tokenizer
+            does not keep its text.
+        TeacherError: the tokenizer has a token without a row in the model's embeddings.
     """
     head = text_side.encode(text_side.prompt.head)
-    encoding = text_side.tokenizer(
-        document.text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-    )
-    body: list[int] = encoding["input_ids"]
+    encoding = encode_plain(text_side.tokenizer, document.text)
+    body: list[int] = encoding.ids
     _check_length(document, len(body), len(head), text_side)
+    _check_rows(document, [*head, *body], text_side)
+    _check_text(document, body, text_side)
     starts = [start for start, _ in document.chunk_spans()]
-    chunks = [
-        bisect_right(starts, max(end - 1, start)) - 1 for start, end in encoding["offset_mapping"]
-    ]
+    chunks = [bisect_right(starts, max(end - 1, start)) - 1 for start, end in encoding.offsets]
     return DocumentEntry(
         document_id=document.document_id,
         token_ids=np.array(head + body, dtype=np.int64),
@@ -47,3 +50,37 @@ def _check_length(document: Document, body: int, head: int, text_side: TextSide)
             f"document {document.document_id!r} has {head + body:,} tokens, but "
             f"{text_side.identity.name!r} reads at most {text_side.context_tokens:,}; split it"
         )
+
+
+def _check_rows(document: Document, token_ids: list[int], text_side: TextSide) -> None:
+    if max(token_ids) < text_side.vocabulary:
+        return
+    worst = max(token_ids)
+    token = text_side.tokenizer.convert_ids_to_tokens([worst])[0]
+    raise TeacherError(
+        f"model {text_side.identity.name!r}: its tokenizer has id {worst:,} for {token!r} in "
+        f"document {document.document_id!r}, but its embeddings have {text_side.vocabulary:,} "
+        "rows; give the tokenizer that belongs to this model, or leave the document out"
+    )
+
+
+def _check_text(document: Document, body: list[int], text_side: TextSide) -> None:
+    """The tokens must spell the document: a tokenizer that drops or changes text would have the
+    teacher read another one. Canonically equal is equal, as tokenizers normalise to NFC."""
+    backend = text_side.tokenizer.backend_tokenizer
+    text, again = document.text, backend.decode(body, skip_special_tokens=False)
+    if again == text:
+        return
+    text, again = normalize("NFC", text), normalize("NFC", again)
+    if again == text:
+        return
+    at = len(commonprefix([text, again]))
+    raise CorpusError(
+        f"document {document.document_id!r}: the tokenizer of {text_side.identity.name!r} does not "
+        f"keep its text: {_around(text, at)!r} is read as {_around(again, at)!r} (character "
+        f"{at:,}); change the text there, or give another teacher"
+    )
+
+
+def _around(text: str, at: int) -> str:
+    return text[max(0, at - 10) : at + 20]

@@ -65,7 +65,7 @@ def greedy_answers(
     answers: list[list[str]] = []
     for start in range(0, len(prefixes), batch_size):
         batch = slice(start, start + batch_size)
-        prompts = [[lm.encode(lm.prompt.ask(text)) for text in texts] for texts in questions[batch]]
+        prompts = [[lm.encode_question(text) for text in texts] for texts in questions[batch]]
         generated = _GreedyBatch(lm, prefixes[batch], prompts).generate(most_tokens)
         answers += [[text.split("\n")[0].strip() for text in row] for row in generated]
     return answers

@@ -55,8 +55,8 @@ class Likelihood:
 
 def encode_choice(lm: TextSide, question: Question, answers: Sequence[str]) -> Choice:
     """Tokens of a question and of answers to it, as training and generation have them."""
-    prompt = lm.encode(lm.prompt.ask(question.text))
-    ids = tuple((*lm.encode(f" {answer}"), lm.eos_token_id) for answer in answers)
+    prompt = lm.encode_question(question.text)
+    ids = tuple((*lm.encode_text(f" {answer}"), lm.eos_token_id) for answer in answers)
     return Choice(tuple(prompt), ids)
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..corpus.records import Question
 from ..models.loading import TextSide
+from ..models.plain_text import spells_control
 from ..models.segments import CONTEXT, PADDING
 from ..store.format.schema import Integers
 
@@ -58,11 +59,15 @@ def encode_questions(lm: TextSide, questions: Sequence[Question]) -> tuple[Encod
     texts += [f" {question.answer}" for question in questions]
     encoded = lm.tokenizer.backend_tokenizer.encode_batch(texts, add_special_tokens=False)
     count = len(questions)
+    prompts, answers = ([each.ids for each in part] for part in (encoded[:count], encoded[count:]))
+    for i, question in enumerate(questions):
+        if spells_control(lm.tokenizer, question.text):
+            prompts[i] = lm.encode_question(question.text)
+        if spells_control(lm.tokenizer, question.answer):
+            answers[i] = lm.encode_text(f" {question.answer}")
     return tuple(
-        EncodedQuestion(tuple(prompt.ids), (*answer.ids, lm.eos_token_id), question.evidence)
-        for prompt, answer, question in zip(
-            encoded[:count], encoded[count:], questions, strict=True
-        )
+        EncodedQuestion(tuple(prompt), (*answer, lm.eos_token_id), question.evidence)
+        for prompt, answer, question in zip(prompts, answers, questions, strict=True)
     )
 
 

@@ -20,6 +20,7 @@ from latentcomp.models.loading import (
     load_text_side,
     resolve_device,
 )
+from latentcomp.models.weights import config_sha256
 
 from .extract import tiny_models
 
@@ -61,6 +62,7 @@ def test_identity_is_that_of_the_files(folder):
         "hidden_size": 32,
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "tokenizer_sha256": hashlib.sha256((folder / "tokenizer.json").read_bytes()).hexdigest(),
+        "config_sha256": config_sha256(json.loads((folder / "config.json").read_text())),
     }
 
 
@@ -150,6 +152,12 @@ def reshape_a_tensor(path):
     save_file(tensors, path, metadata={"format": "pt"})
 
 
+def garble_the_index(path):
+    """Where there is one file of weights nobody reads an index."""
+    path.rename(path.with_name("model-00001-of-00001.safetensors"))
+    path.with_suffix(".safetensors.index.json").write_text("{")
+
+
 def config_with(**changes):
     def change(path):
         config = path.parent / "config.json"
@@ -181,7 +189,7 @@ DAMAGES = {
         "tokenizer.json cannot be used",
     ),
     "garbled index": (
-        lambda p: (p.parent / "model.safetensors.index.json").write_text("{"),
+        garble_the_index,
         "cannot be read",
     ),
 }

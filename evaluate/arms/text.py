@@ -43,7 +43,7 @@ def floor(lm: CausalLM, documents: Sequence[Document]) -> list[Prefix]:
 
 def embed_text(lm: CausalLM, text: str) -> Tensor:
     """Input embeddings [tokens, width] of the prompt's head and a text."""
-    return embed_tokens(lm, lm.encode(lm.prompt.head + text))
+    return embed_tokens(lm, lm.encode_after_head(text))
 
 
 def embed_tokens(lm: CausalLM, token_ids: Sequence[int]) -> Tensor:

@@ -30,7 +30,7 @@ def _part(inputs: ArmInputs, first_of: Callable[[int, int], int]) -> list[Prefix
     lm, head = inputs.bench.reasoner, inputs.head
     prefixes = []
     for document, x_KR in zip(inputs.documents, inputs.vectors, strict=True):
-        token_ids = lm.encode(lm.prompt.head + document.dated_text)
+        token_ids = lm.encode_after_head(document.dated_text)
         kept = min(len(x_KR), len(token_ids) - head)
         first = head + first_of(len(token_ids) - head, kept)
         part = token_ids[:head] + token_ids[first : first + kept]

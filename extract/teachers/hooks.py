@@ -8,9 +8,8 @@ import torch
 from torch import nn
 
 from ...common.errors import TeacherError
+from ...models.blocks import find_blocks, no_blocks
 from ...store.format.schema import ModelIdentity
-
-_BLOCK_LISTS = ("layers", "h", "blocks")
 
 
 class DeepestReached(Exception):
@@ -63,12 +62,7 @@ def blocks_of(model: nn.Module, identity: ModelIdentity) -> nn.ModuleList:
     Raises:
         TeacherError: there is no such list, or it has more blocks than the config.
     """
-    for name in _BLOCK_LISTS:
-        blocks = getattr(model, name, None)
-        if isinstance(blocks, nn.ModuleList) and 0 < len(blocks) <= identity.blocks:
-            return blocks
-    raise TeacherError(
-        f"model {identity.name!r} ({identity.architecture}): its list of "
-        f"{identity.blocks} blocks was not found under {', '.join(_BLOCK_LISTS)}; "
-        "use a decoder-only model"
-    )
+    blocks = find_blocks(model, identity.blocks)
+    if blocks is None:
+        raise TeacherError(no_blocks(f"{identity.name} ({identity.architecture})", identity.blocks))
+    return blocks

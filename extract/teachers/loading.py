@@ -56,14 +56,22 @@ def load_teacher(
         TeacherError: the model cannot be found, read or placed; the message says why.
     """
     place, files = resolve_device(device), locate_model(name, revision=revision)
-    config = _cut_config(read_config(files), layers)
     if random_weights_seed is None:
         identity = identify_model(files)
-        whole = load_weights(files, DTYPES[dtype], place, config)
+        whole = load_weights(files, DTYPES[dtype], place, blocks_needed(layers, identity.blocks))
     else:
         identity = random_identity(files, random_weights_seed)
+        config = _cut_config(read_config(files), layers)
         whole = _random_model(config, DTYPES[dtype], place, random_weights_seed)
     return LoadedTeacher(identity, cast("PreTrainedModel", whole.base_model))
+
+
+def blocks_needed(layers: Sequence[LayerRecord], blocks: int) -> int | None:
+    """How many blocks must be there to read these layers; None for a whole model of `blocks`."""
+    deepest = max(layer.blocks_completed for layer in layers)
+    if any(layer.post_norm for layer in layers) or deepest >= blocks:
+        return None
+    return max(1, deepest)
 
 
 def random_identity(files: ModelFiles, seed: int) -> ModelIdentity:
@@ -87,13 +95,17 @@ def random_identity(files: ModelFiles, seed: int) -> ModelIdentity:
 
 
 def _cut_config(config: Any, layers: Sequence[LayerRecord]) -> Any:  # noqa: ANN401
-    """The config of the model without the blocks behind the deepest of `layers`."""
+    """The config of the model without the blocks behind the deepest of `layers`.
+
+    For random weights alone, which are drawn for every block that the config names. What a config
+    of fewer blocks computes may differ from the blocks of a whole model.
+    """
     config = copy.deepcopy(config)
     text = config.get_text_config()
-    blocks = max(layer.blocks_completed for layer in layers)
-    if any(layer.post_norm for layer in layers) or blocks >= text.num_hidden_layers:
+    blocks = blocks_needed(layers, text.num_hidden_layers)
+    if blocks is None:
         return config
-    text.num_hidden_layers = max(1, blocks)
+    text.num_hidden_layers = blocks
     for entry in _PER_BLOCK:
         if values := getattr(text, entry, None):
             setattr(text, entry, values[: text.num_hidden_layers])

@@ -4,7 +4,8 @@ Registered with transformers as `latentcomp_<kernel>`. The bounds of the documen
 through the forward pass as the keyword arguments of `packed_arguments`; a pass without them is
 refused, so a packed row can never be read as one long document.
 
-Axis letters: T tokens of the row, H query heads, K key and value heads, C width of a head.
+Axis letters: T tokens of the row, H query heads, K key and value heads, C width of a head's query
+and key, V that of its value.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,7 +32,7 @@ class Row:
     key: torch.Tensor
     """[T, K, C]"""
     value: torch.Tensor
-    """[T, K, C]"""
+    """[T, K, V]; in latent attention narrower than the keys."""
     starts: torch.Tensor
     """Where each document begins and the last one ends, on the device; see `Packing`."""
     bounds: torch.Tensor
@@ -46,12 +47,12 @@ class Row:
 
 
 Kernel = Callable[[Row], torch.Tensor]
-"""From a row to the attention output [T, H, C]."""
+"""From a row to the attention output [T, H, V]."""
 
 
 def _each(row: Row) -> torch.Tensor:
     """One document at a time, bit-equal to each read alone: any device, any precision."""
-    out = torch.empty_like(row.query)
+    out = row.query.new_empty((*row.query.shape[:-1], row.value.shape[-1]))
     edges = row.bounds.tolist()
     gqa = row.query.shape[1] != row.key.shape[1]
     for start, stop in zip(edges, edges[1:], strict=False):
@@ -72,10 +73,14 @@ def _flash(row: Row) -> torch.Tensor:
     torch 2.10 to 2.13; some of these versions refuse fewer key heads than query heads.
     """
     bounds = (row.starts, row.starts, *[row.longest] * 2)
+    value, narrower = row.value, row.query.shape[-1] - row.value.shape[-1]
+    if narrower:  # the kernel has one width: zeros on the right add zeros, nothing else
+        value = functional.pad(value, (0, narrower))
     out = torch.ops.aten._flash_attention_forward(
-        row.query, row.key, row.value, *bounds, 0.0, True, False, scale=row.scale
+        row.query, row.key, value, *bounds, 0.0, True, False, scale=row.scale
     )
-    return cast(torch.Tensor, out[0])
+    read = cast(torch.Tensor, out[0])
+    return read[..., :-narrower].contiguous() if narrower else read
 
 
 KERNELS: dict[str, Kernel] = {"each": _each, "flash": _flash}
@@ -91,13 +96,14 @@ def attend_within(
     scale: float,
     kernel: str,
 ) -> torch.Tensor:
-    """[T, H, C] from queries [T, H, C], keys and values [T, K, C]; opaque to a compiler."""
+    """[T, H, V] from queries [T, H, C], keys [T, K, C], values [T, K, V]; opaque to a compiler."""
     return KERNELS[kernel](Row(query, key, value, starts, bounds, scale))
 
 
 @attend_within.register_fake
-def _shape(query: torch.Tensor, *_: object) -> torch.Tensor:
-    return torch.empty_like(query)
+def _shape(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *_: object) -> torch.Tensor:
+    del key
+    return query.new_empty((*query.shape[:-1], value.shape[-1]))
 
 
 def packed_arguments(packing: Packing) -> dict[str, torch.Tensor]:
@@ -128,7 +134,7 @@ def _interface(kernel: str) -> Callable[..., tuple[torch.Tensor, None]]:
         packed_bounds: torch.Tensor | None = None,
         **others: Any,  # noqa: ANN401 - each architecture passes its own
     ) -> tuple[torch.Tensor, None]:
-        """Interface of transformers: [1, heads, T, C] in, [1, T, H, C] out."""
+        """Interface of transformers: [1, heads, T, C] in, [1, T, H, V] out."""
         if packed_starts is None or packed_bounds is None or attention_mask is not None:
             raise ValueError("packed attention needs the bounds of the documents, and no mask")
         if any(others.get(name) is not None for name in _UNSUPPORTED):

@@ -14,11 +14,14 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from ...common.errors import TeacherError
+from ...models.context import switch_lengths
+from ...models.layers import EMBEDDINGS
 from ...store.format.schema import LayerRecord, ModelIdentity
 from . import packed_attention
 from .hooks import DeepestReached, blocks_of, captured
 from .host_copy import HostCopier, HostCopy
 from .packing import Packing, pack
+from .readable import refuse_bidirectional, same_side
 from .reading_mode import PADDED, ReadingMode, compile_blocks
 
 Documents = Sequence[Sequence[int]]
@@ -42,16 +45,28 @@ class LoadedModel(Protocol):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class QueuedBatch:
-    """A batch queued on the device, with the copy of its states to the host."""
+class QueuedPass:
+    """A forward pass queued on the device, with the copy of its states to the host."""
 
+    indices: tuple[int, ...]
+    """Places in the batch of the documents that it reads."""
     copy: HostCopy
     cut: Callable[[torch.Tensor], list[torch.Tensor]]
     """Splits the states of all rows into those of each document."""
 
+
+@dataclass(frozen=True, eq=False, slots=True)
+class QueuedBatch:
+    """A batch queued on the device: one pass, or several where a model reads by length."""
+
+    passes: tuple[QueuedPass, ...]
+
     def wait(self) -> list[torch.Tensor]:
         """The states of each document, [tokens, layers, hidden] on the CPU."""
-        return self.cut(self.copy.wait())
+        states: dict[int, torch.Tensor] = {}
+        for one in self.passes:
+            states |= dict(zip(one.indices, one.cut(one.copy.wait()), strict=True))
+        return [states[index] for index in sorted(states)]
 
 
 class TransformersTeacher:
@@ -69,9 +84,12 @@ class TransformersTeacher:
             mode: how the documents are read.
 
         Raises:
-            TeacherError: the blocks of this architecture cannot be found.
+            TeacherError: the blocks of this architecture cannot be found, or a token of it sees
+                later ones.
         """
         self.mode = mode
+        refuse_bidirectional(lm.model.config, lm.identity)
+        self._switches = switch_lengths(lm.model.config.get_text_config())
         self._identity = lm.identity
         # The base model: its output is the last state, without the logits over the vocabulary.
         self._base = lm.model.base_model
@@ -129,21 +147,30 @@ class TransformersTeacher:
         if not layers or not lengths or min(lengths) == 0:
             raise ValueError("a batch needs layers, and documents of at least one token")
         try:
-            if self.mode.packed:
-                packing = pack(documents, self._device)
-                states = torch.stack(self.read_packed(packing, layers), dim=1)
-                return QueuedBatch(self._copier.start(states), packing.cut)
-            states = torch.stack(self._read(self._padded(documents), layers), dim=2)
-            return QueuedBatch(
-                self._copier.start(states),
-                lambda h_BTLD: [h_BTLD[row, :length] for row, length in enumerate(lengths)],
-            )
+            groups = same_side(lengths, self._switches)
+            passes = (self._queue_pass(documents, group, layers) for group in groups)
+            return QueuedBatch(tuple(passes))
         except torch.OutOfMemoryError as error:
             raise TeacherError(
                 f"a batch of {len(lengths):,} documents, the longest of {max(lengths):,} tokens, "
                 f"does not fit into the memory of {self._device}; free some and run again, or "
                 "begin another --run with a smaller --batch-tokens"
             ) from error
+
+    def _queue_pass(
+        self, batch: Documents, indices: tuple[int, ...], layers: Sequence[LayerRecord]
+    ) -> QueuedPass:
+        documents = [batch[index] for index in indices]
+        if self.mode.packed:
+            packing = pack(documents, self._device)
+            states = torch.stack(self.read_packed(packing, layers), dim=1)
+            return QueuedPass(indices, self._copier.start(states), packing.cut)
+        states = torch.stack(self._read(self._padded(documents), layers), dim=2)
+        return QueuedPass(
+            indices,
+            self._copier.start(states),
+            lambda h_BTLD: [h_BTLD[row, : len(one)] for row, one in enumerate(documents)],
+        )
 
     def read_padded(
         self, token_ids_BT: torch.Tensor, layers: Sequence[LayerRecord]
@@ -152,7 +179,17 @@ class TransformersTeacher:
 
         For training with the teacher in the loop. Call it under `torch.no_grad()` rather than
         inference mode: what trains on the states has to keep them for its backward pass.
+
+        Raises:
+            TeacherError: it reads longer documents in another way, and the batch may hold both.
         """
+        longest = token_ids_BT.shape[1]
+        if self._switches and longest > self._switches[0] and layers != (EMBEDDINGS,):
+            raise TeacherError(
+                f"model {self._identity.name!r} reads documents of more than {self._switches[0]:,} "
+                f"tokens in another way, and a batch of {longest:,} tokens may hold both kinds; "
+                "train from a store (`latentcomp extract`), which keeps them apart"
+            )
         return torch.stack(self._read(token_ids_BT, layers), dim=2)
 
     def read_packed(self, packing: Packing, layers: Sequence[LayerRecord]) -> list[torch.Tensor]:

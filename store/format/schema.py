@@ -6,7 +6,14 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from .codecs import CODECS, CodecName
 
@@ -40,6 +47,22 @@ class ModelIdentity(Record):
     """SHA-256 over the weight files, in hex."""
     tokenizer_sha256: str
     """SHA-256 over the tokenizer files, in hex."""
+    config_sha256: str | None = None
+    """SHA-256 over what the model's config.json says of its states, in hex; None in what was
+    written before 0.3 and for the models of the package. Only then it is not written at all."""
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = serialize(self)
+        if content.get("config_sha256") is None:
+            content.pop("config_sha256", None)
+        return content
+
+    def as_recorded(self, recorded: "ModelIdentity") -> "ModelIdentity":
+        """This identity, without its config where an older record does not know any."""
+        if recorded.config_sha256 is not None:
+            return self
+        return self.model_copy(update={"config_sha256": None})
 
 
 class LayerRecord(Record):

@@ -89,7 +89,7 @@ def test_the_rate_is_measured_unless_given(capsys, teacher, tmp_path):
 
 def test_a_finished_run_is_left_alone(capsys, monkeypatch, teacher, finished):
     before = contents(finished)
-    monkeypatch.setattr(runner, "load_teacher", None)  # it must not even be looked at
+    monkeypatch.setattr(runner, "load_tested", None)  # it must not even be looked at
     for more in ([], ["--dry-run"]):
         ran = run_command(capsys, *options(teacher, finished), *more)
         assert ran.code == 0

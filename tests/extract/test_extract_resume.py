@@ -38,7 +38,16 @@ def extract_until(moment, after, arguments):
     command(*arguments)
 
 
-MOMENTS = (("batch", 0), ("batch", 6), ("sync", 42), ("rename", 16), ("rename", 23), ("rename", 24))
+SELF_TEST = 1
+"""Batches that a session reads before those of the store."""
+MOMENTS = (
+    ("batch", SELF_TEST),
+    ("batch", SELF_TEST + 6),
+    ("sync", 42),
+    ("rename", 16),
+    ("rename", 23),
+    ("rename", 24),
+)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +99,7 @@ def stop_after(monkeypatch, batches, error):
 
 def test_interrupted_by_the_user(capsys, monkeypatch, teacher, finished, tmp_path):
     with monkeypatch.context() as patch:
-        stop_after(patch, 7, KeyboardInterrupt())
+        stop_after(patch, SELF_TEST + 7, KeyboardInterrupt())
         ran = run_command(capsys, *options(teacher, tmp_path))
     assert ran.code == 130
     assert ran.err == "interrupted; run the same command again to go on\n"
@@ -101,7 +110,7 @@ def test_interrupted_by_the_user(capsys, monkeypatch, teacher, finished, tmp_pat
 
 def test_resuming_reads_only_what_is_missing(capsys, monkeypatch, teacher, finished, tmp_path):
     with monkeypatch.context() as patch:
-        stop_after(patch, 7, KeyboardInterrupt())
+        stop_after(patch, SELF_TEST + 7, KeyboardInterrupt())
         run_command(capsys, *options(teacher, tmp_path))
     read = []
     original = TransformersTeacher.queue
@@ -112,7 +121,8 @@ def test_resuming_reads_only_what_is_missing(capsys, monkeypatch, teacher, finis
 
     monkeypatch.setattr(TransformersTeacher, "queue", queue)
     assert run_command(capsys, *options(teacher, tmp_path)).code == 0
-    assert 0 < len(read) < DOCUMENTS
+    tested = 3  # documents of the self-test
+    assert 0 < len(read) - tested < DOCUMENTS
 
 
 def test_killed_before_the_seal(capsys, monkeypatch, teacher, finished, tmp_path):
