@@ -14,7 +14,7 @@ TORCH_CPU   ?= https://download.pytorch.org/whl/cpu
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-disk test-ladder test-gpu test-ray test-vllm check bench-store lab-models ablations docs constraints clean
+.PHONY: help install demo test test-slow test-disk test-ladder test-gpu test-ray test-vllm check bench-store check-models lab-models ablations docs constraints clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ check: install ## linter, format, types
 bench-store: install ## the store beside Zarr, zarrs, tensorstore, safetensors, memmap and Lance
 	$(MAKE) install EXTRAS=test,bench
 	$(BIN)/python benchmarks/bench_store.py
+
+check-models: install ## every class of teacher through the real command: equal or refused (15 min, CPU)
+	$(BIN)/python -m latentcomp.tools.check_models
 
 lab-models: install ## retrain the shipped lab models from nothing but this repository (needs a GPU)
 	$(BIN)/latentcomp lab-models

@@ -22,7 +22,8 @@ from ..extract.teachers.text.prompts import Prompt
 from ..extract.teachers.text.results import Summary, TextRecord, WrittenAnswer
 from ..extract.teachers.text.server import ServedModel, Server
 from ..models.files import locate_model
-from ..models.loading import load_tokenizer, read_prompt
+from ..models.loading import load_tokenizer
+from ..models.prompt import read_prompt
 
 
 @dataclass(frozen=True, slots=True)

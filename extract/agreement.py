@@ -108,7 +108,7 @@ def agree(
         dtype: the run's precision.
         flips: whether single tokens may be anything.
     """
-    found, fault = [], None
+    figures, fault = [], None
     for slot, layer in enumerate(layers):
         place = layer.blocks_completed
         wide = [
@@ -123,7 +123,7 @@ def agree(
             ]
         )
         noise = torch.cat([token_errors(each.narrow[place], each.wide[place]) for each in expected])
-        found.append(
+        figures.append(
             LayerAgreement(
                 blocks_completed=place,
                 post_norm=layer.post_norm,
@@ -135,8 +135,8 @@ def agree(
         fault = fault or _fault(layer, wide, error, noise, dtype, flips)
         if fault and read[0].wide is not None:
             other = _other_place(read[0].wide[:, slot], expected[0].wide, place)
-            return tuple(found), fault + other
-    return tuple(found), fault
+            return tuple(figures), fault + other
+    return tuple(figures), fault
 
 
 def _fault(

@@ -97,8 +97,8 @@ def load_job_teacher(job: Job) -> tuple[Teacher, SelfTest]:
         job.reading_mode,
     )
     if job.choice.backend != "vllm":
-        return load_tested(subject, job.documents)
-    _, prepared = prepare_reference(subject, job.documents)
+        return load_tested(subject, job.documents, job.lengths)
+    _, prepared = prepare_reference(subject, job.documents, job.lengths)
     free_memory()  # the engine takes nearly all there is
     uncommitted = max_uncommitted(job.lengths, job.windows, job.manifest.shard_tokens)
     teacher = start_vllm(job.need, uncommitted)

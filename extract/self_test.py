@@ -68,7 +68,7 @@ class Prepared:
 
 
 def load_tested(
-    subject: Subject, documents: Sequence[Sequence[int]]
+    subject: Subject, documents: Sequence[Sequence[int]], lengths: Sequence[int]
 ) -> tuple[TransformersTeacher, SelfTest]:
     """Load a teacher that reads these layers, tested on its own first documents.
 
@@ -78,7 +78,7 @@ def load_tested(
         TeacherError: the model cannot be loaded, or its states are not those that they should be;
             names the first layer that differs.
     """
-    base, prepared = prepare_reference(subject, documents)
+    base, prepared = prepare_reference(subject, documents, lengths)
     begun, identity = time.perf_counter(), prepared.identity
     kept = blocks_needed(subject.layers, identity.blocks)
     if kept is not None:
@@ -88,7 +88,7 @@ def load_tested(
     try:
         with plain_failures(identity, f"in a batch, {subject.mode}"):
             teacher, read = _read_twice(lm, prepared.sample, subject)
-        found, fault = _judge(prepared, subject, read)
+        figures, fault = _judge(prepared, subject, read)
     except TeacherError as error:
         if not subject.mode.packed or not _padded_agrees(lm, prepared, subject):
             raise
@@ -96,11 +96,11 @@ def load_tested(
     if fault is not None:
         raise TeacherError(f"{fault}; {_advice(fault, lm, prepared, subject)}")
     seconds = prepared.seconds + time.perf_counter() - begun
-    return teacher, _record(prepared, subject, str(subject.mode), found, seconds)
+    return teacher, _record(prepared, subject, str(subject.mode), figures, seconds)
 
 
 def prepare_reference(
-    subject: Subject, documents: Sequence[Sequence[int]]
+    subject: Subject, documents: Sequence[Sequence[int]], lengths: Sequence[int]
 ) -> tuple["PreTrainedModel", Prepared]:
     """Load a model, whole where it fits, and read a sample with its own forward.
 
@@ -120,7 +120,7 @@ def prepare_reference(
     del model
     begun = time.perf_counter()
     switches = switch_lengths(text)
-    sample = choose_sample(documents, telling_lengths(text), switches)
+    sample = choose_sample(documents, lengths, telling_lengths(text), switches)
     while True:
         try:
             expected = _expect(base, identity, sample, subject, present)
@@ -150,11 +150,11 @@ def check_engine(prepared: Prepared, subject: Subject, teacher: Teacher, engine:
     """
     begun = time.perf_counter()
     narrow = teacher.states(prepared.sample.documents, subject.layers)
-    found, fault = _judge(prepared, subject, [Read(None, states) for states in narrow])
+    figures, fault = _judge(prepared, subject, [Read(None, states) for states in narrow])
     if fault is not None:
         raise TeacherError(fault + "; give --backend transformers")
     seconds = prepared.seconds + time.perf_counter() - begun
-    return _record(prepared, subject, engine, found, seconds)
+    return _record(prepared, subject, engine, figures, seconds)
 
 
 def _expect(
@@ -206,10 +206,10 @@ def _judge(
     prepared: Prepared, subject: Subject, read: Sequence[Read]
 ) -> tuple[tuple[LayerAgreement, ...], str | None]:
     """Figures of every layer, and the message of the first fault."""
-    found, fault = agree(
+    figures, fault = agree(
         prepared.expected, read, subject.layers, subject.compute_dtype, flips=prepared.flips
     )
-    return found, None if fault is None else _named(prepared.identity, fault)
+    return figures, None if fault is None else _named(prepared.identity, fault)
 
 
 def _advice(fault: str, lm: LoadedTeacher, prepared: Prepared, subject: Subject) -> str:
@@ -237,7 +237,7 @@ def _record(
     prepared: Prepared,
     subject: Subject,
     reading: str,
-    found: tuple[LayerAgreement, ...],
+    figures: tuple[LayerAgreement, ...],
     seconds: float,
 ) -> SelfTest:
     return SelfTest(
@@ -245,7 +245,7 @@ def _record(
         reference="whole" if prepared.whole else "cut",
         compute_dtype=subject.compute_dtype,
         reading=reading,
-        layers=found,
+        layers=figures,
         seconds=round(seconds, 3),
     )
 
@@ -283,7 +283,7 @@ def _fits(subject: Subject) -> bool:
 
 
 def free_memory() -> None:
-    """Give what nobody holds any more back to the device."""
+    """Give memory that is no longer used back to the device."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

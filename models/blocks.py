@@ -29,9 +29,9 @@ def find_blocks(model: nn.Module, blocks: int) -> nn.ModuleList | None:
         model: with or without its head.
         blocks: of the whole model; a model that was cut has fewer.
     """
-    found = list(_lists(model, blocks))
-    exact = [each for each in found if len(each) == blocks]
-    return next(iter(exact or found), None)
+    lists = list(_lists(model, blocks))
+    exact = [each for each in lists if len(each) == blocks]
+    return next(iter(exact or lists), None)
 
 
 def model_class(config: "PretrainedConfig") -> tuple[type["PreTrainedModel"], "PretrainedConfig"]:
@@ -78,10 +78,10 @@ def cut_blocks(model: nn.Module, blocks: int, kept: int) -> None:
     Raises:
         TeacherError: the list of its blocks is not found.
     """
-    found = find_blocks(model, blocks)
-    if found is None:
+    listed = find_blocks(model, blocks)
+    if listed is None:
         raise TeacherError(no_blocks(type(model).__name__, blocks))
-    del found[kept:]
+    del listed[kept:]
 
 
 def no_blocks(name: str, blocks: int) -> str:
@@ -98,9 +98,9 @@ def _lists(model: nn.Module, blocks: int) -> Iterator[nn.ModuleList]:
     for _ in range(_DEPTH):
         for parent in level:
             for name in _BLOCK_LISTS:
-                found = getattr(parent, name, None)
-                if isinstance(found, nn.ModuleList) and 0 < len(found) <= blocks:
-                    yield found
+                candidate = getattr(parent, name, None)
+                if isinstance(candidate, nn.ModuleList) and 0 < len(candidate) <= blocks:
+                    yield candidate
         level = [
             child
             for parent in level

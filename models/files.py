@@ -1,15 +1,16 @@
 """Files of a model on this machine: location, hashes and identity; no weights are loaded."""
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from ..common.errors import TeacherError
 from ..store.format.schema import ModelIdentity
+from .json_files import one_line as one_line
+from .json_files import read_json as read_json
 from .weights import config_sha256, weight_files
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class ModelFiles:
             TeacherError: there are none, one that the index names is missing, or what would be
                 loaded is not what they hold.
         """
-        return weight_files(self)
+        return weight_files(self.name, self.folder)
 
     @property
     def tokenizer(self) -> Path:
@@ -137,27 +138,6 @@ def read_config(files: ModelFiles) -> "PretrainedConfig":
             f"model {files.name!r}: {files.folder / 'config.json'} cannot be used "
             f"({one_line(error)}); give the folder of a transformers causal language model"
         ) from error
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """A JSON object from a file of a model.
-
-    Raises:
-        TeacherError: the file is unreadable or holds something else.
-    """
-    try:
-        value = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise TeacherError(f"{file} cannot be read ({one_line(error)})") from error
-    if not isinstance(value, dict):
-        raise TeacherError(f"{file} holds a {type(value).__name__}, expected a JSON object")
-    return value
-
-
-def one_line(error: BaseException) -> str:
-    """An error's text without line breaks and not too long, for use inside a message."""
-    text = " ".join(str(error).split()).rstrip(".:") or type(error).__name__
-    return text if len(text) <= 200 else text[:197] + "..."
 
 
 def _expanded(name: str) -> Path:

@@ -13,15 +13,16 @@ from ..store.format.schema import ModelIdentity
 from .blocks import cut_class, model_class
 from .context import context_tokens, vocabulary_rows
 from .files import (
-    PROMPT_FILE,
     ModelFiles,
     identify_model,
     locate_model,
     one_line,
     read_config,
-    read_json,
 )
 from .plain_text import encode_plain, spells_control
+from .prompt import PLAIN_QUESTION as PLAIN_QUESTION
+from .prompt import PromptTemplate as PromptTemplate
+from .prompt import read_prompt
 from .weights import weight_files
 
 if TYPE_CHECKING:
@@ -30,35 +31,6 @@ if TYPE_CHECKING:
 MOST_TOKENS: Final = 1 << 31
 _TEXT: Final = "{the text of a document}"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
-PLAIN_QUESTION = "\nQuestion: {question}\nAnswer:"
-PLAIN_SUMMARY = "\nSummary in {budget} tokens:"
-
-
-@dataclass(frozen=True, slots=True)
-class PromptTemplate:
-    """The text pieces around a document; an answer follows as " <answer>" and the end token."""
-
-    head: str
-    """Before the document: usually the token that starts a text."""
-    question: str
-    """After the document; holds `{question}`."""
-    summary: str
-    """After the document; holds `{budget}`, the number of tokens that the summary may have."""
-    notes: str = "{summary}"
-    """How a summary stands where the document stood; holds `{summary}`."""
-
-    def ask(self, question: str) -> str:
-        """The text between the document and the answer to one question."""
-        return self.question.replace("{question}", question)
-
-    def summarise(self, budget: int) -> str:
-        """The text between the document and its summary in at most `budget` tokens."""
-        return self.summary.replace("{budget}", str(budget))
-
-    def instead(self, summary: str) -> str:
-        """A summary as it is read in place of the document."""
-        return self.notes.replace("{summary}", summary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,29 +167,6 @@ def load_tokenizer(files: ModelFiles) -> "PreTrainedTokenizerFast":
     return cast("PreTrainedTokenizerFast", tokenizer)
 
 
-def read_prompt(files: ModelFiles, tokenizer: "PreTrainedTokenizerFast") -> PromptTemplate:
-    """The `prompt` of the model's `latentcomp.json`, or a plain one where there is no such file.
-
-    Raises:
-        TeacherError: the file is damaged or a piece is missing or unusable.
-    """
-    file = files.folder / PROMPT_FILE
-    if not file.is_file():
-        return PromptTemplate(str(tokenizer.bos_token or ""), PLAIN_QUESTION, PLAIN_SUMMARY)
-    pieces = read_json(file).get("prompt")
-    wanted = {"head": "", "question": "{question}", "summary": "{budget}"}
-    if not isinstance(pieces, dict) or pieces.keys() - {"notes"} != wanted.keys():
-        raise TeacherError(
-            f"{file}: `prompt` must have exactly the keys {', '.join(wanted)}, and may have notes"
-        )
-    if "notes" in pieces:
-        wanted["notes"] = "{summary}"
-    for key, mark in wanted.items():
-        if not isinstance(pieces[key], str) or mark not in pieces[key]:
-            raise TeacherError(f"{file}: `prompt.{key}` must be a text with {mark!r} in it")
-    return PromptTemplate(**pieces)
-
-
 def resolve_device(device: str) -> torch.device:
     """The torch device of a name; `auto` is the GPU where there is one, else the CPU.
 
@@ -271,7 +220,7 @@ def load_weights(
     verbosity = hf_logging.get_verbosity()
     if kept is not None:  # what a cut model leaves unread would be listed tensor by tensor
         hf_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    weight_files(files)  # raises where transformers would load something else
+    weight_files(files.name, files.folder)  # raises where transformers would load something else
     chosen, config = model_class(read_config(files))
     if kept is not None:
         chosen = cut_class(chosen, kept)

@@ -38,7 +38,7 @@ def encode_plain(tokenizer: "PreTrainedTokenizerFast", text: str) -> "Encoding":
 @lru_cache(maxsize=2)
 def _blind(tokenizer: "PreTrainedTokenizerFast") -> "Tokenizer":
     """A copy that knows no control tokens. The switch of the tokenizer itself would be seen by
-    whoever else uses it, in another thread, too."""
+    every other user of it, in another thread, too."""
     from tokenizers import Tokenizer
 
     copy = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())

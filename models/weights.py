@@ -6,12 +6,10 @@ transformers has an order of its own for the first; an identity must be of what 
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ..common.errors import TeacherError
-
-if TYPE_CHECKING:
-    from .files import ModelFiles
+from .json_files import read_json
 
 ONE_FILE: Final = "model.safetensors"
 INDEX: Final = "model.safetensors.index.json"
@@ -30,32 +28,31 @@ _SAYS_NOTHING: Final = {
 """Entries of a config that decide no state, or that the identity has in a field of its own."""
 
 
-def weight_files(files: "ModelFiles") -> tuple[Path, ...]:
+def weight_files(name: str, folder: Path) -> tuple[Path, ...]:
     """The safetensors files that transformers loads from a folder, in name order.
 
     One file goes before an index, even where an index lies beside it: a stale one then names
-    weights that nobody loads.
+    weights that are not loaded.
 
     Raises:
         TeacherError: a file is missing, leads out of the folder, or an adapter lies beside them.
     """
-    _refuse_adapter(files)
-    names = _names(files)
-    folder = files.folder.resolve()
-    for name in names:
-        if not isinstance(name, str) or not _within(folder, name):
+    _refuse_adapter(name, folder)
+    names = _names(folder)
+    for each in names:
+        if not isinstance(each, str) or Path(each).is_absolute() or ".." in Path(each).parts:
             raise TeacherError(
-                f"model {files.name!r}: {files.folder / INDEX} names {name!r}, which is no file of "
-                "that folder; download the model again"
+                f"model {name!r}: {folder / INDEX} names {each!r}, which is no file of that "
+                "folder; download the model again"
             )
-    found = tuple(files.folder / name for name in names)
-    for file in found or (files.folder / INDEX,):
+    files = tuple(folder / each for each in names)
+    for file in files or (folder / INDEX,):
         if not file.is_file():
             raise TeacherError(
-                f"model {files.name!r}: {file} is missing; only safetensors weights are read, "
+                f"model {name!r}: {file} is missing; only safetensors weights are read, "
                 "so download the model again or convert it"
             )
-    return found
+    return files
 
 
 def config_sha256(config: dict[str, Any]) -> str:
@@ -67,15 +64,14 @@ def config_sha256(config: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(_decisive(config), sort_keys=True).encode()).hexdigest()
 
 
-def _names(files: "ModelFiles") -> list[Any]:
-    from .files import read_json
-
-    config = files.folder / "config.json"
+def _names(folder: Path) -> list[Any]:
+    """Names of the files of weights, as they stand in config or index."""
+    config = folder / "config.json"
     named = read_json(config).get("transformers_weights") if config.is_file() else None
-    index = files.folder / (named if isinstance(named, str) and named.endswith(".json") else INDEX)
+    index = folder / (named if isinstance(named, str) and named.endswith(".json") else INDEX)
     if isinstance(named, str) and index.name != named:
         return [named]
-    if not isinstance(named, str) and ((files.folder / ONE_FILE).is_file() or not index.is_file()):
+    if not isinstance(named, str) and ((folder / ONE_FILE).is_file() or not index.is_file()):
         return [ONE_FILE]
     weight_map = read_json(index).get("weight_map", {})
     if not isinstance(weight_map, dict):
@@ -83,16 +79,12 @@ def _names(files: "ModelFiles") -> list[Any]:
     return sorted(set(weight_map.values()), key=str)
 
 
-def _within(folder: Path, name: str) -> bool:
-    return not Path(name).is_absolute() and ".." not in Path(name).parts and folder.is_dir()
-
-
-def _refuse_adapter(files: "ModelFiles") -> None:
+def _refuse_adapter(model: str, folder: Path) -> None:
     """Beside base weights transformers adds an adapter where peft is installed, and only there."""
     for name in ADAPTER_FILES:
-        if (files.folder / name).is_file():
+        if (folder / name).is_file():
             raise TeacherError(
-                f"model {files.name!r}: {files.folder / name} lies beside the weights, and whether "
+                f"model {model!r}: {folder / name} lies beside the weights, and whether "
                 "an adapter is applied depends on the packages installed; merge it into the "
                 "weights (peft: merge_and_unload, save_pretrained), or move it to another folder"
             )

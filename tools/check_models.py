@@ -93,12 +93,12 @@ def _extract_and_compare(
     arguments = ["extract", "--teacher", checkpoint, "--run", run, "--corpus", corpus]
     arguments += [f"--layers={layers}", "--reading", reading, "--dtype", "float32"]
     arguments += ["--compute-dtype", "float32", "--device", "cpu", "--tokens-per-second", 1000]
-    code, said = _run([str(argument) for argument in arguments])
+    code, message = _run([str(argument) for argument in arguments])
     if code is None:
-        return {"verdict": TRACEBACK, "message": said}
+        return {"verdict": TRACEBACK, "message": message}
     if code != 0:
-        refused = code == 2 and len(said.splitlines()) == 1 and said.startswith("error: ")
-        message = said.replace(str(checkpoint), "MODEL").replace(str(run), "RUN")
+        refused = code == 2 and len(message.splitlines()) == 1 and message.startswith("error: ")
+        message = message.replace(str(checkpoint), "MODEL").replace(str(run), "RUN")
         return {"verdict": REFUSED if refused else TRACEBACK, "message": message.strip()}
     error = _worst_error(run / "store", layers, reference)
     return {"verdict": EQUAL if error <= BOUND else WRONG, "error": float(f"{error:.1e}")}
@@ -192,13 +192,13 @@ def checked(models: Sequence[TinyModel]) -> Iterator[dict[str, Any]]:
 
 
 def main() -> None:
-    """Check all models, or those named, and write record and page for all."""
+    """Check all models, or those named, whose rows are replaced; write record and page."""
     import transformers
 
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help="models to check; all, and the record, if none")
+    parser.add_argument("names", nargs="*", help="models to check again; all if none")
     names = parser.parse_args().names
     rows = []
     for row in checked([model for model in MODELS if not names or model.name in names]):
@@ -208,11 +208,14 @@ def main() -> None:
             for way, one in row["ways"].items()
         )
         print(f"{row['name']} ({row['class']}): {ways}", flush=True)  # noqa: T201
-    if not names:
-        record = {"models": rows, "transformers": transformers.__version__, "bound": BOUND}
-        record |= {"provenance": collect({}, {}).model_dump(mode="json")}
-        atomic.write_json(RESULT, record)
-        atomic.write_text(PAGE, page(record, PAGE.read_text()))
+    if names:
+        known = {row["name"]: row for row in json.loads(RESULT.read_bytes())["models"]}
+        known |= {row["name"]: row for row in rows}
+        rows = [known[model.name] for model in MODELS]
+    record = {"models": rows, "transformers": transformers.__version__, "bound": BOUND}
+    record |= {"provenance": collect({}, {}).model_dump(mode="json")}
+    atomic.write_json(RESULT, record)
+    atomic.write_text(PAGE, page(record, PAGE.read_text()))
     sys.exit(any(row["verdict"] in (WRONG, TRACEBACK) for row in rows))
 
 

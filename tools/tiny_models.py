@@ -59,7 +59,8 @@ _PLAIN: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
         "d_model": 32, "num_layers": BLOCKS, "attention_heads": 2, "ffn_dim": 48,
     }),
     ("codegen", "attention beside MLP", {
-        "n_embd": 32, "n_layer": BLOCKS, "n_head": 4, "n_positions": 512, "rotary_dim": 8,
+        "n_embd": 32, "n_layer": BLOCKS, "num_attention_heads": 4, "n_positions": 512,
+        "rotary_dim": 8,
     }),
 )  # fmt: skip
 

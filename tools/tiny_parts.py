@@ -19,7 +19,7 @@ SIZE: Final = {
     "bos_token_id": 0,
     "eos_token_id": 0,
 }
-"""Fields that most configs know; a config keeps what it does not know and nobody reads it."""
+"""Fields that most configs know; a config keeps what it does not know and it is never read."""
 
 EQUAL_HEADS: Final = {"num_key_value_heads": 2}
 WINDOW: Final = {"sliding_window": 24}

@@ -28,11 +28,11 @@ def refuse_bidirectional(config: Any, identity: ModelIdentity) -> None:  # noqa:
     """
     for part in (config, config.get_text_config()):
         for name, values in _BIDIRECTIONAL.items():
-            said = getattr(part, name, None)
-            if said in values:
+            value = getattr(part, name, None)
+            if value in values:
                 raise TeacherError(
                     f"model {identity.name!r} ({identity.architecture}): its tokens see those "
-                    f"behind them ({name}: {json.dumps(said)} in config.json), and states must be "
+                    f"behind them ({name}: {json.dumps(value)} in config.json), and states must be "
                     "of the text so far; give a causal language model"
                 )
 

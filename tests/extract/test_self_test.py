@@ -10,6 +10,7 @@ from latentcomp.common.errors import TeacherError
 from latentcomp.extract.agreement import IN_FLOAT32, token_errors
 from latentcomp.extract.sample import MOST_TOKENS, choose_sample
 from latentcomp.extract.self_test import Subject, load_tested
+from latentcomp.extract.teachers.hooks import blocks_of
 from latentcomp.extract.teachers.loading import load_teacher
 from latentcomp.extract.teachers.reading_mode import PADDED, ReadingMode
 from latentcomp.extract.teachers.reference import in_float32
@@ -23,6 +24,7 @@ from latentcomp.tools.tiny_parts import BLOCKS
 PACKED = ReadingMode(packed=True)
 BY_NAME = {model.name: model for model in MODELS}
 DOCUMENTS = [[(7 * i + k) % 300 for i in range(length)] for k, length in enumerate((11, 90, 40))]
+LENGTHS = [len(document) for document in DOCUMENTS]
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +56,7 @@ def own_states(folder, document):
 def assert_own(folder, numbers, mode=PADDED):
     """The tested teacher reads every document of a batch as the model reads it alone."""
     tested = subject(folder, numbers, mode)
-    teacher, record = load_tested(tested, DOCUMENTS)
+    teacher, record = load_tested(tested, DOCUMENTS, LENGTHS)
     assert record.reference == "whole" and len(record.layers) == len(numbers)
     states = teacher.states(DOCUMENTS, tested.layers)
     for document, read in zip(DOCUMENTS, states, strict=True):
@@ -95,7 +97,7 @@ def test_models_without_usual_names_are_read(tiny, name):
 
 def refusal(folder, numbers=(-2,), mode=PADDED, dtype="float32"):
     with pytest.raises(TeacherError) as caught:
-        load_tested(subject(folder, numbers, mode, dtype), DOCUMENTS)
+        load_tested(subject(folder, numbers, mode, dtype), DOCUMENTS, LENGTHS)
     text = str(caught.value)
     assert "\n" not in text
     return text
@@ -193,7 +195,7 @@ def test_where_padding_helps_it_is_named(tiny, monkeypatch):
     assert "its own code fails in a batch, packed" in text
     assert text.endswith("; give --reading padded")
     monkeypatch.undo()
-    load_tested(subject(tiny("qwen3"), (-2,)), DOCUMENTS)
+    load_tested(subject(tiny("qwen3"), (-2,)), DOCUMENTS, LENGTHS)
 
 
 @pytest.mark.parametrize("name", ["qwen3", "qwen3-moe"])
@@ -203,7 +205,7 @@ def test_float32_comes_and_goes_without_a_trace(tiny, name):
     wide = load_teacher(str(tiny(name)), layers, dtype="bfloat16", device="cpu")
     wide.model.float()
     before = [weight.clone() for weight in narrow.model.parameters()]
-    with in_float32(narrow.model, narrow.model.layers):
+    with in_float32(narrow.model, blocks_of(narrow.model, narrow.identity)):
         (inside,) = TransformersTeacher(narrow).states(DOCUMENTS[:1], layers)
     (expected,) = TransformersTeacher(wide).states(DOCUMENTS[:1], layers)
     assert inside.dtype == torch.float32 and torch.equal(inside, expected)
@@ -214,19 +216,22 @@ def test_float32_comes_and_goes_without_a_trace(tiny, name):
 
 def test_the_sample_reaches_behind_what_tells():
     documents = [[0] * 100, [0] * 90, [0] * 80] + [[0] * 80] * 80 + [[0] * 3000]
-    plain = choose_sample(documents, (), ())
+    lengths = [len(one) for one in documents]
+    plain = choose_sample(documents, lengths, (), ())
     assert [len(one) for one in plain.documents] == [80, 50, 100]
-    behind = choose_sample(documents, (600, 9000), (600,))
+    behind = choose_sample(documents, lengths, (600, 9000), (600,))
     assert [len(one) for one in behind.documents] == [80, 601, 664]
-    assert max(len(one) for one in choose_sample(documents[-1:], (), ()).documents) == MOST_TOKENS
+    one = choose_sample(documents[-1:], lengths[-1:], (), ())
+    third, half = MOST_TOKENS // 3, MOST_TOKENS // 2
+    assert [len(each) for each in one.documents] == [third, half, MOST_TOKENS]
 
 
 def test_a_model_that_does_not_fit_whole_gives_a_cut_reference(tiny, monkeypatch):
     monkeypatch.setattr("latentcomp.extract.self_test._fits", lambda _: False)
     tested = subject(tiny("minicpm3"), [-4, -3])
-    teacher, record = load_tested(tested, DOCUMENTS)
+    teacher, record = load_tested(tested, DOCUMENTS, LENGTHS)
     assert record.reference == "cut"
-    assert max(layer.float32 for layer in record.layers) < IN_FLOAT32
+    assert all(layer.float32 is not None and layer.float32 < IN_FLOAT32 for layer in record.layers)
     (states,) = teacher.states(DOCUMENTS[1:2], tested.layers)
     own = own_states(tiny("minicpm3"), DOCUMENTS[1])
     assert float(token_errors(states[:, 1], own[-3]).max()) < 1e-4

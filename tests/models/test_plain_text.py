@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 from tokenizers import normalizers
 
@@ -40,7 +41,7 @@ def change(file, **fields):
 
 def spelled(folder, text=TEXT):
     side = load_text_side(str(folder))
-    ids = tokenize_document(side, document(text)).token_ids[1:].tolist()
+    ids = np.asarray(tokenize_document(side, document(text)).token_ids)[1:].tolist()
     return side.tokenizer.backend_tokenizer.decode(ids, skip_special_tokens=False)
 
 
@@ -107,11 +108,11 @@ def test_what_spells_a_control_token_is_text(folder):
     side, control = with_control(folder)
     text = f"a {CONTROL} b<|endoftext|>"
     entry = tokenize_document(side, document(text))
-    head, *ids = entry.token_ids.tolist()
+    head, *ids = np.asarray(entry.token_ids).tolist()
     assert head == side.eos_token_id, "the head of the prompt may mean it"
     assert control not in ids and side.eos_token_id not in ids
     assert side.tokenizer.decode(ids) == text
-    assert entry.chunk_of_token.tolist() == [0] * len(entry.token_ids)
+    assert np.asarray(entry.chunk_of_token).tolist() == [0] * (len(ids) + 1)
 
 
 def test_text_without_control_tokens_is_cut_as_ever(folder):
