@@ -26,6 +26,14 @@ def check_input(corpus: Path | None = None, *models: str | None) -> None:
         _check_corpus(corpus)
 
 
+def check_held_out(path: Path) -> None:
+    """Refuse a JSONL corpus that nothing can be measured on. Raises: CorpusError, as `evaluate`."""
+    from ..evaluate.held_out import held_out
+
+    if path.is_file() and path.stat().st_size < LARGE:
+        held_out(path, "", 0, 0)
+
+
 def _check_corpus(path: Path) -> None:
     from ..corpus.files import recorded_sha256
     from ..corpus.jsonl import check_jsonl

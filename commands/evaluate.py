@@ -117,9 +117,11 @@ def evaluate(options: EvaluateOptions) -> None:
     gate of a phase asks for, the phase is judged.
     Example: `latentcomp evaluate --phase 4 --documents 200 --seed 7`
     """
-    from .early import check_input
+    from .early import check_held_out, check_input
 
     check_input(options.corpus, options.teacher, options.reasoner)
+    if options.corpus is not None:
+        check_held_out(options.corpus)
     from ..evaluate.progress import arm_progress
     from ..evaluate.table import print_result
     from .evaluation import evaluate_teacher, evaluate_trials

@@ -51,15 +51,19 @@ def arm_progress(console: Console) -> Iterator[OnDocuments]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("evaluating", total=None, arm="loading", start=False)
+    progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    task = progress.add_task("evaluating", total=None, arm="loading", start=False)
 
-        def on_documents(arm: str, documents: int) -> None:
-            if progress.tasks[0].start_time is None:
-                progress.start_task(task)
-            if arm == PLANNED:
-                progress.update(task, total=(progress.tasks[0].total or 0) + documents)
-            else:
-                progress.update(task, advance=documents, arm=arm)
+    def on_documents(arm: str, documents: int) -> None:
+        if progress.tasks[0].start_time is None:
+            progress.start()  # only now: before, whatever fails fails in one clean line
+            progress.start_task(task)
+        if arm == PLANNED:
+            progress.update(task, total=(progress.tasks[0].total or 0) + documents)
+        else:
+            progress.update(task, advance=documents, arm=arm)
 
+    try:
         yield on_documents
+    finally:
+        progress.stop()

@@ -37,6 +37,7 @@ def tried(lines, folder):
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "bad.jsonl").write_text('{"document_id": 3}\n{"chunks": []}\n')
+    (tmp_path / "one.jsonl").write_text('{"document_id": "a", "chunks": [{"text": "Ann."}]}')
     (tmp_path / "empty").mkdir()
     return tmp_path
 
@@ -49,6 +50,7 @@ def test_input_errors_come_before_torch(folder):
         ["extract", "--layers", "six"],
         ["extract", "--teacher", "./nowhere"],
         ["evaluate", "--corpus", "bad.jsonl"],
+        ["evaluate", "--corpus", "one.jsonl"],
         ["evaluate", "--corpus", "gone"],
         ["evaluate", "--teacher", "./nowhere"],
         ["evaluate", "--reasoner", "no/such/model/name"],

@@ -47,6 +47,18 @@ def test_the_bar_of_an_evaluation_shows_total_and_rate():
     assert re.search(r"\d/s", shown)
 
 
+def test_a_pipe_and_a_failure_before_the_first_document_get_no_line_of_it():
+    console = Console(file=io.StringIO(), width=80)
+    with arm_progress(console) as progress:
+        progress(PLANNED, 8)
+        progress("states", 2)
+    assert console.file.getvalue() == ""
+    terminal = screen()
+    with pytest.raises(ValueError), arm_progress(terminal):
+        raise ValueError
+    assert terminal.file.getvalue() == ""
+
+
 def test_without_a_plan_there_is_no_total():
     console = screen()
     with arm_progress(console) as progress:
