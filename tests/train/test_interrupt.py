@@ -1,13 +1,17 @@
 """Ctrl-C keeps the step that was running; the same command goes on to the same weights."""
 
+import multiprocessing
 import os
 import signal
 import threading
 
 import pytest
+import torch
 
+from latentcomp.models.loading import load_causal_lm
 from latentcomp.train import checkpoint
 from latentcomp.train.interrupt import NOTICE, deferred_interrupt
+from latentcomp.train.loader import PREFETCHED, LoadedBatches
 from latentcomp.train.log import read_curve
 from latentcomp.train.loop import train
 
@@ -67,3 +71,20 @@ def test_several_processes_and_threads_leave_it_alone():
     thread.start()
     thread.join()
     assert seen == [(before, False)]
+
+
+@pytest.mark.slow
+def test_processes_that_make_batches_live_through_the_ctrl_c_of_the_terminal(run_folder, teacher):
+    """More steps than are made ahead: a process that had ended would be missed."""
+    model = load_causal_lm(str(teacher))
+    batches = LoadedBatches(tiny.store_batches(run_folder, model), 1, torch.device("cpu"))
+    try:
+        first = batches.at(0)
+        children = multiprocessing.active_children()
+        assert children
+        for child in children:
+            os.kill(child.pid or 0, signal.SIGINT)
+        for step in range(1, 3 + 2 * PREFETCHED):
+            assert len(batches.at(step).token_ids_BT) == len(first.token_ids_BT)
+    finally:
+        batches.close()
