@@ -175,10 +175,10 @@ def render_grid(result: "GridResult", *, verdicts: bool) -> "Table":
         + ("" if verdicts else "; far too small for a verdict")
     )
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
-    for header in ("ablation", "retention", "drop [simultaneous 95 %]", "changes"):
+    for header in ("ablation", "retention", "drop [simultaneous 95 %]", "p (Holm)", "", "changes"):
         table.add_column(header, no_wrap=header != "changes")
     for row in result.rows:
-        table.add_row(row.name, _kept(row), _drop(row), _changes(row))
+        table.add_row(row.name, _kept(row), _drop(row), _p(row), _says(row), _changes(row))
     return table
 
 
@@ -192,6 +192,16 @@ def _drop(row: "GridRow") -> str:
     drop = row.drop
     ends = "–" if isnan(drop.low) else f"{drop.low:+.3f}, {drop.high:+.3f}"
     return f"{drop.point:+.3f} [{ends}]"
+
+
+def _p(row: "GridRow") -> str:
+    return "" if isnan(row.p) else "<0.001" if row.p < 0.001 else f"{row.p:.3f}"
+
+
+def _says(row: "GridRow") -> str:
+    """In a word; with the drop that would show, where this one is neither clear of 0 nor tied."""
+    words = {"above": "drops", "below": "gains", "tied": "tied", "unmeasured": ""}
+    return words.get(row.word, f"open: {row.smallest_shown:.2f} shows")
 
 
 def _changes(row: "GridRow") -> str:

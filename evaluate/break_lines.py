@@ -1,6 +1,7 @@
 """Lines below the table: by form of the answer, balanced, by need of days, near misses."""
 
 from .arms.table import in_order
+from .difference import Word, in_words, word
 from .numbers import figure, span
 from .result import EvaluationResult
 
@@ -8,7 +9,8 @@ from .result import EvaluationResult
 def break_lines(result: EvaluationResult) -> list[str]:
     """What is known of forms and days, a line each; none where the documents do not say."""
     once = (_forms(result), _balanced(result), _near_misses(result))
-    return [line for line in (*once, *_days(result), _fresh(result), *_ranking(result)) if line]
+    more = (*_days(result), _fresh(result), *_ranking(result))
+    return [line for line in (*_text(result), *once, *more) if line]
 
 
 def _arms(result: EvaluationResult) -> tuple[str, ...]:
@@ -51,6 +53,20 @@ def _days(result: EvaluationResult) -> list[str]:
     if worth := result.above_undated.get("ceiling"):
         lines[0] += f"; knowing them is worth {span(worth)}"
     return lines
+
+
+def _text(result: EvaluationResult) -> list[str]:
+    """Text of as many tokens, first of all where it wins."""
+    arms: dict[Word, list[str]] = {}
+    for arm, above in sorted(result.above_text.items(), key=lambda item: item[1].point):
+        arms.setdefault(word(above), []).append(f"{arm} {in_words(above)}")
+    words: dict[Word, str] = {
+        "below": "TEXT WINS at equal tokens (latents minus text)",
+        "tied": "latents and text are tied at equal tokens (latents minus text)",
+        "open": "latents and text of as many tokens are not told apart (latents minus text)",
+        "above": "latents win over text of as many tokens (latents minus text)",
+    }
+    return [f"{words[each]}: {', '.join(arms[each])}" for each in words if each in arms]
 
 
 def _fresh(result: EvaluationResult) -> str:

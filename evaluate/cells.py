@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..common.record import Record
-from .arms.table import measurable_arms
+from .arms.table import ARMS, measurable_arms
 from .balanced import Balanced, balance
 from .measures import SHUFFLED_MARGIN, Measure, shuffled_at_floor
 from .near_miss import VERDICTS
@@ -16,6 +16,7 @@ from .tally import QUESTIONS, STALE_QUESTIONS, Answers, Tally, stale_column
 
 _UNDATED: Final = "undated"
 _STALE: Final = "stale"
+_LATENTS: Final = "compressed"
 
 
 class Cell(Record):
@@ -69,6 +70,8 @@ class Breakdown:
     above_undated: dict[str, Interval]
     """By arm: its accuracy minus that of the text as it ships, over the questions that need days;
     of the ceiling, what knowing the days is worth."""
+    above_text: dict[str, Interval]
+    """By arm of text with as many tokens: accuracy of the latents minus that of the arm."""
     above_stale: dict[str, Interval]
     """By arm: its accuracy minus that of latents of the document without its last third, over the
     questions which that third settles; a reader of overrides lies above 0."""
@@ -99,6 +102,7 @@ def break_down(rows: Sequence[ScoredAnswer], *, seed: int, resamples: int) -> Br
         forms={name: cell(answers.of_form(name)) for name in answers.forms},
         needs_days={name: cell(answers.of_days(name)) for name in answers.days},
         above_undated=_above(_UNDATED, answers, answers.of_days("yes"), bootstrap),
+        above_text=_above_text(answers, bootstrap),
         above_stale=_above(_STALE, answers, answers.of_bucket("late"), bootstrap),
         near_misses=_near_misses(rows, answers.arms),
         balanced=balance(answers, bootstrap),
@@ -192,6 +196,19 @@ def _above(
         )
         for arm in answers.arms
         if arm != reference
+    }
+
+
+def _above_text(answers: Answers, bootstrap: Bootstrap) -> dict[str, Interval]:
+    if _LATENTS not in answers.arms:
+        return {}
+    tally = answers.all()
+    return {
+        arm: bootstrap.interval(
+            difference(_LATENTS, arm, QUESTIONS), tally.columns, tally.questions
+        )
+        for arm in answers.arms
+        if arm in ARMS and ARMS[arm].equal_tokens
     }
 
 

@@ -1,6 +1,7 @@
 """One recipe against another: the same documents, the same questions, several training seeds."""
 
 from collections.abc import Mapping, Sequence
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from .stats import (
     Statistic,
     difference,
     largest,
+    p_value,
     quotient,
     retained,
     share,
@@ -136,14 +138,12 @@ class Comparison:
         bootstrap, deviations = self._bootstrap, None
         if effect is not None:
             deviations = effect.draws(len(bootstrap.weights), bootstrap.seed)
+        columns = _side_by_side(pooled(runs), pooled(references))
         interval = bootstrap.interval(
-            statistic,
-            _side_by_side(pooled(runs), pooled(references)),
-            runs[0].columns[of],
-            confidence=confidence,
-            deviations=deviations,
+            statistic, columns, runs[0].columns[of], confidence=confidence, deviations=deviations
         )
-        return Measurement(interval, tuple(by_seed))
+        p = p_value(bootstrap.draws(statistic, columns, deviations)) if interval.defined else nan
+        return Measurement(interval, tuple(by_seed), p)
 
 
 def _side_by_side(run: Tally, reference: Tally) -> Columns:
@@ -172,14 +172,29 @@ def ablation_drop(
     """
     if not ablations:
         raise ValueError("no ablations")
-    comparisons = [
-        Comparison(full, ablated, seed=seed, resamples=resamples) for ablated in ablations.values()
-    ]
-    effect = SeedEffect.of(*(each.retention_gain().by_seed for each in comparisons))
-    confidence = 1 - (1 - CONFIDENCE) / len(ablations)
-    drops = [each.retention_gain(confidence=confidence, effect=effect) for each in comparisons]
+    drops = ablation_drops(full, ablations, seed=seed, resamples=resamples).values()
     lead = max(drops, key=lambda drop: drop.interval.point)
     return Measurement(largest([drop.interval for drop in drops]), lead.by_seed)
+
+
+def ablation_drops(
+    full: Runs, ablations: Mapping[str, Runs], *, seed: int, resamples: int = RESAMPLES
+) -> dict[str, Measurement]:
+    """The fall of retention of every ablation, with simultaneous intervals (Bonferroni).
+
+    Raises:
+        LatentcompError: as `ablation_drop`.
+    """
+    comparisons = {
+        name: Comparison(full, ablated, seed=seed, resamples=resamples)
+        for name, ablated in ablations.items()
+    }
+    effect = SeedEffect.of(*(each.retention_gain().by_seed for each in comparisons.values()))
+    confidence = 1 - (1 - CONFIDENCE) / len(ablations)
+    return {
+        name: each.retention_gain(confidence=confidence, effect=effect)
+        for name, each in comparisons.items()
+    }
 
 
 def _check_paired(sides: Sequence[Sequence[ScoredAnswer]]) -> None:

@@ -1,6 +1,7 @@
 """What a gate may look at: the measures of the plan (section 3), and what each was taken from."""
 
 from dataclasses import dataclass
+from math import nan
 from typing import Final, Literal
 
 from .stats import Interval
@@ -32,6 +33,8 @@ class Measurement:
     """Training seeds pooled within each document."""
     by_seed: tuple[float, ...] = ()
     """Point estimate of each training seed; empty where there is one seed."""
+    p: float = nan
+    """Two-sided p-value of no difference, from the draws of the interval; NaN where not asked."""
 
 
 def shuffled_at_floor(difference: Interval) -> bool:

@@ -64,6 +64,8 @@ class EvaluationResult(Record):
     """By whether the days of chunks must be known: `yes`, `no`."""
     above_undated: dict[str, Interval] = Field(default_factory=dict)
     """By arm: its accuracy minus that of `undated`, over the questions that need days."""
+    above_text: dict[str, Interval] = Field(default_factory=dict)
+    """By arm of text with at most as many tokens: accuracy of `compressed` minus the arm's."""
     above_stale: dict[str, Interval] = Field(default_factory=dict)
     """By arm: its accuracy minus that of latents without the last third of the document, over the
     questions which that third settles."""

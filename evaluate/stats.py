@@ -81,6 +81,13 @@ class Bootstrap:
         chances = np.full(documents, 1.0 / documents)
         return cls(rng.multinomial(documents, chances, size=resamples).astype(np.float64), seed)
 
+    def draws(
+        self, statistic: Statistic, columns: Columns, deviations: FloatArray | None = None
+    ) -> FloatArray:
+        """The figure in every resample, [R]; arguments as in `interval`."""
+        draws = statistic(_Totals(self.weights, columns))
+        return draws if deviations is None else draws + deviations
+
     def interval(
         self,
         statistic: Statistic,
@@ -101,9 +108,7 @@ class Bootstrap:
         """
         sums = {name: np.asarray(column.sum()) for name, column in columns.items()}
         point = float(statistic(sums))
-        draws = statistic(_Totals(self.weights, columns))
-        if deviations is not None:
-            draws = draws + deviations
+        draws = self.draws(statistic, columns, deviations)
         clusters = int(np.count_nonzero(counts))
         low, high = _percentiles(draws, confidence)
         # One document says nothing of how documents differ, and an undefined figure has no ends.
@@ -142,6 +147,34 @@ def _percentiles(draws: FloatArray, confidence: float) -> tuple[float, float]:
     tail = (1 - confidence) / 2
     low, high = np.quantile(defined, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def p_value(draws: FloatArray) -> float:
+    """How often a difference would look this far from 0 or farther, were there none.
+
+    By inversion of the two-sided percentile interval: twice the smaller share of draws on either
+    side of 0, each counted once more than it is, so that it is never 0 (Davison and Hinkley, 1997,
+    section 4.4). NaN where too many draws are undefined.
+    """
+    defined = draws[~np.isnan(draws)]
+    if not len(defined) or len(defined) < (1 - MAX_UNDEFINED) * len(draws):
+        return nan
+    beyond = min(int((defined <= 0).sum()), int((defined >= 0).sum()))
+    return min(1.0, 2 * (1 + beyond) / (1 + len(defined)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values that keep the chance of any false finding at the level (Holm, 1979).
+
+    NaN stays NaN, and counts as a test that was made.
+    """
+    order = sorted(range(len(p_values)), key=lambda i: (isnan(p_values[i]), p_values[i]))
+    adjusted, highest = [nan] * len(p_values), 0.0
+    for place, index in enumerate(order):
+        if not isnan(p_values[index]):
+            highest = max(highest, min(1.0, (len(order) - place) * p_values[index]))
+            adjusted[index] = highest
+    return adjusted
 
 
 def quotient(numerator: FloatArray, denominator: FloatArray) -> FloatArray:

@@ -39,6 +39,8 @@ class Arm:
     """Whether an optional arm says something new of these documents and is measured unasked."""
     reference: bool = False
     """Ceiling or floor: they define retention and have none."""
+    equal_tokens: bool = False
+    """Whether it is text with at most as many tokens as there are latents."""
     per_question: bool = False
     """Whether `make` gives a prefix for every question, not for every document."""
 
@@ -47,8 +49,12 @@ def _dated_apart(documents: Sequence[Document]) -> bool:
     return any(document.is_dated_apart for document in documents)
 
 
+def _cut(name: str, label: str, make: Callable[[ArmInputs], list[Prefix]]) -> Arm:
+    return Arm(name, label, make, optional=True, equal_tokens=True)
+
+
 def _searched(name: str, label: str, make: Callable[[ArmInputs], list[Prefix]]) -> Arm:
-    return Arm(name, label, make, optional=True, per_question=True)
+    return Arm(name, label, make, optional=True, equal_tokens=True, per_question=True)
 
 
 ARMS: Final[dict[str, Arm]] = {
@@ -67,10 +73,10 @@ ARMS: Final[dict[str, Arm]] = {
             wanted=_dated_apart,
         ),
         Arm("gaussian", "random latents", controls.gaussian),
-        Arm("summary", "as many tokens", summary.summary, optional=True),
-        Arm("truncation", "its first tokens", truncation.truncation, optional=True),
-        Arm("truncation_middle", "its middle", truncation.truncation_middle, optional=True),
-        Arm("truncation_tail", "its last tokens", truncation.truncation_tail, optional=True),
+        _cut("summary", "as many tokens", summary.summary),
+        _cut("truncation", "its first tokens", truncation.truncation),
+        _cut("truncation_middle", "its middle", truncation.truncation_middle),
+        _cut("truncation_tail", "its last tokens", truncation.truncation_tail),
         _searched("bm25", "chunks by words", retrieval.bm25),
         _searched("dense", "chunks by states", dense.dense),
         _searched("newest", "newest match", retrieval.newest),
