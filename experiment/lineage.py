@@ -1,5 +1,6 @@
 """What a trial was trained on, and why figures of it may not be judged."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,14 +54,13 @@ class Lineage:
                 f"{where}: the checkpoint was trained on exactly these documents; evaluate on "
                 "others"
             )
-        trained = self.corpus.documents if self.corpus else ()
-        ids, texts = {each.document_id for each in trained}, {each.text for each in trained}
-        shared = [each for each in documents if each.document_id in ids or each.text in texts]
+        met = _Met(self.corpus.documents if self.corpus else ())
+        shared = [each for each in documents if met.has(each)]
         if shared:
             raise CorpusError(
                 f"{where}: {len(shared)} of {len(documents)} documents are in the training "
-                f"corpus of the run too, by id or by text (first: {shared[0].document_id!r}); "
-                "evaluate on others"
+                f"corpus of the run too, by id or by most of their text (first: "
+                f"{shared[0].document_id!r}); evaluate on others"
             )
 
     def doubt(self, source: Source) -> str:
@@ -103,3 +103,24 @@ class Lineage:
             split = corpus.meta.get("split")
             return None if split is None else str(split)
         return None
+
+
+class _Met:
+    """Documents that a training met: by id, and by what they say whatever they are called."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self._ids = {each.document_id for each in documents}
+        self._chunks = {hash(_words(chunk.text)) for each in documents for chunk in each.chunks}
+
+    def has(self, document: Document) -> bool:
+        """Whether its id is known, or half of its words stand in chunks that are."""
+        if document.document_id in self._ids:
+            return True
+        chunks = [_words(chunk.text) for chunk in document.chunks]
+        known = sum(len(words) for words in chunks if words and hash(words) in self._chunks)
+        return 2 * known >= sum(map(len, chunks)) > 0
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """Words of a text in lower case: blanks, line ends and punctuation make no other text."""
+    return tuple(re.findall(r"\w+", text.lower()))

@@ -1,6 +1,7 @@
 """The judge: which trials a verdict rests on, which are refused, and what the verdict says."""
 
 import shutil
+from math import isnan
 
 import pytest
 
@@ -225,6 +226,9 @@ def test_the_table_of_a_grid_has_every_row(grid, tmp_path):
     }
     drops = {name: row.drop.point for name, row in rows.items() if row.drop}
     assert drops["equal-mix"] == 0 and drops["no-time"] > 0.3
+    assert (rows["no-time"].word, rows["equal-mix"].word) == ("above", "tied")
+    assert rows["no-time"].p < 0.01 and rows["equal-mix"].p == 1.0
+    assert isnan(rows["no-layer-6"].p) and rows["no-layer-6"].word == "unmeasured"
     assert rows["no-time"].changes == {"model.time": False}
     assert rows["no-layer-6"].drop is None and rows["no-layer-6"].retention == ()
     written = write_grid(result, tmp_path).read_text()

@@ -55,6 +55,41 @@ def test_documents_of_the_training_corpus_are_refused(run, documents, first):
     refuse(lineage, made("y", "Day 9. New."), made("z", "Day 8. New."))
 
 
+LONG = ("Ada lives in Rome.", "Bea moved to Lyon.", "Cid keeps bees.", "Dov sold the boat.")
+
+
+def long(name, texts, days=(1, 2, 3, 4)):
+    chunks = tuple(
+        Chunk(i, text, day) for i, (text, day) in enumerate(zip(texts, days, strict=True))
+    )
+    return Document(name, chunks, (Question(f"{name}/q0", "fact", "Where?", "Rome"),))
+
+
+@pytest.mark.parametrize(
+    ("texts", "refused"),
+    [
+        (LONG, True),  # another id
+        (tuple(f" {text}\n" for text in LONG), True),
+        (tuple(text.upper().replace(".", " !") for text in LONG), True),
+        ((LONG[3], LONG[1], LONG[0], LONG[2]), True),  # in another order
+        ((*LONG[:2], "Eve is new here.", "Fay came as well."), True),  # half of it
+        ((LONG[0], "Eve is new here.", "Fay came as well.", "Gus stayed away."), False),
+        (("Eve is new here.", "Fay came as well.", "Gus stayed away.", "Hal slept."), False),
+        (("Ada lives in Oslo.", "Bea moved to Bonn.", "Cid keeps cats.", "Dov has a boat."), False),
+    ],
+)
+def test_a_training_document_is_known_by_what_it_says(tmp_path, texts, refused):
+    """Renamed, spaced, in capitals, shuffled or with new parts, it was trained on all the same."""
+    written = write_corpus(tmp_path / "corpus", (long("a", LONG), made("b")), {"split": "train"})
+    record = trial({"kind": "store", "corpus_sha256": written.sha256})
+    lineage = Lineage.of(record, tmp_path / "corpus", own=True)
+    if refused:
+        with pytest.raises(CorpusError, match=r"by most of their text \(first: 'other'\)"):
+            refuse(lineage, long("other", texts), made("z", "Day 1. Nothing of that."))
+    else:
+        refuse(lineage, long("other", texts), made("z", "Day 1. Nothing of that."))
+
+
 def test_a_corpus_that_an_ancestor_was_trained_on_is_refused(tmp_path):
     ancestor = trial({"corpus_sha256": "e" * 64})
     for history in (ancestor, trial({"kind": "live"}, history=ancestor)):
