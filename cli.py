@@ -22,6 +22,7 @@ from .commands.diagnose import DiagnoseOptions, diagnose
 from .commands.doctor import doctor
 from .commands.evaluate import EvaluateOptions, evaluate
 from .commands.extract import ExtractOptions, corpus, extract
+from .commands.import_corpus import import_corpus
 from .commands.judge import JudgeOptions, judge
 from .commands.lab_models import lab_models
 from .commands.ladder import LadderOptions, ladder
@@ -57,6 +58,7 @@ _USE: Final = "Use a compressor"
 _MORE: Final = "Models, stores, checks"
 
 app.command(rich_help_panel=_READ)(corpus)
+app.command(name="import", rich_help_panel=_READ)(import_corpus)
 app.command(rich_help_panel=_READ)(command(ExtractOptions, extract))
 app.command(rich_help_panel=_EXPERIMENT)(command(TrainOptions, train))
 app.command(rich_help_panel=_EXPERIMENT)(command(EvaluateOptions, evaluate))

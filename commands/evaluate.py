@@ -54,6 +54,14 @@ class EvaluateOptions:
         Path | None,
         option(_WHAT, "Answer from these summaries of the text teacher too.", metavar="FILE"),
     ] = None
+    scorer: Annotated[
+        str,
+        option(
+            _WHAT,
+            "What counts as right; gates ask for exact.",
+            metavar="exact|squad|contains|choice",
+        ),
+    ] = "exact"
     documents: Annotated[int, option(_ON, "Held-out documents to generate.", min=2)] = 200
     seed: Annotated[int, option(_ON, "Seed of the held-out documents.", min=0)] = 1
     preset: Annotated[str, option(_ON, "lab or qwen3-30b; of generator 4 long too.")] = "lab"
@@ -106,6 +114,7 @@ class EvaluateOptions:
             batch_size=self.batch_size,
             arms=tuple(dict.fromkeys([*arms, *(["summary"] if self.summary else [])])),
             rank=self.rank,
+            scorer=self.scorer,
             summaries=self.summaries,
         )
 

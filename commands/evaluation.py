@@ -13,11 +13,11 @@ from ..evaluate.held_out import HeldOutSet, held_out, known_names, undated_in_te
 from ..evaluate.ranking import RankedQuestion, Ranking, ranking, write_ranking
 from ..evaluate.result import EvaluationResult
 from ..evaluate.samples import choose_samples
-from ..evaluate.scores import AnswersSource, write_answers
+from ..evaluate.scores import EXACT, AnswersSource, check_scorer, write_answers
 from ..evaluate.suite import Outcome, Progress, run_arms
 from ..evaluate.text_arms import run_text_arms
 from ..experiment.catalogue import recipes
-from ..experiment.eligibility import is_finished, why_unjudged
+from ..experiment.eligibility import is_finished, not_exact, why_unjudged
 from ..experiment.lineage import Lineage
 from ..experiment.looks import log_look
 from ..experiment.phases import PHASES
@@ -46,6 +46,7 @@ def evaluate_trials(
             belong together, or the documents are those that a checkpoint was trained on.
     """
     select_arms(request.arms)
+    check_scorer(request.scorer)
     held = _held_out(request)
     summaries = _given_summaries(request, held.documents)
     subjects = subjects_of(request)
@@ -70,6 +71,7 @@ def evaluate_teacher(
 
     The last one where that does not tell all days.
     """
+    check_scorer(request.scorer)
     held = _held_out(request)
     lm = load_causal_lm(request.teacher, device=request.device)
     seen = provenance.collect(
@@ -77,7 +79,12 @@ def evaluate_teacher(
         {"teacher": lm.identity.weights_sha256, "corpus": held.source.sha256},
     )
     rows, ranked = run_text_arms(
-        lm, held.documents, request.batch_size, rank_too=request.rank, progress=progress
+        lm,
+        held.documents,
+        request.batch_size,
+        scorer=request.scorer,
+        rank_too=request.rank,
+        progress=progress,
     )
     return EvaluationResult.from_scores(
         rows,
@@ -85,7 +92,13 @@ def evaluate_teacher(
         headline="ceiling",
         samples=choose_samples(rows, held.documents, seed=request.seed),
         provenance=seen,
-    ).model_copy(update={"corpus": held.source, "ranking": _ranking(request, held, ranked)})
+    ).model_copy(
+        update={
+            "corpus": held.source,
+            "ranking": _ranking(request, held, ranked),
+            "scorer": request.scorer,
+        }
+    )
 
 
 def _held_out(request: EvaluationRequest) -> HeldOutSet:
@@ -124,9 +137,10 @@ def _measure(
             "trained_ratios": record.trained_ratios,
             "steps": state.step,
             "finished": is_finished(state),
-            "unjudged": _unjudged(subject, held, lineage),
+            "unjudged": _unjudged(request, subject, held, lineage),
             "notes": _notes(request, held, state, bench.ratio, outcome),
             "ranking": _ranking(request, held, outcome.ranked),
+            "scorer": request.scorer,
         }
     )
     _keep(request, subject, result, outcome)
@@ -161,6 +175,7 @@ def _keep(
         corpus=corpus,
         tokens=outcome.sizes.tokens,
         vectors=dict(outcome.sizes.vectors),
+        scorer=result.scorer,
     )
     name = f"{corpus[:8]}-{result.ratio:g}x-{subject.sha256[:8]}"
     folder = subject.trial.new_evaluation(name)
@@ -206,6 +221,7 @@ def _bench(
         request.batch_size,
         arms=(*request.arms, "summary") if summaries is not None else request.arms,
         rank=request.rank,
+        scorer=request.scorer,
         summaries=summaries,
     )
 
@@ -224,8 +240,12 @@ def _provenance(
     return provenance.collect({"evaluate": request.seed}, inputs)
 
 
-def _unjudged(subject: Subject, held: HeldOutSet, lineage: Lineage) -> str:
+def _unjudged(
+    request: EvaluationRequest, subject: Subject, held: HeldOutSet, lineage: Lineage
+) -> str:
     """Why these figures get no verdict; empty if they may."""
+    if request.scorer != EXACT:
+        return not_exact(request.scorer)
     if subject.trial is None:
         return "the checkpoint was given, and is not the run's own"
     if not subject.own:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..common.errors import CheckpointError
 from ..corpus.generators import LAB_GENERATOR
+from ..evaluate.scores import EXACT
 from ..experiment.catalogue import recipes
 from ..experiment.run_folder import RunFolder, TrialFolder
 from ..experiment.suggest import train_command
@@ -43,6 +44,8 @@ class EvaluationRequest:
     """Optional arms, besides those that every evaluation has."""
     rank: bool = False
     """Whether candidate answers are ranked too."""
+    scorer: str = EXACT
+    """What decides which answers are right: a key of `evaluate.scores.SCORERS`."""
     summaries: Path | None = None
     """A file of the text teacher to take summaries from; None if the reasoner writes them."""
 

@@ -23,7 +23,7 @@ from ..common.errors import CorpusError
 from ..common.parquet import parquet_bytes
 from .jsonl import read_jsonl
 from .records import ADDED, Chunk, Document, Question, content, plain
-from .tables import SCHEMAS, VERSIONS
+from .tables import TABLES, VERSIONS, version_for
 
 CORPUS_FORMAT = "latentcomp-corpus"
 CORPUS_VERSION = max(VERSIONS)
@@ -71,10 +71,10 @@ def write_corpus(folder: Path, documents: Iterable[Document], meta: Mapping[str,
     make_folder(folder)
     with disk_errors(folder):
         (folder / _SUMMARY).unlink(missing_ok=True)
-    rows = _rows(corpus.documents)
-    for name, schema in SCHEMAS.items():
+    rows, version = _rows(corpus.documents), version_for(corpus.documents)
+    for name, schema in VERSIONS[version].items():
         write_parquet(folder / f"{name}.parquet", pa.Table.from_pylist(rows[name], schema=schema))
-    write_json(folder / _SUMMARY, _summary(folder, corpus, rows))
+    write_json(folder / _SUMMARY, _summary(folder, corpus, rows, version))
     return corpus
 
 
@@ -137,8 +137,9 @@ def check_unclaimed(folder: Path, documents: Iterable[Document]) -> None:
         present = {name: path for name, path in present.items() if not name.startswith(".")}
         if not present:
             return
-        rows = _rows(tuple(documents))
-        for name, schema in SCHEMAS.items():
+        documents = tuple(documents)
+        rows = _rows(documents)
+        for name, schema in VERSIONS[version_for(documents)].items():
             path = present.pop(f"{name}.parquet", None)
             table = pa.Table.from_pylist(rows[name], schema=schema)
             if path is not None and path.read_bytes() != bytes(parquet_bytes([table])):
@@ -164,7 +165,7 @@ def _checked(documents: tuple[Document, ...], meta: dict[str, Any], folder: Path
 
 
 def _rows(documents: tuple[Document, ...]) -> dict[str, list[dict[str, Any]]]:
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in SCHEMAS}
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     for document in documents:
         key = {"document_id": document.document_id}
         counts = {"chunks": len(document.chunks), "questions": len(document.questions)}
@@ -185,12 +186,12 @@ def _row(question: Question) -> dict[str, Any]:
 
 
 def _summary(
-    folder: Path, corpus: Corpus, rows: Mapping[str, list[dict[str, Any]]]
+    folder: Path, corpus: Corpus, rows: Mapping[str, list[dict[str, Any]]], version: int
 ) -> dict[str, Any]:
-    names = [f"{name}.parquet" for name in SCHEMAS]
+    names = [f"{name}.parquet" for name in TABLES]
     summary = {
         "format": CORPUS_FORMAT,
-        "version": CORPUS_VERSION,
+        "version": version,
         "meta": corpus.meta,
         "sha256": corpus.sha256,
         "files": {name: file_sha256(folder / name) for name in names},
@@ -206,7 +207,7 @@ def _checksum(summary: Mapping[str, Any]) -> str:
 
 def _read_folder(folder: Path) -> Corpus:
     summary = _read_summary(folder)
-    tables = {name: _read_table(folder, f"{name}.parquet", summary) for name in SCHEMAS}
+    tables = {name: _read_table(folder, f"{name}.parquet", summary) for name in TABLES}
     documents = tuple(_documents(tables))
     if corpus_sha256(documents) != summary["sha256"]:
         raise CorpusError(
@@ -281,5 +282,6 @@ def _question(row: dict[str, Any]) -> Question:
             "statements": tuple(known["statements"]),
             "spans": tuple((span["chunk"], span["start"], span["end"]) for span in known["spans"]),
             "mistakes": tuple((each["mistake"], each["value"]) for each in known["mistakes"]),
+            "other_answers": tuple(known["other_answers"]),
         }
     )

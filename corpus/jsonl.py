@@ -13,6 +13,7 @@ The schema, in full (docs/corpus_format.md shows an example)::
       answer         string, not empty
       question_id    string, optional, unique in the file; default "<document_id>/q<number>"
       family         string, optional; default "other"
+      other_answers  list of strings, optional: answers that are as right
       stale_answers  list of strings, optional: values that a later chunk replaced
       evidence       list of 0-based chunk indices, optional, ascending
       form           optional: name, number, word, closed or yes_no
@@ -203,8 +204,9 @@ def _question(line: QuestionLine, index: int, document_id: str, chunks: int) -> 
                 f"indices from 0 to {chunks - 1}"
             ]
         )
-    if line.answer in line.stale_answers:
-        raise _Fault([f"questions.{index}: the answer {line.answer!r} is also a stale answer"])
+    for answer in (line.answer, *line.other_answers):
+        if answer in line.stale_answers:
+            raise _Fault([f"questions.{index}: the answer {answer!r} is also a stale answer"])
     return Question(
         question_id=line.question_id or f"{document_id}/q{index}",
         family=line.family,
@@ -214,4 +216,5 @@ def _question(line: QuestionLine, index: int, document_id: str, chunks: int) -> 
         evidence=evidence,
         bucket=bucket_of(evidence[-1], chunks) if evidence else None,
         form=line.form or "",
+        other_answers=tuple(line.other_answers),
     )

@@ -52,6 +52,7 @@ class QuestionLine(_Line):
 
     text: _Text
     answer: _Text
+    other_answers: list[_Text] = []
     question_id: _Text | None = None
     family: _Text = "other"
     stale_answers: list[_Text] = []

@@ -28,7 +28,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question about one document, with exactly one right answer.
+    """One question about one document, with one right answer, or several ways to write it.
 
     Everything behind `bucket` is empty or None where the source does not say it.
     """
@@ -62,6 +62,13 @@ class Question:
     """People between the one who is named and the one who is meant."""
     mistakes: tuple[tuple[str, str], ...] = ()
     """(mistake, value): wrong answers of the right form, by the mistake that they would show."""
+    other_answers: tuple[str, ...] = ()
+    """Answers that are as right as `answer`, which the prompt of a training shows."""
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """Every right answer, `answer` first."""
+        return (self.answer, *self.other_answers)
 
 
 @dataclass(frozen=True, slots=True)

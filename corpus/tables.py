@@ -1,13 +1,16 @@
 """Columns of a corpus folder's Parquet tables, by version of the format.
 
 Version 2 appends columns to those of version 1: what records say of a chunk and of a question
-beside text, day, answer and evidence.
+beside text, day, answer and evidence. Version 3 adds other right answers of a question; it is
+written only where there are any, so that other corpora keep their bytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import pyarrow as pa
+
+from .records import Document
 
 _SPAN = pa.struct(
     [
@@ -63,10 +66,24 @@ _ADDED: Final = {
     ],
 }
 
+_OTHER_ANSWERS: Final = pa.field("other_answers", pa.list_(pa.string()), nullable=False)
+
 VERSIONS: Final[Mapping[int, Mapping[str, pa.Schema]]] = {
     1: {name: pa.schema(columns) for name, columns in _FIRST.items()},
     2: {name: pa.schema([*columns, *_ADDED[name]]) for name, columns in _FIRST.items()},
+    3: {
+        name: pa.schema(
+            [*columns, *_ADDED[name], *([_OTHER_ANSWERS] if name == "questions" else [])]
+        )
+        for name, columns in _FIRST.items()
+    },
 }
 """Version -> table -> columns."""
-SCHEMAS: Final = VERSIONS[2]
-"""Of the tables that are written."""
+TABLES: Final = tuple(_FIRST)
+"""Names of the tables, in every version."""
+
+
+def version_for(documents: Iterable[Document]) -> int:
+    """The version that is written of some documents: the oldest that holds what they say."""
+    questions = (question for document in documents for question in document.questions)
+    return 3 if any(question.other_answers for question in questions) else 2

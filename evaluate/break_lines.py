@@ -4,12 +4,13 @@ from .arms.table import in_order
 from .difference import Word, in_words, word
 from .numbers import figure, span
 from .result import EvaluationResult
+from .scores import EXACT
 
 
 def break_lines(result: EvaluationResult) -> list[str]:
     """What is known of forms and days, a line each; none where the documents do not say."""
     once = (_forms(result), _balanced(result), _near_misses(result))
-    more = (*_days(result), _fresh(result), *_ranking(result))
+    more = (_scored(result), *_days(result), _fresh(result), *_ranking(result))
     return [line for line in (*_text(result), *once, *more) if line]
 
 
@@ -67,6 +68,14 @@ def _text(result: EvaluationResult) -> list[str]:
         "above": "latents win over text of as many tokens (latents minus text)",
     }
     return [f"{words[each]}: {', '.join(arms[each])}" for each in words if each in arms]
+
+
+def _scored(result: EvaluationResult) -> str:
+    if result.scorer == EXACT:
+        return ""
+    arms = in_order({*_arms(result), "floor", "shuffled"} & result.f1.keys())
+    means = ", ".join(f"{arm} {span(result.f1[arm])}" for arm in arms)
+    return f"right by the scorer {result.scorer!r}; mean F1 of the words: {means}"
 
 
 def _fresh(result: EvaluationResult) -> str:

@@ -12,7 +12,7 @@ from .measures import SHUFFLED_MARGIN, Measure, shuffled_at_floor
 from .near_miss import VERDICTS
 from .scores import ScoredAnswer
 from .stats import Bootstrap, Interval, difference, retained, share
-from .tally import QUESTIONS, STALE_QUESTIONS, Answers, Tally, stale_column
+from .tally import QUESTIONS, STALE_QUESTIONS, Answers, Tally, f1_column, stale_column
 
 _UNDATED: Final = "undated"
 _STALE: Final = "stale"
@@ -70,6 +70,8 @@ class Breakdown:
     above_undated: dict[str, Interval]
     """By arm: its accuracy minus that of the text as it ships, over the questions that need days;
     of the ceiling, what knowing the days is worth."""
+    f1: dict[str, Interval]
+    """By arm: mean F1 of the words; empty where exact match decides."""
     above_text: dict[str, Interval]
     """By arm of text with as many tokens: accuracy of the latents minus that of the arm."""
     above_stale: dict[str, Interval]
@@ -102,6 +104,7 @@ def break_down(rows: Sequence[ScoredAnswer], *, seed: int, resamples: int) -> Br
         forms={name: cell(answers.of_form(name)) for name in answers.forms},
         needs_days={name: cell(answers.of_days(name)) for name in answers.days},
         above_undated=_above(_UNDATED, answers, answers.of_days("yes"), bootstrap),
+        f1=_f1(answers, bootstrap),
         above_text=_above_text(answers, bootstrap),
         above_stale=_above(_STALE, answers, answers.of_bucket("late"), bootstrap),
         near_misses=_near_misses(rows, answers.arms),
@@ -196,6 +199,16 @@ def _above(
         )
         for arm in answers.arms
         if arm != reference
+    }
+
+
+def _f1(answers: Answers, bootstrap: Bootstrap) -> dict[str, Interval]:
+    if not answers.has_f1:
+        return {}
+    tally = answers.all()
+    return {
+        arm: bootstrap.interval(share(f1_column(arm), QUESTIONS), tally.columns, tally.questions)
+        for arm in answers.arms
     }
 
 

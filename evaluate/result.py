@@ -24,7 +24,7 @@ from .measures import Measure
 from .ranking import Ranking
 from .result_json import DERIVED, plain_mapping, plain_value
 from .samples import Sample
-from .scores import AnswersSource, ScoredAnswer
+from .scores import EXACT, AnswersSource, ScoredAnswer
 from .sizes import Bytes, Sizes
 from .stats import RESAMPLES, Figure, Interval
 
@@ -64,6 +64,10 @@ class EvaluationResult(Record):
     """By whether the days of chunks must be known: `yes`, `no`."""
     above_undated: dict[str, Interval] = Field(default_factory=dict)
     """By arm: its accuracy minus that of `undated`, over the questions that need days."""
+    scorer: str = EXACT
+    """What decided which answers are right: a key of `evaluate.scores.SCORERS`."""
+    f1: dict[str, Interval] = Field(default_factory=dict)
+    """By arm: mean F1 of the words, where another scorer than exact match was asked for."""
     above_text: dict[str, Interval] = Field(default_factory=dict)
     """By arm of text with at most as many tokens: accuracy of `compressed` minus the arm's."""
     above_stale: dict[str, Interval] = Field(default_factory=dict)
@@ -246,6 +250,7 @@ class EvaluationResult(Record):
         """
         changes = _figures(rows, self.seed, RESAMPLES)
         changes |= {"ratio": source.ratio, "checkpoint_sha256": source.checkpoint}
+        changes |= {"scorer": source.scorer}
         if source.tokens and (read := (source.vectors or {}).get("compressed")):
             changes |= {"tokens_per_latent": source.tokens / read, "vectors": source.vectors}
         return self.model_copy(update=changes)

@@ -13,13 +13,25 @@ from ..common.errors import LatentcompError
 from ..corpus.records import Document, Question
 from .exact import exact_match
 from .near_miss import near_miss
+from .text_match import choice, contains, squad_match, token_f1
 
 Scorer = Callable[[str, str], bool]
 """(prediction, expected answer) -> whether the prediction is that answer."""
 
 EXACT = "exact"
-SCORERS: dict[str, Scorer] = {EXACT: exact_match}
+SCORERS: dict[str, Scorer] = {
+    EXACT: exact_match,
+    "squad": squad_match,
+    "contains": contains,
+    "choice": choice,
+}
 """By name. A new scorer is one file with such a function and one entry here."""
+
+
+def check_scorer(name: str) -> None:
+    """Refuse a name that no scorer has. Raises: LatentcompError, with those there are."""
+    if name not in SCORERS:
+        raise LatentcompError(f"there is no scorer {name!r}; the scorers are {', '.join(SCORERS)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +61,7 @@ class ScoredAnswer:
     prediction: str
     """Greedily generated text, as generated."""
     answer: str
-    """The one right answer."""
+    """The right answer, or the first of several."""
     correct: bool
     """The prediction is the answer."""
     stale: bool
@@ -62,12 +74,14 @@ class ScoredAnswer:
     """Whether the text as it ships allows another answer; None if unknown."""
     near: str = ""
     """What a wrong answer is nearest to (`near_miss.VERDICTS`); "" of right ones."""
+    f1: float | None = None
+    """Words in common with the nearest right answer; None where exact match decides."""
 
 
 def score(question: Question, prediction: str, scorer: str = EXACT) -> Score:
     """Compares a prediction with the answer and with the replaced values of a question."""
     matches = SCORERS[scorer]
-    correct = matches(prediction, question.answer)
+    correct = any(matches(prediction, answer) for answer in question.answers)
     stale = not correct and any(matches(prediction, value) for value in question.stale_answers)
     return Score(correct, stale)
 
@@ -91,6 +105,7 @@ def score_answer(
         form=question.form,
         needs_days=question.needs_days,
         near="" if scored.correct else near_miss(prediction, question),
+        f1=None if scorer == EXACT else token_f1(prediction, question.answers),
     )
 
 
@@ -152,8 +167,9 @@ _SCHEMA = pa.schema(
     [(name, pa.string()) for name in _TEXT_COLUMNS]
     + [(name, pa.bool_()) for name in ("correct", "stale", "can_be_stale")]
     + [("form", pa.string()), ("needs_days", pa.bool_()), ("near", pa.string())]
+    + [("f1", pa.float64())]
 )
-_ADDED = {"form": "", "needs_days": None, "near": ""}
+_ADDED = {"form": "", "needs_days": None, "near": "", "f1": None}
 """Columns that files of earlier versions lack -> what stands for them."""
 
 

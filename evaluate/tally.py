@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Final
 
 import numpy as np
@@ -25,6 +26,11 @@ def stale_column(arm: str) -> str:
     return f"stale:{arm}"
 
 
+def f1_column(arm: str) -> str:
+    """Name of the column that sums an arm's F1."""
+    return f"f1:{arm}"
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
     """Sums per document over one choice of questions, the same for every arm."""
@@ -32,7 +38,8 @@ class Tally:
     documents: tuple[str, ...]
     """Document ids, sorted; row order of every column."""
     columns: Mapping[str, FloatArray]
-    """`questions`, `stale_questions`, `<arm>` (right answers), `stale:<arm>`; each [D]."""
+    """`questions`, `stale_questions`, `<arm>` (right answers), `stale:<arm>`, and `f1:<arm>` where
+    F1 is known; each [D]."""
 
     @property
     def questions(self) -> FloatArray:
@@ -63,6 +70,8 @@ class Answers:
         self._correct = np.array([row.correct for row in rows], dtype=np.float64)
         self._stale = np.array([row.stale for row in rows], dtype=np.float64)
         self._can_be_stale = np.array([row.can_be_stale for row in rows], dtype=np.float64)
+        self._f1 = np.array([nan if row.f1 is None else row.f1 for row in rows])
+        self.has_f1 = bool(rows) and not np.isnan(self._f1).any()
         self._family = np.array([row.family for row in rows])
         self._bucket = np.array([row.bucket for row in rows])
         self._form = np.array([row.form for row in rows])
@@ -115,6 +124,8 @@ class Answers:
             mask = chosen & (self._arm == arm)
             columns[arm] = self._sum(self._correct, mask)
             columns[stale_column(arm)] = self._sum(self._stale, mask)
+            if self.has_f1:
+                columns[f1_column(arm)] = self._sum(self._f1, mask)
         first = chosen & (self._arm == self.arms[0]) if self.arms else chosen
         columns[QUESTIONS] = self._sum(np.ones_like(self._correct), first)
         columns[STALE_QUESTIONS] = self._sum(self._can_be_stale, first)

@@ -9,7 +9,7 @@ from ..reasoner.generate import Prefix
 from .answers import answer_questions
 from .arms.text import ceiling, floor, undated
 from .ranking import RankedQuestion, rank
-from .scores import ScoredAnswer
+from .scores import EXACT, ScoredAnswer
 from .suite import PLANNED
 
 
@@ -19,6 +19,7 @@ def run_text_arms(
     batch_size: int = 8,
     *,
     rank_too: bool = False,
+    scorer: str = EXACT,
     progress: Callable[[str, int], None] = lambda arm, documents: None,
 ) -> tuple[list[ScoredAnswer], list[RankedQuestion]]:
     """Answers with the whole document (ceiling), as it ships (undated) and without it (floor).
@@ -29,6 +30,7 @@ def run_text_arms(
         lm: who answers.
         documents: with their questions.
         batch_size: documents answered at once.
+        scorer: a key of `SCORERS`.
         rank_too: whether candidates are ranked as well.
         progress: receives the arm and the documents just finished.
 
@@ -47,7 +49,7 @@ def run_text_arms(
     for arm, prefixes in arms.items():
         on_arm, on_rank = partial(progress, arm), partial(progress, f"{arm} rank")
         rows += answer_questions(
-            lm, documents, prefixes, arm, batch_size=batch_size, progress=on_arm
+            lm, documents, prefixes, arm, batch_size=batch_size, scorer=scorer, progress=on_arm
         ).rows
         if rank_too:
             ranked += rank(lm, documents, prefixes, arm, batch_size=batch_size, progress=on_rank)

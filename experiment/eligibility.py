@@ -37,6 +37,11 @@ def why_unjudged(
     return lineage_doubt
 
 
+def not_exact(scorer: str) -> str:
+    """Why figures by another scorer get no verdict."""
+    return f"right answers were counted by the scorer {scorer!r}; gates ask for exact match"
+
+
 def other_than(record: TrialRecord, catalogue: Recipe) -> list[str]:
     """Fields that say what is trained, and in which a trial is not the catalogue's recipe."""
     fields = record.recipe.differences(catalogue)

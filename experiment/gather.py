@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..common.errors import PhaseError
+from ..evaluate.scores import EXACT
 from ..train.checkpoint import CheckpointState, exists, read_state
 from ..train.recipe import Recipe
 from . import ablations
-from .eligibility import is_finished, other_than, why_unjudged
+from .eligibility import is_finished, not_exact, other_than, why_unjudged
 from .evidence import Measured, load_evaluation
 from .lineage import Lineage
 from .phases import Phase, phase
@@ -170,6 +171,8 @@ def eligible(run: RunFolder, measured: Measured, recipe: Recipe) -> str:
         return f"its checkpoint was trained with the seed {record.seed}, not {measured.trial.seed}"
     if recipe.reasoner == "student" and spec.teacher.weights_sha256 == spec.reasoner.weights_sha256:
         return "its reasoner is the teacher itself, and the phase asks for a smaller model"
+    if measured.source.scorer != EXACT:
+        return not_exact(measured.source.scorer)
     source = measured.recorded.corpus
     doubt = "" if source is None else Lineage.of(record, run.corpus, own=True).doubt(source)
     return why_unjudged(record, recipe, source, doubt)

@@ -48,8 +48,9 @@ FACTS = {
     "statements": ("lives/0", "moved/1"),
     "hops": 0,
     "mistakes": (("stale", "Rome"), ("other_entity", "Bonn")),
+    "other_answers": ("Aker", "Oslo town"),
 }
-"""A value of every field that version 2 added to a question, none of them its default."""
+"""A value of every field that versions 2 and 3 added to a question, none of them its default."""
 
 text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 day = st.none() | st.integers(-(2**40), 2**40)
@@ -253,8 +254,8 @@ def test_a_corpus_of_a_later_format_is_refused(tmp_path):
     write_corpus(tmp_path, [DOCUMENT], {})
     file = tmp_path / "corpus.json"
     later = f'"version": {CORPUS_VERSION + 1}'
-    file.write_text(file.read_text().replace(f'"version": {CORPUS_VERSION}', later))
-    with pytest.raises(CorpusError, match=r"version 3 is not known here: .*write the corpus again"):
+    file.write_text(file.read_text().replace('"version": 2', later))
+    with pytest.raises(CorpusError, match=r"version 4 is not known here: .*write the corpus again"):
         read_corpus(tmp_path)
 
 

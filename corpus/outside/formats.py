@@ -1,0 +1,90 @@
+"""The published formats that are read. A new one is a file beside this one and a row here."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ...common.atomic import file_sha256
+from ...common.errors import CorpusError
+from ..records import Document
+from . import babilong, fact_consolidation, longmemeval, ruler, squad, timeqa
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One published set of questions."""
+
+    what: str
+    """In a few words."""
+    scorer: str
+    """The nearest to what its authors use, of those there are (`evaluate.scores.SCORERS`)."""
+    read: Callable[[Path], Iterator[Document]]
+
+
+FORMATS: Final[dict[str, Format]] = {
+    "squad": Format("SQuAD 1.1 or 2.0, JSON or Parquet", "squad", squad.read),
+    "timeqa": Format("Time-Sensitive-QA, written by people", "squad", timeqa.read),
+    "longmemeval": Format("LongMemEval, any of its files", "contains", longmemeval.read),
+    "fact-consolidation": Format(
+        "MemoryAgentBench, split Conflict_Resolution", "contains", fact_consolidation.read
+    ),
+    "babilong": Format("BABILong, one file of one task and length", "contains", babilong.read),
+    "ruler": Format("RULER, a prepared task", "contains", ruler.read),
+}
+"""By name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """Documents of a published file."""
+
+    documents: tuple[Document, ...]
+    """Those with a question."""
+    without: int
+    """Documents left out, because no question of theirs has an answer."""
+    sha256: str
+    """Of the file."""
+
+
+def read_format(name: str, path: Path, most: int | None = None) -> Imported:
+    """Read a published file.
+
+    Args:
+        name: a key of `FORMATS`.
+        path: the file.
+        most: documents with questions, the first ones; None for all.
+
+    Raises:
+        CorpusError: there is no such format, the file cannot be read, or a record is not as the
+            format has it (names it and what is missing).
+    """
+    if name not in FORMATS:
+        raise CorpusError(f"there is no format {name!r}: choose one of {', '.join(FORMATS)}")
+    kept: list[Document] = []
+    without = 0
+    for document in _documents(name, path):
+        if document.questions and document.chunks:
+            kept.append(document)
+        else:
+            without += 1
+        if len(kept) == most:
+            break
+    if not kept:
+        raise CorpusError(f"{path}: no question with an answer in it: is it a file of {name}?")
+    return Imported(tuple(kept), without, file_sha256(path))
+
+
+def _documents(name: str, path: Path) -> Iterator[Document]:
+    done = 0
+    try:
+        for document in FORMATS[name].read(path):
+            yield document
+            done += 1
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        what = " ".join(what.split())[:120]
+        raise CorpusError(
+            f"{path}: document {done + 1} is not as {name} has it ({what}): "
+            f"give the file as it was published, or another format ({', '.join(FORMATS)})"
+        ) from error
