@@ -5,8 +5,7 @@ from functools import partial
 
 from ..common import provenance
 from ..common.atomic import file_sha256
-from ..common.errors import CheckpointError, CorpusError
-from ..corpus.records import Document
+from ..common.errors import CheckpointError
 from ..evaluate.arms.table import select_arms
 from ..evaluate.bench import Bench
 from ..evaluate.held_out import HeldOutSet, held_out, known_names, undated_in_text
@@ -23,11 +22,11 @@ from ..experiment.looks import log_look
 from ..experiment.phases import PHASES
 from ..experiment.run_folder import RunFolder
 from ..extract.read_documents import read_documents
-from ..extract.teachers.text.results import read_summaries
 from ..models.loading import CausalLM, load_causal_lm
 from ..models.names import shown_name
 from ..store.format.schema import ModelIdentity
 from ..train.checkpoint import CheckpointState
+from .given_summaries import given_summaries
 from .subjects import EvaluationRequest as EvaluationRequest
 from .subjects import Subject, subjects_of
 from .trials import MODELS
@@ -48,7 +47,7 @@ def evaluate_trials(
     select_arms(request.arms)
     check_scorer(request.scorer)
     held = _held_out(request)
-    summaries = _given_summaries(request, held.documents)
+    summaries = given_summaries(request, held.documents)
     subjects = subjects_of(request)
     lineages = [_lineage(request, subject) for subject in subjects]
     for lineage in lineages:
@@ -274,32 +273,6 @@ def _notes(
         else "",
     )
     return tuple(note for note in notes if note)
-
-
-def _given_summaries(
-    request: EvaluationRequest, documents: Sequence[Document]
-) -> dict[str, str] | None:
-    """Summary of every document, from the file that was named."""
-    if request.summaries is None:
-        return None
-    texts = {row.document_id: row.summary for row in read_summaries(request.summaries)}
-    missing = [one.document_id for one in documents if one.document_id not in texts]
-    if missing:
-        raise CorpusError(
-            f"{request.summaries}: no summary of {len(missing)} of {len(documents)} documents "
-            f"(first: {missing[0]!r}); write them with `{_summaries_command(request)}`"
-        )
-    return texts
-
-
-def _summaries_command(request: EvaluationRequest) -> str:
-    """Which has the documents of this evaluation summarised where it looks for them."""
-    assert request.summaries is not None
-    documents = f"--preset {request.preset} --split test --documents {request.documents}"
-    chosen = f"{documents} --seed {request.seed}"
-    if request.corpus is not None:
-        chosen = f"--corpus {request.corpus}"
-    return f"latentcomp teacher summaries {chosen} --out {request.summaries.parent}"
 
 
 def check_same(role: str, expected: ModelIdentity, lm: CausalLM) -> None:

@@ -30,9 +30,9 @@ def squad_match(prediction: str, expected: str) -> bool:
 
 def contains(prediction: str, expected: str) -> bool:
     """Whether the expected words stand in the prediction, in a row; never those of nothing."""
-    said, wanted = squad_words(prediction), squad_words(expected)
-    starts = range(len(said) - len(wanted) + 1)
-    return bool(wanted) and any(said[i : i + len(wanted)] == wanted for i in starts)
+    predicted, wanted = squad_words(prediction), squad_words(expected)
+    starts = range(len(predicted) - len(wanted) + 1)
+    return bool(wanted) and any(predicted[i : i + len(wanted)] == wanted for i in starts)
 
 
 def choice(prediction: str, expected: str) -> bool:
@@ -41,8 +41,8 @@ def choice(prediction: str, expected: str) -> bool:
     >>> choice("(B) because of the rain", "b")
     True
     """
-    said, wanted = re.findall(r"\w+", prediction.lower()), re.findall(r"\w+", expected.lower())
-    return bool(wanted) and said[:1] == wanted[:1]
+    predicted, wanted = re.findall(r"\w+", prediction.lower()), re.findall(r"\w+", expected.lower())
+    return bool(wanted) and predicted[:1] == wanted[:1]
 
 
 def token_f1(prediction: str, expected: Iterable[str]) -> float:
@@ -53,8 +53,8 @@ def token_f1(prediction: str, expected: Iterable[str]) -> float:
     return max((_f1(squad_words(prediction), squad_words(each)) for each in expected), default=0.0)
 
 
-def _f1(said: list[str], wanted: list[str]) -> float:
-    if not said or not wanted:
-        return float(said == wanted)
-    common = sum((Counter(said) & Counter(wanted)).values())
-    return 2 * common / (len(said) + len(wanted))
+def _f1(predicted: list[str], wanted: list[str]) -> float:
+    if not predicted or not wanted:
+        return float(predicted == wanted)
+    common = sum((Counter(predicted) & Counter(wanted)).values())
+    return 2 * common / (len(predicted) + len(wanted))
