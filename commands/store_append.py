@@ -22,6 +22,7 @@ from ..extract.runner import extract
 from ..models.layers import negative
 from ..models.loading import load_text_side
 from ..models.tokens import tokenize_document
+from ..store.format.documents import Documents
 from ..store.format.layout import MANIFEST, is_store
 from ..store.format.ledger import read_sealed
 from ..store.format.schema import Manifest
@@ -133,6 +134,6 @@ def _grow(extraction: ExtractionRequest, manifest: Manifest, union: Corpus) -> N
             "teacher": text_side.identity.as_recorded(manifest.teacher),
         }
     )
-    entries = [tokenize_document(text_side, document) for document in union.documents]
-    with StoreWriter(extraction.store, wanted, entries, name=NAME, extend=True):
+    documents = Documents(tokenize_document(text_side, document) for document in union.documents)
+    with StoreWriter(extraction.store, wanted, documents, name=NAME, extend=True):
         pass

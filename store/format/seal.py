@@ -35,13 +35,26 @@ class Seal(Record):
     """One per layer, in the order of the manifest."""
 
 
-def write_seal(store: Place, layout: Layout, documents: int, chunks: int) -> Seal:
+def write_seal(
+    store: Place,
+    layout: Layout,
+    documents: int,
+    chunks: int,
+    records: ShardTable | None = None,
+) -> Seal:
     """Write the seal of a store of which every shard is committed.
+
+    Args:
+        store: place of the store.
+        layout: of the store.
+        documents: how many.
+        chunks: of all documents.
+        records: of all shards, as the ledger has them now; None reads them.
 
     Raises:
         StoreError: the disk is full and so on, or a committed file is gone or damaged.
     """
-    records = ledger.committed(store)
+    records = ledger.committed(store) if records is None else records
     ledger.write_table(store, records)
     names = sorted([MANIFEST, DOCUMENTS, CHUNKS, LEDGER, *layout.metadata()])
     with disk_errors(str(store)):

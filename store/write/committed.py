@@ -8,7 +8,7 @@ import time
 
 from ...common.errors import StoreError
 from ..format import seal
-from ..format.layout import STATES, STATISTICS, TOKENS
+from ..format.layout import STATES, STATISTICS, TOKENS, shard_files
 from ..format.ledger import Known
 from ..format.shard_table import ShardTable
 from ..places.protocol import Place
@@ -52,8 +52,8 @@ class Committed:
     def _check(self, shards: list[int]) -> None:
         for number, folder in enumerate((STATES, TOKENS, STATISTICS)):
             wanted = {
-                self.records[s].files[number].path: (s, self.records.sizes(s)[number])
-                for s in shards
+                shard_files(shard)[number]: (shard, self.records.sizes(shard)[number])
+                for shard in shards
             }
             if len(shards) > _FEW:
                 for file in self._place.listing(folder):

@@ -101,13 +101,13 @@ def read_prefix(place: Place, layout: Layout, record: ShardRecord, buffer: Bits)
     buffer[:, :tokens] = columns.view(layout.dtype.numpy)[:, :tokens]
 
 
-def finish(place: Place, layout: Layout, documents: Documents) -> None:
-    """Seal a store of which every shard is committed. Raises: StoreError."""
+def finish(place: Place, layout: Layout, documents: Documents, records: ShardTable) -> None:
+    """Seal a store of which every shard is committed, with these records. Raises: StoreError."""
     if exists(place, SEAL):
         seal.remove_records(place)
         return
     place.remove_partials()  # of killed writers; running ones have no partial files left
-    seal.write_seal(place, layout, len(documents), documents.chunks)
+    seal.write_seal(place, layout, len(documents), documents.chunks, records)
 
 
 def _has_content(place: Place, name: str, text: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 import torch
 
+from ...common.errors import StoreBusyError
 from ...common.index_set import IndexSet
 from ...common.lock import LockHandle
 from ..format.documents import Documents
@@ -25,6 +26,8 @@ from .session import check_committed, committed_tokens, finish, read_prefix, wri
 
 _GLANCE = 1.0
 """Seconds for which a look at a shared ledger will do, before a writer is entered."""
+_WAITS = 30
+"""How often a writer that has committed everything waits for its turn to look, a minute each."""
 
 
 class StoreWriter:
@@ -120,13 +123,26 @@ class StoreWriter:
             self._pipeline.close()
             if kind is None:
                 self._pipeline.check()
+                self._finish()
+        finally:
+            self._lock.release()
+
+    def _finish(self) -> None:
+        """Seal the store if every shard is committed, also those of other writers.
+
+        Of several that end together one seals, which takes minutes at an address; the others wait.
+        """
+        for wait in range(_WAITS, 0, -1):
+            try:
                 with self.place.mutex():
                     self._load()
                     if self.complete:
                         self._load(again=True)
-                        finish(self.place, self._layout, self._documents)
-        finally:
-            self._lock.release()
+                        finish(self.place, self._layout, self._documents, self._ledger.records)
+                    return
+            except StoreBusyError:
+                if wait == 1:
+                    raise
 
     @property
     def complete(self) -> bool:

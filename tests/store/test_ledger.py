@@ -1,17 +1,22 @@
 """The ledger at size: what did not change is not read or written again."""
 
 import json
+import threading
 
 import pytest
 
-from latentcomp.common.errors import StoreError
+from latentcomp.common.errors import StoreBusyError, StoreError
+from latentcomp.common.lock import MUTEX
 from latentcomp.store.format import ledger, seal
 from latentcomp.store.format.layout import shard_files
 from latentcomp.store.format.shard_table import FileRecord, ShardRecord, ShardTable
+from latentcomp.store.places import remote_lock
 from latentcomp.store.places.local import LocalPlace
 from latentcomp.store.places.open import place_of
+from latentcomp.store.places.remote import RemotePlace
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.tools.verify import verify
+from latentcomp.store.write import writer as writer_module
 from latentcomp.store.write.committed import Committed
 from latentcomp.store.write.writer import StoreWriter
 
@@ -214,3 +219,55 @@ def test_a_table_takes_only_what_a_shard_can_have():
     ):
         with pytest.raises(ValueError, match="shard 7|hex"):
             table[7] = record.model_copy(update=wrong)
+
+
+def hold_gate(place, seconds):
+    """As a writer on another machine that prepares or seals the store for so long."""
+    claim = {"name": "a writer", "pid": 1, "host": "elsewhere", "token": "theirs"}
+    assert place.put_if(MUTEX, json.dumps(claim).encode(), None)
+    timer = threading.Timer(seconds, place.remove, [MUTEX])
+    timer.start()
+    return timer
+
+
+@pytest.mark.parametrize("waits", [30, 1])
+def test_a_writer_that_has_committed_everything_waits_for_one_that_seals(monkeypatch, waits):
+    """At an address the gate is asked for a minute; sealing a large store takes longer."""
+    monkeypatch.setattr(remote_lock, "_MUTEX_TIMEOUT", 0.2)
+    monkeypatch.setattr(writer_module, "_WAITS", waits)
+    place = place_of(f"memory://gate{waits}")
+    lengths = (20, 70)
+    writer = StoreWriter(place, samples.manifest(), samples.entries(lengths))
+    writer.__enter__()
+    for index in writer.pending():
+        writer.write(index, samples.states(index, lengths[index]))
+    timer = hold_gate(place, 0.8)
+    if waits == 1:
+        with pytest.raises(StoreBusyError):
+            writer.__exit__(None, None, None)
+        timer.join()
+        samples.write(place.path, lengths)
+    else:
+        writer.__exit__(None, None, None)
+    assert verify(place).ok
+
+
+def test_a_start_at_an_address_asks_by_pages_and_reads_each_record_once(tmp_path):
+    samples.write("memory://start", MANY, stop_before=38)
+    place = RemotePlace("memory://start")
+    asked = {"read": 0, "size": 0}
+
+    class Asked(RemotePlace):
+        def read(self, name):
+            asked["read"] += 1
+            return super().read(name)
+
+        def size(self, name):
+            asked["size"] += 1
+            return super().size(name)
+
+    with StoreWriter(Asked("memory://start"), samples.manifest(), samples.entries(MANY)) as writer:
+        assert writer.pending() == (38, 39) or writer.pending()[0] >= 36
+    records = len(ledger.committed(place))
+    assert records > 15
+    assert asked["read"] <= records + 20 and asked["size"] <= 20
