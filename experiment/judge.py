@@ -16,8 +16,9 @@ from .history import record_verdict
 from .looks import read_looks, seeds_seen
 from .phases import Phase, phase
 from .run_folder import RunFolder
+from .siblings import sibling_outcomes
 from .sizes import size_of
-from .verdict import Verdict
+from .verdict import SiblingOutcome, Verdict
 
 
 def judge_phase(run: RunFolder, number: int, *, seed: int | None = None) -> Verdict:
@@ -62,9 +63,16 @@ def weigh(judged: Phase, gathered: Gathered) -> Verdict:
             },
             "teacher_sha256": gathered.state(every[0]).spec.teacher.weights_sha256,
             "size": size.name if size else None,
+            "siblings": _siblings(judged, gathered),
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
         }
     )
+
+
+def _siblings(judged: Phase, gathered: Gathered) -> tuple[SiblingOutcome, ...]:
+    """Of the trial with the lowest training seed."""
+    first = gathered.trials[min(gathered.trials)]
+    return sibling_outcomes(judged.number, first.rows, seed=first.recorded.seed)
 
 
 def _evidence(judged: Phase, gathered: Gathered) -> Evidence:

@@ -5,6 +5,7 @@ from typing import Literal
 from ..common.record import Record
 from ..evaluate.measures import Measure
 from ..evaluate.stats import Interval
+from ..evaluate.strict import StrictMeasure
 
 Status = Literal["passed", "failed", "inconclusive"]
 
@@ -22,6 +23,20 @@ class CriterionOutcome(Record):
     """None where the measure was not taken."""
     status: Status
     """Of this criterion alone, whatever the minima say."""
+
+
+class SiblingOutcome(Record):
+    """How a criterion came out that stands beside a gate and decides nothing (siblings.py)."""
+
+    measure: StrictMeasure
+    """What was compared."""
+    bound: Literal["low", "high"]
+    """Which end of the interval."""
+    threshold: float
+    """Against what."""
+    interval: Interval | None
+    """None where the measure was not taken."""
+    status: Status
 
 
 class Verdict(Record):
@@ -77,5 +92,7 @@ class Verdict(Record):
     rather than judged."""
     number: int = 1
     """Which of the evaluations of this phase in this run it is; repeats are not counted."""
+    siblings: tuple[SiblingOutcome, ...] = ()
+    """Criteria beside the gate; empty in records of earlier versions."""
     made: str | None = None
     """When, UTC."""
