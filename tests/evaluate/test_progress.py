@@ -48,11 +48,11 @@ def test_the_bar_of_an_evaluation_shows_total_and_rate():
 
 
 def test_a_pipe_and_a_failure_before_the_first_document_get_no_line_of_it():
-    console = Console(file=io.StringIO(), width=80)
-    with arm_progress(console) as progress:
+    written = io.StringIO()
+    with arm_progress(Console(file=written, width=80)) as progress:
         progress(PLANNED, 8)
         progress("states", 2)
-    assert console.file.getvalue() == ""
+    assert written.getvalue() == ""
     terminal = screen()
     with pytest.raises(ValueError), arm_progress(terminal):
         raise ValueError
