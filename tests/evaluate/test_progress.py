@@ -16,7 +16,7 @@ from ..train import tiny
 from .tiny_suite import bench
 
 
-@pytest.mark.parametrize("rank", [False, True])
+@pytest.mark.parametrize("rank", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_what_is_planned_is_what_is_done(rank):
     """Over all arms, the reading of the states included."""
     model, documents = tiny.lm(4), tiny.documents(2, chunks=2)

@@ -24,7 +24,9 @@ def weights(folder):
     return {name: (kept.folder / name).read_bytes() for name in kept.state.sha256}
 
 
-@pytest.mark.parametrize("at", [1, 3, 5])
+@pytest.mark.parametrize(
+    "at", [pytest.param(1, marks=pytest.mark.slow), 3, pytest.param(5, marks=pytest.mark.slow)]
+)
 def test_ctrl_c_keeps_the_step_and_the_rest_is_as_if_nothing_had_been(
     run_folder, teacher, tmp_path, capfd, at
 ):
