@@ -34,6 +34,7 @@ from .common import terminal
 from .common.errors import LatentcompError
 from .common.options import command
 from .common.terminal import stderr_console
+from .common.values import check_values
 
 # Threads of a thin model wait for each other thousands of times a second. Where the machine is
 # shared, waiting long in a loop lets each hold a core that the other needs, and not waiting in a
@@ -117,7 +118,11 @@ def run(arguments: Sequence[str]) -> int:
     defect of the program and keeps its traceback.
     """
     try:
-        code = app(args=list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False)
+        command_line = typer.main.get_command(app)
+        check_values(command_line)
+        code = command_line(
+            args=list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False
+        )
     except _USAGE_ERROR as error:
         return _fail(_usage_message(error))
     except LatentcompError as error:

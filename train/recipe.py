@@ -6,11 +6,13 @@ A recipe is a literal (experiment/phases.py, experiment/ablations.py) or one wit
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ..common.errors import RecipeError
+from ..common.numbers import refusal
 from ..compressor.config import ModelConfig
 
 
@@ -211,4 +213,16 @@ def parse_set(given: list[str]) -> dict[str, Any]:
             changes[path.strip()] = json.loads(value)
         except ValueError:
             changes[path.strip()] = value
+        for each in _numbers(changes[path.strip()]):
+            if reason := refusal(each):
+                raise RecipeError(f"--set {text}: {reason}; give a number that can be trained with")
     return changes
+
+
+def _numbers(value: Any) -> Iterator[Any]:  # noqa: ANN401  any JSON value
+    """The numbers in a value."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for part in parts:
+        yield from _numbers(part)
+    if isinstance(value, int | float):
+        yield value
