@@ -23,12 +23,11 @@ from .config import ModelConfig
 from .identity import begin_as_identity
 from .mixing import MixingLayer
 from .slots import SlotConcat
-from .states import States
+from .states import DAY_DIGITS, States
 from .window import around_segments
 
 MAX_CHUNKS: Final = 1024
 """Chunks beyond this share the last order embedding."""
-DAY_DIGITS: Final = 5
 _EPS: Final = 1e-6
 
 

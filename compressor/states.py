@@ -5,12 +5,15 @@ Shapes: B = documents, T = tokens (padded), L = layers, D = teacher width.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor
 
+from ..common.errors import CorpusError
 from ..store.read.features import DocumentFeatures
 
+DAY_DIGITS: Final = 5
 LENGTH_STEP = 64
 """Lengths are padded to multiples of this many tokens, so that few shapes occur."""
 
@@ -56,7 +59,12 @@ def pad_states(features: Sequence[DocumentFeatures], length: int | None = None) 
     Args:
         features: the documents, states included.
         length: padded length in tokens; the next multiple of `LENGTH_STEP` when None.
+
+    Raises:
+        CorpusError: a day that the compressor cannot be told.
     """
+    for one in features:
+        check_days(one)
     if length is None:
         length = padded_length(max(len(one.token_ids) for one in features))
     tokens_B = torch.tensor([len(one.token_ids) for one in features])
@@ -68,6 +76,26 @@ def pad_states(features: Sequence[DocumentFeatures], length: int | None = None) 
         bucket_BT=scatter_rows(mask_BT, [one.bucket for one in features]),
         day_BT=scatter_rows(mask_BT, [one.day for one in features]),
     )
+
+
+def check_days(one: DocumentFeatures) -> None:
+    """Check that the days of a document have at most `DAY_DIGITS` digits, and no sign.
+
+    A compressor is told the digits: of another day it would be told those of one that it is not.
+    -1 stands for a chunk without a day.
+
+    Raises:
+        CorpusError: one has not.
+    """
+    if not len(one.days):
+        return
+    least, most = int(one.days.min()), int(one.days.max())
+    if least < -1 or most >= 10**DAY_DIGITS:
+        raise CorpusError(
+            f"document {one.document_id!r} has day {least if least < -1 else most}, and a "
+            f"compressor is told days from 0 to {10**DAY_DIGITS - 1:,}: count days from another "
+            "start, or write them as dates such as 2026-11-28, and extract into another --run"
+        )
 
 
 def scatter_rows(mask_BT: Tensor, rows: Sequence[Tensor]) -> Tensor:

@@ -3,20 +3,22 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latentcomp.common.errors import RecipeError
+from latentcomp.common.errors import CorpusError, RecipeError
 from latentcomp.compressor.allocation import latent_count, segments
 from latentcomp.compressor.kinds import COMPRESSORS
 from latentcomp.compressor.mean_pool import MeanPool
 from latentcomp.compressor.model import ModelSpec, compress
 from latentcomp.compressor.perceiver import LayerMix, Perceiver, TimeEmbedding
 from latentcomp.compressor.projection import OutputScale, Projection
-from latentcomp.compressor.states import States
+from latentcomp.compressor.states import States, pad_states
 from latentcomp.experiment.catalogue import recipes
+from latentcomp.store.read.features import DocumentFeatures
 from latentcomp.train.recipe import Recipe
 
 from . import tiny
@@ -111,6 +113,26 @@ def test_time_matters_only_where_the_config_has_it(time, field):
     other = made(replace(given_states, **{field: changed}), torch.tensor([5]), 5).z_BKE
     assert torch.allclose(z, other, atol=1e-6) is not time
     assert (made.time is not None) is time
+
+
+DAYS_THAT_CANNOT_BE_TOLD = (100_000, 20_261_128, 1_790_000_000, -2, -40_000)
+
+
+@pytest.mark.parametrize("day", DAYS_THAT_CANNOT_BE_TOLD)
+def test_days_that_cannot_be_told_are_refused(day):
+    """Its digits would be those of another day, or it would count as no day at all."""
+    one = DocumentFeatures(
+        document_id="d1",
+        states=torch.zeros(4, 1, 8),
+        token_ids=torch.zeros(4, dtype=torch.int64),
+        spans=np.array([0, 2, 4]),
+        days=np.array([-1, day] if day > 0 else [day, -1]),
+        buckets=np.array([0, 2]),
+    )
+    with pytest.raises(CorpusError, match=f"'d1' has day {day}, and .* days from 0 to 99,999"):
+        pad_states([one])
+    for told in ([-1, -1], [0, 99_999]):
+        assert pad_states([replace(one, days=np.array(told))]).day_BT[0, 3] == told[1]
 
 
 @given(st.integers(-1, 99_999), st.integers(-1, 99_999))
