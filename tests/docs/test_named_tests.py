@@ -1,0 +1,43 @@
+"""Pages that name tests: every one exists, and every promise of the format has one."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SECURITY, FORMAT = ROOT / "docs" / "security.md", ROOT / "store" / "FORMAT.md"
+NAMED = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
+
+
+def functions_of(path):
+    """Names of the test functions of a file, those within classes included."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    return {node.name for node in functions if node.name.startswith("test_")}
+
+
+@pytest.mark.parametrize("page", [SECURITY, FORMAT], ids=lambda page: page.name)
+def test_every_test_that_a_page_names_exists(page):
+    named = NAMED.findall(page.read_text(encoding="utf-8"))
+    assert len(named) > 15
+    for path, name in named:
+        assert (ROOT / path).is_file(), path
+        assert not name or name in functions_of(path), f"{path}::{name}"
+
+
+def test_every_numbered_promise_of_the_format_names_its_test():
+    text = FORMAT.read_text(encoding="utf-8")
+    promises, _, table = text.partition("## Which test holds which promise")
+    numbers = re.findall(r"^ *(\d+a?)\. ", promises, re.MULTILINE)
+    rows = re.findall(r"^\| (\d+a?) \| (.*) \|$", table, re.MULTILINE)
+    assert len(numbers) > 15 and [number for number, _ in rows] == numbers
+    assert all(NAMED.search(row) for _, row in rows)
+
+
+def test_every_line_of_a_table_of_the_security_page_names_a_test():
+    lines = [line for line in SECURITY.read_text(encoding="utf-8").splitlines() if line[:1] == "|"]
+    body = [line for line in lines if "---" not in line and not line.endswith("| test |")]
+    assert len(body) > 15
+    assert [line for line in body if not NAMED.search(line)] == []
