@@ -9,9 +9,10 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
+import typer.core
 
 from . import __version__
 from .commands.ablations import AblationOptions, ablations
@@ -45,8 +46,18 @@ PROGRAM = "latentcomp"
 USER_ERROR = 2
 INTERRUPTED = 130
 
+
+class _Program(typer.core.TyperGroup):
+    """The program, whose commands refuse what no option can mean."""
+
+    def make_context(self, *given: Any, **named: Any) -> Any:  # noqa: ANN401  as typer's
+        check_values(self)
+        return super().make_context(*given, **named)
+
+
 app = typer.Typer(
     name=PROGRAM,
+    cls=_Program,
     help="Can a large model's reading of a document survive compression into a few latents?",
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -118,11 +129,7 @@ def run(arguments: Sequence[str]) -> int:
     defect of the program and keeps its traceback.
     """
     try:
-        command_line = typer.main.get_command(app)
-        check_values(command_line)
-        code = command_line(
-            args=list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False
-        )
+        code = app(args=list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False)
     except _USAGE_ERROR as error:
         return _fail(_usage_message(error))
     except LatentcompError as error:

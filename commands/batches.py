@@ -66,7 +66,8 @@ def store_batches(
     if corpus.sha256 != store.manifest.corpus_sha256:
         raise StoreError(
             f"{run.path}: the store was made from another corpus ({corpus.sha256[:12]}... in "
-            f"corpus/, {store.manifest.corpus_sha256[:12]}... in store/); extract again"
+            f"corpus/, {store.manifest.corpus_sha256[:12]}... in store/); extract into "
+            "another --run"
         )
     embedded = EMBEDDINGS in layers and EMBEDDINGS.blocks_completed not in store.layers
     blocks = [layer.blocks_completed for layer in layers if not (embedded and layer == EMBEDDINGS)]

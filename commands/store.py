@@ -1,4 +1,4 @@
-"""The commands `latentcomp store info | verify | stats | append | merge | export`."""
+"""The commands `latentcomp store info | verify | repair | stats | append | merge | export`."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,7 +66,7 @@ def verify(
     for problem in report.problems:
         console.print(f"{problem.path or path}: {problem.message}", style="red")
     if report.problems:
-        raise StoreError(f"{path}: {len(report.problems)} problems; extract it again")
+        raise StoreError(f"{path}: {len(report.problems)} problems; {report.step}")
     state = "complete and sound" if report.complete else "sound so far, but not finished"
     earlier = (
         f"; the states of {report.earlier:,} shards were checked by a run that was interrupted, "
@@ -104,6 +104,26 @@ def _recompute(
         f"{report.exact:.4%} of the values equal to the bit, largest relative error of a token "
         f"{report.largest_error:.2g}, tolerance {report.tolerance:.2g}"
     )
+
+
+@store_app.command()
+def repair(
+    run: RunOption = _DEFAULT,
+    teacher: TeacherOption = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="Of the teacher; as it was if left out.")
+    ] = None,
+) -> None:
+    """Check every shard of a store, and have the teacher read damaged or missing ones again.
+
+    What is sound is kept, and the store ends with the bytes that it had. It also finishes a store
+    that is unfinished. Example: `latentcomp store repair --run runs/lab`
+    """
+    from .store_repair import RepairRequest
+    from .store_repair import repair as repair_store
+
+    with _progress("checking") as update:
+        repair_store(RepairRequest(_store_of(run), teacher, device), stdout_console(), update)
 
 
 @store_app.command()

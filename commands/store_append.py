@@ -16,10 +16,8 @@ from ..common.lock import Lock
 from ..corpus.files import Corpus, read_corpus
 from ..corpus.records import Document
 from ..corpus.swap import draft, settle
-from ..extract.record import read_extraction_record
 from ..extract.request import ExtractionOutcome, ExtractionRequest
 from ..extract.runner import extract
-from ..models.layers import negative
 from ..models.loading import load_text_side
 from ..models.tokens import tokenize_document
 from ..store.format.documents import Documents
@@ -29,7 +27,7 @@ from ..store.format.schema import Manifest
 from ..store.places.open import place_of
 from ..store.places.protocol import Place
 from ..store.write.writer import StoreWriter
-from .store_teacher import teacher_of
+from .store_teacher import extraction_of
 
 CORPUS: Final = "corpus"
 NAME: Final = "latentcomp store append"
@@ -77,7 +75,7 @@ def _append(request: AppendRequest, place: Place, console: Console) -> Extractio
             f"sha256 {manifest.corpus_sha256[:12]}: put that one back, or choose another --run"
         )
     documents = _union(present, more, request.corpus)
-    extraction = _extraction(request, manifest)
+    extraction = extraction_of(request.run, manifest, request.teacher, request.device)
     if len(documents) > len(present.documents):
         union = draft(folder, documents, _meta(present, more), present.sha256)
         _grow(extraction, manifest, union)
@@ -107,22 +105,6 @@ def _meta(present: Corpus, more: Corpus) -> dict[str, Any]:
 
 def _part(corpus: Corpus) -> dict[str, Any]:
     return {"sha256": corpus.sha256, "documents": len(corpus.documents), "meta": corpus.meta}
-
-
-def _extraction(request: AppendRequest, manifest: Manifest) -> ExtractionRequest:
-    """The request that extracted the store, for the corpus as it is when it runs."""
-    record = read_extraction_record(request.run)
-    teacher, revision = teacher_of(request.run, manifest.teacher, request.teacher)
-    settings: dict[str, Any] = {} if record is None else record.settings.model_dump()
-    return ExtractionRequest(
-        run=request.run,
-        layers=tuple(negative(layer, manifest.teacher.blocks) for layer in manifest.layers),
-        teacher=teacher,
-        revision=revision,
-        dtype=manifest.dtype,
-        codec=manifest.codec,
-        **(settings | {"device": request.device}),
-    )
 
 
 def _grow(extraction: ExtractionRequest, manifest: Manifest, union: Corpus) -> None:

@@ -1,10 +1,14 @@
 """The teacher of a store that exists: from its manifest, or from the command line."""
 
 from pathlib import Path
+from typing import Any
 
 from ..common.errors import UsageError
+from ..extract.record import read_extraction_record
+from ..extract.request import ExtractionRequest
 from ..models.files import LAB_FOLDERS
-from ..store.format.schema import ModelIdentity
+from ..models.layers import negative
+from ..store.format.schema import Manifest, ModelIdentity
 
 
 def teacher_of(
@@ -28,3 +32,34 @@ def teacher_of(
             "say where it lies with --teacher"
         )
     return recorded.name, recorded.revision
+
+
+def extraction_of(
+    run: Path, manifest: Manifest, teacher: str | None, device: str | None
+) -> ExtractionRequest:
+    """The request that extracted the store of a run, for the corpus as it is when it runs.
+
+    Args:
+        run: its folder.
+        manifest: of its store.
+        teacher: value of `--teacher`.
+        device: value of `--device`; None takes the recorded one.
+
+    Raises:
+        UsageError: the teacher must be named with `--teacher`.
+        StoreError: the record of the extraction is damaged.
+    """
+    record = read_extraction_record(run)
+    name, revision = teacher_of(run, manifest.teacher, teacher)
+    settings: dict[str, Any] = {} if record is None else record.settings.model_dump()
+    if device is not None:
+        settings["device"] = device
+    return ExtractionRequest(
+        run=run,
+        layers=tuple(negative(layer, manifest.teacher.blocks) for layer in manifest.layers),
+        teacher=name,
+        revision=revision,
+        dtype=manifest.dtype,
+        codec=manifest.codec,
+        **settings,
+    )

@@ -244,7 +244,10 @@ def _read_table(folder: Path, name: str, summary: Mapping[str, Any]) -> list[dic
     path = folder / name
     try:
         if file_sha256(path) != summary["files"].get(name):
-            raise CorpusError(f"{path}: not the file that corpus.json names: write it again")
+            raise CorpusError(
+                f"{path}: not the file that corpus.json names: put it back from a copy, or write "
+                "the corpus again"
+            )
         schema = VERSIONS[summary["version"]][name.removesuffix(".parquet")]
         table = pq.read_table(path, schema=schema)
         columns = [column.to_pylist() for column in table.columns]

@@ -84,8 +84,8 @@ def read_extraction_record(run: Path) -> ExtractionRecord | None:
         return None
     except (OSError, ValidationError) as error:
         raise StoreError(
-            f"{file} cannot be read ({type(error).__name__}); put the file back, or delete the "
-            "run folder to extract again"
+            f"{file} cannot be read ({type(error).__name__}); put the file back, or choose "
+            "another --run"
         ) from error
 
 

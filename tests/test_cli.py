@@ -180,7 +180,7 @@ def test_corpus_and_store_commands(capsys, teacher, tmp_path):
     shard.write_bytes(data)
     ran = run_command(capsys, "store", "verify", "--run", tmp_path / "run")
     assert "states/c.0.0.0" in ran.out
-    assert "problems; extract it again" in ran.error
+    assert "1 problems; run `latentcomp store repair --run " in ran.error
 
 
 def command_that(monkeypatch, error):

@@ -25,16 +25,17 @@ from ...common.parquet import parquet_bytes
 from ...common.threads import in_order
 from ..places.parts import Span
 from ..places.protocol import Place, exists, reading
-from .layout import LEDGER, LEDGER_FOLDER, shard_files
+from .canonical import without_checksum
+from .layout import LEDGER, LEDGER_FOLDER, MANIFEST, shard_files
 from .schema import Record
 from .shard_table import FileRecord, ShardRecord, ShardTable
+from .steps import RESTORE, repair_step
 
 BASE = f"{LEDGER_FOLDER}/base"
 """Names the table of the last seal, and the shards of it that count no longer."""
 BASE_TABLE = f"{LEDGER_FOLDER}/base.parquet"
 _BLOCK = 2**23
 """Bytes of a file that are in memory at once while it is hashed."""
-_CHECKSUM = '  "checksum": "'
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -61,8 +62,9 @@ def read_sealed(store: Place, name: str, kind: type[AnyRecord]) -> AnyRecord:
     try:
         record = _parse(store.read(name).decode(), kind)
     except _VersionError as error:
-        text = f"{path}: format version {error} is not known: update latentcomp"
-        raise StoreError(text) from error
+        raise StoreError(
+            f"{path}: format version {error} is not known: update latentcomp"
+        ) from error
     except FileNotFoundError as error:
         raise StoreError(f"{path}: missing: is this the folder of a feature store?") from error
     except OSError as error:
@@ -70,7 +72,8 @@ def read_sealed(store: Place, name: str, kind: type[AnyRecord]) -> AnyRecord:
         raise StoreError(f"{path}: cannot be read ({error.strerror}): {step}") from error
     except (ValueError, AttributeError, ValidationError, RecursionError) as error:
         reason = "it does not fit the format" if isinstance(error, ValidationError) else str(error)
-        raise StoreError(f"{path}: damaged ({' '.join(reason.split())}): extract again") from error
+        step = repair_step(store) if name != MANIFEST else RESTORE
+        raise StoreError(f"{path}: damaged ({' '.join(reason.split())}): {step}") from error
     assert isinstance(record, kind)
     return record
 
@@ -102,7 +105,7 @@ class Known:
 
 @functools.lru_cache(maxsize=64)
 def _parse(text: str, kind: type[Record]) -> Record:
-    if kind is ShardRecord and (rest := _without_checksum(text)) is not None:
+    if kind is ShardRecord and (rest := without_checksum(text)) is not None:
         with contextlib.suppress(ValidationError):  # there may be a better reason below
             return kind.model_validate_json(rest)
     content = json.loads(text)
@@ -118,9 +121,7 @@ def _parse(text: str, kind: type[Record]) -> Record:
 
 def damaged(store: Place, where: str, reason: str) -> StoreError:
     """The error for data that differs from what was written."""
-    return StoreError(
-        f"{store}: {where}: {' '.join(reason.split())}: run `latentcomp store verify` on it"
-    )
+    return StoreError(f"{store}: {where}: {' '.join(reason.split())}: {repair_step(store)}")
 
 
 def record_name(shard: int) -> str:
@@ -204,6 +205,11 @@ def _base(store: Place) -> ShardTable:
 
 def write_table(store: Place, records: ShardTable) -> None:
     """Write all records as one Parquet table, three rows a shard. Raises: StoreError."""
+    store.write(LEDGER, [table_bytes(records)])
+
+
+def table_bytes(records: ShardTable) -> memoryview:
+    """The bytes of `LEDGER`."""
     columns: dict[str, list[Any]] = {name: [] for name in _TABLE.names}
     for record in records.values():
         for file in record.files:
@@ -213,7 +219,7 @@ def write_table(store: Place, records: ShardTable) -> None:
             ):
                 columns[name].append(value)
     arrays = [pa.array(columns.pop(name), _TABLE.field(name).type) for name in _TABLE.names]
-    store.write(LEDGER, [parquet_bytes([pa.Table.from_arrays(arrays, schema=_TABLE)])])
+    return parquet_bytes([pa.Table.from_arrays(arrays, schema=_TABLE)])
 
 
 def read_table(store: Place) -> ShardTable:
@@ -230,7 +236,7 @@ def _parsed_table(store: Place, name: str, source: Any) -> ShardTable:  # noqa: 
         table = pq.read_table(store.arrow(name) if source is None else source, schema=_TABLE)
         return _packed(table)
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise StoreError(f"{store.at(name)}: cannot be read: extract again") from error
+        raise StoreError(f"{store.at(name)}: cannot be read: {repair_step(store)}") from error
 
 
 def _packed(rows: pa.Table) -> ShardTable:
@@ -277,15 +283,6 @@ def blocks(store: Place, name: str) -> Iterator[memoryview]:
         except ValueError as error:
             raise OSError(errno.EIO, str(error)) from error
         yield part
-
-
-def _without_checksum(text: str) -> str | None:
-    """Canonical JSON without the line of its checksum, which is right; None if it is not."""
-    head, mark, rest = text.partition(_CHECKSUM)
-    digest, _, tail = rest.partition('",\n')
-    if not mark or hashlib.sha256((head + tail).encode()).hexdigest() != digest:
-        return None
-    return head + tail
 
 
 _TABLE = pa.schema(

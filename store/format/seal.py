@@ -109,6 +109,8 @@ def recorded(store: Place, known: Known | None = None) -> ShardTable:
     while True:
         sealed = exists(store, SEAL)
         try:
+            if sealed:
+                read_seal(store)  # a damaged one seals nothing
             records = ledger.read_table(store) if sealed else ledger.committed(store, known)
         except StoreError:
             if exists(store, SEAL) == sealed:

@@ -1,6 +1,7 @@
 """Documents and chunks as Parquet: token spans, days and buckets, a row group at a time."""
 
 import functools
+import hashlib
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,10 +13,13 @@ import pyarrow.parquet as pq
 
 from ...common.buckets import BUCKETS, bucket_of
 from ...common.errors import StoreError
-from ..places.protocol import Place, exists
+from ...common.parquet import parquet_parts
+from ..places.protocol import Place, exists, reading
 from .documents import Documents
-from .layout import CHUNKS, DOCUMENTS
+from .layout import CHUNKS, DOCUMENTS, SEAL
+from .ledger import fingerprint
 from .schema import Integers
+from .steps import repair_step
 
 GROUP_DOCUMENTS = 4096
 """Documents per row group in both tables; a reader fetches only the groups that it needs."""
@@ -67,9 +71,20 @@ def plan_tables(
         groups = functools.partial(_groups, make, documents, starts)
         present = exists(store, name)
         whole = present and _is_whole(store, name, groups())
+        if whole and not exists(store, SEAL):  # a seal has the fingerprint of every byte
+            whole = _same_bytes(store, name, groups())
         if not whole:
             plan[name] = groups
     return plan
+
+
+def _same_bytes(store: Place, name: str, wanted: Iterator[pa.Table]) -> bool:
+    """True if a table is the one that would be written: its footer has no checksum."""
+    digest = hashlib.sha256()
+    for part in parquet_parts(wanted):
+        digest.update(part)
+    with reading(store):
+        return fingerprint(store, name).sha256 == digest.hexdigest()
 
 
 def _is_whole(store: Place, name: str, wanted: Iterator[pa.Table]) -> bool:
@@ -93,7 +108,8 @@ def _is_whole(store: Place, name: str, wanted: Iterator[pa.Table]) -> bool:
             if not same:
                 raise StoreError(
                     f"{store.at(name)}: this store is of other documents or another "
-                    "tokenization: choose another folder"
+                    "tokenization: choose another folder, or, if the table was replaced, "
+                    f"{repair_step(store)}"
                 )
     except (OSError, pa.ArrowException) as error:
         if isinstance(error, OSError) and error.errno is not None:  # Arrow's own have none

@@ -12,6 +12,7 @@ from ...common.errors import StoreError
 from ...common.forks import ForkLock, lazy
 from ..format.layout import CHUNKS, DOCUMENTS
 from ..format.schema import Integers
+from ..format.steps import repair_step
 from ..format.tables import GROUP_DOCUMENTS
 from ..places.protocol import Place, UnreachableError
 
@@ -225,5 +226,5 @@ class _damage:
         if isinstance(error, OSError | pa.ArrowException | KeyError | IndexError):
             raise StoreError(
                 f"{self._store}: {DOCUMENTS} or {CHUNKS} is missing or damaged "
-                f"({' '.join(str(error).split())[:200]}): run `latentcomp store verify`"
+                f"({' '.join(str(error).split())[:200]}): {repair_step(self._store)}"
             ) from error

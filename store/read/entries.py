@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ...common.errors import StoreError
 from ..format.layout import DOCUMENTS
+from ..format.ledger import damaged
 from ..format.schema import DocumentEntry
 from ..places.open import place_of
 from ..places.protocol import Place
@@ -38,4 +38,4 @@ def _question_ids(store: Place) -> Iterator[list[str]]:
         for group in range(file.num_row_groups):
             yield from file.read_row_group(group, ["question_ids"])["question_ids"].to_pylist()
     except (OSError, pa.ArrowException) as error:
-        raise StoreError(f"{store.at(DOCUMENTS)}: cannot be read: run `store verify`") from error
+        raise damaged(store, DOCUMENTS, f"cannot be read ({error})") from error

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from ...common.forks import ForkLock
 from ..format import ledger
-from ..format.layout import CHUNKS, DOCUMENTS, LEDGER
+from ..format.layout import CHUNKS, DOCUMENTS, LEDGER, MANIFEST
 from ..format.seal import Seal
 from ..format.shard_table import ShardRecord
 from ..format.shards import CRC_BYTES
@@ -31,7 +31,7 @@ _HASHED = 2**25
 
 
 def check_tables(place: Place, seal: Seal) -> None:
-    """Check that the tables of documents and chunks are those of the seal.
+    """Check that the manifest and the tables of documents and chunks are those of the seal.
 
     Pages of theirs have checksums, but nothing in them says of which corpus they are. Of a table
     larger than `_HASHED` only the size is compared, so that the time to open a store stays bounded;
@@ -41,7 +41,7 @@ def check_tables(place: Place, seal: Seal) -> None:
         StoreError: one is another one; or missing.
     """
     recorded = {file.path: file for file in seal.files}
-    for name in (DOCUMENTS, CHUNKS):
+    for name in (MANIFEST, DOCUMENTS, CHUNKS):
         file = recorded.get(name)
         with reading(place):
             size = place.size(name)

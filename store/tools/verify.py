@@ -29,6 +29,7 @@ from ..format.schema import Manifest
 from ..format.seal import Seal
 from ..format.shard_table import ShardTable
 from ..format.statistics import Total
+from ..format.steps import RESTORE, repair_step
 from ..places.open import place_of
 from ..places.protocol import Place, exists
 from ..read.document_table import DocumentTable
@@ -57,6 +58,19 @@ class VerifyReport:
     """Files that were read in full."""
     bytes_read: int
     problems: tuple[Problem, ...]
+
+    @property
+    def step(self) -> str:
+        """What to do about the problems, for messages."""
+        if all(problem.message.endswith(": remove it") for problem in self.problems):
+            return "remove the files that belong to no store"
+        names = {problem.path for problem in self.problems}
+        alone = MANIFEST in names and LEDGER not in names  # both: it is the seal that is another's
+        if alone or any(RESTORE in problem.message for problem in self.problems):
+            return f"{MANIFEST}: {RESTORE}"
+        if any("update latentcomp" in problem.message for problem in self.problems):
+            return "update latentcomp"
+        return repair_step(place_of(self.path))
 
     @property
     def ok(self) -> bool:

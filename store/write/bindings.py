@@ -13,6 +13,7 @@ from ..format.layout import Layout
 from ..format.schema import Integers
 from ..format.shard_table import ShardRecord
 from ..format.shards import CRC_BYTES, HEADER_BYTES, decode_index, shard_sha256
+from ..format.steps import repair_step
 from ..places.parts import Span
 from ..places.protocol import Place, reading
 from .commit import token_ids_record
@@ -53,28 +54,34 @@ def check_bindings(
 
 def foreign(place: Place, shard: int, reason: str) -> StoreError:
     """The error for a shard that is not the one that was committed."""
-    return StoreError(
-        f"{place}: shard {shard} was committed, but {reason}: run `latentcomp store repair "
-        f"--run {place}`"
-    )
+    return StoreError(f"{place}: shard {shard} was committed, but {reason}: {repair_step(place)}")
 
 
 def _problem(place: Place, layout: Layout, record: ShardRecord) -> str | None:
     """The file that is not the one of the record; None if all are. Raises: OSError."""
-    states, ids, statistics = record.files
     try:
-        for file in (ids, statistics):
-            data = place.read(file.path)
-            digest = hashlib.sha256(data).hexdigest()
-            if file is ids:
-                digest = shard_sha256(layout.token_ids, record.shard, data)
+        digests = file_digests(place, layout, record.shard)
+        for file, digest in zip(record.files, digests, strict=True):
             if digest != file.sha256:
                 return f"{file.path} is another file now"
-        if _states_sha256(place, layout, record.shard, states.path) != states.sha256:
-            return f"{states.path} is another file now"
     except ValueError as error:
         return f"a file of it is damaged ({error})"
     return None
+
+
+def file_digests(place: Place, layout: Layout, shard: int) -> list[str]:
+    """Fingerprints of the files of a shard as they lie there; the chunks of states are not read.
+
+    Raises:
+        OSError: a file is missing or cannot be read.
+        ValueError: its index is damaged, so it has no fingerprint.
+    """
+    states, ids, statistics = layout.shard_files(shard)
+    return [
+        _states_sha256(place, layout, shard, states),
+        shard_sha256(layout.token_ids, shard, place.read(ids)),
+        hashlib.sha256(place.read(statistics)).hexdigest(),
+    ]
 
 
 def _states_sha256(place: Place, layout: Layout, shard: int, name: str) -> str:

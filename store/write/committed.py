@@ -11,6 +11,7 @@ from ..format import seal
 from ..format.layout import STATES, STATISTICS, TOKENS, shard_files
 from ..format.ledger import Known
 from ..format.shard_table import ShardTable
+from ..format.steps import repair_step
 from ..places.protocol import Place
 
 _FEW = 8
@@ -65,5 +66,5 @@ class Committed:
                     problem = "is missing" if size is None else f"has {size} of {expected} bytes"
                     raise StoreError(
                         f"{self._place.at(name)}: shard {shard} was committed but its file "
-                        f"{problem}: delete the store and extract again"
+                        f"{problem}: {repair_step(self._place)}"
                     )

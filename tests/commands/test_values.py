@@ -1,5 +1,7 @@
 """Every number and every path of every command: what none of them can mean is one line."""
 
+from typing import Any
+
 import pytest
 import typer
 
@@ -17,7 +19,7 @@ def options():
     """(context, parameter) of every number and path that the program takes, by what it takes."""
     program = typer.main.get_command(cli.app)
     check_values(program)
-    taken = {"number": [], "path": []}
+    taken: dict[str, list[Any]] = {"number": [], "path": []}
     for command in commands(program):
         context = command.make_context(command.name, [], resilient_parsing=True)
         for parameter in command.params:

@@ -124,7 +124,13 @@ def test_killed_between_any_two_steps_it_goes_on(run, more, teacher, documents, 
     check(run, teacher, documents)
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(step, marks=() if step in ("_grow", "rename 2") else pytest.mark.slow)
+        for step in STEPS
+    ],
+)
 def test_the_extract_that_messages_advise_finishes_a_killed_append(
     run, more, teacher, documents, monkeypatch, capsys, step
 ):
