@@ -12,11 +12,12 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional
 
-from ...compressor.allocation import segments
-from ...compressor.model import compress
-from ...compressor.states import pad_states
+from ...compressor.allocation import allocate_by_mass, allocate_equally
+from ...compressor.model import Compressed, compress
+from ...compressor.states import States, pad_states
 from ...corpus.records import Document
 from ...store.read.features import DocumentFeatures
 from ..bench import Bench
@@ -43,7 +44,7 @@ class SegmentRows:
     day: NDArray[np.int64]
     """[n]: of its middle token; -1 for none."""
     tokens: list[frozenset[int]]
-    """The tokens that it stands for, cut into equal segments."""
+    """The tokens that it stands for: of its equal segment, or of its part of the learned mass."""
     value: NDArray[np.int64]
     """[n]: whether a value in it still holds at the end: `CURRENT`, `STALE`, or `UNKNOWN`."""
 
@@ -65,13 +66,13 @@ def segment_rows(bench: Bench, documents: Sequence[Document], encode: Encode) ->
         states = pad_states(batch).to(bench.device)
         compressed = compress(model, states, bench.ratio)
         mask_BK = compressed.mask_BK
-        pool_BKT, _, _ = segments(states.mask_BT, mask_BK.sum(1), mask_BK.shape[1])
+        pool_BKT = _pool(compressed, states)
         h_BTLD = states.h_BTLD.float()
         unit_BTF = functional.rms_norm(h_BTLD, h_BTLD.shape[-1:], eps=1e-6).flatten(2)
         for column, x_BKF in zip(columns, (compressed.z_BKE, pool_BKT @ unit_BTF), strict=True):
             column.append(x_BKF[mask_BK].double().cpu().numpy())
-        for one, count in zip(batch, mask_BK.sum(1).tolist(), strict=True):
-            rows += _told(index, documents[index], one, count, encode)
+        for one, pool_KT, mask_K in zip(batch, pool_BKT.cpu(), mask_BK.cpu(), strict=True):
+            rows += _told(index, documents[index], one, pool_KT[mask_K], encode)
             index += 1
     owner, day, tokens, value = zip(*rows, strict=True)
     latents, means = (np.concatenate(column) for column in columns)
@@ -80,15 +81,23 @@ def segment_rows(bench: Bench, documents: Sequence[Document], encode: Encode) ->
     )
 
 
+def _pool(compressed: Compressed, states: States) -> Tensor:
+    """Share of every token in each latent [B, K, T]: of equal segments, or of learned mass."""
+    counts_B, most = compressed.mask_BK.sum(1), compressed.mask_BK.shape[1]
+    if compressed.mass_BT is not None:
+        return allocate_by_mass(compressed.mass_BT, counts_B, most).pool_BKT
+    return allocate_equally(states.mask_BT, counts_B, most).pool_BKT
+
+
 def _told(
-    index: int, document: Document, features: DocumentFeatures, count: int, encode: Encode
+    index: int, document: Document, features: DocumentFeatures, pool_KT: Tensor, encode: Encode
 ) -> list[tuple[int, int, frozenset[int], int]]:
     """(document, day, tokens, value) of each latent of a document."""
     ids, days = features.token_ids.tolist(), features.day.tolist()
     values = _values(document, features, encode)
     rows = []
-    for latent in range(count):
-        places = [t for t in range(len(ids)) if t * count // len(ids) == latent]
+    for share_T in pool_KT:
+        places = share_T.nonzero().flatten().tolist()
         labels = {values[t] for t in places if t in values}
         value = labels.pop() if len(labels) == 1 else UNKNOWN
         middle = places[len(places) // 2]

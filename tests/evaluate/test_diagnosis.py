@@ -105,6 +105,30 @@ def test_what_latents_are_said_to_hold(lm, rows):
         assert mine.tolist() == sorted(mine.tolist()) and set(mine.tolist()) == set(days)
 
 
+def test_latents_of_learned_mass_stand_for_the_tokens_of_their_mass(lm, made):
+    """A head that gives the end nearly all mass: most latents are said to hold its tokens."""
+    torch.manual_seed(0)
+    config = made.model.spec.config.model_copy(update={"allocation": "learned_mass"})
+    model = made.model.spec.model_copy(update={"config": config}).build()
+    equal = segment_rows(replace(made, model=model), DOCUMENTS, lm.encode)
+
+    def heavy(x_BTW, mask_BT, counts_B):
+        tokens_B1 = mask_BT.sum(1, keepdim=True)
+        late_BT = torch.arange(mask_BT.shape[1])[None] >= 0.75 * tokens_B1
+        mass_BT = torch.where(late_BT, 30.0, 1.0) * mask_BT
+        return counts_B[:, None] * mass_BT / mass_BT.sum(1, keepdim=True)
+
+    model.compressor.mass.forward = heavy
+    rows = segment_rows(replace(made, model=model), DOCUMENTS, lm.encode)
+    assert rows.latents.shape == equal.latents.shape
+    for index, document in enumerate(DOCUMENTS):
+        last = document.chunks[-1].day
+        share = (rows.day[rows.document == index] == last).mean()
+        assert share > 0.6 > (equal.day[equal.document == index] == last).mean()
+        sizes = [len(rows.tokens[row]) for row in np.flatnonzero(rows.document == index)]
+        assert min(sizes) >= 1 and max(sizes) > 3 * sorted(sizes)[len(sizes) // 2]
+
+
 def test_values_that_hold_and_values_that_were_replaced(lm, made):
     """Where a value stands: the chunk that settles it, or one before it."""
     documents = [tiny.story(index, 5, 3).document for index in range(6)]
