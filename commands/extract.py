@@ -24,7 +24,7 @@ _WHICH, _STATES, _HOW, _PLAN = (
 
 _PRESET = "Size of the documents: lab (300-600 tokens) or qwen3-30b (2k-32k)."
 _SPLIT = "Which names and values: train, or one that shares none with it."
-_GENERATOR = "Version of the world, 3 or 4 (docs/corpus4.md). [default: what the lab teacher reads, or --teacher]"
+_GENERATOR = "Version of the world, 3 or 4 (docs/corpus4.md). [default: what the teacher reads]"
 
 
 def corpus(
