@@ -1,4 +1,4 @@
-"""What docs/scale.md quotes of the store at size, written from the committed result file.
+"""What docs/large_store.md quotes of the store at size, written from the committed result file.
 
 `python -m latentcomp.tools.scale` rewrites the block between the marks; a test compares it.
 """
@@ -41,8 +41,8 @@ def scale_block(results: Path) -> str:
     lines += [
         "",
         f"{record['documents']:,} documents, {record['shards']:,} shards, {record['n']} run, "
-        f"{hardware['cores']} cores that others used too: the times are upper bounds. Verify found "
-        f"the states of {steps['verify']['earlier']:,} shards checked by the run before.",
+        f"{hardware['cores']} cores, not necessarily alone on them: times are upper bounds. Verify "
+        f"found the states of {steps['verify']['earlier']:,} shards checked by the run before.",
         "",
         *_growth(record["growth"]),
     ]
@@ -55,9 +55,9 @@ def _growth(growth: dict[str, Any]) -> list[str]:
         f"| questions to an object store | {small:,} shards | {large:,} shards |",
         "|---|---|---|",
     ]
-    for name, (before, after) in growth["by_step"].items():
-        if name in WORDS:
-            lines.append(f"| {WORDS[name]} | {_counts(before)} | {_counts(after)} |")
+    for name in (name for name in WORDS if name in growth["by_step"]):
+        before, after = growth["by_step"][name]
+        lines.append(f"| {WORDS[name]} | {_counts(before)} | {_counts(after)} |")
     return lines
 
 
@@ -83,7 +83,7 @@ def written(page: str, results: Path) -> str:
 def main() -> None:
     """Rewrite the page of this checkout."""
     root = Path(__file__).resolve().parents[1]
-    page = root / "docs" / "scale.md"
+    page = root / "docs" / "large_store.md"
     atomic.write_text(page, written(page.read_text(), root / "docs" / "results"))
 
 
