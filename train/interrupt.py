@@ -16,7 +16,8 @@ def deferred_interrupt(processes: int) -> Iterator[Callable[[], bool]]:
     """Within it the first Ctrl-C is remembered, and the second acts as it always does.
 
     Yields what tells whether there was one. Only where a single process trains: several would
-    notice it at different steps. Elsewhere, and in a thread, Ctrl-C stays as it is.
+    notice it at different steps. Elsewhere, in a thread, and where Ctrl-C is ignored, as it is by
+    a job in the background of a script, it stays as it is.
     """
     requested = False
 
@@ -27,7 +28,8 @@ def deferred_interrupt(processes: int) -> Iterator[Callable[[], bool]]:
         os.write(2, NOTICE)
 
     before = signal.getsignal(signal.SIGINT)
-    if processes > 1 or threading.current_thread() is not threading.main_thread() or before is None:
+    main = threading.current_thread() is threading.main_thread()
+    if processes > 1 or not main or before in (None, signal.SIG_IGN):
         yield lambda: False
         return
     signal.signal(signal.SIGINT, remember)

@@ -59,10 +59,17 @@ def test_the_second_ctrl_c_stops_at_once():
         pytest.fail("the second one was remembered too")
 
 
-def test_several_processes_and_threads_leave_it_alone():
+def test_several_processes_threads_and_background_jobs_leave_it_alone():
     before = signal.getsignal(signal.SIGINT)
     with deferred_interrupt(2) as interrupted:
         assert signal.getsignal(signal.SIGINT) is before and not interrupted()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a script's background jobs have it
+    try:
+        with deferred_interrupt(1) as interrupted:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert not interrupted()
+    finally:
+        signal.signal(signal.SIGINT, before)
     seen = []
 
     def work():
