@@ -14,7 +14,7 @@ TORCH_CPU   ?= https://download.pytorch.org/whl/cpu
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-disk test-ladder test-gpu test-ray test-vllm check bench-store check-models lab-models ablations docs constraints clean
+.PHONY: help install demo test test-slow test-disk test-ladder test-notebooks test-gpu test-ray test-vllm check bench-store check-models lab-models ablations docs constraints clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test-disk: install ## slow tests of the store and of extraction: kills, damage, 
 
 test-ladder: install ## the real commands through every gate: passed, failed, inconclusive
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m slow tests/experiment
+
+test-notebooks: install ## the notebooks and the code of docs/python.md
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m slow tests/docs/test_notebooks.py
 
 test-gpu: install ## tests that need a CUDA device
 	$(BIN)/pytest -m gpu

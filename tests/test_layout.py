@@ -139,13 +139,17 @@ def test_ci_runs_what_has_to_hold_in_the_order_of_cost():
         "demo",
         "test-ladder",
     ]
-    guarded = re.search(
-        r"^if ! .+unchanged.py (.+); then\n  make test-disk\nfi$", text, re.M | re.S
-    )
-    assert guarded, "the slow tests of the disk run when their files changed"
-    watched = set(guarded[1].replace("\\", "").split())
-    assert {"store", "extract", "common", "tests/store", "tests/extract"} <= watched
-    assert [path for path in watched if not (ROOT / path).exists()] == []
+    for target, needed in {
+        "test-disk": {"store", "extract", "common", "tests/store", "tests/extract"},
+        "test-notebooks": {"api", "docs/notebooks", "docs/python.md", "tests/docs"},
+    }.items():
+        guarded = re.search(
+            rf"^if ! [^;]+unchanged.py ([^;]+); then\n  make {target}\nfi$", text, re.M
+        )
+        assert guarded, f"{target} runs when what it tests changed"
+        watched = set(guarded[1].replace("\\", "").split())
+        assert needed <= watched
+        assert [path for path in watched if not (ROOT / path).exists()] == []
 
 
 @pytest.mark.slow
