@@ -17,12 +17,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 STEPS = (
     "imports",
-    "job",
     "write",
     "open unfinished",
     "resume and seal",
@@ -59,8 +59,11 @@ def main() -> None:
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="scale_store_", dir=options.folder))
     try:
-        growth = step("growth", folder, options.growth)
-        steps = {name: step(name, folder, options.documents) for name in STEPS}
+        with ThreadPoolExecutor(1) as beside:  # they need no store
+            job = beside.submit(step, "job", folder, options.documents)
+            steps = {name: step(name, folder, options.documents) for name in STEPS}
+            growth = step("growth", folder, options.growth)
+            steps["job"] = job.result()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     del steps[KILLED]

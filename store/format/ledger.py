@@ -242,7 +242,8 @@ def _parsed_table(store: Place, name: str, source: Any) -> ShardTable:  # noqa: 
 def _packed(rows: pa.Table) -> ShardTable:
     """Three rows a shard in the order of its files. Raises: ValueError: they are not."""
     packed = ShardTable()
-    for batch in rows.to_batches(max_chunksize=3 * 2**12):
+    # Arrow reads a long table in pieces that end within the three rows of a shard.
+    for batch in rows.combine_chunks().to_batches(max_chunksize=3 * 2**12):
         columns = batch.to_pydict()
         if len(batch) % 3:
             raise ValueError("not three rows a shard")

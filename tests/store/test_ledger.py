@@ -221,6 +221,18 @@ def test_a_table_takes_only_what_a_shard_can_have():
             table[7] = record.model_copy(update=wrong)
 
 
+def test_the_table_of_more_shards_than_arrow_reads_in_one_piece(tmp_path):
+    """At 43,691 shards a piece ends within the rows of one."""
+    place, table = LocalPlace(tmp_path), ShardTable()
+    for shard in range(50_000):
+        table.put(shard, 16 * shard, 16, (1, 2, 3), ["ab" * 32, "cd" * 32, "ef" * 32])
+    ledger.write_table(place, table)
+    read = ledger.read_table(place)
+    assert len(read) == 50_000 and list(read)[-1] == 49_999
+    for shard in (0, 43_690, 43_691, 49_999):
+        assert read[shard] == table[shard]
+
+
 def hold_gate(place, seconds):
     """As a writer on another machine that prepares or seals the store for so long."""
     claim = {"name": "a writer", "pid": 1, "host": "elsewhere", "token": "theirs"}
