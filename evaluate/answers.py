@@ -49,7 +49,14 @@ def answer_questions(
         vectors += sum(vectors_before_questions(lm, prefix) for prefix in read)
         for document, texts in zip(batch, answers, strict=True):
             rows += [
-                score_answer(document.document_id, question, arm, text, scorer)
+                score_answer(
+                    document.document_id,
+                    question,
+                    arm,
+                    text,
+                    scorer,
+                    chunks=len(document.chunks),
+                )
                 for question, text in zip(document.questions, texts, strict=True)
             ]
         progress(len(batch))

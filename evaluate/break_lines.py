@@ -1,6 +1,9 @@
 """Lines below the table: by form of the answer, balanced, by need of days, near misses."""
 
+from collections.abc import Mapping
+
 from .arms.table import in_order
+from .cell import Cell
 from .difference import Word, in_words, word
 from .numbers import figure, span
 from .result import EvaluationResult
@@ -10,7 +13,7 @@ from .scores import EXACT
 def break_lines(result: EvaluationResult) -> list[str]:
     """What is known of forms and days, a line each; none where the documents do not say."""
     once = (_forms(result), _balanced(result), _near_misses(result))
-    more = (_scored(result), *_days(result), _fresh(result), *_ranking(result))
+    more = (_scored(result), *_past(result), *_days(result), _fresh(result), *_ranking(result))
     return [line for line in (*_text(result), *once, *more) if line]
 
 
@@ -76,6 +79,24 @@ def _scored(result: EvaluationResult) -> str:
     arms = in_order({*_arms(result), "floor", "shuffled"} & result.f1.keys())
     means = ", ".join(f"{arm} {span(result.f1[arm])}" for arm in arms)
     return f"right by the scorer {result.scorer!r}; mean F1 of the words: {means}"
+
+
+def _past(result: EvaluationResult) -> list[str]:
+    if result.past is None or len(result.past.ages) < 2:
+        return []
+    arms = _arms(result)
+
+    def line(what: str, cells: Mapping[str, Cell]) -> str:
+        parts = (
+            f"{name}: {' of '.join(figure(cell.accuracy[arm].point) for arm in arms)}"
+            for name, cell in cells.items()
+        )
+        return f"{what} ({' of '.join(arms)}): {', '.join(parts)}"
+
+    return [
+        line("by chunks behind the answer", result.past.ages),
+        line("by values that were replaced", result.past.overrides),
+    ]
 
 
 def _fresh(result: EvaluationResult) -> str:

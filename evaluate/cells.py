@@ -8,8 +8,10 @@ from typing import Final
 from ..common.record import Record
 from .arms.table import ARMS, measurable_arms
 from .balanced import Balanced, balance
+from .cell import Cell as Cell
 from .measures import SHUFFLED_MARGIN, Measure, shuffled_at_floor
 from .near_miss import VERDICTS
+from .past import Past, by_past
 from .scores import ScoredAnswer
 from .stats import Bootstrap, Interval, difference, retained, share
 from .tally import QUESTIONS, STALE_QUESTIONS, Answers, Tally, f1_column, stale_column
@@ -17,19 +19,6 @@ from .tally import QUESTIONS, STALE_QUESTIONS, Answers, Tally, f1_column, stale_
 _UNDATED: Final = "undated"
 _STALE: Final = "stale"
 _LATENTS: Final = "compressed"
-
-
-class Cell(Record):
-    """Figures over one choice of questions: all, a family, or a time bucket."""
-
-    questions: int
-    """Questions in the cell."""
-    accuracy: dict[str, Interval]
-    """Greedy exact match by arm."""
-    stale_rate: dict[str, Interval]
-    """Stale answers / answers to questions that have a replaced value, by arm."""
-    retention: dict[str, Interval]
-    """(accuracy - floor) / (ceiling - floor) by arm; NaN where the ceiling is not above."""
 
 
 class Check(Record):
@@ -70,6 +59,8 @@ class Breakdown:
     above_undated: dict[str, Interval]
     """By arm: its accuracy minus that of the text as it ships, over the questions that need days;
     of the ceiling, what knowing the days is worth."""
+    past: Past | None
+    """By age and by replaced values, of those questions whose evidence is known."""
     f1: dict[str, Interval]
     """By arm: mean F1 of the words; empty where exact match decides."""
     above_text: dict[str, Interval]
@@ -104,6 +95,7 @@ def break_down(rows: Sequence[ScoredAnswer], *, seed: int, resamples: int) -> Br
         forms={name: cell(answers.of_form(name)) for name in answers.forms},
         needs_days={name: cell(answers.of_days(name)) for name in answers.days},
         above_undated=_above(_UNDATED, answers, answers.of_days("yes"), bootstrap),
+        past=by_past(answers, cell),
         f1=_f1(answers, bootstrap),
         above_text=_above_text(answers, bootstrap),
         above_stale=_above(_STALE, answers, answers.of_bucket("late"), bootstrap),

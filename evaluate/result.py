@@ -21,6 +21,7 @@ from .balanced import Balanced
 from .cells import Cell, Check, break_down, self_check
 from .held_out import Source
 from .measures import Measure
+from .past import Past
 from .ranking import Ranking
 from .result_json import DERIVED, plain_mapping, plain_value
 from .samples import Sample
@@ -40,7 +41,6 @@ class EvaluationResult(Record):
     """Nominal compression: context tokens per latent."""
     tokens_per_latent: Figure
     """Measured compression: document tokens per vector that the reasoner read in their place.
-
     A little under the nominal one, as the number of latents is rounded up."""
     bytes: Bytes
     """The same in bytes."""
@@ -64,6 +64,8 @@ class EvaluationResult(Record):
     """By whether the days of chunks must be known: `yes`, `no`."""
     above_undated: dict[str, Interval] = Field(default_factory=dict)
     """By arm: its accuracy minus that of `undated`, over the questions that need days."""
+    past: Past | None = None
+    """By age of the answer and by replaced values; None where no evidence is known."""
     scorer: str = EXACT
     """What decided which answers are right: a key of `evaluate.scores.SCORERS`."""
     f1: dict[str, Interval] = Field(default_factory=dict)

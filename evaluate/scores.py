@@ -74,6 +74,10 @@ class ScoredAnswer:
     """Whether the text as it ships allows another answer; None if unknown."""
     near: str = ""
     """What a wrong answer is nearest to (`near_miss.VERDICTS`); "" of right ones."""
+    age: int | None = None
+    """Chunks behind the last one that settles the answer; None where that is not known."""
+    overrides: int | None = None
+    """Values that were replaced before the answer held; None as above."""
     f1: float | None = None
     """Words in common with the nearest right answer; None where exact match decides."""
 
@@ -87,9 +91,26 @@ def score(question: Question, prediction: str, scorer: str = EXACT) -> Score:
 
 
 def score_answer(
-    document_id: str, question: Question, arm: str, prediction: str, scorer: str = EXACT
+    document_id: str,
+    question: Question,
+    arm: str,
+    prediction: str,
+    scorer: str = EXACT,
+    *,
+    chunks: int | None = None,
 ) -> ScoredAnswer:
-    """Scores one prediction and keeps with it all that the statistics need."""
+    """Scores one prediction and keeps with it all that the statistics need.
+
+    Args:
+        document_id: of the document.
+        question: about it.
+        arm: that answered.
+        prediction: as generated.
+        scorer: a key of `SCORERS`.
+        chunks: of the document, for the age of the answer; None if it is not wanted.
+    """
+    last = question.evidence[-1] if question.evidence else None
+    age = None if chunks is None or last is None or last >= chunks else chunks - 1 - last
     scored = score(question, prediction, scorer)
     return ScoredAnswer(
         document_id=document_id,
@@ -105,6 +126,8 @@ def score_answer(
         form=question.form,
         needs_days=question.needs_days,
         near="" if scored.correct else near_miss(prediction, question),
+        age=age,
+        overrides=None if age is None else len(question.stale_answers),
         f1=None if scorer == EXACT else token_f1(prediction, question.answers),
     )
 
@@ -123,7 +146,7 @@ def rescore(
         LatentcompError: a question does not exist, or an arm answered one twice or not at all.
     """
     questions = {
-        (document.document_id, question.question_id): question
+        (document.document_id, question.question_id): (question, len(document.chunks))
         for document in documents
         for question in document.questions
     }
@@ -136,7 +159,10 @@ def rescore(
         if key in answered.setdefault(row.arm, set()):
             raise _unusable(key, f"was answered twice by the arm {row.arm}")
         answered[row.arm].add(key)
-        rescored.append(score_answer(key[0], questions[key], row.arm, row.prediction, scorer))
+        question, chunks = questions[key]
+        rescored.append(
+            score_answer(key[0], question, row.arm, row.prediction, scorer, chunks=chunks)
+        )
     for arm, keys in answered.items():
         if missing := questions.keys() - keys:
             raise _unusable(
@@ -167,9 +193,9 @@ _SCHEMA = pa.schema(
     [(name, pa.string()) for name in _TEXT_COLUMNS]
     + [(name, pa.bool_()) for name in ("correct", "stale", "can_be_stale")]
     + [("form", pa.string()), ("needs_days", pa.bool_()), ("near", pa.string())]
-    + [("f1", pa.float64())]
+    + [("age", pa.int32()), ("overrides", pa.int32()), ("f1", pa.float64())]
 )
-_ADDED = {"form": "", "needs_days": None, "near": "", "f1": None}
+_ADDED = {"form": "", "needs_days": None, "near": "", "age": None, "overrides": None, "f1": None}
 """Columns that files of earlier versions lack -> what stands for them."""
 
 

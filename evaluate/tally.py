@@ -72,6 +72,9 @@ class Answers:
         self._can_be_stale = np.array([row.can_be_stale for row in rows], dtype=np.float64)
         self._f1 = np.array([nan if row.f1 is None else row.f1 for row in rows])
         self.has_f1 = bool(rows) and not np.isnan(self._f1).any()
+        self._age = np.array([-1 if row.age is None else row.age for row in rows])
+        self._overrides = np.array([-1 if row.overrides is None else row.overrides for row in rows])
+        self.has_ages = bool((self._age >= 0).any())
         self._family = np.array([row.family for row in rows])
         self._bucket = np.array([row.bucket for row in rows])
         self._form = np.array([row.form for row in rows])
@@ -114,6 +117,14 @@ class Answers:
         """Sums over the questions that need the days of chunks (`yes`), or do not (`no`)."""
         return self._tally(self._days == needed)
 
+    def of_age(self, least: int, most: int | None) -> Tally:
+        """Sums over the questions whose answer is so many chunks old."""
+        return self._tally(_between(self._age, least, most))
+
+    def of_overrides(self, least: int, most: int | None) -> Tally:
+        """Sums over the questions with so many replaced values."""
+        return self._tally(_between(self._overrides, least, most))
+
     def of_pair(self, family: str, form: str) -> Tally:
         """Sums over the questions of one family with one form of answer."""
         return self._tally((self._family == family) & (self._form == form))
@@ -135,6 +146,11 @@ class Answers:
         return np.bincount(
             self._document[mask], weights=values[mask], minlength=len(self.documents)
         ).astype(np.float64)
+
+
+def _between(values: NDArray[np.int64], least: int, most: int | None) -> NDArray[np.bool_]:
+    inside: NDArray[np.bool_] = values >= least
+    return inside if most is None else inside & (values <= most)
 
 
 def pooled(tallies: Sequence[Tally]) -> Tally:

@@ -139,6 +139,7 @@ def script(documents: Sequence[Document], shares: Mapping[str, float]) -> list[S
             question,
             arm,
             say(question, document.document_id, arm, shares.get(arm, 0.05)),
+            chunks=len(document.chunks),
         )
         for arm in REQUIRED_ARMS
         for document in documents
