@@ -120,6 +120,15 @@ class TrainOptions:
         bool, option(_HOW, "Begin again; an earlier trial is kept aside.", "--restart")
     ] = False
 
+    def __post_init__(self) -> None:
+        """Refuse what can be known before torch is imported. Raises: UsageError, TeacherError."""
+        from ..models.layers import parse_layers
+        from .early import check_input
+
+        if self.layers:
+            parse_layers(self.layers)
+        check_input(None, self.teacher, self.reasoner)
+
     def changes(self) -> dict[str, Any]:
         """Fields of the recipe that these options change."""
         from ..common.errors import UsageError

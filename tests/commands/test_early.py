@@ -54,6 +54,8 @@ def test_input_errors_come_before_torch(folder):
         ["evaluate", "--corpus", "gone"],
         ["evaluate", "--teacher", "./nowhere"],
         ["evaluate", "--reasoner", "no/such/model/name"],
+        ["train", "--layers", "6"],
+        ["train", "--reasoner", "./nowhere"],
         ["ask", "gone.txt", "Who?"],
         ["ask", "bad.jsonl"],
         ["compress", "gone.txt", "--out", "x"],
