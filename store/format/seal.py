@@ -116,8 +116,26 @@ def recorded(store: Place, known: Known | None = None) -> ShardTable:
             if exists(store, SEAL) == sealed:
                 raise
             continue
-        if exists(store, SEAL) == sealed:
-            return records
+        if exists(store, SEAL) != sealed:
+            continue
+        if not sealed and not records and is_lost(store):
+            raise lost(store)
+        return records
+
+
+def is_lost(store: Place) -> bool:
+    """True if there is the ledger of a finished store, and neither a seal nor another record.
+
+    No writer leaves it so: the table is written while there are records, and goes after the seal.
+    """
+    if exists(store, SEAL) or not exists(store, LEDGER):
+        return False
+    return next(iter(store.listing(LEDGER_FOLDER)), None) is None
+
+
+def lost(store: Place) -> StoreError:
+    """The error for such a store."""
+    return ledger.damaged(store, SEAL, f"is missing, though {LEDGER} is there")
 
 
 def at_rest(store: Place) -> bool:

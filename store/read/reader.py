@@ -59,6 +59,8 @@ class FeatureStore:
         self.manifest: Manifest = ledger.read_sealed(self._place, MANIFEST, Manifest)
         self.complete: bool = exists(self._place, SEAL)
         """True if the store is finished."""
+        if not self.complete and seal.is_lost(self._place):
+            raise seal.lost(self._place)
         if not self.complete and not allow_partial:
             raise StoreError(
                 f"{self.path}: this store is not finished: run the same `extract` command again"

@@ -76,6 +76,9 @@ def reopen(path: Path | str | Place, progress: Progress | None = None) -> Reopen
         problems: list[Problem] = []
         sealed = _seal(store, problems)
         was_sealed = exists(store, SEAL)
+        if seal.is_lost(store):
+            was_sealed = True
+            problems.append(Problem(SEAL, "is missing"))
         fixed = _fixed_files(store, sealed, problems) if sealed else []
         if {MANIFEST, LEDGER, DOCUMENTS} <= set(fixed):  # the seal is of another store
             sealed, fixed = None, []
