@@ -3,6 +3,7 @@
 import itertools
 import operator
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,9 @@ from ..places.parts import PartReader, Span
 from .fingerprints import Fingerprint
 from .mapped import ColumnError, MappedRows, Verified
 
+_ASK_AGAIN = 0.01
+"""Seconds in which a file is not asked twice: what asking costs shows in reads of small documents,
+and the time of a change is told no more exactly by many file systems."""
 _local = threading.local()
 _DISCARDED = memoryview(bytearray(CRC_BYTES))
 
@@ -74,6 +78,7 @@ class ShardFile:
         self._grid = grid
         self._verified = verified
         self._file = file
+        self._asked = time.monotonic()
         self._mapped: Bytes3D | None = None
         if file.size < HEADER_BYTES + grid.index_bytes:
             raise ValueError(f"the file is cut off at {file.size} bytes")
@@ -100,7 +105,11 @@ class ShardFile:
             self._fingerprint.add_all(checksums)
 
     def changed(self) -> bool:
-        """True if the file was written to since it was opened. Raises: OSError."""
+        """True if the file was written to since it was opened, as far as asked. Raises: OSError."""
+        now = time.monotonic()
+        if now - self._asked < _ASK_AGAIN:
+            return False
+        self._asked = now
         return self._file.changed()
 
     def read_rows(self, columns: Sequence[int], first: int, out: Bytes2D) -> None:

@@ -8,6 +8,7 @@ import pytest
 from latentcomp.common.errors import StoreError
 from latentcomp.store.format.ledger import record_name
 from latentcomp.store.places.open import place_of
+from latentcomp.store.read import shard_file
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.tools.export import export
 from latentcomp.store.tools.merge import merge
@@ -163,7 +164,8 @@ def test_an_object_that_is_replaced_under_an_open_reader_is_checked_again():
 
 
 @pytest.mark.parametrize("replace", ["in place", "by name"])
-def test_a_shard_replaced_under_an_open_reader_is_never_mixed(stores, replace):
+def test_a_shard_replaced_under_an_open_reader_is_never_mixed(stores, replace, monkeypatch):
+    monkeypatch.setattr(shard_file, "_ASK_AGAIN", 0.0)
     mine, other = stores
     store, file = FeatureStore(mine), mine / "states" / "c.1.0.0"
     whole = store.read(1).states

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -257,6 +258,16 @@ def test_mistakes_are_one_line(server, address, message):
     with pytest.raises(StoreError, match=message) as error:
         samples.write(address)
     assert "\n" not in str(error.value)
+
+
+def test_an_address_that_was_made_a_path_is_no_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for write in (samples.write, FeatureStore, verify):
+        with pytest.raises(StoreError, match="give it as a string"):
+            write(Path("s3://bucket/store"))
+    assert list(tmp_path.iterdir()) == []
+    samples.write(Path("a:b"))
+    assert (tmp_path / "a:b" / "seal.json").exists()
 
 
 def test_without_the_extra_the_next_step_is_said(monkeypatch):

@@ -17,6 +17,7 @@ from latentcomp.store.format.dtypes import DTYPES
 from latentcomp.store.format.encoding import encoding_of
 from latentcomp.store.format.schema import DocumentEntry, LayerRecord
 from latentcomp.store.places import local_file
+from latentcomp.store.read import shard_file
 from latentcomp.store.read.mapped import MappedRows
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.store.tools.verify import verify
@@ -179,7 +180,8 @@ def test_an_index_beyond_the_end_is_an_index_error(path):
             store.read(index)
 
 
-def test_every_read_checks_again_when_asked_to(path, tmp_path):
+def test_every_read_checks_again_when_asked_to(path, tmp_path, monkeypatch):
+    monkeypatch.setattr(shard_file, "_ASK_AGAIN", 0.0)
     copy = tmp_path / "store"
     samples.write(copy)
     careful, trusting = FeatureStore(copy, check="always"), FeatureStore(copy)
