@@ -10,10 +10,14 @@ from typing import Final
 import torch
 
 from ..common.errors import TeacherError
+from ..corpus.generators import LAB_GENERATOR, generator
+from ..extract.self_test import Subject, free_memory, load_tested
+from ..extract.teachers.reading_mode import choose_reading_mode, reading_mode
 from ..extract.teachers.transformers_teacher import TransformersTeacher
-from ..models.files import LAB_FOLDERS
+from ..models.context import telling_lengths
+from ..models.files import LAB_FOLDERS, ModelFiles, read_config
 from ..models.layers import layer_name, resolve_layer
-from ..models.loading import CausalLM, load_causal_lm, resolve_device
+from ..models.loading import CausalLM, TextSide, load_causal_lm, resolve_device
 from ..models.local import find_local
 from ..store.format.schema import LayerRecord, ModelIdentity
 from .findings import Finding
@@ -67,7 +71,13 @@ def check_forward(settings: Settings) -> Finding:
                 next_step="run the doctor on the machine with the card",
             )
         lm = load_causal_lm(name, device=settings.device, dtype=_dtype(name, device))
-        return read_and_judge(lm)
+        finding = read_and_judge(lm)
+        if finding.status != "ok":
+            return finding
+        side = TextSide(lm.tokenizer, lm.identity, lm.prompt, lm.context_tokens)
+        del lm
+        free_memory()
+        return self_tested(finding, files, side, device)
     except TeacherError as error:
         return Finding(status="failed", observed=str(error), next_step="see `latentcomp extract`")
 
@@ -82,6 +92,48 @@ def read_and_judge(lm: CausalLM) -> Finding:
     long, short = teacher.states([token_ids, half], layers)
     states = ForwardStates(alone, (long, short), own_states(lm, token_ids), layers, len(token_ids))
     return judge(lm.identity, states, lm.model.dtype)
+
+
+def self_tested(
+    finding: Finding, files: ModelFiles, side: TextSide, device: torch.device
+) -> Finding:
+    """The finding with the self-test of an extraction: cut, as a run on this device would read.
+
+    Raises:
+        TeacherError: a run would be refused; says why.
+    """
+    blocks, dtype = side.identity.blocks, _dtype(files.name, device)
+    mode = choose_reading_mode("auto", files, device, dtype, 0)
+    layers = sorted({max(0, blocks - 1), blocks // 2})
+    subject = Subject(
+        files,
+        tuple(LayerRecord(blocks_completed=depth, post_norm=False) for depth in layers),
+        dtype,
+        device,
+        reading_mode(mode, device, dtype),
+    )
+    documents = _documents(files, side)
+    _, tested = load_tested(subject, documents, [len(one) for one in documents])
+    noise = max(layer.error for layer in tested.layers)
+    return finding.model_copy(
+        update={
+            "observed": f"{finding.observed}; a batch of {len(tested.documents)} documents, "
+            f"{mode} and cut, within {noise:.1e}",
+            "details": {**finding.details, "self_test": tested.model_dump(mode="json")},
+        }
+    )
+
+
+def _documents(files: ModelFiles, side: TextSide) -> list[list[int]]:
+    """Token ids of a short chronicle and of a text as long as the model's code distinguishes."""
+    generate = generator(LAB_GENERATOR).generate
+    text = read_config(files).get_text_config()
+    wanted = max((MOST_TOKENS, *telling_lengths(text)))
+    wanted = min(wanted + MOST_TOKENS, side.context_tokens)
+    first, *others = (side.encode_text(one.text) for one in generate("lab", "train", 20, 0))
+    long = [token for one in (first, *others) for token in one]
+    long = (long * (1 + wanted // len(long)))[:wanted]
+    return [first[: min(MOST_TOKENS, side.context_tokens)], long]
 
 
 def every_layer(blocks: int) -> tuple[LayerRecord, ...]:

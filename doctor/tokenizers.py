@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..common.errors import TeacherError
 from ..models.files import ModelFiles, one_line, read_json
 from ..models.local import find_local
+from ..models.plain_text import change_of_text
 from .findings import Finding
 from .probe import probe_texts
 from .settings import Settings
@@ -93,6 +94,15 @@ def check_tokenizers(settings: Settings) -> Finding:
         texts = probe_texts(settings.corpus)
     except TeacherError as error:
         return Finding(status="failed", observed=str(error), next_step="download it again")
+    for one in (first, second):
+        for text in texts:
+            if change := change_of_text(one.tokenizer, text, _ids(one, text)):
+                return Finding(
+                    status="failed",
+                    observed=f"the tokenizer of {one.name} does not keep text: {change[0]!r} is "
+                    f"read as {change[1]!r}",
+                    next_step="give a model whose tokenizer does; documents like it are refused",
+                )
     return judge(first, second, compare(first, second, texts))
 
 

@@ -4,8 +4,11 @@ A tokenizer cuts "<|im_end|>" out of any text and gives it the id of the control
 pieces of a prompt may mean that.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
+from os.path import commonprefix
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
@@ -33,6 +36,22 @@ def encode_plain(tokenizer: "PreTrainedTokenizerFast", text: str) -> "Encoding":
     if control_tokens(tokenizer).keys().isdisjoint(usual.ids):
         return usual
     return _blind(tokenizer).encode(text, add_special_tokens=False)
+
+
+def change_of_text(backend: "Tokenizer", text: str, ids: Sequence[int]) -> tuple[str, str] | None:
+    """Where tokens do not spell their text: the text there and what they spell; None if they do.
+
+    Canonically equal is equal, as many tokenizers normalise to NFC.
+    """
+    again = backend.decode(list(ids), skip_special_tokens=False)
+    if again == text:
+        return None
+    text, again = normalize("NFC", text), normalize("NFC", again)
+    if again == text:
+        return None
+    at = len(commonprefix([text, again]))
+    part = slice(max(0, at - 10), at + 20)
+    return text[part], again[part]
 
 
 @lru_cache(maxsize=2)

@@ -1,8 +1,6 @@
 """Tokenization of a document for the teacher, with the chunk index of every token."""
 
 from bisect import bisect_right
-from os.path import commonprefix
-from unicodedata import normalize
 
 import numpy as np
 
@@ -10,7 +8,7 @@ from ..common.errors import CorpusError, TeacherError
 from ..corpus.records import Document
 from ..store.format.schema import DocumentEntry
 from .loading import TextSide
-from .plain_text import encode_plain
+from .plain_text import change_of_text, encode_plain
 
 
 def tokenize_document(text_side: TextSide, document: Document) -> DocumentEntry:
@@ -66,21 +64,11 @@ def _check_rows(document: Document, token_ids: list[int], text_side: TextSide) -
 
 def _check_text(document: Document, body: list[int], text_side: TextSide) -> None:
     """The tokens must spell the document: a tokenizer that drops or changes text would have the
-    teacher read another one. Canonically equal is equal, as tokenizers normalise to NFC."""
+    teacher read another one."""
     backend = text_side.tokenizer.backend_tokenizer
-    text, again = document.text, backend.decode(body, skip_special_tokens=False)
-    if again == text:
-        return
-    text, again = normalize("NFC", text), normalize("NFC", again)
-    if again == text:
-        return
-    at = len(commonprefix([text, again]))
-    raise CorpusError(
-        f"document {document.document_id!r}: the tokenizer of {text_side.identity.name!r} does not "
-        f"keep its text: {_around(text, at)!r} is read as {_around(again, at)!r} (character "
-        f"{at:,}); change the text there, or give another teacher"
-    )
-
-
-def _around(text: str, at: int) -> str:
-    return text[max(0, at - 10) : at + 20]
+    if change := change_of_text(backend, document.text, body):
+        raise CorpusError(
+            f"document {document.document_id!r}: the tokenizer of {text_side.identity.name!r} "
+            f"does not keep its text: {change[0]!r} is read as {change[1]!r}; change the text "
+            "there, or give another teacher"
+        )

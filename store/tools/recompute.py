@@ -28,6 +28,10 @@ within the latter, so the neighbouring layers are compared, too, and the stored 
 nearest."""
 
 
+LEAST_SIZE = 2.0**-14
+"""Share of the largest token of a document below which a token's own size says nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class LayerComparison:
     """One layer of one document against what the teacher computes now."""
@@ -107,17 +111,17 @@ def _error(store: FeatureStore, column: int, stored: torch.Tensor, states: torch
     parts = [dimensions]
     if stored.shape[1] > 2 * OUTLIERS:
         parts.append(np.setdiff1d(dimensions, outliers))
-    worst = max(
-        float((_norms(again[:, part] - kept[:, part]) / _norms(kept[:, part])).max())
-        for part in parts
-    )
+    worst = max(float(_relative(again[:, part], kept[:, part]).max()) for part in parts)
     return worst if math.isfinite(worst) else math.inf
 
 
-def _norms(states: torch.Tensor) -> torch.Tensor:
-    # A token that is all zeros is compared by its absolute error.
-    norms: torch.Tensor = torch.linalg.vector_norm(states, dim=-1)
-    return norms.clamp_min(torch.finfo(torch.float32).tiny)
+def _relative(again: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+    """Relative errors of tokens. One that is next to nothing, such as the embedding of padding, is
+    held against the size of the others: by its own any rounding would be infinite."""
+    sizes = torch.linalg.vector_norm(kept, dim=-1)
+    least = LEAST_SIZE * float(sizes.max()) or 1.0
+    errors: torch.Tensor = torch.linalg.vector_norm(again - kept, dim=-1) / sizes.clamp_min(least)
+    return errors
 
 
 def _as_stored(store: FeatureStore, states: torch.Tensor) -> torch.Tensor:

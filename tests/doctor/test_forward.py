@@ -8,8 +8,11 @@ import torch
 from latentcomp.doctor import forward
 from latentcomp.doctor.forward import ForwardStates, every_layer, judge
 from latentcomp.doctor.settings import Settings
+from latentcomp.extract.teachers import readable, transformers_teacher
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
 from latentcomp.models.loading import load_causal_lm
+from latentcomp.tools.tiny_checkpoint import save_tiny
+from latentcomp.tools.tiny_models import MODELS
 
 from ..extract import tiny_models
 
@@ -146,3 +149,22 @@ def test_layers_that_cannot_be_told_apart(lm, reading):
     blurred = ForwardStates(alone, (alone, alone[:half]), own, reading.layers, reading.tokens)
     finding = verdict(lm, blurred)
     assert finding.status == "unknown" and "after 1 and 2 blocks" in finding.observed
+
+
+@pytest.mark.parametrize(("name", "least"), [("phi3-longrope", 64), ("bamba", 24)])
+def test_it_is_the_self_test_of_an_extraction(tmp_path, name, least):
+    """On documents as long as the code of the model distinguishes."""
+    model = next(model for model in MODELS if model.name == name)
+    finding = forward.check_forward(Settings(teacher=str(save_tiny(model, tmp_path / name))))
+    assert finding.status == "ok", finding.observed
+    tested = finding.details["self_test"]
+    assert max(tested["documents"]) > least and tested["layers"]
+
+
+def test_a_model_that_an_extraction_refuses_fails(tmp_path, monkeypatch):
+    monkeypatch.setattr(readable, "same_side", lambda lengths, _: [tuple(range(len(lengths)))])
+    monkeypatch.setattr(transformers_teacher, "same_side", readable.same_side)
+    model = next(model for model in MODELS if model.name == "phi3-longrope")
+    finding = forward.check_forward(Settings(teacher=str(save_tiny(model, tmp_path / "tiny"))))
+    assert finding.status == "failed"
+    assert "is not that of the document alone" in finding.observed
