@@ -1,6 +1,7 @@
 """What a store would be given is the model's own hidden state, or the run is refused in a line."""
 
 import json
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -212,6 +213,26 @@ def test_float32_comes_and_goes_without_a_trace(tiny, name):
     after = list(narrow.model.parameters())
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
     assert {weight.dtype for weight in after} == {torch.bfloat16}
+
+
+@contextmanager
+def no_float32(*_):
+    if _:
+        raise TeacherError("expected BFloat16")
+    yield
+
+
+@pytest.mark.parametrize("mode", [PADDED, PACKED], ids=str)
+def test_kernels_that_know_no_float32_leave_the_runs_precision(tiny, monkeypatch, mode):
+    monkeypatch.setattr("latentcomp.extract.self_test.in_float32", no_float32)
+    tested = subject(tiny("qwen3-moe"), (-2,), mode, "bfloat16")
+    _, record = load_tested(tested, DOCUMENTS, LENGTHS)
+    assert [layer.float32 for layer in record.layers] == [None]
+    plant(monkeypatch, lambda states: [1.3 * x for x in states])
+    assert "in bfloat16, bound 0.12" in refusal(tiny("qwen3"), mode=mode, dtype="bfloat16")
+    patched = "latentcomp.extract.self_test.refuse_bidirectional"
+    monkeypatch.setattr(patched, lambda *_: None)
+    assert "its tokens see later ones" in refusal(tiny("llama-bidirectional"), dtype="bfloat16")
 
 
 def test_the_sample_reaches_behind_what_tells():

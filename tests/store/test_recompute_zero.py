@@ -1,5 +1,7 @@
 """A token whose state is all zeros is compared as any other: a right store is right."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -17,7 +19,7 @@ ZERO = 7
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    model = tiny_models.tiny_qwen3(6)
+    model: Any = tiny_models.tiny_qwen3(6)
     with torch.no_grad():
         model.get_input_embeddings().weight[ZERO] = 0
     return tiny_models.save(model, tmp_path_factory.mktemp("teacher") / "zero")
@@ -32,7 +34,7 @@ DOCUMENTS = {
 }
 
 
-def store_of(path, folder, ids, codec, spoil=None):
+def store_of(path, folder, ids, codec, spoil: Any = None):
     lm = load_causal_lm(str(folder))
     layers = [LayerRecord(blocks_completed=depth, post_norm=depth == 6) for depth in (0, 3, 6)]
     states, _ = TransformersTeacher(lm).states([ids, list(range(3, 60))], layers)
