@@ -49,7 +49,7 @@ def resolve_layer(number: int, blocks: int) -> LayerRecord:
     if not -(blocks + 1) <= number <= -1:
         raise TeacherError(
             f"layer {number} does not exist: the teacher has {blocks} blocks; "
-            f"give layers between -1 (after the final norm) and -{blocks + 1} (the embeddings), "
+            f"give --layers between -1 (after the final norm) and -{blocks + 1} (the embeddings), "
             "which are 0 too"
         )
     return LayerRecord(blocks_completed=blocks + 1 + number, post_norm=number == -1)
