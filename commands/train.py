@@ -120,7 +120,7 @@ class TrainOptions:
         bool, option(_HOW, "Begin again; an earlier trial is kept aside.", "--restart")
     ] = False
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         """Refuse what can be known before torch is imported. Raises: UsageError, TeacherError."""
         from ..models.layers import parse_layers
         from .early import check_input

@@ -16,13 +16,17 @@ def command(schema: type[RequestT], action: Callable[[RequestT], None]) -> Calla
 
     Args:
         schema: a dataclass whose fields are annotated as typer wants parameters.
-        action: what the command does; its docstring is the command's help.
+        action: what the command does; its docstring is the command's help. A method `check` of the
+            schema runs before it: what is wrong is told before anything heavy is imported.
     """
     hints = get_type_hints(schema, include_extras=True)
     fields = [field for field in dataclasses.fields(schema) if field.init]  # type: ignore[arg-type]
 
     def run(**given: Any) -> None:  # noqa: ANN401  typed by the schema
-        action(schema(**given))
+        request = schema(**given)
+        if (check := getattr(request, "check", None)) is not None:
+            check()
+        action(request)
 
     run.__name__ = action.__name__
     run.__doc__ = action.__doc__
