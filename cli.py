@@ -72,7 +72,7 @@ _MORE: Final = "Models, stores, checks"
 app.command(rich_help_panel=_READ)(corpus)
 app.command(name="import", rich_help_panel=_READ)(import_corpus)
 app.command(rich_help_panel=_READ)(command(ExtractOptions, extract))
-app.command(rich_help_panel=_EXPERIMENT)(command(TrainOptions, train))
+app.command(rich_help_panel=_EXPERIMENT)(command(TrainOptions, train, TrainOptions.check))
 app.command(rich_help_panel=_EXPERIMENT)(command(EvaluateOptions, evaluate))
 app.command(rich_help_panel=_EXPERIMENT)(command(CeilingOptions, ceiling))
 app.command(rich_help_panel=_EXPERIMENT)(command(DiagnoseOptions, diagnose))

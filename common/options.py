@@ -11,21 +11,24 @@ from typing import Any, TypeVar, get_type_hints
 RequestT = TypeVar("RequestT")
 
 
-def command(schema: type[RequestT], action: Callable[[RequestT], None]) -> Callable[..., None]:
+def command(
+    schema: type[RequestT],
+    action: Callable[[RequestT], None],
+    check: Callable[[RequestT], None] = lambda request: None,
+) -> Callable[..., None]:
     """A function with one keyword for each field of `schema`, which calls `action` with it.
 
     Args:
         schema: a dataclass whose fields are annotated as typer wants parameters.
-        action: what the command does; its docstring is the command's help. A method `check` of the
-            schema runs before it: what is wrong is told before anything heavy is imported.
+        action: what the command does; its docstring is the command's help.
+        check: called before it, so that what is wrong is told before anything heavy is imported.
     """
     hints = get_type_hints(schema, include_extras=True)
     fields = [field for field in dataclasses.fields(schema) if field.init]  # type: ignore[arg-type]
 
     def run(**given: Any) -> None:  # noqa: ANN401  typed by the schema
         request = schema(**given)
-        if (check := getattr(request, "check", None)) is not None:
-            check()
+        check(request)
         action(request)
 
     run.__name__ = action.__name__
