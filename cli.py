@@ -20,7 +20,7 @@ from .commands.ceiling import CeilingOptions, ceiling
 from .commands.compress import ask, compress
 from .commands.demo import demo
 from .commands.diagnose import DiagnoseOptions, diagnose
-from .commands.doctor import doctor
+from .commands.doctor import DoctorOptions, doctor
 from .commands.evaluate import EvaluateOptions, evaluate
 from .commands.extract import ExtractOptions, corpus, extract
 from .commands.import_corpus import import_corpus
@@ -83,7 +83,7 @@ app.command(rich_help_panel=_EXPERIMENT)(report)
 app.command(rich_help_panel=_EXPERIMENT)(demo)
 app.command(rich_help_panel=_USE)(compress)
 app.command(rich_help_panel=_USE)(ask)
-app.command(rich_help_panel=_MORE)(doctor)
+app.command(rich_help_panel=_MORE)(command(DoctorOptions, doctor))
 app.command(rich_help_panel=_MORE)(lab_models)
 app.command(rich_help_panel=_MORE)(command(ShipOptions, ship))
 app.add_typer(store_app, name="store", rich_help_panel=_MORE)

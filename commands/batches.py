@@ -17,6 +17,7 @@ from ..models.describe import describe_document
 from ..models.layers import EMBEDDINGS
 from ..models.loading import CausalLM, TextSide
 from ..reasoner.packing import encode_questions
+from ..reasoner.selftest import check_reader
 from ..store.format.schema import LayerRecord
 from ..store.read.reader import FeatureStore
 from ..store.read.resident import load_resident
@@ -27,6 +28,8 @@ from ..train.loader import LoadedBatches, as_it_is, workers_for
 from ..train.recipe import Recipe
 from ..train.resident import add_resident
 from ..train.store_batches import StoreBatches
+from .fitting import check_positions, shortest_and_longest
+from .readable import tell_unread
 
 LIVE_LENGTHS: Final = (448, 640)
 """Padded lengths of lab documents: each is compiled once."""
@@ -61,6 +64,8 @@ def store_batches(
 
     Raises:
         StoreError: the store was made from another corpus, or no question fits.
+        TeacherError, CorpusError: the reasoner cannot read these documents as vectors, or not with
+            a question behind them.
     """
     corpus = read_corpus(run.corpus)
     if corpus.sha256 != store.manifest.corpus_sha256:
@@ -69,6 +74,9 @@ def store_batches(
             f"corpus/, {store.manifest.corpus_sha256[:12]}... in store/); extract into "
             "another --run"
         )
+    check_positions(recipe, reasoner, store, corpus.documents)
+    check_reader(reasoner, shortest_and_longest(store, corpus.documents))
+    tell_unread(reasoner, corpus.documents, accelerator.process_index)
     embedded = EMBEDDINGS in layers and EMBEDDINGS.blocks_completed not in store.layers
     blocks = [layer.blocks_completed for layer in layers if not (embedded and layer == EMBEDDINGS)]
     resident = None
@@ -143,6 +151,7 @@ def live_batches(
     )
     corpus = generator(version).live("lab", "train", LIVE_SEED + seed, LIVE_QUESTIONS)
     teacher = TransformersTeacher(reader)
+    check_reader(reasoner, [corpus.document(index) for index in range(2)])
 
     def read_states(token_ids_BT: Tensor) -> Tensor:
         with accelerator.autocast():

@@ -82,5 +82,7 @@ class CeilingOptions:
         int, option(_OPTIMISER, "Of the questions held out, and of noise.", min=0)
     ] = 0
     device: Annotated[str, option(_HOW, "auto, cpu or cuda.")] = "auto"
-    dtype: Annotated[str, option(_HOW, "Of the reasoner's weights.")] = "float32"
+    dtype: Annotated[
+        str, option(_HOW, "Of the reasoner; auto: float32 for lab and CPU, else bfloat16.")
+    ] = "auto"
     batch_size: Annotated[int, option(_HOW, "Documents optimised at once.", min=2)] = 24

@@ -42,9 +42,13 @@ class DiagnoseOptions:
     corpus: Annotated[
         Path | None, option(_ON, "Given documents instead, a folder or a JSONL file.")
     ] = None
-    teacher: Annotated[str, option(_HOW, "`lab`, a folder or a hub id.")] = "lab"
-    reasoner: Annotated[str | None, option(_HOW, "Who answers; that of the recipe by default.")] = (
-        None
-    )
+    teacher: Annotated[
+        str | None,
+        option(_HOW, "`lab`, a folder or a hub id. [default: the checkpoint's]"),
+    ] = None
+    reasoner: Annotated[str | None, option(_HOW, "Who answers. [default: the checkpoint's]")] = None
     device: Annotated[str, option(_HOW, "auto, cpu or cuda.")] = "auto"
+    dtype: Annotated[
+        str, option(_HOW, "Of the models; auto: as in training, float32 on a CPU.")
+    ] = "auto"
     batch_size: Annotated[int, option(_HOW, "Documents read at once.", min=1)] = 8

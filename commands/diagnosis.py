@@ -8,6 +8,7 @@ from typing import Final
 from ..common import provenance
 from ..common.errors import LatentcompError
 from ..corpus.records import Document
+from ..evaluate.answer_limit import answer_limit
 from ..evaluate.bench import Bench
 from ..evaluate.diagnosis.injected import by_depth
 from ..evaluate.diagnosis.layers import Progress, leave_one_out
@@ -17,10 +18,11 @@ from ..evaluate.diagnosis.segment_rows import Encode, segment_rows
 from ..evaluate.held_out import explored
 from ..experiment.phases import phase
 from ..extract.read_documents import read_documents
-from ..models.loading import load_causal_lm
 from ..models.world import generator_for
+from ..reasoner.context import check_context
+from ..reasoner.selftest import check_reader
 from .diagnose_options import DiagnoseOptions
-from .evaluation import check_same, reasoner_of
+from .evaluation_models import load_models, name_teacher
 from .subjects import EvaluationRequest, Subject, subjects_of
 
 DEFAULT_PHASE: Final = 4
@@ -43,14 +45,14 @@ def diagnose_checkpoint(
         options.split,
         options.documents,
         options.seed,
-        request.generator,
+        generator_for(name_teacher(request, subject.state.spec.teacher)[0], request.generator),
         options.questions,
     )
-    teacher = load_causal_lm(options.teacher, device=options.device)
-    reasoner = reasoner_of(request, subject, teacher)
+    teacher, reasoner = load_models(request, [subject])
+    limit, where = answer_limit(reasoner, held.documents), str(options.corpus or "the documents")
+    check_context(reasoner, held.documents, limit, where)
+    check_reader(reasoner, held.documents)
     spec = subject.state.spec
-    check_same("teacher", spec.teacher, teacher)
-    check_same("reasoner", spec.reasoner, reasoner)
     inputs = {
         "checkpoint": subject.sha256,
         "teacher": teacher.identity.weights_sha256,
@@ -88,11 +90,12 @@ def _request(options: DiagnoseOptions) -> EvaluationRequest:
         run=options.run,
         recipe=options.recipe or phase(number).recipe.name,
         training_seeds=() if options.training_seed is None else (options.training_seed,),
-        generator=generator_for(options.teacher, options.generator),
+        generator=options.generator,
         checkpoint=options.checkpoint,
         teacher=options.teacher,
         reasoner=options.reasoner,
         device=options.device,
+        dtype=options.dtype,
     )
 
 
@@ -109,4 +112,9 @@ def _probes(
 def _beside(options: DiagnoseOptions, subject: Subject, ratio: float) -> Path:
     """A file in the folder of the trial, or in the run folder for a checkpoint that was given."""
     folder = subject.trial.path if subject.trial is not None else options.run
-    return folder / f"diagnosis-{ratio:g}x-{subject.sha256[:8]}.json"
+    name, number = f"diagnosis-{ratio:g}x-{subject.sha256[:8]}", 1
+    path = folder / f"{name}.json"
+    while path.exists():  # none is overwritten: others may be of other documents
+        number += 1
+        path = folder / f"{name}-{number}.json"
+    return path

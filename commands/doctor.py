@@ -1,7 +1,8 @@
 """The command `latentcomp doctor`."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,49 +12,82 @@ from ..doctor.settings import Settings
 _DEFAULT = Settings()
 
 
-def doctor(
-    teacher_url: Annotated[
-        str, typer.Option(help="Address of the text teacher.")
-    ] = _DEFAULT.teacher_url,
+@dataclass(frozen=True, kw_only=True)
+class DoctorOptions:
+    """What the user can say of the checks."""
+
+    teacher_url: Annotated[str, typer.Option(help="Address of the text teacher.")] = (
+        _DEFAULT.teacher_url
+    )
     served_model: Annotated[
         str | None, typer.Option(help="Model that it should serve; any by default.")
-    ] = None,
+    ] = None
     tokenizers: Annotated[
         tuple[str, str],
         typer.Option(metavar="MODEL MODEL", help="Two models whose tokenizers should agree."),
-    ] = _DEFAULT.tokenizers,
+    ] = _DEFAULT.tokenizers
     corpus: Annotated[
         Path | None, typer.Option(help="Documents to try the tokenizers on as well.")
-    ] = None,
+    ] = None
     architecture: Annotated[
         str, typer.Option(help="Preset, folder with a config.json, or hub id in the local cache.")
-    ] = _DEFAULT.architecture,
+    ] = _DEFAULT.architecture
     card_gb: Annotated[
         float | None,
         typer.Option(min=1.0, help="Size of the card; this machine's, or 96 without a GPU."),
-    ] = None,
+    ] = None
     batch_tokens: Annotated[
         int, typer.Option(min=1, help="Tokens that extraction reads at once.")
-    ] = _DEFAULT.batch_tokens,
+    ] = _DEFAULT.batch_tokens
     documents_at_once: Annotated[
-        int, typer.Option(min=1, help="Documents in a step of the control experiment.")
-    ] = _DEFAULT.documents_at_once,
-    latents: Annotated[int, typer.Option(min=1, help="Latents of each of them.")] = 256,
+        int, typer.Option(min=1, help="Documents of a step of train and a batch of evaluate.")
+    ] = _DEFAULT.documents_at_once
+    latents: Annotated[int, typer.Option(min=1, help="Latents of each of them.")] = 256
     checkpointing: Annotated[
-        bool, typer.Option(help="Whether its blocks are computed again going backward.")
-    ] = True,
-    teacher: Annotated[
-        str, typer.Option(help="Model for a real forward pass of a few tokens.")
-    ] = _DEFAULT.teacher,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+        bool | None,
+        typer.Option(
+            help="Whether train computes blocks again going backward. [default: as train]"
+        ),
+    ] = None
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"],
+        typer.Option(help="Of the models' weights, as train and evaluate take it."),
+    ] = "auto"
+    teacher: Annotated[str, typer.Option(help="Model for a real forward pass of a few tokens.")] = (
+        _DEFAULT.teacher
+    )
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto"
     check: Annotated[
         list[str] | None,
         typer.Option(help="Only this one: server, tokenizers, memory, forward; repeatable."),
-    ] = None,
+    ] = None
     json: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the verdicts here too.")
-    ] = None,
-) -> None:
+    ] = None
+
+    def settings(self) -> Settings:
+        """The same for the program."""
+        from ..experiment.phases import phase
+
+        return Settings(
+            teacher_url=self.teacher_url,
+            served_model=self.served_model,
+            tokenizers=self.tokenizers,
+            corpus=self.corpus,
+            architecture=self.architecture,
+            card_gb=self.card_gb,
+            batch_tokens=self.batch_tokens,
+            documents_at_once=self.documents_at_once,
+            latents=self.latents,
+            checkpointing=self.checkpointing,
+            dtype=self.dtype,
+            compressor=phase(4).recipe.model,
+            teacher=self.teacher,
+            device=self.device,
+        )
+
+
+def doctor(options: DoctorOptions) -> None:
     """Check the assumptions behind the experiment; works without a network.
 
     Each is ok, failed, or unknown if it cannot be checked on this machine. The exit code
@@ -63,24 +97,10 @@ def doctor(
     from ..doctor.registry import examine
     from ..doctor.table import render
 
-    settings = Settings(
-        teacher_url=teacher_url,
-        served_model=served_model,
-        tokenizers=tokenizers,
-        corpus=corpus,
-        architecture=architecture,
-        card_gb=card_gb,
-        batch_tokens=batch_tokens,
-        documents_at_once=documents_at_once,
-        latents=latents,
-        checkpointing=checkpointing,
-        teacher=teacher,
-        device=device,
-    )
-    report = examine(settings, check or ())
+    report = examine(options.settings(), options.check or ())
     console = stdout_console()
     console.print(render(report))
-    if json is not None:
-        write_json(json, report.model_dump(mode="json"))
-        console.print(f"{json}: written")
+    if options.json is not None:
+        write_json(options.json, report.model_dump(mode="json"))
+        console.print(f"{options.json}: written")
     raise typer.Exit(1 if report.failed else 0)

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ..common.terminal import DEFAULT_RUN, RunOption, option, stdout_console
+from ..common.terminal import DEFAULT_RUN, RunOption, option, run_option, stdout_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,12 +72,27 @@ class EvaluateOptions:
         Path | None, option(_ON, "Given documents, a folder or a JSONL file; no verdict.")
     ] = None
     teacher: Annotated[
-        str, option(_HOW, "`lab`, `lab4` (generator 4, not finished), a folder or a hub id.")
-    ] = "lab"
-    reasoner: Annotated[str | None, option(_HOW, "Who answers; that of the recipe by default.")] = (
-        None
-    )
+        str | None,
+        option(
+            _HOW,
+            "`lab`, `lab4` (generator 4, not finished), a folder or a hub id. [default: the "
+            "checkpoint's]",
+        ),
+    ] = None
+    reasoner: Annotated[str | None, option(_HOW, "Who answers. [default: the checkpoint's]")] = None
     device: Annotated[str, option(_HOW, "auto, cpu or cuda.")] = "auto"
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"],
+        option(_HOW, "Of the models (recorded); auto: as in training, float32 on a CPU."),
+    ] = "auto"
+    answer_tokens: Annotated[
+        int | None,
+        option(
+            _HOW,
+            "Most tokens of an answer (recorded). [default: as the right answers need]",
+            min=1,
+        ),
+    ] = None
     batch_size: Annotated[
         int, option(_HOW, "Documents read at once.", "--batch-size", "--batch", min=1)
     ] = 8
@@ -92,7 +107,6 @@ class EvaluateOptions:
     def request(self) -> "EvaluationRequest":
         """The same for the program."""
         from ..experiment.phases import phase
-        from ..models.world import generator_for
         from .evaluation import EvaluationRequest
 
         number = 4 if self.phase is None and self.recipe is None else self.phase
@@ -104,13 +118,15 @@ class EvaluateOptions:
             documents=self.documents,
             seed=self.seed,
             preset=self.preset,
-            generator=generator_for(self.teacher, self.generator),
+            generator=self.generator,
             corpus=self.corpus,
             checkpoint=self.checkpoint,
             teacher=self.teacher,
             reasoner=self.reasoner,
             ratio=self.ratio,
             device=self.device,
+            dtype=self.dtype,
+            answer_tokens=self.answer_tokens,
             batch_size=self.batch_size,
             arms=tuple(dict.fromkeys([*arms, *(["summary"] if self.summary else [])])),
             rank=self.rank,
@@ -148,6 +164,8 @@ def evaluate(options: EvaluateOptions) -> None:
         console.print(f"{options.json}: written")
     if options.judge and not options.teacher_only and not results[-1].unjudged:
         _judge_where_complete(options, request.recipe, console)
+    if not options.teacher_only and options.checkpoint is None:
+        console.print(f"now `latentcomp report{run_option(options.run)}`")
 
 
 def _judge_where_complete(options: EvaluateOptions, recipe: str, console: "Console") -> None:

@@ -5,7 +5,7 @@ from functools import partial
 
 from ..common import provenance
 from ..common.atomic import file_sha256
-from ..common.errors import CheckpointError
+from ..evaluate.answer_limit import answer_limit, limit_notes
 from ..evaluate.arms.table import select_arms
 from ..evaluate.bench import Bench
 from ..evaluate.held_out import HeldOutSet, held_out, known_names, undated_in_text
@@ -22,14 +22,16 @@ from ..experiment.looks import log_look
 from ..experiment.phases import PHASES
 from ..experiment.run_folder import RunFolder
 from ..extract.read_documents import read_documents
-from ..models.loading import CausalLM, load_causal_lm
-from ..models.names import shown_name
-from ..store.format.schema import ModelIdentity
+from ..models.loading import CausalLM
+from ..models.precision import dtype_name
+from ..models.world import generator_for
+from ..reasoner.context import check_context
+from ..reasoner.selftest import check_reader
 from ..train.checkpoint import CheckpointState
+from .evaluation_models import load_alone, load_models, name_alone, name_teacher
 from .given_summaries import given_summaries
 from .subjects import EvaluationRequest as EvaluationRequest
 from .subjects import Subject, subjects_of
-from .trials import MODELS
 
 
 def evaluate_trials(
@@ -46,19 +48,17 @@ def evaluate_trials(
     """
     select_arms(request.arms)
     check_scorer(request.scorer)
-    held = _held_out(request)
-    summaries = given_summaries(request, held.documents)
     subjects = subjects_of(request)
+    held = _held_out(request, name_teacher(request, subjects[0].state.spec.teacher)[0])
+    summaries = given_summaries(request, held.documents)
     lineages = [_lineage(request, subject) for subject in subjects]
     for lineage in lineages:
         lineage.refuse(held.documents, held.source)
-    teacher = load_causal_lm(request.teacher, device=request.device)
-    reasoner = reasoner_of(request, subjects[0], teacher)
+    teacher, reasoner = load_models(request, subjects)
+    limit = _prepare(request, held, reasoner)
     results = []
     for subject, lineage in zip(subjects, lineages, strict=True):
-        check_same("teacher", subject.state.spec.teacher, teacher)
-        check_same("reasoner", subject.state.spec.reasoner, reasoner)
-        bench = _bench(request, subject, teacher, reasoner, summaries)
+        bench = _bench(request, subject, teacher, reasoner, summaries, limit)
         results.append(_measure(request, subject, lineage, held, bench, progress))
     return tuple(results)
 
@@ -71,39 +71,58 @@ def evaluate_teacher(
     The last one where that does not tell all days.
     """
     check_scorer(request.scorer)
-    held = _held_out(request)
-    lm = load_causal_lm(request.teacher, device=request.device)
+    named = name_alone(request)
+    held = _held_out(request, named[0])
+    lm = load_alone(request, *named)
+    limit = _prepare(request, held, lm)
     seen = provenance.collect(
         {"evaluate": request.seed},
         {"teacher": lm.identity.weights_sha256, "corpus": held.source.sha256},
     )
-    rows, ranked = run_text_arms(
+    answered = run_text_arms(
         lm,
         held.documents,
         request.batch_size,
         scorer=request.scorer,
         rank_too=request.rank,
+        answer_tokens=limit,
         progress=progress,
     )
     return EvaluationResult.from_scores(
-        rows,
+        answered.rows,
         seed=request.seed,
         headline="ceiling",
-        samples=choose_samples(rows, held.documents, seed=request.seed),
+        samples=choose_samples(answered.rows, held.documents, seed=request.seed),
         provenance=seen,
     ).model_copy(
         update={
             "corpus": held.source,
-            "ranking": _ranking(request, held, ranked),
+            "ranking": _ranking(request, held, answered.ranked),
             "scorer": request.scorer,
+            "answer_tokens": limit,
+            "dtype": dtype_name(lm),
+            "notes": limit_notes(lm, held.documents, limit, answered.cut),
         }
     )
 
 
-def _held_out(request: EvaluationRequest) -> HeldOutSet:
-    return held_out(
-        request.corpus, request.preset, request.documents, request.seed, request.generator
-    )
+def _prepare(request: EvaluationRequest, held: HeldOutSet, reasoner: CausalLM) -> int:
+    """Most tokens of an answer, once it is known that these documents can be asked about.
+
+    Raises:
+        CorpusError: a document is longer than the reasoner reads.
+        TeacherError: it does not read vectors as it reads text.
+    """
+    limit = request.answer_tokens or answer_limit(reasoner, held.documents)
+    where = str(request.corpus or f"the generated documents of seed {request.seed}")
+    check_context(reasoner, held.documents, limit, where)
+    check_reader(reasoner, held.documents)
+    return limit
+
+
+def _held_out(request: EvaluationRequest, teacher: str) -> HeldOutSet:
+    version = generator_for(teacher, request.generator)
+    return held_out(request.corpus, request.preset, request.documents, request.seed, version)
 
 
 def _measure(
@@ -137,9 +156,11 @@ def _measure(
             "steps": state.step,
             "finished": is_finished(state),
             "unjudged": _unjudged(request, subject, held, lineage),
-            "notes": _notes(request, held, state, bench.ratio, outcome),
+            "notes": _notes(request, held, state, bench, outcome),
             "ranking": _ranking(request, held, outcome.ranked),
             "scorer": request.scorer,
+            "answer_tokens": bench.answer_tokens,
+            "dtype": dtype_name(bench.reasoner),
         }
     )
     _keep(request, subject, result, outcome)
@@ -195,20 +216,13 @@ def _lineage(request: EvaluationRequest, subject: Subject) -> Lineage:
     return Lineage.of(record, RunFolder(request.run).corpus, own=subject.own)
 
 
-def reasoner_of(request: EvaluationRequest, subject: Subject, teacher: CausalLM) -> CausalLM:
-    """Who answers: as named, else the one that the recipe asks for."""
-    role = subject.state.known_trial.recipe.reasoner
-    # Of a control the reasoner is the teacher, whichever was named.
-    name = request.reasoner or (request.teacher if role == "teacher" else MODELS[role])
-    return teacher if name == request.teacher else load_causal_lm(name, device=request.device)
-
-
 def _bench(
     request: EvaluationRequest,
     subject: Subject,
     teacher: CausalLM,
     reasoner: CausalLM,
     summaries: dict[str, str] | None,
+    answer_tokens: int,
 ) -> Bench:
     ratio = request.ratio or subject.state.known_trial.recipe.ratios[0]
     layers = subject.state.spec.layers
@@ -222,6 +236,7 @@ def _bench(
         rank=request.rank,
         scorer=request.scorer,
         summaries=summaries,
+        answer_tokens=answer_tokens,
     )
 
 
@@ -260,30 +275,18 @@ def _notes(
     request: EvaluationRequest,
     held: HeldOutSet,
     state: CheckpointState,
-    ratio: float,
+    bench: Bench,
     outcome: Outcome,
 ) -> tuple[str, ...]:
     dated = request.corpus is not None and state.spec.config.time
+    limit = bench.answer_tokens or answer_limit(bench.reasoner, held.documents)
     notes = (
         known_names(held.source),
         undated_in_text(held.documents) if dated else "",
-        state.known_trial.untrained_ratio(ratio),
+        state.known_trial.untrained_ratio(bench.ratio),
+        *limit_notes(bench.reasoner, held.documents, limit, outcome.cut),
         "no question has a known wrong answer to rank"
         if request.rank and not outcome.ranked
         else "",
     )
     return tuple(note for note in notes if note)
-
-
-def check_same(role: str, expected: ModelIdentity, lm: CausalLM) -> None:
-    """Refuse another model than the one that a checkpoint was trained with.
-
-    Raises:
-        CheckpointError: names both.
-    """
-    if expected.weights_sha256 != lm.identity.weights_sha256:
-        raise CheckpointError(
-            f"the checkpoint was trained with {role} {shown_name(expected)!r} (weights "
-            f"{expected.weights_sha256[:12]}...), not with {lm.identity.name!r} "
-            f"({lm.identity.weights_sha256[:12]}...); give the right --{role}"
-        )

@@ -210,6 +210,7 @@ def extract(options: ExtractOptions) -> None:
     """
     from ..common.errors import UsageError
     from ..models.layers import parse_layers
+    from .after_extraction import tell_next
     from .early import check_input
 
     wanted = options.wanted_corpus()
@@ -227,10 +228,12 @@ def extract(options: ExtractOptions) -> None:
         from ..extract.runner import extract as run_extraction
 
         run_extraction(request, stdout_console())
+        tell_next(options.run, options.teacher, stdout_console())
         return
     from ..extract.ray_extract import extract_with_ray
 
     extract_with_ray(request, stdout_console(), options.ray)
+    tell_next(options.run, options.teacher, stdout_console())
 
 
 def _show_forecast(options: ExtractOptions, tokens: float) -> None:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from ..common import atomic, provenance
 from ..common.errors import UsageError
 from ..corpus.records import Document
+from ..evaluate.answer_limit import answer_limit
 from ..evaluate.held_out import HeldOutSet, explored, undated_in_text
 from ..evaluate.interface.measure import Measured, measure
 from ..evaluate.interface.result import InterfaceResult, RatioResult, sides
@@ -25,9 +26,12 @@ from ..evaluate.interface.table import OnUnit
 from ..evaluate.scores import ScoredAnswer, read_answers, write_answers
 from ..evaluate.table import FEW_DOCUMENTS
 from ..evaluate.text_arms import run_text_arms
-from ..models.loading import CausalLM, load_causal_lm
+from ..models.loading import CausalLM, load_causal_lm, resolve_device
+from ..models.precision import dtype_name, resolved_dtype
 from ..models.world import generator_for
+from ..reasoner.context import check_context
 from ..reasoner.optimised import OptimisedRecord, read_optimised, write_optimised
+from ..reasoner.selftest import check_reader
 from .ceiling_options import CeilingOptions
 from .interface_start import Origin, origin_of
 
@@ -60,7 +64,12 @@ def measure_interface(
             f"are {len(ratios)}; give one --ratio"
         )
     held = _documents(options)
-    lm = load_causal_lm(options.reasoner, dtype=options.dtype, device=options.device)
+    device = resolve_device(options.device).type
+    dtype = resolved_dtype(options.dtype, options.reasoner, device)
+    lm = load_causal_lm(options.reasoner, dtype=dtype, device=options.device)
+    limit, where = answer_limit(lm, held.documents), str(options.corpus or "generated documents")
+    check_context(lm, held.documents, limit, where)
+    check_reader(lm, held.documents)
     origin = origin_of(options, lm)
     settings = _settings(options, origin)
     seen = _provenance(options, held, lm, origin)
@@ -110,8 +119,8 @@ class _Work:
         """Measure what is missing; every batch is on the disk when the next one begins."""
         for number, documents in enumerate(self.batches):
             if not self.file("text", number, "parquet").exists():
-                rows, _ = run_text_arms(self.lm, documents, len(documents))
-                write_answers(self.file("text", number, "parquet"), rows)
+                answered = run_text_arms(self.lm, documents, len(documents))
+                write_answers(self.file("text", number, "parquet"), answered.rows)
         units = list(self.missing(ratios))
         steps = self.settings.steps
         for index, (ratio, number, documents) in enumerate(units):
@@ -240,7 +249,7 @@ def _begin(options: CeilingOptions, settings: Settings, held: HeldOutSet, lm: Ca
         "documents": len(held.documents),
         "reasoner": lm.identity.weights_sha256,
         "batch_size": options.batch_size,
-        "dtype": options.dtype,
+        "dtype": dtype_name(lm),
     }
     file = options.out / REQUEST
     if not file.is_file():

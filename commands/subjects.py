@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..common.errors import CheckpointError
-from ..corpus.generators import LAB_GENERATOR
 from ..evaluate.scores import EXACT
 from ..experiment.catalogue import recipes
 from ..experiment.run_folder import RunFolder, TrialFolder
 from ..experiment.suggest import train_command
+from ..models.precision import AUTO
 from ..train import checkpoint
 from ..train.checkpoint import CheckpointState
 from .trials import SHIPPED
@@ -27,14 +27,16 @@ class EvaluationRequest:
     seed: int = 1
     """Of the held-out documents."""
     preset: str = "lab"
-    generator: int = LAB_GENERATOR
-    """Version of the world of generated documents."""
+    generator: int | None = None
+    """Version of the world of generated documents; None: that of the teacher."""
     corpus: Path | None = None
     """Given documents instead of generated ones."""
     checkpoint: Path | None = None
     """Another checkpoint than those of the run."""
-    teacher: str = "lab"
+    teacher: str | None = None
+    """By name; the one that the checkpoint was trained with when None."""
     reasoner: str | None = None
+    """Likewise."""
     ratio: float | None = None
     """Tokens per latent; the recipe's first when None."""
     device: str = "auto"
@@ -46,6 +48,10 @@ class EvaluationRequest:
     """Whether candidate answers are ranked too."""
     scorer: str = EXACT
     """What decides which answers are right: a key of `evaluate.scores.SCORERS`."""
+    dtype: str = AUTO
+    """Precision of the models; `auto`: that of the training, and float32 on a CPU."""
+    answer_tokens: int | None = None
+    """Most tokens of an answer; None: as the right answers need."""
     summaries: Path | None = None
     """A file of the text teacher to take summaries from; None if the reasoner writes them."""
 

@@ -1,7 +1,7 @@
 """The commands `latentcomp teacher serve | summaries | answers`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -9,7 +9,7 @@ from ..common.terminal import stdout_console
 from ..extract.teachers.text.address import DEFAULT_URL, PORT
 
 if TYPE_CHECKING:
-    from .teacher_text import Written
+    from .text_work import Written
 
 teacher_app = typer.Typer(
     help="A server that writes text: summaries and answers.", rich_markup_mode="markdown"
@@ -32,6 +32,7 @@ _CONCURRENCY = typer.Option(min=1, help="Most requests under way at once.")
 _TIMEOUT = typer.Option(min=0.001, help="Seconds that one attempt may take.")
 _RETRIES = typer.Option(min=0, help="Further attempts of a request that failed.")
 _TEMPERATURE = typer.Option(min=0.0, help="0 takes the likeliest token each time.")
+_API = typer.Option(help="How it is asked; auto: completions where it has no chat template.")
 _BODY = typer.Option(
     metavar="JSON", help="More fields of each request; give {} to a server that refuses these."
 )
@@ -113,6 +114,7 @@ def summaries(
     retries: Annotated[int, _RETRIES] = 5,
     temperature: Annotated[float, _TEMPERATURE] = 0.0,
     body: Annotated[str, _BODY] = NO_THOUGHTS,
+    api: Annotated[Literal["auto", "chat", "completions"], _API] = "auto",
 ) -> None:
     """Have every document summarised: `OUT/summaries.parquet`, for `evaluate --summaries`.
 
@@ -122,7 +124,8 @@ def summaries(
     from ..corpus.source import choose_corpus
     from ..extract.teachers.text.reply_progress import reply_progress
     from ..extract.teachers.text.server import Server
-    from .teacher_text import Budget, TextRequest, summarise_corpus
+    from .teacher_text import Budget, summarise_corpus
+    from .text_work import TextRequest
 
     request = TextRequest(
         out=out,
@@ -132,6 +135,7 @@ def summaries(
         cache=cache,
         temperature=temperature,
         more=_more(body),
+        api=api,
     )
     console = stdout_console()
     with reply_progress(console) as on_plan:
@@ -157,6 +161,7 @@ def answers(
     retries: Annotated[int, _RETRIES] = 5,
     temperature: Annotated[float, _TEMPERATURE] = 0.0,
     body: Annotated[str, _BODY] = NO_THOUGHTS,
+    api: Annotated[Literal["auto", "chat", "completions"], _API] = "auto",
 ) -> None:
     """Have every question answered with its document: `OUT/answers.parquet`.
 
@@ -165,7 +170,8 @@ def answers(
     from ..corpus.source import choose_corpus
     from ..extract.teachers.text.reply_progress import reply_progress
     from ..extract.teachers.text.server import Server
-    from .teacher_text import TextRequest, answer_corpus
+    from .teacher_text import answer_corpus
+    from .text_work import TextRequest
 
     request = TextRequest(
         out=out,
@@ -175,6 +181,7 @@ def answers(
         cache=cache,
         temperature=temperature,
         more=_more(body),
+        api=api,
     )
     console = stdout_console()
     with reply_progress(console) as on_plan:

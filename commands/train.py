@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ..common.terminal import DEFAULT_RUN, RunOption, option, run_option, stdout_console
+from ..common.terminal import DEFAULT_RUN, RunOption, option, stdout_console
 
 if TYPE_CHECKING:
     from .trials import TrialRequest
@@ -94,6 +94,19 @@ class TrainOptions:
         bool, option(_BUDGET, "New documents in every step, no store (for a GPU).", "--live")
     ] = False
     device: Annotated[str, option(_HOW, "auto, cpu or cuda.")] = "auto"
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"],
+        option(_HOW, "Of the reasoner (recorded); auto: float32 for lab and CPU, else bfloat16."),
+    ] = "auto"
+    compute_again: Annotated[
+        bool | None,
+        option(
+            _HOW,
+            "Compute the reasoner's blocks again going backward, in less memory. "
+            "[default: of a billion parameters and more]",
+            "--checkpointing/--no-checkpointing",
+        ),
+    ] = None
     save_every: Annotated[int, option(_HOW, "Steps between checkpoints.", min=1)] = 25
     resident: Annotated[
         bool,
@@ -186,6 +199,8 @@ class TrainOptions:
             save_every=self.save_every,
             targets=self.targets,
             restart=self.restart,
+            dtype=self.dtype,
+            compute_again=self.compute_again,
         )
 
 
@@ -196,6 +211,8 @@ def train(options: TrainOptions) -> None:
     and started again with the same options, it goes on to the same weights. Example:
     `latentcomp train --phase 4 --set model.time=false --name no-time`
     """
+    from ..experiment.run_folder import RunFolder
+    from ..experiment.suggest import evaluate_command
     from ..train.progress import step_progress
     from .trials import train_trial
 
@@ -203,20 +220,8 @@ def train(options: TrainOptions) -> None:
     console = stdout_console()
     with step_progress(console, request.trained.budget) as on_step:
         folder = train_trial(request, on_step)
-    evaluate = f"latentcomp evaluate --recipe {folder.recipe}{run_option(options.run)}"
-    console.print(f"{folder.path}: trained; now `{evaluate}{_models(options, request)}`")
-
-
-def _models(options: TrainOptions, request: "TrialRequest") -> str:
-    """The options that name the models of a trial, where they are not those of the lab."""
-    from ..experiment.run_folder import RunFolder
-    from ..experiment.suggest import model_option, teacher_of_run
-
-    if request.recipe.reasoner == "teacher" and options.reasoner:
-        return f" --teacher {options.reasoner}"
-    named = f" --teacher {options.teacher}" if options.teacher else ""
-    named = named or model_option("--teacher", teacher_of_run(RunFolder(options.run)))
-    return named + (f" --reasoner {options.reasoner}" if options.reasoner else "")
+    then = evaluate_command(RunFolder(options.run), recipe=folder.recipe)
+    console.print(f"{folder.path}: trained; now `{then}`")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,10 +4,9 @@ The stages do not import each other; this module imports them.
 """
 
 import json
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -22,9 +21,9 @@ from ..experiment.run_folder import RunFolder, TrialFolder
 from ..experiment.shipped import SHIPPED as SHIPPED
 from ..experiment.suggest import ablations_command
 from ..models.files import identify_model, locate_model
-from ..models.layers import resolve_layers
-from ..models.loading import CausalLM, load_causal_lm
+from ..models.loading import load_causal_lm
 from ..models.names import shown_name
+from ..models.precision import computes_again
 from ..models.world import generator_for
 from ..reasoner.frozen import FrozenReasoner
 from ..store.read.reader import FeatureStore
@@ -32,50 +31,22 @@ from ..train import checkpoint
 from ..train.batches import Batches
 from ..train.loop import Progress, train
 from ..train.objectives import check_objectives
-from ..train.recipe import Recipe
 from ..train.record import Start, TrialRecord
 from ..train.run import Run
-from .batches import BatchSettings, live_batches, store_batches
-from .fitting import check_models
+from .batches import live_batches, store_batches
+from .fitting import check_models, check_reasoner
 from .targets import targets_of
-
-MODELS: Final = {"teacher": "lab", "student": "lab-student"}
-"""Models of the lab for each role, where none is named."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrialRequest:
-    """What is to be trained, from what, and where."""
-
-    run: Path
-    recipe: Recipe
-    """As the catalogue has it, at a size."""
-    changes: dict[str, Any] = field(default_factory=dict)
-    """Fields of the recipe that the command line changes; recorded."""
-    seed: int = 0
-    name: str | None = None
-    """Another folder name than the recipe's."""
-    teacher: str | None = None
-    """Who reads documents that are made on the fly; the lab teacher when None."""
-    reasoner: str | None = None
-    """Model name or path; that of the recipe's role when None."""
-    start: str = "fresh"
-    """`fresh`, `shipped`, `auto` (shipped where it fits) or the path of a checkpoint."""
-    device: str = "auto"
-    skip_order: bool = False
-    """Whether the binding order may be left; recorded in everything that follows."""
-    batches: BatchSettings = BatchSettings()
-    save_every: int = 25
-    """Steps between checkpoints."""
-    targets: Path | None = None
-    """Latents optimised per document, for the objective `regression`."""
-    restart: bool = False
-    """Whether an earlier trial of this name and seed is put aside."""
-
-    @property
-    def trained(self) -> Recipe:
-        """The recipe with its changes."""
-        return self.recipe.changed(self.changes, name=self.name or self.recipe.name)
+from .trial_models import (
+    dtype_of,
+    earlier_session,
+    layers_of,
+    live_teacher,
+    reader_name,
+    reasoner_name,
+    remember,
+)
+from .trial_request import MODELS as MODELS
+from .trial_request import TrialRequest as TrialRequest
 
 
 def train_trial(request: TrialRequest, on_step: Progress = lambda figures: None) -> TrialFolder:
@@ -95,6 +66,7 @@ def train_trial(request: TrialRequest, on_step: Progress = lambda figures: None)
         folder = RunFolder(request.run).trial(request.trained.name, request.seed)
     run.accelerator.wait_for_everyone()
     run.folder = folder.path
+    remember(request, run)
     train(run, on_step, lambda step: _write_record(folder, run, step))
     return folder
 
@@ -113,13 +85,19 @@ def build(request: TrialRequest) -> Run:
     cuda = request.device != "cpu" and torch.cuda.is_available()
     accelerator = Accelerator(cpu=request.device == "cpu", mixed_precision="bf16" if cuda else "no")
     device = str(accelerator.device)
-    lm = load_causal_lm(request.reasoner or MODELS[recipe.reasoner], device=device)
-    reader = lm if store is not None else _live_teacher(request, lm)
+    named = reasoner_name(request, run, store)
+    dtype = dtype_of(request, run, named, device)
+    lm = load_causal_lm(named, device=device, dtype=dtype)
+    reader = lm if store is not None else live_teacher(request, lm, named, dtype)
     teacher = reader.identity if store is None else store.manifest.teacher
-    layers = tuple(resolve_layers(recipe.layers, teacher.blocks))
+    layers = tuple(layers_of(recipe, teacher, store))
     check_models(recipe, teacher, lm.identity, layers, store)
+    check_reasoner(recipe, lm)
     targets = targets_of(request.targets, recipe, lm, store)
-    reasoner = FrozenReasoner(lm, compile_blocks=cuda)
+    again = request.compute_again
+    if again is None:
+        again = computes_again(lm.model.num_parameters())
+    reasoner = FrozenReasoner(lm, compile_blocks=cuda, compute_again=again)
     spec = ModelSpec.between(recipe.model, teacher, layers, lm.identity, reasoner.embedding_rms())
     torch.manual_seed(request.seed)
     model, start = _start(request, spec)
@@ -134,7 +112,7 @@ def build(request: TrialRequest) -> Run:
             recipe,
             request.seed,
             _step_of(request, run),
-            generator_for(_reader_name(request)),
+            generator_for(reader_name(request)),
         )
     )
     record = TrialRecord(
@@ -145,6 +123,7 @@ def build(request: TrialRequest) -> Run:
         start=start,
         # What the ancestor skipped, or an earlier session, was not shown to hold then.
         skipped=tuple(sorted({*skipped, *_skipped_before(request, run, start)})),
+        dtype=dtype,
     )
     folder = run.trial(recipe.name, request.seed).path
     return Run(record, model, reasoner, batches, folder, accelerator, request.save_every, targets)
@@ -177,26 +156,13 @@ def _turn(request: TrialRequest, run: RunFolder, store: FeatureStore | None) -> 
     teacher = (
         store.manifest.teacher.weights_sha256
         if store is not None
-        else identify_model(locate_model(_reader_name(request))).weights_sha256
+        else identify_model(locate_model(reader_name(request))).weights_sha256
     )
     verdicts = standing_verdicts(run, teacher)
     skipped = require(number, verdicts, run=run, skip=request.skip_order)
     if not request.skip_order:  # who does not wait for a verdict need not hear whose it is
         tell_published(number, verdicts, run)
     return skipped
-
-
-def _live_teacher(request: TrialRequest, reasoner: CausalLM) -> CausalLM:
-    """Who reads the documents when there is no store."""
-    name = _reader_name(request)
-    same = name == (request.reasoner or MODELS[request.trained.reasoner])
-    return reasoner if same else load_causal_lm(name, device=str(reasoner.device))
-
-
-def _reader_name(request: TrialRequest) -> str:
-    """Name of the model that reads live documents: of a control, the reasoner itself."""
-    control = request.trained.reasoner == "teacher"
-    return request.teacher or (request.reasoner if control else None) or MODELS["teacher"]
 
 
 def _start(request: TrialRequest, spec: ModelSpec) -> tuple[CompressionModel, Start]:
@@ -234,22 +200,15 @@ def _tensors(spec: ModelSpec) -> dict[str, Any]:
 
 def _step_of(request: TrialRequest, run: RunFolder) -> int:
     """Steps that an earlier session of this trial did; 0 if it begins."""
-    earlier = _earlier_session(request, run)
+    earlier = earlier_session(request, run)
     return earlier.step if earlier else 0
 
 
 def _skipped_before(request: TrialRequest, run: RunFolder, start: Start) -> tuple[int, ...]:
     """Phases that were passed over on the way to the weights that this session begins with."""
-    earlier = _earlier_session(request, run)
+    earlier = earlier_session(request, run)
     own = earlier.trial.skipped if earlier and earlier.trial else ()
     return (*own, *(start.history.skipped if start.history else ()))
-
-
-def _earlier_session(request: TrialRequest, run: RunFolder) -> checkpoint.CheckpointState | None:
-    """The checkpoint of this trial that the training will go on from; None if it begins."""
-    root = run.trial(request.trained.name, request.seed).checkpoint
-    resumed = checkpoint.exists(root) and not request.restart
-    return checkpoint.read_state(root) if resumed else None
 
 
 def _write_record(folder: TrialFolder, run: Run, step: int) -> None:

@@ -15,10 +15,11 @@ from ..extract.self_test import Subject, free_memory, load_tested
 from ..extract.teachers.reading_mode import choose_reading_mode, reading_mode
 from ..extract.teachers.transformers_teacher import TransformersTeacher
 from ..models.context import telling_lengths
-from ..models.files import LAB_FOLDERS, ModelFiles, read_config
+from ..models.files import ModelFiles, read_config
 from ..models.layers import layer_name, resolve_layer
 from ..models.loading import CausalLM, TextSide, load_causal_lm, resolve_device
 from ..models.local import find_local
+from ..models.precision import usual_dtype
 from ..store.format.schema import LayerRecord, ModelIdentity
 from .findings import Finding
 from .settings import Settings
@@ -70,7 +71,7 @@ def check_forward(settings: Settings) -> Finding:
                 f"{room / 1e9:.1f} GB free",
                 next_step="run the doctor on the machine with the card",
             )
-        lm = load_causal_lm(name, device=settings.device, dtype=_dtype(name, device))
+        lm = load_causal_lm(name, device=settings.device, dtype=usual_dtype(name, device.type))
         finding = read_and_judge(lm)
         if finding.status != "ok":
             return finding
@@ -252,15 +253,10 @@ def _distance(a_TD: torch.Tensor, b_TD: torch.Tensor) -> float:
     return float(((a_TD - b_TD).norm(dim=-1) / lengths_T).median())
 
 
-def _dtype(name: str, device: torch.device) -> str:
-    """As an extraction computes by default."""
-    return "float32" if device.type == "cpu" or name in LAB_FOLDERS else "bfloat16"
-
-
 def _weight_bytes(name: str, weights: Sequence[Path], device: torch.device) -> float:
     """Of the loaded weights, taking the files for bfloat16."""
     size = sum(file.stat().st_size for file in weights)
-    return size * (2.0 if _dtype(name, device) == "float32" else 1.0)
+    return size * (2.0 if usual_dtype(name, device.type) == "float32" else 1.0)
 
 
 def _room(device: torch.device) -> float:

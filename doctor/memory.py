@@ -1,18 +1,21 @@
-"""Check 3: extraction and the control experiment fit on the GPU with 10 % to spare."""
+"""Check 3: extraction, training and evaluation fit on the GPU with 10 % to spare."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from ..common.errors import TeacherError
 from ..models.architecture import PRESETS, Architecture, load_architecture
-from ..models.footprint import SPARE, ControlStep, MemoryPlan, control, extraction
+from ..models.footprint import SPARE, ControlStep, MemoryPlan, control, evaluation, extraction
+from ..models.precision import computes_again, resolved_dtype
+from .compressor import compressor_needs
 from .findings import Finding
 from .settings import DEFAULT_CARD_GB, Settings
 
 
 def check_memory(settings: Settings) -> Finding:
-    """Plan both jobs for the card of this machine, or for one of the size that was given."""
+    """Plan all jobs for the card of this machine, or for one of the size that was given."""
     try:
         model = load_architecture(settings.architecture)
     except TeacherError as error:
@@ -37,18 +40,21 @@ def card_bytes(card_gb: float | None) -> float:
     return (card_gb or DEFAULT_CARD_GB) * 1e9
 
 
-def plans(model: Architecture, settings: Settings) -> tuple[MemoryPlan, MemoryPlan]:
-    """Memory plans of extraction and control experiment for these settings."""
+def plans(model: Architecture, settings: Settings) -> tuple[MemoryPlan, ...]:
+    """Memory plans of extraction, training and evaluation for these settings."""
+    dtype = resolved_dtype(settings.dtype, settings.architecture, "cuda")
     return (
-        extraction(model, batch_tokens=settings.batch_tokens, layers=settings.layers),
-        control(model, _step(settings, settings.documents_at_once)),
+        extraction(model, batch_tokens=settings.batch_tokens, layers=settings.layers, dtype=dtype),
+        control(model, training_step(model, settings, settings.documents_at_once)),
+        evaluation(model, evaluated_batch(model, settings, settings.documents_at_once)),
     )
 
 
 def judge(
-    model: Architecture, planned: tuple[MemoryPlan, MemoryPlan], card: float, settings: Settings
+    model: Architecture, planned: tuple[MemoryPlan, ...], card: float, settings: Settings
 ) -> Finding:
-    """Whether both plans leave a tenth of the card free."""
+    """Whether all plans leave a tenth of the card free."""
+    dtype = resolved_dtype(settings.dtype, settings.architecture, "cuda")
     parts = [
         f"{plan.name} {plan.bytes / 1e9:.1f} GB ({1 - plan.bytes / card:.0%} spare)"
         for plan in planned
@@ -67,9 +73,12 @@ def judge(
             for plan in planned
         },
         "largest_batch_tokens": most_batch_tokens(model, card, settings),
-        "largest_documents_at_once": most_documents(model, card, settings),
+        "largest_batch_size": most_documents(model, card, settings),
+        "largest_evaluated": most_evaluated(model, card, settings),
+        "dtype": dtype,
+        "checkpointing": training_step(model, settings, 1).checkpointing,
     }
-    summary = f"{model.name} on {card / 1e9:.0f} GB: {', '.join(parts)}"
+    summary = f"{model.name} in {dtype} on {card / 1e9:.0f} GB: {', '.join(parts)}"
     if all(plan.fits(card) for plan in planned):
         return Finding(status="ok", observed=summary, details=details)
     return Finding(
@@ -82,13 +91,22 @@ def judge(
 
 def most_batch_tokens(model: Architecture, card: float, settings: Settings) -> int:
     """Most tokens that extraction may read at once; 0 if not even one fits."""
-    one, two = (extraction(model, batch_tokens=n, layers=settings.layers).bytes for n in (1, 2))
+    dtype = resolved_dtype(settings.dtype, settings.architecture, "cuda")
+    one, two = (
+        extraction(model, batch_tokens=n, layers=settings.layers, dtype=dtype).bytes for n in (1, 2)
+    )
     return _most(card, one, two - one)
 
 
 def most_documents(model: Architecture, card: float, settings: Settings) -> int:
-    """Most documents in a step of the control experiment; 0 if not even one fits."""
-    one, two = (control(model, _step(settings, n)).bytes for n in (1, 2))
+    """Most documents in a step of a training; 0 if not even one fits."""
+    one, two = (control(model, training_step(model, settings, n)).bytes for n in (1, 2))
+    return _most(card, one, two - one)
+
+
+def most_evaluated(model: Architecture, card: float, settings: Settings) -> int:
+    """Most documents in a batch of an evaluation; 0 if not even one fits."""
+    one, two = (evaluation(model, evaluated_batch(model, settings, n)).bytes for n in (1, 2))
     return _most(card, one, two - one)
 
 
@@ -97,20 +115,38 @@ def _most(card: float, first: float, each: float) -> int:
     return max(0, 1 + int(((1 - SPARE) * card - first) // each))
 
 
-def _step(settings: Settings, documents: int) -> ControlStep:
+def training_step(model: Architecture, settings: Settings, documents: int) -> ControlStep:
+    """One step of `train`, with what that command does where nothing is said."""
+    tokens = int(settings.latents * settings.ratio)
+    needs = compressor_needs(
+        settings.compressor.model_dump_json(), model.hidden, settings.layers, tokens, settings.ratio
+    )
+    again = settings.checkpointing
     return ControlStep(
         documents=documents,
         latents=settings.latents,
         question_tokens=settings.question_tokens,
-        context_tokens=int(settings.latents * settings.ratio),
+        context_tokens=tokens,
         layers=settings.layers,
-        trainable=settings.trainable,
-        checkpointing=settings.checkpointing,
+        trainable=needs.parameters,
+        compressing=needs.copied_bytes + documents * needs.kept_bytes,
+        checkpointing=computes_again(model.parameters) if again is None else again,
+        dtype=resolved_dtype(settings.dtype, settings.architecture, "cuda"),
     )
 
 
+def evaluated_batch(model: Architecture, settings: Settings, documents: int) -> ControlStep:
+    """One batch of `evaluate`: all questions about each document at once."""
+    step = training_step(model, settings, documents)
+    return replace(step, question_tokens=settings.asked_tokens)
+
+
 def _step_down(details: dict[str, Any]) -> str:
-    tokens, documents = details["largest_batch_tokens"], details["largest_documents_at_once"]
-    if not tokens or not documents:
+    most = {
+        "extract --batch-tokens": details["largest_batch_tokens"],
+        "train --batch-size": details["largest_batch_size"],
+        "evaluate --batch-size": details["largest_evaluated"],
+    }
+    if not all(most.values()):
         return "take a larger card, more cards, or a smaller teacher"
-    return f"at most --batch-tokens {tokens} and --documents-at-once {documents} fit"
+    return f"at most {', '.join(f'`{name} {number}`' for name, number in most.items())} fit"

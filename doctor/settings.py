@@ -4,11 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ..compressor.config import ModelConfig
 from ..extract.teachers.text.address import DEFAULT_URL
+
+AUTO: Final = "auto"
 
 QWEN3: Final = "Qwen/Qwen3-30B-A3B"
 QWEN25: Final = "Qwen/Qwen2.5-7B"
 DEFAULT_CARD_GB: Final = 96.0
+_COMPRESSOR: Final = ModelConfig(time=True, projection="learned", scale="free", positions="tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +35,22 @@ class Settings:
     """Tokens that extraction reads at once."""
     layers: int = 3
     """Stored layers of each token."""
-    documents_at_once: int = 16
-    """Documents in a step of the control experiment."""
+    documents_at_once: int = 8
+    """Documents in a step of a training, and of one batch of an evaluation: their defaults."""
     latents: int = 256
     """Latents of each of them."""
-    question_tokens: int = 64
-    """Tokens of question and answer behind the latents; the loss looks at these alone."""
+    question_tokens: int = 256
+    """Tokens of questions and answers behind the latents; the loss looks at these alone."""
+    asked_tokens: int = 1024
+    """Tokens of all questions about a document, which an evaluation asks at once."""
     ratio: float = 4.0
     """Tokens of the document for each latent."""
-    checkpointing: bool = True
-    """Whether the reasoner's blocks are computed again in the backward pass."""
-    trainable: int = 100_000_000
-    """Parameters of the compressor, in float32 with AdamW."""
+    checkpointing: bool | None = None
+    """Whether the reasoner's blocks are computed again in the backward pass; None: as `train`."""
+    dtype: str = AUTO
+    """Of the weights; as `train` and `evaluate` resolve it on a GPU."""
+    compressor: ModelConfig = _COMPRESSOR
+    """What is trained, in float32 with AdamW."""
     teacher: str = "lab"
     """Model for the real forward pass."""
     device: str = "auto"

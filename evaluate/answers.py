@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ..corpus.records import Document
 from ..models.loading import CausalLM
 from ..reasoner.generate import Prefix, greedy_answers, vectors_before_questions
+from .answer_limit import answer_limit
 from .scores import EXACT, ScoredAnswer, score_answer
 
 
@@ -16,6 +17,8 @@ class ArmAnswers:
     rows: list[ScoredAnswer]
     vectors: int
     """Vectors that stood before the questions, the prompt's head aside, summed over documents."""
+    cut: int = 0
+    """Answers that were not at their end when they had as many tokens as they may."""
 
 
 def answer_questions(
@@ -26,6 +29,7 @@ def answer_questions(
     *,
     batch_size: int = 8,
     scorer: str = EXACT,
+    answer_tokens: int | None = None,
     progress: Callable[[int], None] = lambda documents: None,
 ) -> ArmAnswers:
     """Let the reasoner read `prefixes[i]` and answer every question about `documents[i]`.
@@ -37,15 +41,25 @@ def answer_questions(
         arm: name of the arm that made the prefixes.
         batch_size: documents of one batch.
         scorer: a key of `SCORERS`.
+        answer_tokens: most tokens of an answer; None: as the right answers need (`answer_limit`).
         progress: receives the number of documents of every finished batch.
     """
     rows: list[ScoredAnswer] = []
+    limit = answer_tokens or answer_limit(lm, documents)
+    cut: list[int] = []
     vectors = 0
     for start in range(0, len(documents), batch_size):
         batch = documents[start : start + batch_size]
         read = prefixes[start : start + batch_size]
         questions = [[question.text for question in document.questions] for document in batch]
-        answers = greedy_answers(lm, read, questions, batch_size=batch_size)
+        answers = greedy_answers(
+            lm,
+            read,
+            questions,
+            most_tokens=limit,
+            batch_size=batch_size,
+            on_cut=cut.append,
+        )
         vectors += sum(vectors_before_questions(lm, prefix) for prefix in read)
         for document, texts in zip(batch, answers, strict=True):
             rows += [
@@ -60,4 +74,4 @@ def answer_questions(
                 for question, text in zip(document.questions, texts, strict=True)
             ]
         progress(len(batch))
-    return ArmAnswers(rows, vectors)
+    return ArmAnswers(rows, vectors, sum(cut))

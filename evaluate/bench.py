@@ -36,6 +36,8 @@ class Bench:
     summaries: Mapping[str, str] | None = None
     """Summaries for the arm `summary`, by document id; None if the reasoner writes its own."""
 
+    answer_tokens: int | None = None
+    """Most tokens of an answer; None: as the right answers need."""
     rank: bool = False
     """Whether candidate answers are ranked too (`evaluate/ranking.py`)."""
 

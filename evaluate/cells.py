@@ -9,7 +9,13 @@ from ..common.record import Record
 from .arms.table import ARMS, measurable_arms
 from .balanced import Balanced, balance
 from .cell import Cell as Cell
-from .measures import SHUFFLED_MARGIN, Measure, shuffled_at_floor
+from .measures import (
+    SELF_CHECK_DOCUMENTS,
+    SELF_CHECK_QUESTIONS,
+    SHUFFLED_MARGIN,
+    Measure,
+    shuffled_at_floor,
+)
 from .near_miss import VERDICTS
 from .past import Past, by_past
 from .scores import ScoredAnswer
@@ -124,6 +130,13 @@ def self_check(interval: Interval | None) -> Check:
         message = (
             f"self-check open: that shuffled latents beat the floor is not excluded: up to "
             f"{interval.high:+.2f} ({span}); more documents would tell"
+        )
+    elif interval.n < SELF_CHECK_QUESTIONS or interval.clusters < SELF_CHECK_DOCUMENTS:
+        passed = None
+        message = (
+            f"self-check open: {interval.n} questions about {interval.clusters} documents are too "
+            f"few to show shuffled latents at the floor ({span}); it takes {SELF_CHECK_QUESTIONS} "
+            f"about {SELF_CHECK_DOCUMENTS}"
         )
     return Check(
         passed=passed,

@@ -24,6 +24,14 @@ TIME_FAMILIES: Final = ("latest", "original", "as_of", "changed", "when", "order
 SHUFFLED_MARGIN: Final = 0.02
 """The self-check holds when shuffled - floor has low <= 0, or high below this."""
 
+SELF_CHECK_QUESTIONS: Final = round(3 / SHUFFLED_MARGIN)
+"""Fewest questions on which a self-check may be said to hold: of fewer, not one may show a share
+of `SHUFFLED_MARGIN` more than 1 time of 20 (the rule of three)."""
+SELF_CHECK_DOCUMENTS: Final = 20
+"""Fewest documents, which are the independent units."""
+HEADROOM: Final = 0.30
+"""ceiling - floor must lie above this, else there is no room to measure retention in."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:

@@ -73,8 +73,7 @@ class EvaluationResult(Record):
     above_text: dict[str, Interval] = Field(default_factory=dict)
     """By arm of text with at most as many tokens: accuracy of `compressed` minus the arm's."""
     above_stale: dict[str, Interval] = Field(default_factory=dict)
-    """By arm: its accuracy minus that of latents without the last third of the document, over the
-    questions which that third settles."""
+    """By arm: its accuracy minus that without the last third, over the questions it settles."""
     balanced: Balanced | None = None
     """Accuracy and retention with every family and form weighed alike."""
     near_misses: dict[str, dict[str, int]] = Field(default_factory=dict)
@@ -99,6 +98,10 @@ class EvaluationResult(Record):
     """Whether the budget of their training was used up."""
     vectors: dict[str, int] = Field(default_factory=dict)
     """By arm: vectors that stood before the questions; empty in results of earlier versions."""
+    answer_tokens: int | None = None
+    """Most tokens of an answer; None in earlier results: 16."""
+    dtype: str | None = None
+    """Precision of the models; None in earlier results: float32."""
     unjudged: str = ""
     """Why there is no verdict on these figures; empty where there is one, or none is due."""
     notes: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """Every arm of one checkpoint on the same questions."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -29,6 +29,8 @@ class Outcome:
     sizes: Sizes
     ranked: tuple[RankedQuestion, ...] = ()
     """Candidates of every arm, where they were ranked."""
+    cut: dict[str, int] = field(default_factory=dict)
+    """Arm -> answers that were not at their end when they had as many tokens as they may."""
 
 
 def run_arms(bench: Bench, documents: Sequence[Document], seed: int, progress: Progress) -> Outcome:
@@ -52,6 +54,7 @@ def run_arms(bench: Bench, documents: Sequence[Document], seed: int, progress: P
     rows: list[ScoredAnswer] = []
     ranked: list[RankedQuestion] = []
     vectors: dict[str, int] = {}
+    cut: dict[str, int] = {}
     for arm in arms:
         read = one_by_one(documents) if arm.per_question else documents
         prefixes = arm.make(inputs)
@@ -64,10 +67,12 @@ def run_arms(bench: Bench, documents: Sequence[Document], seed: int, progress: P
             arm.name,
             batch_size=batch_size,
             scorer=bench.scorer,
+            answer_tokens=bench.answer_tokens,
             progress=_in_documents(progress, arm.name, len(documents), len(read)),
         )
         rows += answers.rows
         vectors[arm.name] = _per_document(answers.vectors, len(documents), len(read))
+        cut[arm.name] = answers.cut
         if bench.rank:
             ranked += rank(
                 bench.reasoner,
@@ -77,7 +82,7 @@ def run_arms(bench: Bench, documents: Sequence[Document], seed: int, progress: P
                 batch_size=batch_size,
                 progress=_in_documents(progress, f"{arm.name} rank", len(documents), len(read)),
             )
-    return Outcome(rows, _sizes(bench, documents, compressed, vectors), tuple(ranked))
+    return Outcome(rows, _sizes(bench, documents, compressed, vectors), tuple(ranked), cut)
 
 
 def one_by_one(documents: Sequence[Document]) -> tuple[Document, ...]:

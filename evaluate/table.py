@@ -11,6 +11,7 @@ from rich.text import Text
 from .arms.table import REQUIRED_ARMS, in_order
 from .break_lines import break_lines
 from .cells import Cell
+from .measures import HEADROOM
 from .numbers import UNMEASURED, figure, human, span
 from .result import EvaluationResult
 from .sizes import Bytes
@@ -85,7 +86,13 @@ def _self_check(result: EvaluationResult) -> Text:
 def remarks(result: EvaluationResult) -> tuple[str, ...]:
     """What a reader of the figures has to know, a line each."""
     siblings = (check.sibling for check in result.checks.values())
-    lines = (*siblings, ceiling_note(result), small_sample_note(result), *result.notes)
+    lines = (
+        *siblings,
+        headroom_note(result),
+        ceiling_note(result),
+        small_sample_note(result),
+        *result.notes,
+    )
     return tuple(line for line in lines if line)
 
 
@@ -112,6 +119,9 @@ def ceiling_note(result: EvaluationResult) -> str:
     """What a retention cannot speak of: questions that the full text does not answer either."""
     if "compressed" not in result.overall.retention or not result.ceiling < LOW_CEILING:
         return ""
+    room = result.contrasts.get("ceiling_minus_floor")
+    if room is not None and not room.low > 0:  # `headroom_note` says it
+        return ""
     silent = [name for name, cell in result.families.items() if _unmeasurable(cell)]
     families = f", and of {', '.join(silent)} altogether" if silent else ""
     return (
@@ -119,6 +129,18 @@ def ceiling_note(result: EvaluationResult) -> str:
         f"{1 - result.ceiling:.0%} of the questions that this reasoner gets wrong with the whole "
         f"document{families}"
     )
+
+
+def headroom_note(result: EvaluationResult) -> str:
+    """What follows from figures whose ceiling is not clearly above the floor: nothing."""
+    room = result.contrasts.get("ceiling_minus_floor")
+    if room is None or room.point > HEADROOM:
+        return ""
+    figures = f"ceiling {figure(result.ceiling)}, floor {figure(result.floor)}"
+    keep = "about what latents keep follows from these questions"
+    if not room.low > 0:
+        return f"{figures}: the whole document helps with no question, so nothing {keep}"
+    return f"{figures}: less than {HEADROOM:.2f} between them, so little {keep}"
 
 
 def _unmeasurable(cell: Cell) -> bool:

@@ -1,6 +1,7 @@
 """A model without a compressor: its answers from the text, with days and without, and from none."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from ..corpus.records import Document
@@ -13,15 +14,27 @@ from .scores import EXACT, ScoredAnswer
 from .suite import PLANNED
 
 
+@dataclass(frozen=True, slots=True)
+class TextAnswers:
+    """What a model answered from text alone."""
+
+    rows: list[ScoredAnswer]
+    ranked: list[RankedQuestion]
+    """Candidates, none unless requested."""
+    cut: dict[str, int]
+    """Arm -> answers that were not at their end when they had as many tokens as they may."""
+
+
 def run_text_arms(
     lm: CausalLM,
     documents: Sequence[Document],
     batch_size: int = 8,
     *,
     rank_too: bool = False,
+    answer_tokens: int | None = None,
     scorer: str = EXACT,
     progress: Callable[[str, int], None] = lambda arm, documents: None,
-) -> tuple[list[ScoredAnswer], list[RankedQuestion]]:
+) -> TextAnswers:
     """Answers with the whole document (ceiling), as it ships (undated) and without it (floor).
 
     `undated` only where some document has a dated text besides the one that ships.
@@ -32,10 +45,8 @@ def run_text_arms(
         batch_size: documents answered at once.
         scorer: a key of `SCORERS`.
         rank_too: whether candidates are ranked as well.
+        answer_tokens: most tokens of an answer; None: as the right answers need.
         progress: receives the arm and the documents just finished.
-
-    Returns:
-        The scored answers, and the ranked candidates, none unless requested.
     """
     arms: dict[str, list[Prefix]] = {
         "ceiling": ceiling(lm, documents),
@@ -46,11 +57,21 @@ def run_text_arms(
     progress(PLANNED, len(arms) * len(documents) * (2 if rank_too else 1))
     rows: list[ScoredAnswer] = []
     ranked: list[RankedQuestion] = []
+    cut: dict[str, int] = {}
     for arm, prefixes in arms.items():
         on_arm, on_rank = partial(progress, arm), partial(progress, f"{arm} rank")
-        rows += answer_questions(
-            lm, documents, prefixes, arm, batch_size=batch_size, scorer=scorer, progress=on_arm
-        ).rows
+        answered = answer_questions(
+            lm,
+            documents,
+            prefixes,
+            arm,
+            batch_size=batch_size,
+            scorer=scorer,
+            answer_tokens=answer_tokens,
+            progress=on_arm,
+        )
+        rows += answered.rows
+        cut[arm] = answered.cut
         if rank_too:
             ranked += rank(lm, documents, prefixes, arm, batch_size=batch_size, progress=on_rank)
-    return rows, ranked
+    return TextAnswers(rows, ranked, cut)

@@ -11,12 +11,11 @@ from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
 from ..evaluate.arms.table import REQUIRED_ARMS
+from ..evaluate.measures import HEADROOM as HEADROOM
 from ..evaluate.measures import Measure, Measurement, shuffled_at_floor
 from ..evaluate.stats import Interval
 from .verdict import CriterionOutcome, Status, Verdict
 
-HEADROOM: Final = 0.30
-"""ceiling - floor must lie above this, else there is no room to measure retention in."""
 MIN_RATIO: Final = 3.9
 """Tokens per latent of a gated figure; under 4, because the number of latents is rounded up."""
 

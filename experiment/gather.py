@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ..common.errors import PhaseError
 from ..evaluate.scores import EXACT
+from ..reasoner.generate import MOST_TOKENS
 from ..train.checkpoint import CheckpointState, exists, read_state
 from ..train.recipe import Recipe
 from . import ablations
@@ -280,6 +281,8 @@ def _comparable(measured: Measured) -> dict[str, object]:
     return {
         "documents": recorded.corpus.sha256 if recorded.corpus else None,
         "ratio": measured.source.ratio,
+        "precision": recorded.dtype or "float32",
+        "answer_tokens": recorded.answer_tokens or MOST_TOKENS,
         "teacher": state.spec.teacher.weights_sha256,
         "reasoner": state.spec.reasoner.weights_sha256,
         **{f"data.{k}": v for k, v in recipe.data.model_dump().items()},

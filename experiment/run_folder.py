@@ -6,6 +6,7 @@
         evaluations/<name>/                   answers.parquet, evaluation.json; never overwritten
     verdicts/phase-<n>.jsonl                  every verdict on a phase, appended
     looks.jsonl                               every look at held-out documents, appended
+    models.json                               by which names its models were given
     report/
 
 Folders of versions before 0.2 keep a phase in `phases/<n>/` with one evaluation in it; they are
@@ -163,6 +164,11 @@ class RunFolder:
     def identity(self) -> Path:
         """Random name of this run, which a copy of the folder keeps."""
         return self.path / "run-id.json"
+
+    @property
+    def models(self) -> Path:
+        """By which name each model was given: weights' hash -> name."""
+        return self.path / "models.json"
 
     def verdicts(self, phase: int) -> Path:
         """One line a verdict on a phase."""

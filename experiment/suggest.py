@@ -1,8 +1,11 @@
 """Commands that messages suggest, with the options that they need to do what the message says."""
 
+import shlex
+from collections.abc import Sequence
+
 from ..common.errors import LatentcompError
 from ..common.terminal import run_option
-from ..models.files import LAB_FOLDERS
+from ..models.names import lab_name
 from ..store.format.layout import MANIFEST
 from ..store.format.ledger import read_sealed
 from ..store.format.schema import Manifest, ModelIdentity
@@ -10,6 +13,7 @@ from ..store.places.open import place_of
 from ..train.checkpoint import exists, read_state
 from ..train.recipe import Recipe
 from .catalogue import recipes
+from .known_models import known_model
 from .phases import PHASES
 from .run_folder import RunFolder
 from .sizes import DEFAULT, size_of
@@ -22,12 +26,16 @@ def ladder_command(run: RunFolder, through: int) -> str:
 
 def ablations_command(run: RunFolder) -> str:
     """`latentcomp ablations` at a size on which a verdict may rest; its folder is another."""
-    teacher = model_option("--teacher", teacher_of_run(run))
+    teacher = model_option(run, "--teacher", teacher_of_run(run))
     return f"latentcomp ablations --size {DEFAULT} --run {run.path}{teacher}"
 
 
 def train_command(
-    run: RunFolder, recipe: str, seed: int | None = None, like: Recipe | None = None
+    run: RunFolder,
+    recipe: str,
+    seed: int | None = None,
+    like: Recipe | None = None,
+    layers: Sequence[int] = (),
 ) -> str:
     """`latentcomp train` for a recipe of the catalogue.
 
@@ -36,17 +44,19 @@ def train_command(
         recipe: its name.
         seed: of the training.
         like: recipe of another trial; the suggested one is to have its size.
+        layers: other ones than the recipe's.
     """
     known = recipes()
     options = f" --recipe {recipe}" + (f" --seed {seed}" if seed is not None else "")
     if like is not None and like.name in known:
         size = size_of(like, known[like.name])
         options += f" --size {size.name}" if size and size.name != DEFAULT else ""
+    options += f" --layers {','.join(map(str, layers))}" if layers else ""
     options += run_option(run.path)
     teacher = teacher_of_run(run)
     control = recipe not in known or known[recipe].reasoner == "teacher"
     if control:
-        options += model_option("--reasoner", teacher)
+        options += unknown_option(run, "--reasoner", teacher)
     return f"latentcomp train{options}"
 
 
@@ -61,7 +71,8 @@ def evaluate_command(
     """`latentcomp evaluate` for the trials of a phase or of a recipe."""
     given = {"phase": phase, "recipe": recipe, "documents": documents, "seed": seed}
     options = "".join(f" --{name} {value}" for name, value in given.items() if value is not None)
-    return f"latentcomp evaluate{options}{_of_run(run)}"
+    options += run_option(run.path)
+    return f"latentcomp evaluate{options}{unknown_option(run, '--teacher', teacher_of_run(run))}"
 
 
 def judge_command(run: RunFolder, phase: int, seed: int) -> str:
@@ -69,14 +80,21 @@ def judge_command(run: RunFolder, phase: int, seed: int) -> str:
     return f"latentcomp judge --phase {phase} --seed {seed}{run_option(run.path)}"
 
 
-def model_option(name: str, model: ModelIdentity | None) -> str:
+def model_option(run: RunFolder, name: str, model: ModelIdentity | None) -> str:
     """The option that names a model; empty for the lab teacher, which is the default.
 
-    Of a model in a local folder only the folder's name is recorded.
+    Of a model in a local folder only the folder's name is recorded, unless the run knows more.
     """
-    if model is None or (model.revision is None and model.name in LAB_FOLDERS):
+    if model is None or lab_name(model) == "lab":
         return ""
-    return f" {name} {model.name if model.revision else f'FOLDER/{model.name}'}"
+    known = known_model(run, model)
+    return f" {name} {shlex.quote(known) if known else f'FOLDER/{model.name}'}"
+
+
+def unknown_option(run: RunFolder, name: str, model: ModelIdentity | None) -> str:
+    """The same for commands that look into the run themselves; empty where they find it there."""
+    known = model is None or known_model(run, model) is not None
+    return "" if known else model_option(run, name, model)
 
 
 def teacher_of_run(run: RunFolder) -> ModelIdentity | None:
@@ -94,4 +112,4 @@ def teacher_of_run(run: RunFolder) -> ModelIdentity | None:
 
 
 def _of_run(run: RunFolder) -> str:
-    return run_option(run.path) + model_option("--teacher", teacher_of_run(run))
+    return run_option(run.path) + model_option(run, "--teacher", teacher_of_run(run))

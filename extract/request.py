@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..corpus.source import GeneratedCorpus
-from ..models.files import LAB_FOLDERS
 from ..models.loading import resolve_device
+from ..models.precision import resolved_dtype
 from ..store.format.codecs import CodecName
 from ..store.format.schema import DtypeName
 from .backends import RequestedBackend
@@ -65,9 +65,7 @@ class ExtractionRequest:
     def settings(self) -> ExtractionSettings:
         """What the bits depend on, with `auto` resolved. Raises: TeacherError."""
         device = resolve_device(self.device).type
-        small = device == "cpu" or self.teacher in LAB_FOLDERS
-        auto = "float32" if small else "bfloat16"
-        dtype = auto if self.compute_dtype == "auto" else self.compute_dtype
+        dtype = resolved_dtype(self.compute_dtype, self.teacher, device)
         large = device == "cuda" and dtype != "float32"
         return ExtractionSettings(
             batch_tokens=self.batch_tokens or (LARGE_BATCH if large else SMALL_BATCH),

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from .architecture import Architecture
+from .precision import BYTES as BYTES_OF
 
 BYTES: Final = 2
-"""Of a value in bfloat16."""
+"""Of a value in bfloat16, in which a card computes whatever the weights are kept in."""
 
 SPARE: Final = 0.1
 """Share of a card that a plan must leave free."""
@@ -51,9 +52,9 @@ class MemoryPlan:
         return self.bytes <= (1 - SPARE) * card_bytes
 
 
-def weights(model: Architecture) -> float:
-    """Bytes of the weights in bfloat16."""
-    return model.parameters * BYTES
+def weights(model: Architecture, dtype: str = "bfloat16") -> float:
+    """Bytes of the weights in a precision."""
+    return model.parameters * BYTES_OF[dtype]
 
 
 def reading_bytes(model: Architecture) -> float:
@@ -87,14 +88,16 @@ def kept_bytes(model: Architecture) -> float:
     return 4 * normed + attention + inner
 
 
-def extraction(model: Architecture, *, batch_tokens: int, layers: int) -> MemoryPlan:
+def extraction(
+    model: Architecture, *, batch_tokens: int, layers: int, dtype: str = "bfloat16"
+) -> MemoryPlan:
     """Reading `batch_tokens` tokens at once and keeping the states after `layers` blocks."""
     states = 2 * batch_tokens * layers * model.hidden * BYTES  # each, and all of them stacked
     return MemoryPlan(
         "extraction",
         (
-            MemoryItem("weights", weights(model)),
-            MemoryItem("activations", batch_tokens * reading_bytes(model)),
+            MemoryItem("weights", weights(model, dtype)),
+            MemoryItem("activations", batch_tokens * reading_bytes(model) * BYTES_OF[dtype] / 2),
             MemoryItem("states", states),
         ),
     )
@@ -116,8 +119,12 @@ class ControlStep:
     """Stored states of each token."""
     trainable: int = 0
     """Parameters of the compressor."""
+    compressing: float = 0.0
+    """Bytes that the compressor keeps for its backward pass."""
     checkpointing: bool = True
     """Whether blocks are computed again in the backward pass."""
+    dtype: str = "bfloat16"
+    """Of the reasoner's weights."""
 
 
 def control(model: Architecture, step: ControlStep) -> MemoryPlan:
@@ -137,11 +144,35 @@ def control(model: Architecture, step: ControlStep) -> MemoryPlan:
     stored = step.documents * step.context_tokens * step.layers * model.hidden * BYTES
     latents = 2 * step.documents * step.latents * model.hidden * BYTES  # with their gradient
     return MemoryPlan(
-        "control experiment",
+        "train",
         (
-            MemoryItem("weights", weights(model)),
+            MemoryItem("weights", weights(model, step.dtype)),
             MemoryItem("activations", kept + logits),
             MemoryItem("latents and stored states", latents + stored),
-            MemoryItem("compressor", step.trainable * ADAM_BYTES),
+            MemoryItem("compressor", step.trainable * ADAM_BYTES + step.compressing),
+        ),
+    )
+
+
+def evaluation(model: Architecture, step: ControlStep) -> MemoryPlan:
+    """Reading documents, and answering all questions about each behind the whole document.
+
+    The ceiling takes most: a document and its questions in one row, keys and values of all blocks,
+    and a mask of a row's square, once as numbers and once as truth values.
+    """
+    width = BYTES_OF[step.dtype]
+    row = step.context_tokens + step.question_tokens
+    tokens = step.documents * row
+    cache = tokens * model.blocks * 2 * model.key * width
+    mask = step.documents * row * row * (width + 1)
+    states = 2 * step.documents * step.context_tokens * step.layers * model.hidden * BYTES
+    return MemoryPlan(
+        "evaluate",
+        (
+            MemoryItem("weights", weights(model, step.dtype)),
+            MemoryItem("activations", tokens * reading_bytes(model) * width / 2),
+            MemoryItem("keys, values and mask", cache + mask),
+            MemoryItem("latents and states", states),
+            MemoryItem("compressor", 4 * step.trainable),
         ),
     )

@@ -58,7 +58,9 @@ def entering(blocks: nn.ModuleList, depths: tuple[int, ...]) -> Iterator[dict[in
     def keep(depth: int) -> Any:  # noqa: ANN401 - torch's hook type is a union of callables
         def hook(_block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             h_BTR = args[0] if args else kwargs["hidden_states"]
-            inputs[depth] = BlockInput(h_BTR, *kwargs["position_embeddings"])
+            # Learned positions are in the states already, and no angles are handed on.
+            angles = kwargs.get("position_embeddings") or (h_BTR.new_empty(0),) * 2
+            inputs[depth] = BlockInput(h_BTR, *angles)
 
         return hook
 

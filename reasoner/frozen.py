@@ -6,15 +6,19 @@ Shapes: B = documents, C = context positions, S = question positions, R = width,
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from ..compressor.model import Compressed
 from ..models.loading import CausalLM
 from ..models.segments import CONTEXT, PADDING, attention_mask
 from .attention import check_attention, context_attention, entering
+from .body import blocks_of, final_norm_of
+from .logits import logits_of
 from .packing import PackedQuestions
 
 SEQUENCE_STEP = 64
@@ -51,11 +55,20 @@ class ReaderOutput:
 class FrozenReasoner:
     """A causal LM none of whose weights ever changes."""
 
-    def __init__(self, lm: CausalLM, *, compile_blocks: bool = False) -> None:
+    def __init__(
+        self, lm: CausalLM, *, compile_blocks: bool = False, compute_again: bool = False
+    ) -> None:
+        """Freeze a model.
+
+        Args:
+            lm: the model.
+            compile_blocks: for a GPU.
+            compute_again: keep of each block only what enters it, and compute the rest a second
+                time in the backward pass; the same bits in less memory.
+        """
         self.lm = lm
         self._body: nn.Module = lm.model.base_model
         self._table: nn.Module = lm.model.get_input_embeddings()
-        self._head: nn.Module = lm.model.get_output_embeddings()  # type: ignore[no-untyped-call]
         lm.model.requires_grad_(False)
         self.head_ids = lm.encode(lm.prompt.head)
         self._padding = self.embedding_rms()
@@ -66,6 +79,11 @@ class FrozenReasoner:
             for block in self.blocks:
                 # The forward alone, not the call: hooks must stay outside of the graph.
                 block.forward = torch.compile(block.forward, dynamic=False)
+        if compute_again:
+            for block in self.blocks:
+                block.forward = partial(
+                    checkpoint, block.forward, use_reentrant=False, preserve_rng_state=False
+                )
 
     @property
     def _weight(self) -> Tensor:
@@ -85,7 +103,7 @@ class FrozenReasoner:
     @property
     def blocks(self) -> nn.ModuleList:
         """The transformer blocks, first to last."""
-        return self._body.layers  # type: ignore[return-value]
+        return blocks_of(self.lm)
 
     @property
     def device(self) -> torch.device:
@@ -139,6 +157,8 @@ class FrozenReasoner:
         if attend:
             check_attention(self.blocks, self.lm.identity.name)
         x, segment, position = self._assembled(context, questions)
+        if self._weight.dtype != torch.float32:  # of half the precision: no autocast does this
+            x = x.to(self._weight.dtype)
         with _kept(self.blocks, keep) as states, entering(self.blocks, attend) as inputs:
             hidden = self._body(
                 inputs_embeds=x,
@@ -149,7 +169,7 @@ class FrozenReasoner:
         start = context.x_BCR.shape[1]
         stop = start + questions.ids_BS.shape[1]
         before = hidden[:, start - 1 : stop - 1]  # the state one place before predicts a token
-        logits = self._head(before[questions.answer_BS])
+        logits = logits_of(self.lm, before[questions.answer_BS])
         kept = {depth: state[:, start:stop] for depth, state in states.items()}
         attention = {
             depth: context_attention(
@@ -162,9 +182,7 @@ class FrozenReasoner:
 
     def unembed(self, x: Tensor) -> Tensor:
         """Vectors [..., R] to logits [..., V] by the final norm and the output embeddings."""
-        norm: nn.Module = self._body.norm  # type: ignore[assignment]
-        logits: Tensor = self._head(norm(x.to(self._weight.dtype)))
-        return logits
+        return logits_of(self.lm, final_norm_of(self.lm)(x.to(self._weight.dtype)))
 
     def _assembled(
         self, context: Context, questions: PackedQuestions

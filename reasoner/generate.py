@@ -8,7 +8,7 @@ latents. Each question is asked alone, right after the prefix: the questions of 
 in one sequence, where a mask (`models/segments.py`) keeps them apart; the prefix is never copied.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +19,7 @@ from transformers import DynamicCache
 
 from ..models.loading import CausalLM
 from ..models.segments import CONTEXT, PADDING, attention_mask
+from .logits import logits_of
 
 MOST_TOKENS: Final = 16
 """Longest answer, in tokens."""
@@ -49,6 +50,7 @@ def greedy_answers(
     *,
     most_tokens: int = MOST_TOKENS,
     batch_size: int = 8,
+    on_cut: Callable[[int], None] = lambda answers: None,
 ) -> list[list[str]]:
     """Answer `questions[i]` after reading `prefixes[i]`, for every i.
 
@@ -58,6 +60,8 @@ def greedy_answers(
         questions: the questions about each document, as plain text.
         most_tokens: longest answer, in tokens; a longer one is cut.
         batch_size: documents read in one batch.
+        on_cut: receives, batch by batch, how many answers were not at their end when they had
+            `most_tokens`.
 
     Returns:
         The text of every answer, up to the end token or the first line break.
@@ -66,7 +70,9 @@ def greedy_answers(
     for start in range(0, len(prefixes), batch_size):
         batch = slice(start, start + batch_size)
         prompts = [[lm.encode_question(text) for text in texts] for texts in questions[batch]]
-        generated = _GreedyBatch(lm, prefixes[batch], prompts).generate(most_tokens)
+        reading = GreedyBatch(lm, prefixes[batch], prompts)
+        generated = reading.generate(most_tokens)
+        on_cut(sum("\n" not in text for text in reading.unended))
         answers += [[text.split("\n")[0].strip() for text in row] for row in generated]
     return answers
 
@@ -88,7 +94,7 @@ def greedy_texts(
     for start in range(0, len(prefixes), batch_size):
         batch = slice(start, start + batch_size)
         encoded = [[lm.encode(prompt)] for prompt in prompts[batch]]
-        generated = _GreedyBatch(lm, prefixes[batch], encoded).generate(most_tokens)
+        generated = GreedyBatch(lm, prefixes[batch], encoded).generate(most_tokens)
         texts += [row[0] for row in generated]
     return texts
 
@@ -106,7 +112,7 @@ def vectors_before_questions(lm: CausalLM, prefix: Prefix) -> int:
     return len(prefix.x_PD) - int(same.int().cumprod(0).sum())
 
 
-class _GreedyBatch:
+class GreedyBatch:
     """A batch of prefixes with their prompts, and the cache of what was generated so far."""
 
     def __init__(
@@ -114,6 +120,8 @@ class _GreedyBatch:
     ) -> None:
         self._lm = lm
         self._prompts = prompts
+        self.unended: list[str] = []
+        """Texts of the last generation that did not end by themselves."""
         self._cache = DynamicCache(config=lm.model.config)
         rows = [self._row(*pair) for pair in zip(prefixes, prompts, strict=True)]
         x, segment, position, last = zip(*rows, strict=True)
@@ -146,16 +154,19 @@ class _GreedyBatch:
         """The text behind every prompt, the likeliest token each time, up to the end token."""
         if self._last_BQ.shape[1] == 0:
             return [[] for _ in self._prompts]
-        ids_BQ = self._first()
-        position_BQ = self._position_BS.gather(1, self._last_BQ)
+        ids_BQ = self.first().argmax(-1)
+        position_BQ = self.positions
         generated = [ids_BQ]
         going = self._real() & (ids_BQ != self._lm.eos_token_id)
         while bool(going.any()) and len(generated) < most_tokens:
             position_BQ = position_BQ + 1
-            ids_BQ = self._next(ids_BQ, position_BQ)
+            ids_BQ = self.following(ids_BQ, position_BQ).argmax(-1)
             generated.append(ids_BQ)
             going &= ids_BQ != self._lm.eos_token_id
         tokens = torch.stack(generated, -1).tolist()
+        self.unended = [
+            _text(self._lm, tokens[row][column]) for row, column in going.nonzero().tolist()
+        ]
         return [
             [_text(self._lm, token_ids) for token_ids in row[: len(prompts)]]
             for row, prompts in zip(tokens, self._prompts, strict=True)
@@ -166,8 +177,13 @@ class _GreedyBatch:
         counts = torch.tensor([len(prompts) for prompts in self._prompts], device=self._lm.device)
         return torch.arange(self._last_BQ.shape[1], device=self._lm.device) < counts[:, None]
 
-    def _first(self) -> Tensor:
-        """Read prefixes and prompts; the first token of every answer [B, Q]."""
+    @property
+    def positions(self) -> Tensor:
+        """int64 [B, Q]: position of the last token of every prompt."""
+        return self._position_BS.gather(1, self._last_BQ)
+
+    def first(self) -> Tensor:
+        """Read prefixes and prompts; logits of the first token of every answer [B, Q, V]."""
         hidden = self._lm.model.base_model(
             inputs_embeds=self._x.to(self._lm.model.dtype),
             attention_mask=attention_mask(self._segment_BS, self._lm.model.dtype),
@@ -176,10 +192,10 @@ class _GreedyBatch:
             use_cache=True,
         ).last_hidden_state
         at = self._last_BQ[..., None].expand(-1, -1, hidden.shape[-1])
-        return self._argmax(hidden.gather(1, at))
+        return logits_of(self._lm, hidden.gather(1, at))
 
-    def _next(self, ids_BQ: Tensor, position_BQ: Tensor) -> Tensor:
-        """Append one token to every answer; the next one [B, Q]."""
+    def following(self, ids_BQ: Tensor, position_BQ: Tensor) -> Tensor:
+        """Append one token to every answer; logits of the next one [B, Q, V]."""
         own_BQ = torch.arange(1, ids_BQ.shape[1] + 1, device=ids_BQ.device).expand_as(ids_BQ)
         self._segment_BS = torch.cat([self._segment_BS, own_BQ], 1)
         key, query = self._segment_BS[:, None, :], own_BQ[:, :, None]
@@ -194,12 +210,7 @@ class _GreedyBatch:
             past_key_values=self._cache,
             use_cache=True,
         ).last_hidden_state
-        return self._argmax(hidden)
-
-    def _argmax(self, hidden: Tensor) -> Tensor:
-        head = self._lm.model.get_output_embeddings()  # type: ignore[no-untyped-call]
-        token_ids: Tensor = head(hidden).argmax(-1)
-        return token_ids
+        return logits_of(self._lm, hidden)
 
 
 def _text(lm: CausalLM, tokens: list[int]) -> str:

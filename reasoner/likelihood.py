@@ -18,6 +18,7 @@ from ..corpus.records import Question
 from ..models.loading import CausalLM, TextSide
 from ..models.segments import CONTEXT, PADDING
 from .generate import Prefix
+from .logits import logits_of
 
 ROW_TOKENS: Final = 1024
 """Tokens of questions and answers behind one prefix at a time; attention grows with the square."""
@@ -168,9 +169,8 @@ def _read(lm: CausalLM, batch: Sequence[tuple[Prefix, Sequence[Choice]]]) -> Ite
         position_ids=pad_sequence([row.position_S for row in rows], batch_first=True),
         use_cache=False,
     ).last_hidden_state
-    head = lm.model.get_output_embeddings()  # type: ignore[no-untyped-call]
     for hidden_SD, row in zip(hidden_BSD, rows, strict=True):
-        logits_NV = head(hidden_SD[row.before]).float()
+        logits_NV = logits_of(lm, hidden_SD[row.before]).float()
         targets_N1 = torch.tensor(row.targets, device=lm.device)[:, None]
         logs_N = logits_NV.log_softmax(-1).gather(1, targets_N1)[:, 0].double().cpu()
         for logs in torch.split(logs_N, row.lengths):

@@ -18,7 +18,7 @@ from ..evaluate.result import EvaluationResult
 from ..evaluate.stats import Interval
 from ..evaluate.table import bytes_line, remarks
 from ..experiment.phases import phase
-from ..experiment.verdict import Verdict
+from ..experiment.verdict import CriterionOutcome, Verdict
 from . import figures
 from .collect import PhaseStory, collect
 
@@ -73,7 +73,11 @@ def _render(template: str, phases: tuple[PhaseStory, ...], *, escape: bool) -> s
     }
     return environment.get_template(template).render(
         phases=phases,
-        headline=headline,
+        title=title,
+        tone=tone,
+        findings=findings,
+        outcome=outcome,
+        capital=capital,
         plates=plates,
         flat=_flat,
         bytes_line=bytes_line,
@@ -85,20 +89,67 @@ def _render(template: str, phases: tuple[PhaseStory, ...], *, escape: bool) -> s
     )
 
 
-def headline(result: EvaluationResult) -> str:
-    """The one sentence of an evaluation."""
+def title(story: PhaseStory) -> str:
+    """The headline of a phase: its verdict and why, before any figure."""
+    result, verdict = story.evaluation, story.verdict
+    if result is None:
+        return capital(story.without.rstrip("."))
+    if verdict is not None:
+        return f"{capital(verdict.status)}: {verdict.reason}"
+    if "compressed" not in result.overall.retention:
+        return "The teacher alone"
+    return f"No verdict: {result.unjudged or 'no gate was applied to these figures'}"
+
+
+def tone(story: PhaseStory) -> str:
+    """Class of the headline's colour; empty of what is neither good nor bad."""
+    if story.evaluation is None:
+        return ""
+    return story.verdict.status if story.verdict is not None else "open"
+
+
+def findings(result: EvaluationResult) -> str:
+    """What was measured in one sentence, with its n: it stands below the verdict."""
+    n = f"{result.documents} documents, {result.questions} questions"
     kept = result.overall.retention.get("compressed")
     if kept is None:
-        return f"The teacher alone answers {_percent(result.accuracy)} of the questions exactly."
+        return f"It answers {_percent(result.accuracy)} of the questions exactly ({n})."
     if isnan(kept.point):
-        return "Retention cannot be measured here: the ceiling is not above the floor."
+        return f"Retention cannot be measured here: the ceiling is not above the floor ({n})."
     if is_faulty(result):
-        return "These figures cannot be read: shuffled latents beat the floor."
-    ends = "" if not kept.defined else f" (95 % interval {_ends(kept)})"
+        return f"These figures cannot be read: shuffled latents beat the floor ({n})."
+    ends = "" if not kept.defined else f", 95 % interval {_ends(kept)}"
     return (
         f"{_percent(kept.point)} of what this reasoner gets from the full text (accuracy "
-        f"{figure(result.ceiling, 2)}) survives in latents at {figure(result.ratio, 0)}x{ends}."
+        f"{figure(result.ceiling, 2)}) survives in latents at {figure(result.ratio, 0)}x "
+        f"({n}{ends})."
     )
+
+
+def capital(text: str) -> str:
+    """The same with a capital letter."""
+    return text[:1].upper() + text[1:]
+
+
+def outcome(verdict: Verdict, criterion: CriterionOutcome) -> tuple[str, str]:
+    """How a criterion came out in words, and its class; grey where nothing was judged by it.
+
+    A criterion on fewer documents, questions or seeds than the plan asks for, or of an instrument
+    with a fault, has neither passed nor failed, wherever its interval lies.
+    """
+    least = phase(verdict.phase).gate.minimum
+    few = (
+        verdict.documents < least.documents
+        or verdict.n < least.questions
+        or len(set(verdict.seeds)) < least.seeds
+    )
+    if few or verdict.thin or not verdict.counts:
+        return "below its minima, not judged", "grey"
+    # A reason that names no measure is a fault of the instrument, or a rule that was broken.
+    by_measure = any(verdict.reason.startswith(each.measure) for each in verdict.criteria)
+    if verdict.status == "inconclusive" and not by_measure:
+        return "not judged", "grey"
+    return criterion.status, criterion.status
 
 
 def is_faulty(result: EvaluationResult) -> bool:

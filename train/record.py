@@ -44,6 +44,8 @@ class TrialRecord(_Record):
     """None where a version before 0.2 did not say."""
     skipped: tuple[int, ...] = ()
     """Phases without a verdict that this trial was allowed to pass over."""
+    dtype: str = "float32"
+    """Precision of the reasoner's weights, and of a teacher that reads live."""
 
     @model_validator(mode="before")
     @classmethod

@@ -68,8 +68,11 @@ def save(
 
 
 def _check_same(state: checkpoint.CheckpointState, run: Run) -> None:
-    theirs = {"model": state.spec.model_dump(mode="json"), **_comparable(state.trial)}
-    ours = {"model": run.model.spec.model_dump(mode="json"), **_comparable(run.record)}
+    dtype = state.trial and state.trial.dtype
+    spec = state.spec.model_dump(mode="json")
+    theirs = {"dtype": dtype, "model": spec, **_comparable(state.trial)}
+    spec = run.model.spec.model_dump(mode="json")
+    ours = {"dtype": run.record.dtype, "model": spec, **_comparable(run.record)}
     for key in ours:
         if difference := _difference(key, theirs.get(key), ours[key]):
             raise CheckpointError(

@@ -1,9 +1,11 @@
 """`latentcomp diagnose` as a user meets it."""
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 
+from latentcomp.commands.diagnosis import _beside
 from latentcomp.corpus.chronicle import presets
 from latentcomp.evaluate.diagnosis.result import Diagnosis
 from latentcomp.experiment.run_folder import RunFolder
@@ -61,3 +63,16 @@ def test_the_record_of_a_diagnosis(diagnose, tmp_path):
 )
 def test_what_cannot_be_looked_into_is_one_line(diagnose, options, says):
     assert says in diagnose(*options).error
+
+
+def test_a_second_diagnosis_is_put_beside_the_first(tmp_path):
+    """It was overwritten by one of other documents."""
+    options = SimpleNamespace(run=tmp_path)
+    subject = SimpleNamespace(trial=None, sha256="abcdefgh" * 8)
+    names = []
+    for _ in range(3):
+        path = _beside(options, subject, 4.0)  # type: ignore[arg-type]
+        path.write_text("{}")
+        names.append(path.name)
+    stem = "diagnosis-4x-abcdefgh"
+    assert names == [f"{stem}.json", f"{stem}-2.json", f"{stem}-3.json"]

@@ -45,7 +45,7 @@ def test_the_file_says_the_same(capsys, server, tmp_path):
     file = tmp_path / "doctor.json"
     ran = run_command(
         capsys, "doctor", "--teacher-url", server.url, "--tokenizers", "lab", "lab-student",
-        "--card-gb", 96, "--json", file,
+        "--card-gb", 141, "--json", file,
     )  # fmt: skip
     assert ran.code == 0, ran.out
     report = Report.model_validate_json(file.read_bytes())

@@ -191,7 +191,7 @@ def test_figures_are_of_the_questions_that_were_seen_and_of_the_others(lm, docum
         for document in documents
         for question in split_questions(document, 0.5, 0).held_out
     }
-    text, _ = run_text_arms(lm, documents)
+    text = run_text_arms(lm, documents).rows
     rows = [replace(row, correct=row.question_id in held) for row in [*text, *measured.rows]]
     seen, others = sides(rows, documents, settings, seed=0, resamples=50)
     assert others is not None

@@ -201,8 +201,10 @@ def test_every_arm_is_ranked_on_request_and_answers_stay_the_same(lm, documents)
 
 
 def test_the_teacher_alone_is_ranked_on_request(lm, documents):
-    rows, none = run_text_arms(lm, documents)
-    again, ranked = run_text_arms(lm, documents, rank_too=True)
+    plain = run_text_arms(lm, documents)
+    rows, none = plain.rows, plain.ranked
+    both = run_text_arms(lm, documents, rank_too=True)
+    again, ranked = both.rows, both.ranked
     assert none == [] and again == rows
     assert {each.arm for each in ranked} == {row.arm for row in rows} == {"ceiling", "floor"}
 

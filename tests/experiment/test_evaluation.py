@@ -3,13 +3,12 @@
 import json
 import shutil
 from dataclasses import replace
-from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from latentcomp.commands import subjects
+from latentcomp.commands import evaluation, subjects
 from latentcomp.commands.evaluation import EvaluationRequest, evaluate_teacher, evaluate_trials
 from latentcomp.commands.trials import TrialRequest, train_trial
 from latentcomp.common.errors import CheckpointError, CorpusError, LatentcompError, PhaseError
@@ -27,7 +26,6 @@ from latentcomp.experiment.looks import machine_log, read_looks
 from latentcomp.experiment.order import standing_verdicts
 from latentcomp.experiment.phases import phase
 from latentcomp.experiment.run_folder import RunFolder
-from latentcomp.reasoner.generate import greedy_answers
 from latentcomp.report import write_report
 from latentcomp.train import checkpoint
 
@@ -46,7 +44,9 @@ def short(monkeypatch):
 
     made_here = SimpleNamespace(generate=few)
     monkeypatch.setattr(documents, "generator", lambda version: made_here)
-    monkeypatch.setattr(answers, "greedy_answers", partial(greedy_answers, most_tokens=1))
+    monkeypatch.setattr(answers, "answer_limit", lambda lm, documents: 1)
+    monkeypatch.setattr(evaluation, "answer_limit", lambda lm, documents: 1)
+    monkeypatch.setattr(evaluation, "limit_notes", lambda *given: ())
 
 
 def train(run, deep, number=1, on_step=lambda figures: None, steps=1, changes=None, **others):
@@ -171,8 +171,7 @@ def test_every_trial_is_measured_on_the_same_documents_or_those_that_are_named(
     some = evaluate_trials(request_of(training_seeds=(2,), seed=9))
     assert [result.training_seeds for result in some] == [(2,)]
     text = refusal(request_of(training_seeds=(2, 3)), CheckpointError)
-    model = "--reasoner FOLDER/tiny-32"
-    assert f"`latentcomp train --recipe phase-1 --seed 3 --run {run} {model}` first" in text
+    assert f"`latentcomp train --recipe phase-1 --seed 3 --run {run}` first" in text
 
 
 def files_of(folder):
@@ -239,7 +238,7 @@ def test_no_verdict_on_given_documents(request_of, run, mine):
     assert standing_verdicts(RunFolder(run)) == {}
     page = write_report(run).with_name("report.md").read_text()
     assert f"2 documents of {mine}, 4 questions." in page and "held-out" not in page
-    assert "no verdict**: the documents were given" in page
+    assert "No verdict: the documents were given" in page
 
 
 def test_the_documents_of_the_training_are_refused(request_of, run, mine):

@@ -8,7 +8,6 @@ the shipped one, and the hash of the weights that the whole training gave.
 import hashlib
 import json
 import shutil
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from latentcomp.commands import evaluation
 from latentcomp.commands.batches import BatchSettings
 from latentcomp.commands.evaluation import EvaluationRequest, evaluate_trials
 from latentcomp.commands.trials import SHIPPED, TrialRequest, train_trial
@@ -34,7 +34,6 @@ from latentcomp.experiment.order import outdated, standing_verdicts
 from latentcomp.experiment.phases import phase
 from latentcomp.experiment.run_folder import RunFolder, read_trial_record
 from latentcomp.models.files import LAB_FOLDERS
-from latentcomp.reasoner.generate import greedy_answers
 from latentcomp.report import write_report
 from latentcomp.train import checkpoint
 from latentcomp.train.log import read_curve
@@ -288,7 +287,8 @@ def test_the_report_reads_an_old_run(old_run):
 
 
 def test_a_new_evaluation_of_an_old_trial_overwrites_nothing(old_run, old_teacher, monkeypatch):
-    monkeypatch.setattr(answers, "greedy_answers", partial(greedy_answers, most_tokens=1))
+    monkeypatch.setattr(answers, "answer_limit", lambda lm, documents: 1)
+    monkeypatch.setattr(evaluation, "answer_limit", lambda lm, documents: 1)
     before = files_of(old_run.path)
     teacher = str(old_teacher)
     request = EvaluationRequest(

@@ -3,19 +3,17 @@
 What each of them computes is held by tests/train; here is that a recipe can name it.
 """
 
-from functools import partial
-
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from latentcomp.commands import evaluation
 from latentcomp.compressor.config import ADDED, ModelConfig
 from latentcomp.corpus.files import read_corpus, write_corpus
 from latentcomp.evaluate import answers
 from latentcomp.evaluate.result import EvaluationResult
 from latentcomp.experiment.phases import phase
 from latentcomp.experiment.run_folder import RunFolder, read_trial_record
-from latentcomp.reasoner.generate import greedy_answers
 from latentcomp.train import checkpoint
 from latentcomp.train.log import read_curve
 from latentcomp.train.recipe import Recipe, flat, parse_set
@@ -86,7 +84,8 @@ def test_a_lever_is_trained_by_its_name(latentcomp, run, lever):
 def test_one_checkpoint_serves_every_ratio_and_says_which_it_was_not_trained_for(
     latentcomp, run, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(answers, "greedy_answers", partial(greedy_answers, most_tokens=1))
+    monkeypatch.setattr(answers, "answer_limit", lambda lm, documents: 1)
+    monkeypatch.setattr(evaluation, "answer_limit", lambda lm, documents: 1)
     options = ("--recipe", "all", "--documents", 2, "--device", "cpu")
     latentcomp("train", "--phase", 4, "--skip-order", *TINY, *settings_of("all"), "--name", "all")
     trained = (2.0, 4.0, 8.0, 16.0, 32.0)

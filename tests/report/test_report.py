@@ -13,6 +13,7 @@ from latentcomp.common.errors import LatentcompError
 from latentcomp.evaluate.result import EvaluationResult
 from latentcomp.evaluate.samples import Sample, SampleAnswer
 from latentcomp.evaluate.scores import read_answers, read_source, write_answers
+from latentcomp.experiment import phases
 from latentcomp.experiment.history import read_history
 from latentcomp.experiment.judge import judge_phase
 from latentcomp.experiment.phases import phase
@@ -133,7 +134,7 @@ def test_the_page_says_what_was_measured(written):
     assert (
         f"{result.retention:.3f} [{result.retention_low:.3f}, {result.retention_high:.3f}]" in text
     )
-    assert "passed" in text and "self-check" in text
+    assert "Passed: retention" in text and "self-check" in text
     for family, accuracy in result.by_family.items():
         assert family in text and f"{accuracy:.3f}" in text
     assert "Where does Maruna Velt live now?" in text and "stale" in text
@@ -207,7 +208,7 @@ def test_markdown_twin_tells_the_same(written):
     assert (
         f"{result.retention:.3f} [{result.retention_low:.3f}, {result.retention_high:.3f}]" in text
     )
-    assert "**passed**" in text and "self-check" in text
+    assert "## Phase 4: Passed: retention" in text and "self-check" in text
     lines = text.splitlines()
     for index, line in enumerate(lines):
         if re.fullmatch(r"\|[-:|]+\|", line):
@@ -225,11 +226,64 @@ def test_a_failed_self_check_is_the_headline(small_lab, tmp_path):
     make_run(tmp_path, shuffled=0.35, skipped=(1, 2, 3))
     path = write_report(tmp_path)
     text = Page(path.read_text()).text
-    assert "These figures cannot be read: shuffled latents beat the floor." in text
+    assert "These figures cannot be read: shuffled latents beat the floor (" in text
     assert "SELF-CHECK FAILED" in text
     assert "survives in latents" not in text
     assert "Phases skipped by flag before this one: 1, 2, 3." in text
-    assert "inconclusive" in text
+    assert "Inconclusive: the self-check of the instrument does not hold" in text
+    assert "not judged" in text and 'class="text passed"' not in path.read_text()
+
+
+THIN = ((2, False), (4, False), (24, True))
+"""Documents, and whether the gate is the plan's own, which asks for 200."""
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(("documents", "plan"), THIN)
+def test_an_evaluation_below_the_minima_leads_with_its_verdict(
+    small_lab, tmp_path, monkeypatch, documents, plan
+):
+    """The page stated the share as a finding, and its criteria as passed in green."""
+    if plan:
+        four = phase(4)
+        least = replace(four.gate, minimum=replace(four.gate.minimum, documents=200))
+        monkeypatch.setattr(
+            phases,
+            "PHASES",
+            tuple(replace(p, gate=least) if p is four else p for p in phases.PHASES),
+        )
+    result = make_run(tmp_path, documents=documents, compressed=0.9)
+    least_documents = phase(4).gate.minimum.documents
+    page = write_report(tmp_path)
+    html, text = page.read_text(), Page(page.read_text()).text
+    head = f"Inconclusive: {documents} documents, the plan asks for at least {least_documents}."
+    share = f"{100 * result.retention:.0f} % of what this reasoner gets"
+    assert f'<h1 class="inconclusive">{head}</h1>' in html
+    assert text.index(head) < text.index(share)
+    assert f"({documents} documents, {result.questions} questions, 95 % interval" in text
+    assert text.count("below its minima, not judged") == len(phase(4).gate.criteria)
+    assert 'class="text passed"' not in html and 'class="text grey"' in html
+    if documents < 20:
+        assert 'class="box good"' not in html and "self-check open" in text
+    markdown = page.with_name("report.md").read_text()
+    assert markdown.index(f"## Phase 4: {head[:-1]}") < markdown.index(share)
+    assert markdown.count("below its minima, not judged") == len(phase(4).gate.criteria)
+    assert "| passed |" not in markdown
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_figures_that_nobody_judged_lead_with_that(small_lab, tmp_path):
+    make_run(tmp_path, documents=4, judged=False, unjudged="the documents were given")
+    html = write_report(tmp_path).read_text()
+    assert '<h1 class="open">No verdict: the documents were given.</h1>' in html
+    assert '<dl class="keys grey">' in html
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_failed_phase_says_so_first(small_lab, tmp_path):
+    make_run(tmp_path, compressed=0.2)
+    html = write_report(tmp_path).read_text()
+    assert '<h1 class="failed">Failed: retention' in html and 'class="text failed"' in html
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -267,7 +321,7 @@ def test_the_page_leads_with_the_evaluation_of_the_verdict_and_lists_the_others(
     trial = run.trial("phase-4", 0)
     runs.save_evaluation(trial, run, documents=8, seed=99, unjudged="a reason")
     text = markdown_of(made)
-    assert "**passed**" in text
+    assert "## Phase 4: Passed: " in text
     assert f"{runs.DOCUMENTS} held-out documents, seed 7" in text.split("### Other evaluations")[0]
     row = next(line for line in text.splitlines() if line.startswith("| phase-4/seed-0 |"))
     assert "| 8 held-out documents, seed 99 | 4 |" in row and row.endswith("| a reason |")
@@ -308,7 +362,7 @@ def test_what_is_missing_is_left_out(small_lab, tmp_path):
     runs.save_evaluation(trial, run, documents=4)
     text = Page(write_report(tmp_path).read_text()).text
     assert "trained, and not evaluated yet." in text.lower()
-    assert "no verdict" in text
+    assert "No verdict: " in text
     assert "NaN" not in text and "nan" not in text.split()
 
 

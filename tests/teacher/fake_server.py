@@ -45,6 +45,18 @@ def completion(text: str | None, finish_reason: str = "stop") -> dict[str, Any]:
     }
 
 
+def plain(text: str, finish_reason: str = "stop") -> dict[str, Any]:
+    """The body of a plain completion as vLLM sends it."""
+    body = completion(text, finish_reason)
+    choices = [{"index": 0, "text": text, "finish_reason": finish_reason}]
+    return body | {"object": "text_completion", "choices": choices}
+
+
+def last_turn(body: dict[str, Any]) -> str:
+    """What was asked: the last turn of a chat, or the text of a plain completion."""
+    return str(body["prompt"] if "prompt" in body else body["messages"][-1]["content"])
+
+
 QUICK = {"retry-after-ms": "1"}
 """The client library waits half a second otherwise."""
 
@@ -97,8 +109,9 @@ class FakeServer:
         answer = self.behave(number, body)
         self._stopping.wait(answer.wait)
         if answer.body is None:
-            last = body["messages"][-1]["content"]
-            answer.body = completion(f"about {len(last)} characters")
+            last = last_turn(body)
+            said = f"about {len(last)} characters"
+            answer.body = plain(said) if "prompt" in body else completion(said)
         if answer.hang_up:
             handler.close_connection = True
         elif answer.drip:
@@ -126,7 +139,7 @@ class FakeServer:
     @property
     def asked(self) -> list[str]:
         """The last turn of every chat request, in the order of arrival."""
-        return [body["messages"][-1]["content"] for body in self.requests]
+        return [last_turn(body) for body in self.requests]
 
     def wait_for(self, requests: int, seconds: float = 60.0) -> None:
         """Until so many chat requests have arrived."""

@@ -52,7 +52,7 @@ class ReplyCache:
             entry = _Entry.model_validate_json(data)
         except ValidationError:
             return None
-        return entry.reply if entry.call == call else None
+        return entry.reply if entry.call == call and entry.reply.usable else None
 
     def put(self, call: Call, reply: Reply) -> None:
         """Write a reply; it is durable once this returns.
@@ -65,7 +65,7 @@ class ReplyCache:
     def served(self, url: str) -> ServedModel | None:
         """The model that `url` served when these replies were written; None if unknown.
 
-        A rerun without --model uses it, and needs no request to learn the name.
+        A rerun uses it where the server is gone by then.
         """
         return self._served().get(url)
 

@@ -4,12 +4,17 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 THOUGHTS = "</think>"
 """End of the thoughts of a thinking model; its answer follows."""
+
+STOPPED: Final = frozenset({"stop", "eos", "eos_token", "stop_sequence"})
+"""Reasons of a reply that the model ended by itself, as servers call it."""
+CUT: Final = "length"
+"""Reason of a reply that `max_tokens` cut."""
 
 
 class Message(BaseModel):
@@ -28,7 +33,13 @@ class Call(BaseModel):
 
     model: str
     """Name under which the server knows the model."""
-    messages: tuple[Message, ...]
+    messages: tuple[Message, ...] = ()
+    """Of a chat; empty of a plain completion."""
+    prompt: str | None = None
+    """Of a plain completion: the whole text before the reply."""
+    served: dict[str, str | int] = {}
+    """What answered, as far as the server says (`ServedModel.settings`): behind one name, another
+    model may come to stand."""
     max_tokens: int
     """Most tokens of the reply, in the tokens of the server's model."""
     temperature: float
@@ -45,7 +56,7 @@ class Call(BaseModel):
     @property
     def sampling(self) -> dict[str, Any]:
         """The parameters that all calls of a run share."""
-        return self.model_dump(mode="json", exclude={"messages", "max_tokens"})
+        return self.model_dump(mode="json", exclude={"messages", "prompt", "max_tokens"})
 
 
 class Reply(BaseModel):
@@ -56,11 +67,21 @@ class Reply(BaseModel):
     text: str
     """Generated text, without thoughts and outer white space."""
     finish_reason: str | None
-    """`stop` where the model ended by itself, `length` where `max_tokens` cut it."""
+    """One of `STOPPED`, or `CUT`; a reply that ended otherwise is none."""
     prompt_tokens: int | None
     """Counted by the server; None if it does not report them."""
     completion_tokens: int | None
     """The same for the generated text, thoughts included."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the model ended by itself."""
+        return self.finish_reason in STOPPED
+
+    @property
+    def usable(self) -> bool:
+        """Whether it is a reply at all: complete, or cut by the limit that was asked for."""
+        return self.complete or self.finish_reason == CUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +98,10 @@ class _Message(BaseModel):
 
 
 class _Choice(BaseModel):
-    message: _Message
+    message: _Message | None = None
+    """Of a chat."""
+    text: str | None = None
+    """Of a plain completion."""
     finish_reason: str | None = None
 
 
@@ -92,7 +116,7 @@ class _Completion(BaseModel):
 
 
 def parse_reply(body: str | bytes) -> Reply:
-    """The reply in the body of a chat completion.
+    """The reply in the body of a completion, of a chat or a plain one.
 
     The client library accepts any JSON as a completion, so the needed fields are checked here.
 
@@ -103,16 +127,22 @@ def parse_reply(body: str | bytes) -> Reply:
     if not completion.choices:
         raise ValueError("the reply has no choices")
     choice = completion.choices[0]
-    text = choice.message.content
+    text = choice.message.content if choice.message else choice.text
     if text is None:
         raise ValueError(f"the reply has no text (finish_reason {choice.finish_reason!r})")
     usage = completion.usage or _Usage()
-    return Reply(
+    reply = Reply(
         text=_without_thoughts(text, choice.finish_reason),
         finish_reason=choice.finish_reason,
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
     )
+    if not reply.usable:
+        raise ValueError(
+            f"it ended with finish_reason {choice.finish_reason!r}, so it may be half a reply; "
+            "the server's log or its filter says why"
+        )
+    return reply
 
 
 def _without_thoughts(text: str, finish_reason: str | None) -> str:

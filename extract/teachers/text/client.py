@@ -9,7 +9,17 @@ from ....common.errors import TeacherError
 from ....models.files import one_line
 from .cache import ReplyCache
 from .calls import Call, Named, Reply, parse_reply
-from .server import ServedModel, Server, choose_model, connect, list_models, refused, status_reason
+from .server import (
+    ServedModel,
+    Server,
+    choose_model,
+    connect,
+    connection_fault,
+    list_models,
+    nothing_listens,
+    refused,
+    status_reason,
+)
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -23,6 +33,7 @@ MAX_FAILURES: Final = 10
 _LONGEST_WAIT: Final = 120.0
 """Most seconds of a Retry-After header that the client library accepts."""
 
+_BAD_REQUEST: Final = 400
 _WHOLE_RUN = frozenset({401, 403, 404})
 """Statuses that fail the whole run: a wrong key, URL or model."""
 
@@ -42,12 +53,23 @@ class _Outcomes:
     """State that the workers share."""
 
     failures: list[str] = field(default_factory=list)
+    passing: int = 0
+    """Failures that may not come again."""
     in_a_row: int = 0
     replies: dict[str, Reply] = field(default_factory=dict)
 
 
 class _CallFailed(Exception):
     """One call failed; others may succeed."""
+
+    def __init__(self, reason: str, *, passing: bool = True) -> None:
+        super().__init__(reason)
+        self.passing = passing
+        """Whether the same call may succeed later."""
+
+
+class NoChatTemplate(TeacherError):
+    """The served model cannot be asked by a chat."""
 
 
 def find_model(server: Server, wanted: str | None) -> ServedModel:
@@ -140,6 +162,7 @@ async def _one(
         reply = await _request(client, server, named.call)
     except _CallFailed as failure:
         outcomes.failures.append(f"{named.name}: {failure}")
+        outcomes.passing += failure.passing
         outcomes.in_a_row += 1
         return
     outcomes.in_a_row = 0
@@ -161,26 +184,53 @@ async def _request(client: "AsyncOpenAI", server: Server, call: Call) -> Reply:
         # The library's timeout is between two bytes, not for the whole call: a server that sends
         # a byte now and then would never reach it.
         async with asyncio.timeout(_max_seconds(server)):
-            answer = await client.chat.completions.with_raw_response.create(
-                model=call.model,
-                messages=[{"role": turn.role, "content": turn.content} for turn in call.messages],  # type: ignore[misc]
-                max_tokens=call.max_tokens,
-                temperature=call.temperature,
-                seed=call.seed,
-                extra_body=call.more,
-            )
-            return parse_reply(answer.content)
+            return parse_reply(await _post(client, call))
     except (APITimeoutError, TimeoutError) as error:
         attempts = server.retries + 1
         raise _CallFailed(f"no answer within {server.timeout:g} s, {attempts} times") from error
     except APIConnectionError as error:
-        raise refused(error, server) from error
+        if nothing_listens(error):
+            raise refused(error, server) from error
+        times = f"{server.retries + 1} times" if server.retries else "once"
+        raise _CallFailed(
+            f"the connection was closed without a reply, {times} ({connection_fault(error)})"
+        ) from error
     except APIStatusError as error:
         if error.status_code in _WHOLE_RUN:
             raise refused(error, server) from error
-        raise _CallFailed(f"HTTP {error.status_code} ({status_reason(error)})") from error
+        reason = status_reason(error)
+        if error.status_code == _BAD_REQUEST and not call.prompt and "chat template" in reason:
+            raise NoChatTemplate(
+                f"{server.url}: {call.model!r} has no chat template ({reason}); give --api "
+                "completions"
+            ) from error
+        passing = error.status_code not in (_BAD_REQUEST, 413, 422)
+        raise _CallFailed(f"HTTP {error.status_code} ({reason})", passing=passing) from error
     except ValueError as error:  # pydantic's ValidationError is one
         raise _CallFailed(f"no usable reply ({one_line(error)})") from error
+
+
+async def _post(client: "AsyncOpenAI", call: Call) -> bytes:
+    """The body of the server's answer, retried by the client library."""
+    if call.prompt is not None:
+        plain = await client.completions.with_raw_response.create(
+            model=call.model,
+            prompt=call.prompt,
+            max_tokens=call.max_tokens,
+            temperature=call.temperature,
+            seed=call.seed,
+            extra_body=call.more,
+        )
+        return plain.content
+    chat = await client.chat.completions.with_raw_response.create(
+        model=call.model,
+        messages=[{"role": turn.role, "content": turn.content} for turn in call.messages],  # type: ignore[misc]
+        max_tokens=call.max_tokens,
+        temperature=call.temperature,
+        seed=call.seed,
+        extra_body=call.more,
+    )
+    return chat.content
 
 
 def _max_seconds(server: Server) -> float:
@@ -194,10 +244,16 @@ def _check_complete(outcomes: _Outcomes, missing: int, server: Server) -> None:
     got = len(outcomes.replies)
     gave_up = outcomes.in_a_row >= MAX_FAILURES
     stopped = f" (given up after {MAX_FAILURES} in a row)" if gave_up else ""
+    kept = f"the {got} replies that came are kept"
+    then = "run the same command again to ask for the rest"
+    if not outcomes.passing:
+        then = (
+            "asking again would give the same; leave out or shorten what is refused, or give "
+            "another --body, --api or --model"
+        )
     raise TeacherError(
         f"{server.url}: {len(outcomes.failures)} of {missing} requests failed{stopped}; "
-        f"first, {outcomes.failures[0]}; the {got} replies that came are kept, "
-        "run the same command again to ask for the rest"
+        f"first, {outcomes.failures[0]}; {kept}, {then}"
     )
 
 

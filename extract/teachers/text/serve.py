@@ -56,7 +56,8 @@ def compose(request: ServeRequest) -> tuple[str, ...]:
         "--port": request.port,
         "--tensor-parallel-size": request.gpus,
         "--gpu-memory-utilization": request.gpu_memory,
-        "--dtype": request.dtype,
+        # The lab models are made for float32, which vLLM's auto would turn into bfloat16.
+        "--dtype": "float32" if model and request.dtype == "auto" else request.dtype,
         "--max-model-len": request.max_model_len,
         # Without it the model's generation_config.json would change the sampling of the calls.
         "--generation-config": "vllm",

@@ -1,8 +1,9 @@
 """An OpenAI-compatible server: connection, list of models, and its errors as messages."""
 
+import asyncio
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -13,6 +14,7 @@ from .address import DEFAULT_URL
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
+    from openai._legacy_response import LegacyAPIResponse
 
 KEY_VARIABLE: Final = "LATENTCOMP_TEACHER_KEY"
 """Own environment variable, so that OPENAI_API_KEY is never sent to another server."""
@@ -36,6 +38,10 @@ class Server:
     """Most concurrent requests."""
 
 
+class ServerGone(TeacherError):
+    """Nothing listens at the address."""
+
+
 class ServedModel(BaseModel):
     """One entry of `/v1/models`; further fields are ignored."""
 
@@ -47,6 +53,20 @@ class ServedModel(BaseModel):
     """Folder or hub id that vLLM loaded it from."""
     max_model_len: int | None = None
     """Most tokens of prompt and reply together; None if the server does not report it."""
+    weights_sha256: str | None = None
+    """Of the weights at `root`, where that is a folder of this machine; not of the server."""
+    plain: bool | None = None
+    """Whether it has no chat template and is asked through plain completions; None: not known."""
+
+    @property
+    def settings(self) -> dict[str, str | int]:
+        """All that tells it from another model behind the same name."""
+        given = {
+            "root": self.root,
+            "max_model_len": self.max_model_len,
+            "weights_sha256": self.weights_sha256,
+        }
+        return {name: value for name, value in given.items() if value is not None}
 
 
 class _Models(BaseModel):
@@ -86,7 +106,8 @@ async def list_models(client: "AsyncOpenAI", server: Server) -> tuple[ServedMode
     from openai import OpenAIError
 
     try:
-        answer = await client.with_options(max_retries=0).models.with_raw_response.list()
+        # Whether anything listens is known at once; a connection that is closed is tried again.
+        answer = await _retried(client.with_options(max_retries=0), server)
         return tuple(_Models.model_validate_json(answer.content).data)
     except OpenAIError as error:
         raise refused(error, server) from error
@@ -94,6 +115,28 @@ async def list_models(client: "AsyncOpenAI", server: Server) -> tuple[ServedMode
         raise TeacherError(
             f"{server.url}/models does not answer as an OpenAI-compatible server does; {START}"
         ) from error
+
+
+async def _retried(client: "AsyncOpenAI", server: Server) -> "LegacyAPIResponse[Any]":
+    from openai import APIConnectionError
+
+    attempt = 0
+    while True:
+        try:
+            return await client.models.with_raw_response.list()
+        except APIConnectionError as error:
+            if nothing_listens(error) or attempt >= min(server.retries, 3):
+                raise
+        await asyncio.sleep(0.1 * 2**attempt)
+        attempt += 1
+
+
+def nothing_listens(error: Exception) -> bool:
+    """Whether a connection was refused, rather than closed or broken after it stood."""
+    from openai import APITimeoutError
+
+    refused = ("ConnectError", "UnsupportedProtocol", "ProxyError")
+    return not isinstance(error, APITimeoutError) and type(error.__cause__).__name__ in refused
 
 
 def choose_model(served: tuple[ServedModel, ...], wanted: str | None, url: str) -> ServedModel:
@@ -121,9 +164,14 @@ def refused(error: Exception, server: Server) -> TeacherError:
         case APITimeoutError():
             what = f"{server.url} did not answer within {server.timeout:g} s"
             return TeacherError(f"{what}; see whether the server is stuck, or give --timeout")
+        case APIConnectionError() if not nothing_listens(error):
+            return TeacherError(
+                f"{server.url} closed the connection {server.retries + 1} times "
+                f"({connection_fault(error)}); see the server's log, or give more --retries"
+            )
         case APIConnectionError():
             why = one_line(error.__cause__ or error)
-            return TeacherError(f"no server answers at {server.url} ({why}); {START}")
+            return ServerGone(f"no server answers at {server.url} ({why}); {START}")
         case APIStatusError(status_code=401 | 403):
             what = f"{server.url} refuses the key (HTTP {error.status_code})"
             return TeacherError(f"{what}; set {KEY_VARIABLE} to one that it accepts")
@@ -132,6 +180,13 @@ def refused(error: Exception, server: Server) -> TeacherError:
             return TeacherError(f"{what}; check --teacher-url and --model")
         case _:
             return TeacherError(f"{server.url}: {one_line(error)}")
+
+
+def connection_fault(error: Exception) -> str:
+    """What happened to a connection, with the kind of the fault."""
+    cause = error.__cause__ or error
+    kind, text = type(cause).__name__, one_line(cause)
+    return text if text == kind else f"{kind}: {text}"
 
 
 def status_reason(error: Exception) -> str:
