@@ -210,7 +210,6 @@ def extract(options: ExtractOptions) -> None:
     """
     from ..common.errors import UsageError
     from ..models.layers import parse_layers
-    from .after_extraction import tell_next
     from .early import check_input
 
     wanted = options.wanted_corpus()
@@ -228,11 +227,12 @@ def extract(options: ExtractOptions) -> None:
         from ..extract.runner import extract as run_extraction
 
         run_extraction(request, stdout_console())
-        tell_next(options.run, options.teacher, stdout_console())
-        return
-    from ..extract.ray_extract import extract_with_ray
+    else:
+        from ..extract.ray_extract import extract_with_ray
 
-    extract_with_ray(request, stdout_console(), options.ray)
+        extract_with_ray(request, stdout_console(), options.ray)
+    from .after_extraction import tell_next
+
     tell_next(options.run, options.teacher, stdout_console())
 
 

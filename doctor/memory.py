@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from ..common.errors import TeacherError
+from ..compressor.config import ModelConfig
 from ..models.architecture import PRESETS, Architecture, load_architecture
 from ..models.footprint import SPARE, ControlStep, MemoryPlan, control, evaluation, extraction
 from ..models.precision import computes_again, resolved_dtype
@@ -118,8 +119,11 @@ def _most(card: float, first: float, each: float) -> int:
 def training_step(model: Architecture, settings: Settings, documents: int) -> ControlStep:
     """One step of `train`, with what that command does where nothing is said."""
     tokens = int(settings.latents * settings.ratio)
+    made = settings.compressor or ModelConfig(
+        time=True, projection="learned", scale="free", positions="tokens"
+    )
     needs = compressor_needs(
-        settings.compressor.model_dump_json(), model.hidden, settings.layers, tokens, settings.ratio
+        made.model_dump_json(), model.hidden, settings.layers, tokens, settings.ratio
     )
     again = settings.checkpointing
     return ControlStep(

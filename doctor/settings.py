@@ -2,17 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ..compressor.config import ModelConfig
 from ..extract.teachers.text.address import DEFAULT_URL
+
+if TYPE_CHECKING:
+    from ..compressor.config import ModelConfig
 
 AUTO: Final = "auto"
 
 QWEN3: Final = "Qwen/Qwen3-30B-A3B"
 QWEN25: Final = "Qwen/Qwen2.5-7B"
 DEFAULT_CARD_GB: Final = 96.0
-_COMPRESSOR: Final = ModelConfig(time=True, projection="learned", scale="free", positions="tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,8 @@ class Settings:
     """Whether the reasoner's blocks are computed again in the backward pass; None: as `train`."""
     dtype: str = AUTO
     """Of the weights; as `train` and `evaluate` resolve it on a GPU."""
-    compressor: ModelConfig = _COMPRESSOR
-    """What is trained, in float32 with AdamW."""
+    compressor: "ModelConfig | None" = None
+    """What is trained, in float32 with AdamW; None: a perceiver with a learned projection."""
     teacher: str = "lab"
     """Model for the real forward pass."""
     device: str = "auto"

@@ -280,7 +280,7 @@ def test_an_old_verdict_does_not_outlive_its_weights(old_run, old_teacher):
 def test_the_report_reads_an_old_run(old_run):
     page = write_report(old_run.path)
     text = page.with_name("report.md").read_text()
-    assert "## Phase 4:" in text and "**inconclusive**: 2 documents" in text
+    assert "## Phase 4: Inconclusive: 2 documents" in text
     assert "2 held-out documents, seed 7, 39 questions." in text
     assert "3 steps, 3 documents" in text
     assert "was changed after it was written" not in text
