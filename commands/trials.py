@@ -66,8 +66,12 @@ def train_trial(request: TrialRequest, on_step: Progress = lambda figures: None)
         folder = RunFolder(request.run).trial(request.trained.name, request.seed)
     run.accelerator.wait_for_everyone()
     run.folder = folder.path
-    remember(request, run)
-    train(run, on_step, lambda step: _write_record(folder, run, step))
+
+    def on_begin(step: int) -> None:
+        remember(request, run)
+        _write_record(folder, run, step)
+
+    train(run, on_step, on_begin)
     return folder
 
 
@@ -194,7 +198,8 @@ def _start(request: TrialRequest, spec: ModelSpec) -> tuple[CompressionModel, St
 def _tensors(spec: ModelSpec) -> dict[str, Any]:
     # The RMS differs in its last bits from one kind of device to another, and once trained it is
     # a tensor of the checkpoint like any other.
-    named = {"teacher": {"name"}, "reasoner": {"name"}}
+    # A checkpoint of an earlier version does not know the config's hash.
+    named = dict.fromkeys(("teacher", "reasoner"), {"name", "config_sha256"})
     return spec.model_dump(mode="json", exclude={**named, "embedding_rms": True})
 
 

@@ -7,6 +7,7 @@ import torch
 
 from ..common import atomic
 from ..common.errors import CheckpointError
+from ..compressor.model import ModelSpec
 from . import checkpoint
 from .record import TrialRecord
 from .run import Run
@@ -71,7 +72,7 @@ def _check_same(state: checkpoint.CheckpointState, run: Run) -> None:
     dtype = state.trial and state.trial.dtype
     spec = state.spec.model_dump(mode="json")
     theirs = {"dtype": dtype, "model": spec, **_comparable(state.trial)}
-    spec = run.model.spec.model_dump(mode="json")
+    spec = _as_recorded(run.model.spec, state.spec).model_dump(mode="json")
     ours = {"dtype": run.record.dtype, "model": spec, **_comparable(run.record)}
     for key in ours:
         if difference := _difference(key, theirs.get(key), ours[key]):
@@ -79,6 +80,16 @@ def _check_same(state: checkpoint.CheckpointState, run: Run) -> None:
                 f"{run.folder / CHECKPOINT} belongs to another trial: {difference}; "
                 "give another --name or --run, or --restart to begin again"
             )
+
+
+def _as_recorded(ours: ModelSpec, recorded: ModelSpec) -> ModelSpec:
+    """The same, without what a checkpoint of an earlier version did not know of its models."""
+    return ours.model_copy(
+        update={
+            "teacher": ours.teacher.as_recorded(recorded.teacher),
+            "reasoner": ours.reasoner.as_recorded(recorded.reasoner),
+        }
+    )
 
 
 def _comparable(record: TrialRecord | None) -> dict[str, object]:
