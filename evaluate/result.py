@@ -129,7 +129,7 @@ class EvaluationResult(Record):
 
     @property
     def by_bucket(self) -> dict[str, float]:
-        """The same by third of the document that holds the evidence."""
+        """By third of the document that holds the evidence."""
         return _accuracies(self.buckets, self.headline)
 
     @property
@@ -277,11 +277,7 @@ class EvaluationResult(Record):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Reads what `write` wrote.
-
-        Raises:
-            LatentcompError: the file is missing or not such a record.
-        """
+        """Reads what `write` wrote. Raises: LatentcompError, it is missing or no such record."""
         return read_record(cls, path)
 
 
