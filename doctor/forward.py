@@ -103,7 +103,7 @@ def self_tested(
     Raises:
         TeacherError: a run would be refused; says why.
     """
-    blocks, dtype = side.identity.blocks, _dtype(files.name, device)
+    blocks, dtype = side.identity.blocks, usual_dtype(files.name, device.type)
     mode = choose_reading_mode("auto", files, device, dtype, 0)
     layers = sorted({max(0, blocks - 1), blocks // 2})
     subject = Subject(
