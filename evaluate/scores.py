@@ -271,4 +271,4 @@ def _completed(table: pa.Table) -> pa.Table:
         if name not in table.column_names:
             column = pa.array([value] * table.num_rows, _SCHEMA.field(name).type)
             table = table.append_column(name, column)
-    return table
+    return table.select([name for name in _SCHEMA.names if name in table.column_names])

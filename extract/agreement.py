@@ -77,6 +77,15 @@ def token_errors(a_TD: torch.Tensor, b_TD: torch.Tensor) -> torch.Tensor:
     return errors.nan_to_num(nan=float("inf"), posinf=float("inf"))
 
 
+def not_finite(expected: Sequence[Expected], layers: Sequence[LayerRecord]) -> str | None:
+    """The fault of a model whose own forward gives NaN or infinity; None if it does not."""
+    for layer in layers:
+        place = layer.blocks_completed
+        if not all(torch.isfinite(each.wide[place]).all() for each in expected):
+            return f"the state {layer_name(layer)} of its own forward is NaN or infinite"
+    return None
+
+
 def sees_ahead(
     expected: Sequence[Expected], layers: Sequence[LayerRecord], dtype: str, *, flips: bool
 ) -> str | None:

@@ -21,7 +21,7 @@ from ..models.context import switch_lengths, telling_lengths
 from ..models.files import ModelFiles, identify_model, read_config
 from ..models.loading import DTYPES, load_weights
 from ..store.format.schema import LayerRecord, ModelIdentity
-from .agreement import Expected, Read, agree, has_experts, sees_ahead
+from .agreement import Expected, Read, agree, has_experts, not_finite, sees_ahead
 from .sample import LEAST_TOKENS, Sample, choose_sample, shortened
 from .self_test_record import LayerAgreement, SelfTest
 from .teachers.loading import LoadedTeacher, blocks_needed
@@ -137,6 +137,8 @@ def prepare_reference(
     prepared = Prepared(
         identity, sample, expected, whole, has_experts(text), time.perf_counter() - begun
     )
+    if fault := not_finite(expected, subject.layers):
+        raise TeacherError(f"{_named(identity, fault)}; check its weights, or {_ANOTHER}")
     fault = sees_ahead(expected, subject.layers, subject.compute_dtype, flips=prepared.flips)
     if fault is not None:
         raise TeacherError(_named(identity, fault) + "; give a causal language model")

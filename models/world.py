@@ -4,25 +4,25 @@ from pathlib import Path
 
 from ..common.errors import LatentcompError
 from ..corpus.generators import GENERATORS, LAB_GENERATOR, UNRECORDED
-from .files import PROMPT_FILE, read_json
-from .local import find_local
+from .files import LAB_FOLDERS, PROMPT_FILE, read_json
 
 
 def generator_for(model: str, given: int | None = None) -> int:
     """Version of the generator whose documents suit a model.
 
     Args:
-        model: `lab`, `lab4`, a folder or a hub id; nothing is downloaded for it.
+        model: `lab`, `lab4`, a folder or a hub id, which is not looked up: no model of a hub is
+            of a generator.
         given: by the user; it wins.
 
     Raises:
         LatentcompError: its `latentcomp.json` names an unknown version.
-        TeacherError: that file is damaged, or a lab model is missing from the package.
+        TeacherError: that file is damaged.
     """
     if given is not None:
         return given
-    files = find_local(model, PROMPT_FILE)
-    return LAB_GENERATOR if files is None else generator_of(files.folder)
+    folder = LAB_FOLDERS.get(model, Path(model).expanduser())
+    return generator_of(folder) if (folder / PROMPT_FILE).is_file() else LAB_GENERATOR
 
 
 def generator_of(folder: Path) -> int:

@@ -154,7 +154,8 @@ def test_states_that_are_not_numbers(capsys, tmp_path):
     model.model.layers[1].mlp.up_proj.weight.data[0, 0] = float("nan")
     broken = tiny_models.save(model, tmp_path / "tiny")
     error = run_command(capsys, *extraction(broken, tmp_path / "run")).error
-    assert "document 'train-0-000000', layer after 3 blocks: a state is NaN" in error
+    assert "the state after 3 blocks of its own forward is NaN or infinite" in error
+    assert "check its weights" in error and not (tmp_path / "run" / "store").exists()
 
 
 def test_corpus_and_store_commands(capsys, teacher, tmp_path):

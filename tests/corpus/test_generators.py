@@ -5,8 +5,8 @@ import pickle
 
 import pytest
 
+from latentcomp.commands import evaluation
 from latentcomp.commands.evaluate import EvaluateOptions
-from latentcomp.commands.subjects import EvaluationRequest
 from latentcomp.common.errors import CorpusError
 from latentcomp.corpus.generators import GENERATORS, LAB_GENERATOR, UNRECORDED, generator
 from latentcomp.corpus.source import GeneratedCorpus, generate_corpus
@@ -19,8 +19,7 @@ def test_the_default_of_everything_is_the_version_that_the_lab_teacher_reads():
     assert LAB_GENERATOR in GENERATORS and UNRECORDED in GENERATORS
     assert GeneratedCorpus().resolved["generator"] == LAB_GENERATOR
     assert inspect.signature(held_out).parameters["version"].default == LAB_GENERATOR
-    assert EvaluationRequest.__dataclass_fields__["generator"].default == LAB_GENERATOR
-    assert EvaluateOptions().request().generator == LAB_GENERATOR
+    assert EvaluateOptions().request().generator is None, "that of the teacher, below"
     first = next(GENERATORS[LAB_GENERATOR].generate("lab", "train", 1, 0))
     assert first.text in probe.probe_texts(None)
 
@@ -78,6 +77,10 @@ def test_documents_are_of_the_generator_that_the_model_reads(model, given, versi
 
 
 @pytest.mark.parametrize(("teacher", "version"), [("lab", 3), ("lab4", 4)])
-def test_commands_ask_of_what_the_teacher_reads(teacher, version):
-    assert EvaluateOptions(teacher=teacher).request().generator == version
-    assert EvaluateOptions(teacher=teacher, generator=3).request().generator == 3
+def test_an_evaluation_is_on_what_the_teacher_reads(teacher, version, monkeypatch):
+    asked = []
+    monkeypatch.setattr(evaluation, "held_out", lambda *given: asked.append(given[-1]))
+    for given in (None, 3):
+        request = EvaluateOptions(teacher=teacher, generator=given).request()
+        evaluation._held_out(request, teacher)
+    assert asked == [version, 3]
