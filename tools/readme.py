@@ -14,6 +14,7 @@ from ..common import atomic
 from ..common.errors import LatentcompError
 from ..evaluate.arms.table import in_order
 from ..evaluate.result import EvaluationResult
+from .baselines_block import baselines_block, retrieval_block
 from .ladder_block import ladder_block
 from .speeds import extraction_block, result_file, store_block
 from .terminal import terminal_block
@@ -182,12 +183,14 @@ class Block:
 
 BLOCKS: Final = (
     Block("headline", headline_block),
+    Block("retrieval", retrieval_block),
     Block("demo", lambda results: terminal_block(results / "terminal" / "demo.txt"), "docs/try.md"),
     Block(
         "test", lambda results: terminal_block(results / "terminal" / "test.txt"), "CONTRIBUTING.md"
     ),
     Block("models", models_block, "docs/findings.md"),
     Block("results", results_block, "docs/findings.md"),
+    Block("baselines", baselines_block, "docs/findings.md"),
     Block("ladder", ladder_block, "docs/findings.md"),
     Block("extraction", extraction_block, "docs/big.md"),
     Block("store", store_block, "docs/big.md"),

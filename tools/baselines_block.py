@@ -1,0 +1,61 @@
+"""What pages quote of the baselines: every arm beside the latents, from one evaluation."""
+
+from pathlib import Path
+from typing import Final
+
+from ..evaluate.arms.table import ARMS, in_order
+from ..evaluate.difference import in_words
+from ..evaluate.numbers import span
+from ..evaluate.result import EvaluationResult
+
+BASELINES: Final = "baselines_lab3.json"
+
+
+def baselines_block(results: Path) -> str:
+    """Markdown of every arm, with the latents held against text of as many tokens.
+
+    Args:
+        results: folder of the committed result files.
+
+    Raises:
+        LatentcompError: the file is missing or damaged.
+    """
+    read = EvaluationResult.read(results / BASELINES)
+    lines = [
+        f"From `docs/results/{BASELINES}` ({read.documents} held-out documents, "
+        f"{read.questions:,} questions, seed {read.seed}, {read.tokens_per_latent:.2f} tokens per "
+        "latent; on a CPU).",
+        "",
+        "| arm | the reasoner reads | right answers [95 %] | latents minus this |",
+        "|---|---|---|---|",
+    ]
+    for arm in in_order(read.arms):
+        above = read.above_text.get(arm)
+        against = "" if above is None else in_words(above)
+        lines.append(f"| {arm} | {ARMS[arm].label} | {span(read.arms[arm])} | {against} |")
+    fresh = read.above_stale["compressed"]
+    lines += [
+        "",
+        f"Freshness: {span(fresh)} above latents of the document without its last third, on the "
+        f"{fresh.n} questions which that third settles.",
+    ]
+    return "\n".join(lines)
+
+
+def retrieval_block(results: Path) -> str:
+    """One sentence on text at equal tokens.
+
+    Args:
+        results: folder of the committed result files.
+
+    Raises:
+        LatentcompError: the file is missing or damaged.
+    """
+    read = EvaluationResult.read(results / BASELINES)
+    figures = {arm: read.arms[arm].point for arm in ("compressed", "bm25", "oracle")}
+    return (
+        "That is of a model and a world made for this project, not of natural language. Text of as "
+        f"many tokens is not beaten here: BM25 search gives {figures['bm25']:.3f}, perfect "
+        f"retrieval {figures['oracle']:.3f}, the latents {figures['compressed']:.3f} "
+        f"({read.documents} other documents). [What was found, with figures](docs/findings.md)."
+    )
