@@ -17,8 +17,7 @@ def answer_limit(lm: TextSide, documents: Sequence[Document]) -> int:
     The longest right answer, its end token and a margin; never fewer than answers of the
     generated documents have.
     """
-    longest = max((_tokens(lm, answer) for answer in _answers(documents)), default=0)
-    return max(MOST_TOKENS, longest + MARGIN)
+    return max(MOST_TOKENS, _longest(lm, documents) + MARGIN)
 
 
 def limit_notes(
@@ -32,23 +31,27 @@ def limit_notes(
         limit: most tokens of an answer.
         cut: arm -> answers that were not at their end when the limit came.
     """
-    answers = _answers(documents)
-    long = sum(_tokens(lm, answer) > limit for answer in answers)
-    needed = max((_tokens(lm, answer) for answer in answers), default=0)
+    questions = [question for document in documents for question in document.questions]
+    # Of several right answers the shortest may be given.
+    shortest = (min(_tokens(lm, answer) for answer in each.answers) for each in questions)
+    long = sum(tokens > limit for tokens in shortest)
+    count, needed = len(questions), _longest(lm, documents) + MARGIN
     short = (
-        f"{long} of {len(answers)} right answers are longer than the {limit} tokens that an answer "
-        f"may have, and cannot be given: evaluate with --answer-tokens {needed + MARGIN}"
+        f"{long} of {count} right answers are longer than the {limit} tokens that an answer "
+        f"may have, and cannot be given: evaluate with --answer-tokens {needed}"
     )
-    arms = [f"{count} of {arm}" for arm, count in cut.items() if count]
+    arms = [f"{number} of {arm}" for arm, number in cut.items() if number]
     many = (
-        f"answers that were cut at {limit} tokens, each of {len(answers)}: {', '.join(arms)}; what "
+        f"answers that were cut at {limit} tokens, each of {count}: {', '.join(arms)}; what "
         "stands behind the cut is not scored"
     )
     return (*([short] if long else []), *([many] if arms else []))
 
 
-def _answers(documents: Sequence[Document]) -> list[str]:
-    return [question.answer for document in documents for question in document.questions]
+def _longest(lm: TextSide, documents: Sequence[Document]) -> int:
+    questions = (question for document in documents for question in document.questions)
+    answers = (answer for question in questions for answer in question.answers)
+    return max((_tokens(lm, answer) for answer in answers), default=0)
 
 
 def _tokens(lm: TextSide, answer: str) -> int:

@@ -43,6 +43,14 @@ def test_a_limit_that_is_too_small_is_said_with_one_that_is_not():
     assert limit_notes(lm, documents, answer_limit(lm, documents), {}) == ()
 
 
+def test_of_several_right_answers_all_have_room_and_any_may_be_given():
+    lm, (document,) = tiny.lm(1), with_answers("Oslar")
+    both = replace(document.questions[0], other_answers=(LONG,))
+    documents = [replace(document, questions=(both,))]
+    assert answer_limit(lm, documents) == answer_limit(lm, with_answers(LONG))
+    assert limit_notes(lm, documents, 16, {}) == ()
+
+
 def test_answers_that_were_cut_are_counted_by_arm():
     (note,) = limit_notes(tiny.lm(1), with_answers("Oslar"), 16, {"ceiling": 1, "floor": 0})
     assert "cut at 16 tokens, each of 1: 1 of ceiling" in note

@@ -5,12 +5,14 @@ import json
 import pytest
 
 from latentcomp.common.errors import StoreError, TeacherError, UsageError
-from latentcomp.extract.teachers.text import client
+from latentcomp.corpus.records import Chunk, Document, Question
+from latentcomp.extract.teachers.text import client, prompts
 from latentcomp.extract.teachers.text import server as server_module
 from latentcomp.extract.teachers.text.cache import ReplyCache
 from latentcomp.extract.teachers.text.calls import Call, Message, Named, Reply, parse_reply
 from latentcomp.extract.teachers.text.client import ask, find_model, look_up
 from latentcomp.extract.teachers.text.server import KEY_VARIABLE, Server
+from latentcomp.models.prompt import PromptTemplate
 
 from .fake_server import MODEL, QUICK, Answer, completion
 
@@ -283,3 +285,17 @@ def test_models_are_remembered_by_address(cache):
     assert cache.served("http://three") is None
     (cache.folder / "served.json").write_text("[]")
     assert cache.served("http://one") is None
+
+
+@pytest.mark.parametrize("ask_for", ["summary", "answer"])
+def test_the_text_teacher_reads_the_days_where_they_are_written_apart(ask_for):
+    """As the ceiling and the reasoner's own summaries do: the latents are told them too."""
+    chunks = (Chunk(0, "Ann moved.", 9, "Day 9. Ann moved."), Chunk(1, "It rained.", 12))
+    document = Document("d", chunks, (Question("q", "when", "When?", "9"),))
+    if ask_for == "summary":
+        asked = prompts.summarise(document, 20)
+    else:
+        asked = prompts.answer(document, document.questions[0])
+    assert "Day 9. Ann moved.\nIt rained." in asked.messages[-1].content
+    template = PromptTemplate(head="<", question=" {question}", summary=" {budget}")
+    assert asked.plain(template).startswith("<Day 9. Ann moved.\nIt rained.")

@@ -68,7 +68,7 @@ def summarise(document: Document, budget: int) -> Asked:
     """Asks for a summary of at most `budget` tokens."""
     return Asked(
         _about(document, SUMMARY.system, SUMMARY.task.replace("{budget}", str(budget))),
-        lambda template: template.head + document.text + template.summarise(budget),
+        lambda template: template.head + document.dated_text + template.summarise(budget),
     )
 
 
@@ -76,7 +76,7 @@ def answer(document: Document, question: Question) -> Asked:
     """Asks one question about a document; an answer ends with its line."""
     return Asked(
         _about(document, ANSWER.system, ANSWER.task.replace("{question}", question.text)),
-        lambda template: template.head + document.text + template.ask(question.text),
+        lambda template: template.head + document.dated_text + template.ask(question.text),
         stop=("\n",),
     )
 
@@ -84,5 +84,5 @@ def answer(document: Document, question: Question) -> Asked:
 def _about(document: Document, system: str, task: str) -> tuple[Message, ...]:
     return (
         Message(role="system", content=system),
-        Message(role="user", content=f"{document.text}\n\n---\n\n{task}"),
+        Message(role="user", content=f"{document.dated_text}\n\n---\n\n{task}"),
     )
