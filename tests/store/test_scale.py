@@ -17,6 +17,7 @@ import pytest
 from latentcomp.store.format import ledger, seal
 from latentcomp.store.format.layout import Layout
 from latentcomp.store.places.open import place_of
+from latentcomp.tools.scale import BLOCK, written
 
 from . import samples
 
@@ -85,6 +86,18 @@ def check_size(record):
     assert record["steps"]["verify"]["earlier"] > record["shards"] / 4
     assert record["steps"]["append"]["documents_written"] == 1
     check_growth(record["growth"])
+
+
+def test_the_committed_figures_are_of_the_size_and_below_the_limit():
+    record = result()
+    check_size(record)
+    assert record["provenance"]["git_commit"] and not record["provenance"]["git_dirty"]
+
+
+def test_the_page_says_what_the_committed_figures_say():
+    page = (ROOT / "docs" / "large_store.md").read_text()
+    assert written(page, ROOT / "docs" / "results") == page
+    assert BLOCK.replace(page, "another figure") != page
 
 
 @pytest.mark.slow
