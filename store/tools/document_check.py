@@ -72,13 +72,16 @@ class DocumentCheck:
         """Check the chunks of all documents, after the last token. Raises: StoreError."""
         if self._next < len(self._own):
             self._report(DOCUMENTS, "the documents have more tokens than the store")
+        for index in np.flatnonzero(self._misplaced).tolist():
+            self._problem(index, "token spans do not fit")
         for index in range(self._table.documents):
             spans = self._table.row(index).spans
-            if self._misplaced[index] or spans[0] != 0 or (np.diff(spans) < 0).any():
+            if not self._misplaced[index] and (spans[0] != 0 or (np.diff(spans) < 0).any()):
                 self._problem(index, "token spans do not fit")
 
     def _problem(self, index: int, message: str) -> None:
-        self._report(DOCUMENTS, f"{self._table.row(index).document_id!r}: {message}")
+        # Not from its row: the table gives no row of documents that do not fit their chunks.
+        self._report(DOCUMENTS, f"{self._table.document_ids[index]!r}: {message}")
 
 
 def _digests(store: Place) -> npt.NDArray[np.uint8]:

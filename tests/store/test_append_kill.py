@@ -136,4 +136,4 @@ def test_appends_killed_at_random_moments(
         assert samples.contents(run / "corpus") == appended.corpus
         # One that is killed while it writes its record leaves the temporary file, and only that.
         names = {path.name for path in run.iterdir() if path.suffix != PARTIAL_SUFFIX}
-        assert names == {"corpus", "store", "extract.json"}
+        assert names == {"corpus", "store", "extract.json", "models.json"}
