@@ -110,7 +110,7 @@ def measure(
     """Everything that is written, but for who ran it."""
     documents = [recorded(each) for each in made]
     with arm_progress(Console()) as progress:
-        rows, _ = run_text_arms(lm, documents[:asked], batch_size, progress=progress)
+        rows = run_text_arms(lm, documents[:asked], batch_size, progress=progress).rows
     return {
         "corpus_sha256": corpus_sha256(documents),
         "asks": asks(documents),

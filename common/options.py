@@ -66,7 +66,8 @@ def arguments(request: object, schema: type) -> list[str]:
             continue
         names = _names(field.name, hints[field.name])
         if isinstance(value, bool):
-            line.append(names[0] if value else f"--no-{names[0].removeprefix('--')}")
+            on, _, off = names[0].partition("/")
+            line.append(on if value else off or f"--no-{on.removeprefix('--')}")
         else:
             for each in value if isinstance(value, (list, tuple)) else [value]:
                 line += [names[0], str(each)]

@@ -10,8 +10,11 @@ from latentcomp.common import terminal
 from .extract.command_line import run_command
 
 GROUPS = ["store", "teacher"]
-_CALLBACKS = [one.callback for one in cli.app.registered_commands]
-COMMANDS = [*(each.__name__.replace("_", "-") for each in _CALLBACKS if each), *GROUPS]
+_NAMED = [(one.name, one.callback) for one in cli.app.registered_commands]
+COMMANDS = [
+    *(name or each.__name__.replace("_", "-") for name, each in _NAMED if each),
+    *GROUPS,
+]
 
 
 @pytest.fixture(autouse=True)

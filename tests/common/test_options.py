@@ -2,7 +2,7 @@
 
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 import typer
@@ -53,6 +53,8 @@ def values(schema, field, hint):
     kind = get_args(hint)[0]
     option = hint.__metadata__[0]
     default = st.nothing() if field.default is MISSING else st.just(field.default)
+    if get_origin(kind) is Literal:
+        return st.sampled_from(get_args(kind))
     inner = [each for each in get_args(kind) if each is not type(None)]
     if getattr(kind, "__origin__", None) is list:
         return default | st.lists(VALUES[inner[0]], min_size=1, max_size=3)

@@ -94,7 +94,7 @@ def test_an_edited_evaluation_changes_no_verdict_and_is_remarked(failed):
     assert standing_verdicts(failed)[1].status == "failed"
     text = report_of(failed)
     assert "was changed after it was written" in text
-    assert "**failed**" in text and "99 %" not in text and "0.990 [" not in text
+    assert "## Phase 1: Failed" in text and "99 %" not in text and "0.990 [" not in text
 
 
 def test_an_edited_verdict_stands_no_longer_and_is_remarked(failed):
@@ -108,7 +108,7 @@ def test_an_edited_verdict_stands_no_longer_and_is_remarked(failed):
     assert "it says passed, and its answers say failed" in lines[0]
     text = report_of(failed)
     assert "unlocks nothing any more" in text and "it says passed" in text
-    assert "**passed**" not in text
+    assert "Phase 1: Passed" not in text
 
 
 def test_a_verdict_edited_together_with_its_evaluation_stands_no_longer(failed):
@@ -140,7 +140,8 @@ def test_edited_columns_of_the_answers_change_no_verdict(failed, edit):
     assert all(row.correct for row in read_answers(folder.answers) if row.arm == "compressed")
     assert load_evaluation(trial, folder).result.to_json() == before.to_json()
     assert "failed" in judge_phase(failed, 1).status
-    assert "**failed**" in report_of(failed) or "unlocks nothing" in report_of(failed)
+    text = report_of(failed)
+    assert "## Phase 1: Failed" in text or "unlocks nothing" in text
 
 
 def test_answers_that_were_changed_after_the_verdict_take_it_with_them(passed):

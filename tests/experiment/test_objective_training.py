@@ -52,7 +52,10 @@ def test_every_objective_trains_two_steps(train, run, targets):
         assert all(math.isfinite(value) and value > 0 for value in terms.values()), terms
         assert line["loss"] == pytest.approx(line["answer"] + 0.1 * sum(terms.values()), rel=1e-5)
     again = train("--targets", targets, "--set", "budget.steps=3", objectives=EVERY)
-    assert "budget.steps was 2, now 3" in again.error, "the same targets are the same trial"
+    assert again.code == 2
+    assert "budget.steps was 2, now 3" in again.err.splitlines()[-1], (
+        "the same targets are the same trial"
+    )
 
 
 def test_targets_of_another_training_are_refused(capsys, train, run, deep, targets, tmp_path):

@@ -69,7 +69,9 @@ def check(run, teacher, documents):
     assert verify(run / "store").ok
     asked = RecomputeRequest(run / "store", len(store), teacher=str(teacher))
     assert recompute(asked).problems == ()
-    assert {path.name for path in run.iterdir()} == {"corpus", "store", "extract.json"}
+    assert {path.name for path in run.iterdir()} == {
+        "corpus", "store", "extract.json", "models.json",
+    }  # fmt: skip
 
 
 def test_only_new_documents_are_read(run, more, teacher, documents, monkeypatch, capsys):
