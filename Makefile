@@ -14,7 +14,7 @@ TORCH_CPU   ?= https://download.pytorch.org/whl/cpu
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-disk test-ladder test-notebooks test-gpu test-ray test-vllm check bench-store check-models lab-models ablations docs constraints clean
+.PHONY: help install demo test test-slow test-disk test-ladder test-scale test-notebooks test-gpu test-ray test-vllm check bench-store check-models lab-models ablations docs constraints clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test-slow: install ## tests that take minutes
 
 test-disk: install ## slow tests of the store and of extraction: kills, damage, restarts
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m slow -n auto --maxprocesses 8 tests/store tests/extract
+
+test-scale: install ## a store of a million documents, 130,000 shards: memory and counts of work
+	$(BIN)/pytest -m scale tests/store
 
 test-ladder: install ## the real commands through every gate: passed, failed, inconclusive
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m slow tests/experiment
