@@ -1,6 +1,6 @@
 """At the size it is for: memory stays, work grows as the store does.
 
-The whole size (`benchmarks/scale_store.py`) is `make test-scale`; counts of work at two sizes are fast.
+All of it (`benchmarks/scale_store.py`) is `make test-scale`; counts of work at two sizes are fast.
 """
 
 import importlib.util
