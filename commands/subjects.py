@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..common.errors import CheckpointError
+from ..common.terminal import DEFAULT_RUN
 from ..evaluate.scores import EXACT
 from ..experiment.catalogue import recipes
 from ..experiment.run_folder import RunFolder, TrialFolder
@@ -83,7 +84,12 @@ class Subject:
 
 
 def subjects_of(request: EvaluationRequest) -> list[Subject]:
-    """The checkpoints that are measured; the shipped one where the run has none."""
+    """The checkpoints that are measured; the shipped one where the run has none.
+
+    Raises:
+        CheckpointError: there is none, or no such run folder: a mistyped one would measure the
+            shipped checkpoint in place of the user's.
+    """
     run = RunFolder(request.run)
     if request.checkpoint is not None:
         weights = checkpoint.open_checkpoint(request.checkpoint)
@@ -104,6 +110,11 @@ def subjects_of(request: EvaluationRequest) -> list[Subject]:
     if chosen:
         opened = [(each, checkpoint.open_checkpoint(each.checkpoint)) for each in chosen]
         return [Subject(each, weights, str(each)) for each, weights in opened]
+    if run.path != DEFAULT_RUN and not run.path.is_dir():
+        raise CheckpointError(
+            f"{run.path}: there is no such run folder; give --run with one that is there, or leave "
+            "it out to measure the shipped checkpoint"
+        )
     shipped = SHIPPED / request.recipe
     if checkpoint.exists(shipped):
         folder = run.shipped(request.recipe)

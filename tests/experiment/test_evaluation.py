@@ -12,6 +12,7 @@ from latentcomp.commands import evaluation, subjects
 from latentcomp.commands.evaluation import EvaluationRequest, evaluate_teacher, evaluate_trials
 from latentcomp.commands.trials import TrialRequest, train_trial
 from latentcomp.common.errors import CheckpointError, CorpusError, LatentcompError, PhaseError
+from latentcomp.common.terminal import DEFAULT_RUN
 from latentcomp.corpus.files import read_corpus, write_corpus
 from latentcomp.evaluate import answers
 from latentcomp.evaluate import held_out as documents
@@ -448,3 +449,16 @@ def test_what_is_missing_is_one_line(request_of, monkeypatch, tmp_path):
     assert "train it first, with --name mine, or give --recipe" in text and "phase-1" in text
     other = tiny.save_model(tmp_path / "other", blocks=4)
     assert "give the right --teacher" in refusal(request_of(teacher=str(other)), CheckpointError)
+
+
+def test_a_mistyped_run_folder_measures_nothing_in_its_place(tmp_path, monkeypatch):
+    """It measured the shipped compressor and made the folder; a reader's walk found it."""
+    monkeypatch.chdir(tmp_path)
+    typo = EvaluationRequest(run=tmp_path / "mien", recipe="phase-4")
+    with pytest.raises(CheckpointError, match=r"mien: there is no such run folder; give --run"):
+        subjects.subjects_of(typo)
+    assert not typo.run.exists()
+    (shipped,) = subjects.subjects_of(EvaluationRequest(run=DEFAULT_RUN, recipe="phase-4"))
+    assert not shipped.own, "what the message advises"
+    typo.run.mkdir()
+    assert subjects.subjects_of(typo)[0].sha256 == shipped.sha256
