@@ -92,10 +92,10 @@ def _render(template: str, phases: tuple[PhaseStory, ...], *, escape: bool) -> s
 def title(story: PhaseStory) -> str:
     """The headline of a phase: its verdict and why, before any figure."""
     result, verdict = story.evaluation, story.verdict
+    if verdict is not None:  # a grid has one, and no evaluation of its own
+        return f"{capital(verdict.status)}: {verdict.reason}"
     if result is None:
         return capital(story.without.rstrip("."))
-    if verdict is not None:
-        return f"{capital(verdict.status)}: {verdict.reason}"
     if "compressed" not in result.overall.retention:
         return "The teacher alone"
     return f"No verdict: {result.unjudged or 'no gate was applied to these figures'}"
