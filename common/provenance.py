@@ -83,7 +83,7 @@ def collect(seeds: Mapping[str, int], inputs: Mapping[str, str]) -> Provenance:
         latentcomp=__version__,
         python=platform.python_version(),
         versions=_versions(),
-        hardware=_hardware(),
+        hardware=describe_hardware(),
         seeds=dict(seeds),
         inputs=dict(inputs),
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -100,7 +100,8 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _hardware() -> Hardware:
+def describe_hardware() -> Hardware:
+    """The machine of this process."""
     gpus = tuple(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
     return Hardware(
         cpu=_cpu_name(),

@@ -50,7 +50,9 @@ def test_the_arm_reads_them_and_the_reasoner_writes_none(lm, documents, monkeypa
 def test_documents_without_a_summary_are_named_before_anything_is_loaded(tmp_path):
     path = tmp_path / "summaries.parquet"
     write_summaries(path, [row("test-7-000000", "x")])
-    request = EvaluationRequest(tmp_path / "run", "phase-4", documents=3, seed=7, summaries=path)
+    run = tmp_path / "run"
+    run.mkdir()
+    request = EvaluationRequest(run, "phase-4", documents=3, seed=7, summaries=path)
     with pytest.raises(CorpusError, match="no summary of 2 of 3 .*'test-7-000001'") as caught:
         evaluate_trials(request)
     command = "latentcomp teacher summaries --preset lab --split test --documents 3 --seed 7"

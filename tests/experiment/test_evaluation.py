@@ -289,6 +289,7 @@ def test_no_verdict_on_a_checkpoint_that_is_not_the_runs_own(request_of, run, mi
     assert "is shipped" in write_report(run).with_name("report.md").read_text()
 
 
+@pytest.mark.slow
 class Stop(Exception):
     """Ends a session as a kill does."""
 
@@ -382,6 +383,7 @@ def test_another_ratio_is_measured_and_not_gated(request_of, run):
     assert verdict.thin and not verdict.counts
 
 
+@pytest.mark.slow
 def test_a_compressor_that_is_given_days_is_noted(request_of, run, deep, mine):
     dated = read_corpus(mine).documents
     silent = [

@@ -320,6 +320,7 @@ def test_a_damaged_evaluation_is_one_line(passed, name, damage):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_gate_of_today_judges_what_was_judged_by_an_older_one(passed, monkeypatch):
     """A verdict is bound to the hash of its gate; a stricter gate is not outlived."""
     from latentcomp.experiment import gates

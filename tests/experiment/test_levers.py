@@ -57,7 +57,11 @@ def settings_of(lever):
     return [part for text in LEVERS[lever] for part in ("--set", text)]
 
 
-@pytest.mark.parametrize("lever", LEVERS)
+# All of them at once in every run; each alone beside the ladder.
+@pytest.mark.parametrize(
+    "lever",
+    [pytest.param(each, marks=() if each == "all" else pytest.mark.slow) for each in LEVERS],
+)
 def test_a_lever_is_trained_by_its_name(latentcomp, run, lever):
     latentcomp("train", "--phase", 4, "--skip-order", *TINY, *settings_of(lever), "--name", lever)
     trial = RunFolder(run).trial(lever, 0)
@@ -81,6 +85,7 @@ def test_a_lever_is_trained_by_its_name(latentcomp, run, lever):
         assert not any("embed" in name for name in stored), "no table: the teacher has it"
 
 
+@pytest.mark.slow
 def test_one_checkpoint_serves_every_ratio_and_says_which_it_was_not_trained_for(
     latentcomp, run, tmp_path, monkeypatch
 ):

@@ -42,6 +42,7 @@ def targets(capsys, run, deep, tmp_path):
     return file
 
 
+@pytest.mark.slow
 def test_every_objective_trains_two_steps(train, run, targets):
     ran = train("--targets", targets, objectives=EVERY)
     assert ran.code == 0, ran.err
@@ -58,6 +59,7 @@ def test_every_objective_trains_two_steps(train, run, targets):
     )
 
 
+@pytest.mark.slow
 def test_targets_of_another_training_are_refused(capsys, train, run, deep, targets, tmp_path):
     for options, objectives, says in (
         ([], ["regression"], "give --targets FILE"),

@@ -81,6 +81,7 @@ def test_the_suggested_commands_do_as_they_stand_with_an_own_teacher(capsys, tmp
     assert record.dtype == "float32" and record.recipe.layers == (-3, -5)
 
 
+@pytest.mark.slow
 def test_precision_is_recorded_and_resumed(capsys, tmp_path):
     teacher, run = save_gpt2(tmp_path / "gpt2-12", 12), tmp_path / "run"
     corpus = story(tmp_path)

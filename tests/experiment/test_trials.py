@@ -406,6 +406,7 @@ def test_a_restart_that_cannot_begin_puts_nothing_aside(request_of, run):
     assert not list(trial.path.parent.glob("*.replaced-*"))
 
 
+@pytest.mark.slow
 def test_where_batches_come_from_decides_nothing(request_of):
     """States on the device, read as they are needed, or by worker processes: the same weights."""
     settings = (BatchSettings(), BatchSettings(resident=True), BatchSettings(workers=1))
@@ -448,6 +449,7 @@ def test_what_the_ancestor_skipped_stays_skipped(request_of, run, judged, tmp_pa
     assert record(run, "phase-4")["skipped"] == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_a_verdict_that_came_since_does_not_make_it_another_trial(request_of, run, judged):
     """Nor does it undo what its first session began without."""
     twice = {"budget.steps": 2}

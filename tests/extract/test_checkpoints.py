@@ -200,6 +200,7 @@ def test_a_revision_that_is_not_there(capsys, monkeypatch, tmp_path):
     assert asked == [("some/model", "badc0ffee")]
 
 
+@pytest.mark.slow
 def test_another_weight_file_under_a_store(capsys, sharded, tmp_path):
     """A checkpoint that changed since the store was begun is another teacher."""
     run, other = tmp_path / "run", tmp_path / "m"

@@ -39,12 +39,13 @@ def interrupted(capsys, monkeypatch, teacher, run):
     return contents(run / "store")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
         {"rope_parameters": {"rope_type": "default", "rope_theta": 77.0}},
-        {"rms_norm_eps": 1e-2},
-        {"hidden_act": "gelu"},
+        pytest.param({"rms_norm_eps": 1e-2}, marks=pytest.mark.slow),
+        pytest.param({"hidden_act": "gelu"}, marks=pytest.mark.slow),
     ],
     ids=lambda change: next(iter(change)),
 )

@@ -50,30 +50,43 @@ MOMENTS = (
 )
 
 
-@pytest.fixture(scope="module")
-def killed(teacher, tmp_path_factory):
-    """Run folders of extractions that got SIGKILL before that call number of that function."""
-    runs = {moment: tmp_path_factory.mktemp("killed") / "run" for moment in MOMENTS}
-    for moment, run in runs.items():
+@pytest.fixture
+def kill(teacher, tmp_path_factory):
+    """Makes the run folder of an extraction that got SIGKILL before that call of that function."""
+
+    def killed(moment):
+        run = tmp_path_factory.mktemp("killed") / "run"
         process = start(extract_until, *moment, options(teacher, run))
         process.join(300)
         assert process.exitcode == -signal.SIGKILL
-    return runs
+        return run
+
+    return killed
 
 
-def test_the_kills_fell_before_between_within_and_behind_shards(killed):
-    stores = [describe(run / "store") for run in killed.values()]
+@pytest.mark.slow
+def test_the_kills_fell_before_between_within_and_behind_shards(kill):
+    runs = [kill(moment) for moment in MOMENTS]
+    stores = [describe(run / "store") for run in runs]
     committed = {store.committed_shards for store in stores}
     # Two shards are committed beside each other, so how many are done between them may differ.
     assert committed >= {0, 3} and committed & {1, 2}
     assert not any(store.complete for store in stores)
-    left = [path for run in killed.values() for path in (run / "store").rglob("*.partial")]
+    left = [path for run in runs for path in (run / "store").rglob("*.partial")]
     assert left, "no kill fell between the writing of a file and its renaming"
 
 
-@pytest.mark.parametrize("moment", MOMENTS, ids=str)
-def test_killed_and_resumed_is_byte_identical(capsys, teacher, finished, killed, moment):
-    run = killed[moment]
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param(
+            moment, marks=() if moment in MOMENTS[1:3] else pytest.mark.slow, id=str(moment)
+        )
+        for moment in MOMENTS
+    ],
+)
+def test_killed_and_resumed_is_byte_identical(capsys, teacher, finished, kill, moment):
+    run = kill(moment)
     assert not (run / "store" / "seal.json").exists()
     left = describe(run / "store").committed_shards < 3  # else there is only the seal to write
     assert run_command(capsys, *options(teacher, run)).code == 0

@@ -76,6 +76,7 @@ def until(condition):
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_two_processes_and_one_is_killed(checkpoint, alone, tmp_path):
     """The survivor does its own part, waits, takes up the part of the dead, and seals."""
     run = tmp_path / "run"

@@ -117,7 +117,13 @@ def interrupt(monkeypatch, step):
         monkeypatch.setattr(appending, step, dying)
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(step, marks=() if step in ("_grow", "rename 2") else pytest.mark.slow)
+        for step in STEPS
+    ],
+)
 def test_killed_between_any_two_steps_it_goes_on(run, more, teacher, documents, monkeypatch, step):
     with monkeypatch.context() as patch:
         interrupt(patch, step)

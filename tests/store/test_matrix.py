@@ -44,10 +44,7 @@ UNFINISHED = (
 """The same of a run that was interrupted."""
 DAMAGES = ("missing", "emptied", "cut", "flipped", "foreign")
 COMMANDS = ("reader", "verify", "resume", "append", "merge", "export", "repair")
-FAST = {
-    ("store/seal.json", "missing"),
-    ("store/states/c.1.0.0", "missing"),
-}
+FAST = {("store/seal.json", "missing")}
 """Tried whenever tests run; the others take minutes."""
 
 

@@ -46,7 +46,10 @@ def standstill(number: list[int]) -> int:
     return seen[0]
 
 
-@pytest.mark.parametrize("encoders", [1, pytest.param(2, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize(
+    "encoders",
+    [pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow), 3],
+)
 def test_a_slow_disk_holds_the_writer_up(tmp_path: Path, encoders: int) -> None:
     lengths = [SHARD // 4] * 60  # four documents a shard
     disk, accepted = SlowDisk(tmp_path / "store", 15), [0]

@@ -197,6 +197,7 @@ def server(monkeypatch):
         one.stop()
 
 
+@pytest.mark.slow
 def test_a_service_that_is_away_for_three_seconds_is_waited_for(server):
     stop, start = server
     samples.write("s3://away/store")

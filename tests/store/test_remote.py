@@ -214,6 +214,7 @@ def test_a_reader_travels_as_its_address(server):
     assert again.read(1).states.equal(samples.states(1, samples.LENGTHS[1]))
 
 
+@pytest.mark.slow
 def test_plain_zarr_reads_it_there(server):
     from obstore.store import from_url
     from zarr.storage import ObjectStore

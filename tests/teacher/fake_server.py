@@ -1,6 +1,7 @@
 """A small OpenAI-compatible server on a loopback port, which can also misbehave."""
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -61,6 +62,16 @@ QUICK = {"retry-after-ms": "1"}
 """The client library waits half a second otherwise."""
 
 
+class _Http(ThreadingHTTPServer):
+    """Says nothing of clients that went away: its stderr is that of the command under test."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class FakeServer:
     """Answers chat completions with `behave(number of the request, its body)`."""
 
@@ -100,8 +111,7 @@ class FakeServer:
                     with owner._lock:
                         owner.under_way -= 1
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
+        self._http = _Http(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 

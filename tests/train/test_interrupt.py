@@ -18,6 +18,14 @@ from latentcomp.train.loop import train
 from . import tiny
 
 
+@pytest.fixture(autouse=True)
+def in_the_foreground():
+    """Python's own handling: a script's background job, CI too, begins with the signal ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def weights(folder):
     """Bytes of the checkpoint's tensors, the optimiser's too."""
     kept = checkpoint.open_checkpoint(folder / "checkpoint")
