@@ -8,7 +8,6 @@ import contextlib
 import errno
 import functools
 import hashlib
-import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -197,7 +196,7 @@ def _base(store: Place) -> ShardTable:
         data = store.read(BASE_TABLE)
     if len(data) != base.bytes or hashlib.sha256(data).hexdigest() != base.sha256:
         raise damaged(store, BASE_TABLE, "its SHA-256 is not the recorded one")
-    table = _parsed_table(store, BASE_TABLE, io.BytesIO(data))
+    table = _parsed_table(store, BASE_TABLE, pa.BufferReader(data))
     for shard in base.replaced:
         table.pop(shard, None)
     return table

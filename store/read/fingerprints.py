@@ -8,7 +8,6 @@ a request each, so there they are kept as chunks are read, and compared when the
 """
 
 import hashlib
-import io
 from collections.abc import Mapping
 
 import pyarrow as pa
@@ -145,7 +144,9 @@ class Fingerprints:
         if hashlib.sha256(data).hexdigest() != recorded.get(LEDGER):
             raise ledger.damaged(self._place, LEDGER, "its SHA-256 is not the recorded one")
         try:
-            table = pq.read_table(io.BytesIO(data), columns=["shard", "sha256"], use_threads=False)
+            # Not `pq.read_table`, which imports pyarrow.dataset: 40 ms of a process that reads.
+            file = pq.ParquetFile(pa.BufferReader(data))
+            table = file.read(columns=["shard", "sha256"], use_threads=False)
             if len(table) != _FILES * seal.shards:
                 raise ValueError("it does not list every shard once")
             hashes = bytes.fromhex("".join(table["sha256"].to_pylist()))
