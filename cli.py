@@ -28,9 +28,12 @@ from .commands.judge import JudgeOptions, judge
 from .commands.lab_models import lab_models
 from .commands.ladder import LadderOptions, ladder
 from .commands.report import report
+from .commands.self_answers import SelfAnswersOptions, self_answers
 from .commands.store import store_app
 from .commands.teacher import teacher_app
 from .commands.train import ShipOptions, TrainOptions, ship, train
+from .commands.utilisation import utilisation
+from .commands.utilisation_options import UtilisationOptions
 from .common import terminal
 from .common.errors import LatentcompError
 from .common.options import command
@@ -71,9 +74,11 @@ _MORE: Final = "Models, stores, checks"
 
 app.command(rich_help_panel=_READ)(corpus)
 app.command(name="import", rich_help_panel=_READ)(import_corpus)
+app.command(rich_help_panel=_READ)(command(SelfAnswersOptions, self_answers))
 app.command(rich_help_panel=_READ)(command(ExtractOptions, extract))
 app.command(rich_help_panel=_EXPERIMENT)(command(TrainOptions, train, TrainOptions.check))
 app.command(rich_help_panel=_EXPERIMENT)(command(EvaluateOptions, evaluate))
+app.command(rich_help_panel=_EXPERIMENT)(command(UtilisationOptions, utilisation))
 app.command(rich_help_panel=_EXPERIMENT)(command(CeilingOptions, ceiling))
 app.command(rich_help_panel=_EXPERIMENT)(command(DiagnoseOptions, diagnose))
 app.command(rich_help_panel=_EXPERIMENT)(command(JudgeOptions, judge))

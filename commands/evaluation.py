@@ -1,10 +1,8 @@
 """Evaluating trials: measure checkpoints on held-out documents, and keep every answer."""
 
 from collections.abc import Sequence
-from functools import partial
 
 from ..common import provenance
-from ..common.atomic import file_sha256
 from ..evaluate.answer_limit import answer_limit, limit_notes
 from ..evaluate.arms.table import select_arms
 from ..evaluate.bench import Bench
@@ -18,10 +16,7 @@ from ..evaluate.text_arms import run_text_arms
 from ..experiment.catalogue import recipes
 from ..experiment.eligibility import is_finished, not_exact, why_unjudged
 from ..experiment.lineage import Lineage
-from ..experiment.looks import log_look
 from ..experiment.phases import PHASES
-from ..experiment.run_folder import RunFolder
-from ..extract.read_documents import read_documents
 from ..models.loading import CausalLM
 from ..models.precision import dtype_name
 from ..models.world import generator_for
@@ -30,6 +25,7 @@ from ..reasoner.selftest import check_reader
 from ..train.checkpoint import CheckpointState
 from .evaluation_models import load_alone, load_models, name_alone, name_teacher
 from .given_summaries import given_summaries
+from .measuring import bench_of, lineage_of, provenance_of, record_look
 from .subjects import EvaluationRequest as EvaluationRequest
 from .subjects import Subject, subjects_of
 
@@ -51,14 +47,14 @@ def evaluate_trials(
     subjects = subjects_of(request)
     held = _held_out(request, name_teacher(request, subjects[0].state.spec.teacher)[0])
     summaries = given_summaries(request, held.documents)
-    lineages = [_lineage(request, subject) for subject in subjects]
+    lineages = [lineage_of(request, subject) for subject in subjects]
     for lineage in lineages:
         lineage.refuse(held.documents, held.source)
     teacher, reasoner = load_models(request, subjects)
     limit = _prepare(request, held, reasoner)
     results = []
     for subject, lineage in zip(subjects, lineages, strict=True):
-        bench = _bench(request, subject, teacher, reasoner, summaries, limit)
+        bench = bench_of(request, subject, teacher, reasoner, summaries, limit)
         results.append(_measure(request, subject, lineage, held, bench, progress))
     return tuple(results)
 
@@ -134,7 +130,7 @@ def _measure(
     progress: Progress,
 ) -> EvaluationResult:
     # Before the work: what ran is the code as it was then.
-    seen = _provenance(request, held, bench, subject)
+    seen = provenance_of(request, held, bench, subject)
     outcome = run_arms(bench, held.documents, request.seed, progress)
     record, state = subject.state.known_trial, subject.state
     numbers = {each.recipe.name: each.number for each in PHASES}
@@ -163,29 +159,20 @@ def _measure(
             "dtype": dtype_name(bench.reasoner),
         }
     )
-    _keep(request, subject, result, outcome)
+    _keep(request, subject, held, result, outcome)
     return result
 
 
 def _keep(
     request: EvaluationRequest,
     subject: Subject,
+    held: HeldOutSet,
     result: EvaluationResult,
     outcome: Outcome,
 ) -> None:
     """Log the look, and write what was measured into a folder of its own."""
     corpus = result.corpus.sha256 if result.corpus else ""
-    run = RunFolder(request.run)
-    log_look(
-        run,
-        trial=subject.name,
-        recipe=subject.state.known_trial.recipe,
-        checkpoint_sha256=subject.sha256,
-        corpus_sha256=corpus,
-        seed=result.corpus.seed if result.corpus else None,
-        documents=result.documents,
-        ratio=result.ratio,
-    )
+    record_look(request, subject, held, result.ratio)
     if subject.trial is None:
         return
     source = AnswersSource(
@@ -209,49 +196,6 @@ def _ranking(
     request: EvaluationRequest, held: HeldOutSet, ranked: Sequence[RankedQuestion]
 ) -> Ranking | None:
     return ranking(ranked, [one.document_id for one in held.documents], seed=request.seed)
-
-
-def _lineage(request: EvaluationRequest, subject: Subject) -> Lineage:
-    record = subject.state.known_trial
-    return Lineage.of(record, RunFolder(request.run).corpus, own=subject.own)
-
-
-def _bench(
-    request: EvaluationRequest,
-    subject: Subject,
-    teacher: CausalLM,
-    reasoner: CausalLM,
-    summaries: dict[str, str] | None,
-    answer_tokens: int,
-) -> Bench:
-    ratio = request.ratio or subject.state.known_trial.recipe.ratios[0]
-    layers = subject.state.spec.layers
-    return Bench(
-        subject.weights.model(),
-        partial(read_documents, teacher, layers=layers, batch_size=request.batch_size),
-        reasoner,
-        ratio,
-        request.batch_size,
-        arms=(*request.arms, "summary") if summaries is not None else request.arms,
-        rank=request.rank,
-        scorer=request.scorer,
-        summaries=summaries,
-        answer_tokens=answer_tokens,
-    )
-
-
-def _provenance(
-    request: EvaluationRequest, held: HeldOutSet, bench: Bench, subject: Subject
-) -> provenance.Provenance:
-    inputs = {
-        "checkpoint": subject.sha256,
-        "teacher": subject.state.spec.teacher.weights_sha256,
-        "reasoner": bench.reasoner.identity.weights_sha256,
-        "corpus": held.source.sha256,
-    }
-    if request.summaries:
-        inputs["summaries"] = file_sha256(request.summaries)
-    return provenance.collect({"evaluate": request.seed}, inputs)
 
 
 def _unjudged(

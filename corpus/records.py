@@ -8,6 +8,9 @@ from ..common.buckets import Bucket
 
 CHUNK_SEPARATOR = "\n"
 
+CONTINUATION: Final = "continuation"
+"""Family whose questions have no text: the answer is how the document goes on, without an end."""
+
 Form = Literal["name", "number", "word", "closed", "yes_no"]
 """What an answer can be: a name, digits, a lower-case word, one of a known list, yes or no."""
 FORMS: Final[tuple[Form, ...]] = get_args(Form)
@@ -69,6 +72,11 @@ class Question:
     def answers(self) -> tuple[str, ...]:
         """Every right answer, `answer` first."""
         return (self.answer, *self.other_answers)
+
+    @property
+    def is_continuation(self) -> bool:
+        """Whether nothing is asked: the answer is the text that follows the document."""
+        return self.family == CONTINUATION
 
 
 @dataclass(frozen=True, slots=True)

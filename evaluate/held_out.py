@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..common.errors import CorpusError
@@ -16,6 +16,8 @@ SPLIT = "test"
 """What is generated to evaluate on."""
 TRAINED = "train"
 """The split that shares no name and no value with it."""
+UTILISATION = "latentcomp utilisation --corpus"
+"""What measures answers by likelihood."""
 
 
 class Source(Record):
@@ -45,7 +47,13 @@ class HeldOutSet:
 
 
 def held_out(
-    path: Path | None, preset: str, count: int, seed: int, version: int = LAB_GENERATOR
+    path: Path | None,
+    preset: str,
+    count: int,
+    seed: int,
+    version: int = LAB_GENERATOR,
+    *,
+    continuations: bool = False,
 ) -> HeldOutSet:
     """A given corpus, or generated documents of the test split where no path is given.
 
@@ -55,6 +63,8 @@ def held_out(
         count: how many, 2 or more.
         seed: of them.
         version: of the generator.
+        continuations: whether continuations count as questions. No greedy answer gives one to the
+            letter, so only a measure of likelihoods wants them.
 
     Raises:
         CorpusError: unreadable, no such generator or preset, too few documents, or no questions
@@ -72,13 +82,23 @@ def held_out(
     else:
         corpus = read_corpus(path)
         documents, source = corpus.documents, _source(corpus, path)
-    documents = tuple(document for document in documents if document.questions)
-    if len(documents) < 2:
+    kept = tuple(one if continuations else _without_continuations(one) for one in documents)
+    kept = tuple(document for document in kept if document.questions)
+    if len(kept) < 2:
+        only = any(one.questions for one in documents) and not kept
         raise CorpusError(
-            f"{path or 'the generated corpus'}: {len(documents)} documents with questions; at "
-            "least 2 are needed, because one control borrows the latents of another document"
+            f"{path or 'the generated corpus'}: {len(kept)} documents with questions; at least 2 "
+            "are needed, because one control borrows the latents of another document"
+            + (f"; its continuations are measured by `{UTILISATION} {path}`" if only else "")
         )
-    return HeldOutSet(documents, source)
+    return HeldOutSet(kept, source)
+
+
+def _without_continuations(document: Document) -> Document:
+    kept = tuple(question for question in document.questions if not question.is_continuation)
+    if len(kept) == len(document.questions):
+        return document
+    return replace(document, questions=kept)
 
 
 def explored(

@@ -68,10 +68,10 @@ def run_arms(bench: Bench, documents: Sequence[Document], seed: int, progress: P
             batch_size=batch_size,
             scorer=bench.scorer,
             answer_tokens=bench.answer_tokens,
-            progress=_in_documents(progress, arm.name, len(documents), len(read)),
+            progress=in_documents(progress, arm.name, len(documents), len(read)),
         )
         rows += answers.rows
-        vectors[arm.name] = _per_document(answers.vectors, len(documents), len(read))
+        vectors[arm.name] = per_document(answers.vectors, len(documents), len(read))
         cut[arm.name] = answers.cut
         if bench.rank:
             ranked += rank(
@@ -80,9 +80,9 @@ def run_arms(bench: Bench, documents: Sequence[Document], seed: int, progress: P
                 prefixes,
                 arm.name,
                 batch_size=batch_size,
-                progress=_in_documents(progress, f"{arm.name} rank", len(documents), len(read)),
+                progress=in_documents(progress, f"{arm.name} rank", len(documents), len(read)),
             )
-    return Outcome(rows, _sizes(bench, documents, compressed, vectors), tuple(ranked), cut)
+    return Outcome(rows, sizes_of(bench, documents, compressed, vectors), tuple(ranked), cut)
 
 
 def one_by_one(documents: Sequence[Document]) -> tuple[Document, ...]:
@@ -94,14 +94,12 @@ def one_by_one(documents: Sequence[Document]) -> tuple[Document, ...]:
     )
 
 
-def _per_document(vectors: int, documents: int, read: int) -> int:
+def per_document(vectors: int, documents: int, read: int) -> int:
     """Vectors before a question, summed over documents: a mean where each question has its own."""
     return vectors if read == documents else round(vectors * documents / max(1, read))
 
 
-def _in_documents(
-    progress: Progress, what: str, documents: int, read: int
-) -> Callable[[int], None]:
+def in_documents(progress: Progress, what: str, documents: int, read: int) -> Callable[[int], None]:
     """Progress in documents, where what is read may be many copies of each."""
     done = 0
 
@@ -113,12 +111,20 @@ def _in_documents(
     return on_read
 
 
-def _sizes(
+def sizes_of(
     bench: Bench,
     documents: Sequence[Document],
     compressed: CompressedDocuments,
     vectors: dict[str, int],
 ) -> Sizes:
+    """What the documents amount to: in tokens, as latents, as states and as text.
+
+    Args:
+        bench: what was measured.
+        documents: what was compressed.
+        compressed: their latents.
+        vectors: by arm, the vectors that stood before the questions.
+    """
     spec = bench.model.spec
     state_numbers = len(spec.layers) * spec.teacher.hidden_size
     return Sizes(

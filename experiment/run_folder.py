@@ -4,6 +4,7 @@
     trials/<recipe>/seed-<k>/                 one training of one recipe with one seed
         trial.json  log.jsonl  checkpoint/
         evaluations/<name>/                   answers.parquet, evaluation.json; never overwritten
+        utilisation/<name>/                   costs.parquet, utilisation.json; likewise
     verdicts/phase-<n>.jsonl                  every verdict on a phase, appended
     looks.jsonl                               every look at held-out documents, appended
     models.json                               by which names its models were given
@@ -105,11 +106,11 @@ class TrialFolder:
 
     def new_evaluation(self, name: str) -> EvaluationFolder:
         """A folder that is not there yet: `name`, or `name-2` where that was made before."""
-        path, number = self.path / "evaluations" / name, 1
-        while path.exists():
-            number += 1
-            path = path.with_name(f"{name}-{number}")
-        return EvaluationFolder(path)
+        return EvaluationFolder(_unused(self.path / "evaluations" / name))
+
+    def new_utilisation(self, name: str) -> Path:
+        """The same for a measurement of CE utilisation."""
+        return _unused(self.path / "utilisation" / name)
 
     def weights_sha256(self) -> str:
         """Of the checkpoint that lies here now.
@@ -132,6 +133,14 @@ class TrialFolder:
             number += 1
         with atomic.disk_errors(self.path):
             self.path.rename(aside)
+
+
+def _unused(path: Path) -> Path:
+    name, number = path.name, 1
+    while path.exists():
+        number += 1
+        path = path.with_name(f"{name}-{number}")
+    return path
 
 
 @dataclass(frozen=True, slots=True)

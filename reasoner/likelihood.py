@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 from ..corpus.records import Question
 from ..models.loading import CausalLM, TextSide
 from ..models.segments import CONTEXT, PADDING
+from .encoding import answer_ids, prompt_ids
 from .generate import Prefix
 from .logits import logits_of
 
@@ -33,7 +34,7 @@ class Choice:
     prompt_ids: tuple[int, ...]
     """From the end of the document to the beginning of the answer."""
     answers: tuple[tuple[int, ...], ...]
-    """Tokens of each answer, end token included."""
+    """Tokens of each answer, end token included where it has one."""
 
     def __len__(self) -> int:
         return len(self.prompt_ids) + sum(map(len, self.answers))
@@ -56,9 +57,8 @@ class Likelihood:
 
 def encode_choice(lm: TextSide, question: Question, answers: Sequence[str]) -> Choice:
     """Tokens of a question and of answers to it, as training and generation have them."""
-    prompt = lm.encode_question(question.text)
-    ids = tuple((*lm.encode_text(f" {answer}"), lm.eos_token_id) for answer in answers)
-    return Choice(tuple(prompt), ids)
+    ids = tuple(tuple(answer_ids(lm, question, answer)) for answer in answers)
+    return Choice(tuple(prompt_ids(lm, question)), ids)
 
 
 @torch.inference_mode()

@@ -20,6 +20,7 @@ from ..models.loading import TextSide
 from ..models.plain_text import spells_control
 from ..models.segments import CONTEXT, PADDING
 from ..store.format.schema import Integers
+from .encoding import answer_ids, prompt_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class EncodedQuestion:
     prompt_ids: tuple[int, ...]
     """From the end of the document to the beginning of the answer."""
     answer_ids: tuple[int, ...]
-    """The answer and the end token: the targets."""
+    """The answer and, but for a continuation, the end token: the targets."""
     evidence: tuple[int, ...] = ()
     """Indices of the chunks that settle the answer; empty where the corpus does not say."""
 
@@ -60,14 +61,16 @@ def encode_questions(lm: TextSide, questions: Sequence[Question]) -> tuple[Encod
     encoded = lm.tokenizer.backend_tokenizer.encode_batch(texts, add_special_tokens=False)
     count = len(questions)
     prompts, answers = ([each.ids for each in part] for part in (encoded[:count], encoded[count:]))
+    ends = [[*answer, lm.eos_token_id] for answer in answers]
     for i, question in enumerate(questions):
-        if spells_control(lm.tokenizer, question.text):
-            prompts[i] = lm.encode_question(question.text)
-        if spells_control(lm.tokenizer, question.answer):
-            answers[i] = lm.encode_text(f" {question.answer}")
+        odd = question.is_continuation
+        if odd or spells_control(lm.tokenizer, question.text):
+            prompts[i] = prompt_ids(lm, question)
+        if odd or spells_control(lm.tokenizer, question.answer):
+            ends[i] = answer_ids(lm, question, question.answer)
     return tuple(
-        EncodedQuestion(tuple(prompt), (*answer, lm.eos_token_id), question.evidence)
-        for prompt, answer, question in zip(prompts, answers, questions, strict=True)
+        EncodedQuestion(tuple(prompt), tuple(answer), question.evidence)
+        for prompt, answer, question in zip(prompts, ends, questions, strict=True)
     )
 
 

@@ -1,0 +1,175 @@
+"""The command `latentcomp utilisation`: what latents are worth, in nats of the right answers."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..common.terminal import stdout_console
+from .utilisation_options import UtilisationOptions
+
+if TYPE_CHECKING:
+    from ..evaluate.held_out import HeldOutSet
+    from ..evaluate.suite import Progress
+    from ..evaluate.utilisation.measure import Costs
+    from ..evaluate.utilisation.result import UtilisationResult
+    from ..models.loading import CausalLM
+    from .subjects import EvaluationRequest
+
+
+def utilisation(options: UtilisationOptions) -> None:
+    """CE utilisation: the share of what the whole document saves, in nats, that latents save too.
+
+    Nothing is generated, so it measures continuations, and models whose answers are seldom exact.
+    Every measurement is kept in a folder of its own beside the trial; it has no verdict.
+    Example: `latentcomp utilisation --run runs/real --corpus runs/real-test --arms truncation,bm25`
+    """
+    from .early import check_input
+
+    check_input(options.corpus, options.teacher, options.reasoner)
+    from ..evaluate.progress import arm_progress
+    from ..evaluate.utilisation.table import print_utilisation
+
+    request, console = options.request(), stdout_console()
+    with arm_progress(console) as progress:
+        measured = (
+            [(measure_reasoner(request, progress), None)]
+            if options.teacher_only
+            else measure_trials(request, progress)
+        )
+    for result, folder in measured:
+        print_utilisation(result, console)
+        if folder is not None:
+            console.print(f"{folder}: written")
+    if options.json is not None:
+        measured[-1][0].write(options.json)
+        console.print(f"{options.json}: written")
+
+
+def measure_trials(
+    request: "EvaluationRequest", progress: "Progress"
+) -> list[tuple["UtilisationResult", Path | None]]:
+    """Measure the trials of a recipe on the same documents; with the folder of each.
+
+    Raises:
+        CheckpointError, TeacherError, CorpusError: what it needs is missing, damaged or does not
+            belong together, or the documents are those that a checkpoint was trained on.
+    """
+    from ..evaluate.arms.table import select_arms
+    from ..evaluate.utilisation.measure import measure_costs
+    from ..models.precision import dtype_name
+    from ..report.utilisation_figure import write_utilisation_figure
+    from .evaluation_models import load_models, name_teacher
+    from .measuring import bench_of, lineage_of, provenance_of, record_look
+    from .subjects import subjects_of
+
+    select_arms(request.arms)
+    subjects = subjects_of(request)
+    held = _held_out(request, name_teacher(request, subjects[0].state.spec.teacher)[0])
+    for subject in subjects:
+        lineage_of(request, subject).refuse(held.documents, held.source)
+    teacher, reasoner = load_models(request, subjects)
+    _check(request, held, reasoner)
+    made: list[tuple[UtilisationResult, Path | None]] = []
+    for subject in subjects:
+        bench = bench_of(request, subject, teacher, reasoner)
+        seen = provenance_of(request, held, bench, subject)
+        costs = measure_costs(bench, held.documents, request.seed, progress)
+        record, state = subject.state.known_trial, subject.state
+        result = _result(subject.name, request, held, costs).model_copy(
+            update={
+                "ratio": bench.ratio,
+                "checkpoint_sha256": subject.sha256,
+                "trained_ratios": record.trained_ratios,
+                "steps": state.step,
+                "dtype": dtype_name(reasoner),
+                "notes": _notes(held, record.untrained_ratio(bench.ratio)),
+                "provenance": seen.model_dump(mode="json"),
+            }
+        )
+        record_look(request, subject, held, bench.ratio)
+        folder = None
+        if subject.trial is not None:
+            name = f"{held.source.sha256[:8]}-{bench.ratio:g}x-{subject.sha256[:8]}"
+            folder = subject.trial.new_utilisation(name)
+            write_costs(folder / "costs.parquet", costs)
+            write_utilisation_figure(result, folder)
+            result.write(folder / "utilisation.json")  # last: the measurement is whole
+        made.append((result, folder))
+    return made
+
+
+def measure_reasoner(request: "EvaluationRequest", progress: "Progress") -> "UtilisationResult":
+    """What the whole document is worth to a model, before anything is trained."""
+    from ..common import provenance
+    from ..evaluate.utilisation.measure import measure_text_costs
+    from ..models.precision import dtype_name
+    from .evaluation_models import load_alone, name_alone
+
+    named = name_alone(request)
+    held = _held_out(request, named[0])
+    lm = load_alone(request, *named)
+    _check(request, held, lm)
+    seen = provenance.collect(
+        {"utilisation": request.seed},
+        {"reasoner": lm.identity.weights_sha256, "corpus": held.source.sha256},
+    )
+    costs = measure_text_costs(lm, held.documents, request.batch_size, progress)
+    update = {"dtype": dtype_name(lm), "provenance": seen.model_dump(mode="json")}
+    return _result(lm.identity.name, request, held, costs).model_copy(update=update)
+
+
+def write_costs(path: Path, costs: "Costs") -> None:
+    """Every cost as Parquet, a row an answer and arm."""
+    import pyarrow as pa
+
+    from ..common import atomic
+
+    atomic.write_parquet(path, pa.Table.from_pylist([asdict(row) for row in costs.rows]))
+
+
+def _result(
+    name: str, request: "EvaluationRequest", held: "HeldOutSet", costs: "Costs"
+) -> "UtilisationResult":
+    from ..evaluate.utilisation.result import UtilisationResult, figures_of
+
+    figures = figures_of(costs.rows, costs.sizes, seed=request.seed)
+    return UtilisationResult(name=name, corpus=held.source, **figures)
+
+
+def _held_out(request: "EvaluationRequest", teacher: str) -> "HeldOutSet":
+    from ..evaluate.held_out import held_out
+    from ..models.world import generator_for
+
+    version = generator_for(teacher, request.generator)
+    return held_out(
+        request.corpus,
+        request.preset,
+        request.documents,
+        request.seed,
+        version,
+        continuations=True,
+    )
+
+
+def _check(request: "EvaluationRequest", held: "HeldOutSet", reasoner: "CausalLM") -> None:
+    from ..evaluate.answer_limit import answer_limit
+    from ..reasoner.context import check_context
+    from ..reasoner.selftest import check_reader
+
+    where = str(request.corpus or f"the generated documents of seed {request.seed}")
+    check_context(reasoner, held.documents, answer_limit(reasoner, held.documents), where)
+    check_reader(reasoner, held.documents)
+
+
+def _notes(held: "HeldOutSet", *more: str) -> tuple[str, ...]:
+    from ..evaluate.held_out import known_names
+    from ..evaluate.table import FEW_DOCUMENTS
+
+    count = len(held.documents)
+    few = f"{count} documents: a percentile interval over fewer than about {FEW_DOCUMENTS} covers "
+    notes = (
+        known_names(held.source),
+        f"{few}less than 95 %" if count < FEW_DOCUMENTS else "",
+        *more,
+    )
+    return tuple(note for note in notes if note)
