@@ -1,4 +1,4 @@
-"""The published formats that are read. A new one is a file beside this one and a row here."""
+"""The formats that are read. A new one is a file beside this one and a row here."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,8 +7,20 @@ from typing import Final
 
 from ...common.atomic import file_sha256
 from ...common.errors import CorpusError
+from ..real_text.kinds import TextFormat
 from ..records import Document
-from . import babilong, fact_consolidation, longmemeval, ruler, squad, timeqa
+from . import (
+    babilong,
+    debian_changelog,
+    fact_consolidation,
+    git_notes,
+    longmemeval,
+    ruler,
+    sotu,
+    squad,
+    timeqa,
+    tz_news,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +34,7 @@ class Format:
     read: Callable[[Path], Iterator[Document]]
 
 
-FORMATS: Final[dict[str, Format]] = {
+FORMATS: Final[dict[str, Format | TextFormat]] = {
     "squad": Format("SQuAD 1.1 or 2.0, JSON or Parquet", "squad", squad.read),
     "timeqa": Format("Time-Sensitive-QA, written by people", "squad", timeqa.read),
     "longmemeval": Format("LongMemEval, any of its files", "contains", longmemeval.read),
@@ -31,6 +43,10 @@ FORMATS: Final[dict[str, Format]] = {
     ),
     "babilong": Format("BABILong, one file of one task and length", "contains", babilong.read),
     "ruler": Format("RULER, a prepared task", "contains", ruler.read),
+    "tz-news": tz_news.FORMAT,
+    "debian-changelog": debian_changelog.FORMAT,
+    "git-notes": git_notes.FORMAT,
+    "sotu": sotu.FORMAT,
 }
 """By name."""
 
@@ -40,34 +56,49 @@ class Imported:
     """Documents of a published file."""
 
     documents: tuple[Document, ...]
-    """Those with a question."""
+    """Those with a question, or all of them."""
     without: int
-    """Documents left out, because no question of theirs has an answer."""
+    """Documents without a question that has an answer; left out unless they were wanted."""
     sha256: str
     """Of the file."""
 
 
-def read_format(name: str, path: Path, most: int | None = None) -> Imported:
+def text_format(name: str) -> TextFormat | None:
+    """The format of real text of this name; None where it is a published set of questions.
+
+    Raises:
+        CorpusError: there is no such format.
+    """
+    if name not in FORMATS:
+        raise CorpusError(f"there is no format {name!r}: choose one of {', '.join(FORMATS)}")
+    kind = FORMATS[name]
+    return kind if isinstance(kind, TextFormat) else None
+
+
+def read_format(
+    name: str, path: Path, most: int | None = None, *, keep_unasked: bool = False
+) -> Imported:
     """Read a published file.
 
     Args:
-        name: a key of `FORMATS`.
+        name: a key of `FORMATS`, of a published set of questions.
         path: the file.
-        most: documents with questions, the first ones; None for all.
+        most: documents, the first ones; None for all.
+        keep_unasked: whether documents without questions are kept and counted among them.
 
     Raises:
         CorpusError: there is no such format, the file cannot be read, or a record is not as the
             format has it (names it and what is missing).
     """
-    if name not in FORMATS:
-        raise CorpusError(f"there is no format {name!r}: choose one of {', '.join(FORMATS)}")
+    if text_format(name) is not None:
+        raise CorpusError(f"{name} is a format of real text: `corpus.real_text.make` reads it")
     kept: list[Document] = []
     without = 0
     for document in _documents(name, path):
-        if document.questions and document.chunks:
+        asked_about = bool(document.questions)
+        without += not (asked_about and document.chunks)
+        if document.chunks and (asked_about or keep_unasked):
             kept.append(document)
-        else:
-            without += 1
         if len(kept) == most:
             break
     if not kept:
@@ -76,9 +107,11 @@ def read_format(name: str, path: Path, most: int | None = None) -> Imported:
 
 
 def _documents(name: str, path: Path) -> Iterator[Document]:
+    kind = FORMATS[name]
+    assert isinstance(kind, Format)
     done = 0
     try:
-        for document in FORMATS[name].read(path):
+        for document in kind.read(path):
             yield document
             done += 1
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ...common.buckets import bucket_of
+from ..dates import day_of
 from ..records import Chunk, Question
 
 _BREAK: Final = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[A-Z0-9\"'(\[])|\n+")
@@ -77,3 +78,51 @@ def question(
         bucket=bucket_of(places[-1], chunks) if places else None,
         other_answers=tuple(others),
     )
+
+
+_WRITTEN: Final = re.compile(r"(\d{1,2}) +([A-Z][a-z]{2})[a-z]* +(\d{4})")
+_MONTHS: Final = [
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+]
+
+
+def written_day(text: str) -> int | None:
+    """The day of `2024-06-01` or `01 Jun 2024`; None where there is no such date."""
+    words = _WRITTEN.fullmatch(text)
+    if words is not None and words[2] in _MONTHS:
+        text = f"{words[3]}-{_MONTHS.index(words[2]) + 1:02d}-{int(words[1]):02d}"
+    try:
+        return day_of(text)
+    except ValueError:
+        return None
+
+
+def unwrapped(lines: Sequence[str], mark: re.Pattern[str]) -> list[str]:
+    """Paragraphs of wrapped lines, each on one line.
+
+    Args:
+        lines: as they stand in a file; a blank one ends a paragraph.
+        mark: how a line begins that is an item of a list, and so a paragraph of its own.
+    """
+    paragraphs = list[str]()
+    inside = False
+    for line in lines:
+        if not line.strip():
+            inside = False
+        elif inside and not mark.match(line):
+            paragraphs[-1] += " " + " ".join(line.split())
+        else:
+            paragraphs.append(" ".join(line.split()))
+            inside = True
+    return paragraphs

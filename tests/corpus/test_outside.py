@@ -248,5 +248,22 @@ def test_what_was_imported_is_a_corpus_with_its_origin(tmp_path, capsys):
     assert "there is something already" in capsys.readouterr().err
 
 
+def test_documents_without_questions_are_kept_on_request(tmp_path, capsys):
+    """For objectives that need none; a corpus without any question can be written and read."""
+    file = put(tmp_path / "dev.json", [UNANSWERABLE])
+    arguments = ["import", "squad", str(file), "--out", str(tmp_path / "out")]
+    assert cli.run(arguments) == 2
+    assert "no question with an answer" in capsys.readouterr().err
+    assert cli.run([*arguments, "--keep-unasked"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "1 without an answer kept" in shown and "latentcomp extract" in shown
+    (document,) = read_corpus(tmp_path / "out").documents
+    assert document.text.startswith("The mill burned") and document.questions == ()
+    mixed = put(tmp_path / "both.json", [SQUAD_ROW, UNANSWERABLE | {"context": "Another one."}])
+    assert len(read_format("squad", mixed).documents) == 1
+    both = read_format("squad", mixed, keep_unasked=True)
+    assert [len(one.questions) for one in both.documents] == [1, 0] and both.without == 1
+
+
 def test_every_format_names_a_scorer_that_there_is():
     assert all(each.scorer in SCORERS for each in FORMATS.values())
