@@ -14,7 +14,7 @@ TORCH_CPU   ?= https://download.pytorch.org/whl/cpu
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-disk test-ladder test-scale test-notebooks test-gpu test-ray test-vllm check bench-store check-models lab-models ablations docs constraints clean
+.PHONY: help install demo test test-slow test-disk test-ladder test-scale test-notebooks test-gpu test-ray test-vllm test-real check check-real bench-store check-models lab-models ablations docs constraints clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ test-notebooks: install ## the notebooks and the code of docs/python.md
 test-gpu: install ## tests that need a CUDA device
 	$(BIN)/pytest -m gpu
 
+test-real: install ## a real pretrained model, converted and read: parity with transformers (93 MB)
+	$(BIN)/pytest -m real tests/real
+
 test-vllm: $(VLLM_VENV)/.installed ## parity with vLLM on a CPU, in an environment of its own
 	$(VLLM_VENV)/bin/pytest -m 'vllm and not gpu' tests/vllm
 
@@ -84,6 +87,10 @@ bench-store: install ## the store beside Zarr, zarrs, tensorstore, safetensors, 
 
 check-models: install ## every class of teacher through the real command: equal or refused (15 min, CPU)
 	$(BIN)/python -m latentcomp.tools.check_models
+
+check-real: install ## states of SmolLM2-135M on real passages (CORPUS=folder), layer by layer
+	$(BIN)/latentcomp models get smollm2-135m
+	$(BIN)/python -m latentcomp.tools.check_real --corpus $(CORPUS)
 
 lab-models: install ## retrain the shipped lab models from nothing but this repository (needs a GPU)
 	$(BIN)/latentcomp lab-models

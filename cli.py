@@ -27,6 +27,7 @@ from .commands.import_corpus import import_corpus
 from .commands.judge import JudgeOptions, judge
 from .commands.lab_models import lab_models
 from .commands.ladder import LadderOptions, ladder
+from .commands.models import models_app
 from .commands.report import report
 from .commands.self_answers import SelfAnswersOptions, self_answers
 from .commands.store import store_app
@@ -91,6 +92,7 @@ app.command(rich_help_panel=_USE)(ask)
 app.command(rich_help_panel=_MORE)(command(DoctorOptions, doctor))
 app.command(rich_help_panel=_MORE)(lab_models)
 app.command(rich_help_panel=_MORE)(command(ShipOptions, ship))
+app.add_typer(models_app, name="models", rich_help_panel=_MORE)
 app.add_typer(store_app, name="store", rich_help_panel=_MORE)
 app.add_typer(teacher_app, name="teacher", rich_help_panel=_MORE)
 

@@ -6,6 +6,7 @@ from typing import Any
 from ..common.errors import UsageError
 from ..extract.record import read_extraction_record
 from ..extract.request import ExtractionRequest
+from ..models.cached import is_cached_name
 from ..models.files import LAB_FOLDERS
 from ..models.layers import negative
 from ..store.format.schema import Manifest, ModelIdentity
@@ -26,7 +27,8 @@ def teacher_of(
     """
     if requested is not None:
         return requested, None
-    if recorded.revision is None and recorded.name not in LAB_FOLDERS:
+    known = recorded.name in LAB_FOLDERS or is_cached_name(recorded.name)
+    if recorded.revision is None and not known:
         raise UsageError(
             f"{where}: its teacher {recorded.name!r} was loaded from a local folder: "
             "say where it lies with --teacher"

@@ -14,6 +14,7 @@ from ..corpus.generators import LAB_GENERATOR, generator
 from ..extract.self_test import Subject, free_memory, load_tested
 from ..extract.teachers.reading_mode import choose_reading_mode, reading_mode
 from ..extract.teachers.transformers_teacher import TransformersTeacher
+from ..models.cached import how_to_get
 from ..models.context import telling_lengths
 from ..models.files import ModelFiles, read_config
 from ..models.layers import layer_name, resolve_layer
@@ -59,7 +60,7 @@ def check_forward(settings: Settings) -> Finding:
         return Finding(
             status="unknown",
             observed=f"the model {name} is not on this machine",
-            next_step=f"`hf download {name}`, or give --teacher a folder",
+            next_step=f"{how_to_get(name)}, or give --teacher a folder",
         )
     try:
         device = resolve_device(settings.device)

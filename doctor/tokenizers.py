@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..common.errors import TeacherError
+from ..models.cached import how_to_get
 from ..models.files import ModelFiles, one_line, read_json
 from ..models.local import find_local
 from ..models.plain_text import change_of_text
@@ -86,7 +87,7 @@ def check_tokenizers(settings: Settings) -> Finding:
             status="unknown",
             observed=f"the tokenizer of {' and '.join(missing)} is not on this machine",
             next_step="; ".join(
-                f"`hf download {name} tokenizer.json tokenizer_config.json`" for name in missing
+                how_to_get(name, "tokenizer.json", "tokenizer_config.json") for name in missing
             ),
         )
     try:

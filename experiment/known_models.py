@@ -11,6 +11,7 @@ from typing import Any
 
 from ..common import atomic
 from ..common.errors import LatentcompError, TeacherError
+from ..models.cached import cached_folder, given_name
 from ..models.files import LAB_FOLDERS, identify_model, locate_model
 from ..models.names import lab_name
 from ..store.format.schema import ModelIdentity
@@ -39,6 +40,8 @@ def known_model(run: RunFolder, identity: ModelIdentity) -> str | None:
     named = _read(run).get(identity.weights_sha256)
     if named is not None and (not Path(named).is_absolute() or Path(named).is_dir()):
         return named
+    if cached_folder(identity.name) is not None:
+        return given_name(identity.name)
     return identity.name if identity.revision is not None else None
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 from ..common.errors import TeacherError
 from ..store.format.schema import ModelIdentity
+from .cached import PROMPT_FILE as PROMPT_FILE
+from .cached import cached_folder, check_fetched, recorded_name
 from .json_files import one_line as one_line
 from .json_files import read_json as read_json
 from .weights import config_sha256, weight_files
@@ -23,8 +25,6 @@ LAB_FOLDERS = {
     "lab4": _LAB / "teacher4",  # reads generator 4; not finished: no long documents yet
 }
 
-PROMPT_FILE = "latentcomp.json"
-
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model"]
 
@@ -34,7 +34,7 @@ class ModelFiles:
     """A model's folder on this machine, before anything of it is loaded."""
 
     name: str
-    """`lab`, `lab-student`, `lab4`, the hub id, or the name of a local folder."""
+    """`lab`, `lab-student`, `lab4`, the hub id, or the name of a local folder or cached model."""
     folder: Path
     revision: str | None
     """Commit on the hub; None for a folder."""
@@ -66,17 +66,18 @@ class ModelFiles:
 
 
 def locate_model(name: str, *, revision: str | None = None) -> ModelFiles:
-    """Find a model: a name of `LAB_FOLDERS`, a local folder or a hub id (downloaded if need be).
+    """Find a model: a name of `LAB_FOLDERS` or of the cache, a local folder, or a hub id.
+
+    A hub id is downloaded if need be; what `latentcomp models get` fetches is not.
 
     Raises:
-        TeacherError: no such folder, or the hub does not give it.
+        TeacherError: no such folder, it is not fetched yet, or the hub does not give it.
     """
     check_name(name)
     if name in LAB_FOLDERS:
         return _packaged(name)
-    path = _expanded(name)
-    if path.is_dir():
-        return ModelFiles(name=path.resolve().name, folder=path.resolve(), revision=None)
+    if (folder := local_folder(name)) is not None:
+        return ModelFiles(name=recorded_name(folder), folder=folder, revision=None)
     return _download(name, revision)
 
 
@@ -84,15 +85,28 @@ def check_name(name: str) -> None:
     """Refuse what can be no model, without a look at the hub.
 
     Raises:
-        TeacherError: neither a name of `LAB_FOLDERS`, nor a folder, nor like a hub id.
+        TeacherError: neither a name of `LAB_FOLDERS`, nor of the cache, nor a folder, nor like a
+            hub id; or a model that is not fetched yet.
     """
+    check_fetched(name)
     path = _expanded(name)
-    if name in LAB_FOLDERS or (name and path.is_dir()):
+    if is_local(name):
         return
     if path.exists() or not _HUB_ID.fullmatch(name):
         raise TeacherError(
             f"model {name!r} is no folder; give a folder, a hub id, or {' or '.join(LAB_FOLDERS)}"
         )
+
+
+def is_local(name: str) -> bool:
+    """Whether a name is that of a lab model, of a cached one or of a folder."""
+    return name in LAB_FOLDERS or local_folder(name) is not None
+
+
+def local_folder(name: str) -> Path | None:
+    """The folder behind the name of a cached model or behind a path; None if it is neither."""
+    path = _expanded(name)
+    return cached_folder(name) or (path.resolve() if name and path.is_dir() else None)
 
 
 def identify_model(files: ModelFiles) -> ModelIdentity:

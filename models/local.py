@@ -3,20 +3,20 @@
 from pathlib import Path
 
 from ..common.errors import TeacherError
-from .files import LAB_FOLDERS, ModelFiles, locate_model
+from .files import ModelFiles, is_local, locate_model
 
 
 def find_local(name: str, *needed: str) -> ModelFiles | None:
     """The files of a model that is on this machine already; None where it is not.
 
     Args:
-        name: `lab`, `lab-student`, a folder, or a hub id that may be in the local cache.
+        name: of a lab model or a cached one, a folder, or a hub id that may be in its own cache.
         needed: files that must be there, such as `tokenizer.json`.
 
     Raises:
         TeacherError: a lab model is missing from the package.
     """
-    if name in LAB_FOLDERS or Path(name).expanduser().is_dir():
+    if is_local(name):
         files: ModelFiles | None = locate_model(name)
     else:
         files = _cached(name)

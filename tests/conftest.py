@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from latentcomp.common.cache import CACHE
 from latentcomp.common.threads import cores
 from latentcomp.experiment.looks import STATE
 
@@ -46,6 +47,7 @@ def machine_state(state_root, session_state, monkeypatch):
     """Folder of the machine's log of looks, new for each test and made at its first look."""
     folder = state_root / f"test-{next(_NUMBERS)}"
     monkeypatch.setenv(STATE, str(folder))
+    monkeypatch.delenv(CACHE, raising=False)  # the user's own: tests set another, or their XDG's
     return folder
 
 

@@ -11,8 +11,8 @@ import contextlib
 import hashlib
 import os
 import time
-from pathlib import Path
 
+from ...common.cache import cache_folder
 from ..format.layout import STATES, Layout
 from ..format.shard_table import ShardRecord
 from ..places.protocol import Place
@@ -24,12 +24,6 @@ LONGEST = 7 * 24 * 3600.0
 EVERY = 1.0
 """Seconds between two writes."""
 _VERSION = "latentcomp verify 1"
-
-
-def cache_folder() -> Path:
-    """Where journals lie: `latentcomp/verify` in the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "latentcomp" / "verify"
 
 
 class VerifyJournal:
@@ -52,7 +46,7 @@ class VerifyJournal:
         path = store.path if isinstance(store.path, str) else str(store.path.resolve())
         what = f"{path}\n{owner}\n{layout.manifest.corpus_sha256}\n{layout.tokens}"
         identity = hashlib.sha256(what.encode()).hexdigest()
-        self._path = cache_folder() / f"{identity[:32]}.txt"
+        self._path = cache_folder("verify") / f"{identity[:32]}.txt"
         self._head = f"{_VERSION} {identity}"
         now = time.time()
         self._stamps = {

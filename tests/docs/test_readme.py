@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 TEXTS = {page: (ROOT / page).read_text() for page in PAGES}
 USERS = ["README.md", *(f"docs/{name}.md" for name in (
-    "findings", "try", "own", "python", "reading", "ladder", "big", "faq", "compared", "walk",
+    "findings", "try", "own", "real_model", "python", "reading", "ladder", "big", "faq", "compared",
+    "walk",
 ))]  # fmt: skip
 """Pages for those who use it."""
 MISTYPED = {"trian", "0.2.0"}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ....common.errors import TeacherError
+from ....models.cached import cached_folder
 from ....models.files import LAB_FOLDERS
 from .address import PORT
 
@@ -49,7 +50,7 @@ def compose(request: ServeRequest) -> tuple[str, ...]:
     """The command line that starts the server; starts and checks nothing."""
     model = LAB_FOLDERS.get(request.model)
     flags: dict[str, object | None] = {
-        "--model": model or request.model,
+        "--model": model or cached_folder(request.model) or request.model,
         "--served-model-name": request.model,
         "--revision": request.revision,
         "--host": request.host,
