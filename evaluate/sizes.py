@@ -22,7 +22,7 @@ class Sizes(Record):
     """What the evaluated documents amount to, summed over documents."""
 
     tokens: int
-    """Document tokens, as the teacher reads them."""
+    """Tokens of the documents, each with the first one of the prompt's head."""
     latents: int
     """Latents that the compressor says it made of them."""
     latent_bytes: int

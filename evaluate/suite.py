@@ -128,7 +128,7 @@ def sizes_of(
     spec = bench.model.spec
     state_numbers = len(spec.layers) * spec.teacher.hidden_size
     return Sizes(
-        tokens=compressed.tokens,
+        tokens=compressed.text_tokens,
         latents=compressed.latents,
         latent_bytes=compressed.latents * spec.latent_width * BYTES_PER_NUMBER,
         state_bytes=compressed.tokens * state_numbers * BYTES_PER_NUMBER,

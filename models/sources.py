@@ -42,8 +42,10 @@ SOURCES: Final[Mapping[str, Source]] = {
         gguf_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         gguf_bytes=98_362_432,
         quantised="Q4_1",
+        # The best of eight forms, by a rule fixed before (docs/LOG.md, 2026-11-29).
         prompt={
-            "head": "<|im_start|>user\n",
+            "head": "<|im_start|>system\nAnswer questions about a text in a few words.<|im_end|>\n"
+            "<|im_start|>user\n",
             "question": "\n\nQuestion: {question}<|im_end|>\n<|im_start|>assistant\nAnswer:",
             "summary": "\n\nSummarise the text above in {budget} tokens.<|im_end|>\n"
             "<|im_start|>assistant\nSummary:",

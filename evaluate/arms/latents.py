@@ -10,11 +10,13 @@ from itertools import islice
 import torch
 
 from ...compressor.model import Compressed, CompressionModel, compress
-from ...compressor.states import States, pad_states
+from ...compressor.states import pad_states
 from ...corpus.records import Document
 from ...reasoner.frozen import FrozenReasoner
 from ...reasoner.generate import Prefix
+from ...store.read.features import DocumentFeatures
 from ..bench import ArmInputs, Bench
+from .head import head_tokens
 
 BYTES_PER_NUMBER = 2
 """bfloat16, in which latents and states are counted and measured."""
@@ -32,7 +34,10 @@ class CompressedDocuments:
     prefixes: list[Prefix]
     """Of every document, in order: the prompt's head, then its vectors."""
     tokens: int
-    """Document tokens, as the teacher reads them."""
+    """All tokens that the teacher reads."""
+    text_tokens: int
+    """Without the head of the prompt, but for its first token, which begins every text: what is
+    counted as compressed. A head of many tokens would make each ratio look larger."""
     latents: int
     """Latents that the compressor says it made."""
 
@@ -51,14 +56,17 @@ def compress_documents(
     reasoner = FrozenReasoner(bench.reasoner)
     model = bench.model.to(bench.device).eval()
     prefixes: list[Prefix] = []
-    latents = tokens = 0
-    for states in _batches(bench, documents):
+    latents = tokens = text_tokens = 0
+    for batch in _batches(bench, documents):
+        states = pad_states(batch)
         compressed = _rounded(model, compress(model, states.to(bench.device), bench.ratio))
         prefixes += prefixes_of(reasoner, compressed)
         latents += int(compressed.mask_BK.sum())
         tokens += int(states.tokens_B.sum())
+        heads = [head_tokens(bench.reasoner, one.token_ids) for one in batch]
+        text_tokens += int(states.tokens_B.sum()) - sum(max(0, head - 1) for head in heads)
         progress(len(states.mask_BT))
-    return CompressedDocuments(prefixes, tokens, latents)
+    return CompressedDocuments(prefixes, tokens, text_tokens, latents)
 
 
 def prefixes_of(reasoner: FrozenReasoner, compressed: Compressed) -> list[Prefix]:
@@ -77,7 +85,7 @@ def _rounded(model: CompressionModel, compressed: Compressed) -> Compressed:
     return replace(compressed, z_BKE=z_BKE, x_BKR=model.projection(z_BKE))
 
 
-def _batches(bench: Bench, documents: Sequence[Document]) -> Iterator[States]:
+def _batches(bench: Bench, documents: Sequence[Document]) -> Iterator[list[DocumentFeatures]]:
     features = iter(bench.read(documents))
     while batch := list(islice(features, bench.batch_size)):
-        yield pad_states(batch)
+        yield batch

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...common.buckets import bucket_of
 from ...corpus.records import Document
+from ...models.sinks import ordinary_tokens
 from ...reasoner.generate import Prefix
 from ...store.read.features import DocumentFeatures
 from ..bench import ArmInputs, ReadStates
@@ -29,7 +30,7 @@ def stale(inputs: ArmInputs) -> list[Prefix]:
 def metadata(inputs: ArmInputs) -> list[Prefix]:
     """Prefixes of latents that are told lengths, chunks and days, and nothing of what was read.
 
-    Every state is the mean over all tokens of all documents of the evaluation.
+    Every state is the mean over all tokens of all documents of the evaluation but attention sinks.
     """
     mean_LD = _mean_state(inputs.bench.read(inputs.documents))
     return _compressed(inputs, inputs.documents, lambda one: one.states.float() * 0 + mean_LD)
@@ -61,9 +62,10 @@ def _changed(read: ReadStates, change: Callable[[DocumentFeatures], Tensor]) -> 
 
 
 def _mean_state(features: Iterable[DocumentFeatures]) -> Tensor:
-    """Mean state of every layer [L, D]."""
+    """Mean state of every layer [L, D], attention sinks left out."""
     sums_LD, tokens = torch.zeros(()), 0
     for one in features:
-        sums_LD = sums_LD + one.states.float().sum(dim=0)
-        tokens += len(one.states)
+        ordinary_TLD = one.states[ordinary_tokens(one.states)]
+        sums_LD = sums_LD + ordinary_TLD.float().sum(dim=0)
+        tokens += len(ordinary_TLD)
     return sums_LD / tokens

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ...models.sinks import ordinary_tokens
 from ...reasoner.generate import Prefix
 from ..bench import ArmInputs
 from .text import embed_text, embed_tokens
@@ -28,6 +29,7 @@ def pooled_embeddings(inputs: ArmInputs) -> list[Prefix]:
 def pooled_states(inputs: ArmInputs) -> list[Prefix]:
     """Prefixes of mean states over each stretch, of the mean of all layers, as they are.
 
+    Attention sinks are left out: one would fill the mean of its stretch, and the size of all.
     Scaled to the size of the reasoner's token embeddings. Where teacher and reasoner differ in
     width, the first numbers of each state, or zeros behind them.
     """
@@ -60,7 +62,8 @@ def stretch_means(x_TD: Tensor, count: int) -> Tensor:
 def _of_states(inputs: ArmInputs, project: Callable[[Tensor], Tensor]) -> list[Prefix]:
     size, prefixes = _embedding_size(inputs), list[Prefix]()
     for features, x_KR in zip(inputs.bench.read(inputs.documents), inputs.vectors, strict=True):
-        state_TD = features.states.float().mean(dim=1)
+        ordinary_TLD = features.states[ordinary_tokens(features.states)]
+        state_TD = ordinary_TLD.float().mean(dim=1)
         mean_KR = project(stretch_means(state_TD, min(len(x_KR), len(state_TD))))
         root = mean_KR.square().mean().sqrt().clamp_min(1e-6)
         prefixes.append(_behind_head(inputs, mean_KR * (size / root)))

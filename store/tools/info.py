@@ -1,6 +1,8 @@
 """The summary of a store that `latentcomp store info` prints."""
 
+import math
 from pathlib import Path
+from typing import Final
 
 from ...common.errors import StoreError
 from ..format import ledger, seal
@@ -11,6 +13,9 @@ from ..format.statistics import LayerStatistics
 from ..places.open import place_of
 from ..places.protocol import Place, exists
 from ..read.document_table import DocumentTable
+
+FEW_DIMENSIONS: Final = 3.0
+"""From so many times the size without outliers on, a few dimensions make most of the size."""
 
 
 class StoreInfo(Record):
@@ -52,17 +57,10 @@ class StoreInfo(Record):
             "written by": f"latentcomp {self.manifest.code_version}",
         }
         for layer, numbers in zip(self.manifest.layers, self.statistics, strict=False):
-            top = ", ".join(f"{o.dimension} ({o.rms:.3g})" for o in numbers.outliers[:3])
             norm = " after the norm" if layer.post_norm else ""
             facts[f"layer {layer.blocks_completed}{norm}"] = (
-                f"mean {numbers.mean:+.4g}, RMS {numbers.rms:.4g}, largest {numbers.max_abs:.4g}, "
-                f"top dimensions (RMS) {top}"
+                f"mean {numbers.mean:+.4g}, {_sizes(numbers, teacher.hidden_size)}"
             )
-            if numbers.lost:
-                facts[f"layer {layer.blocks_completed}{norm}"] += (
-                    f", lost {numbers.lost.relative_error:.2%} "
-                    f"({numbers.lost.relative_error_without_outliers:.2%} without outliers)"
-                )
         width = max(map(len, facts))
         return tuple(f"{name:<{width}}  {fact}" for name, fact in facts.items())
 
@@ -99,3 +97,30 @@ def describe(path: Path | str | Place) -> StoreInfo:
 
 def _statistics(store: Place, layout: Layout, records: ShardTable) -> tuple[LayerStatistics, ...]:
     return seal.combine(store, layout, records) if records else ()
+
+
+def _without_outliers(numbers: LayerStatistics, hidden: int) -> float | None:
+    """Root mean square of the dimensions that are not listed as outliers; None where all are."""
+    rest = hidden - len(numbers.outliers)
+    if rest <= 0:
+        return None
+    squares = numbers.rms**2 * hidden - sum(outlier.rms**2 for outlier in numbers.outliers)
+    return math.sqrt(max(0.0, squares) / rest)
+
+
+def _sizes(numbers: LayerStatistics, hidden: int) -> str:
+    """Size of the states of a layer and, for a lossy codec, what was lost, in words.
+
+    Where a few dimensions make most of the size, so does usually one token of each document, an
+    attention sink. The size without them is that of the other tokens, more or less. The loss
+    without them is not: it is that of the sink's other dimensions.
+    """
+    without = _without_outliers(numbers, hidden)
+    few = without is not None and numbers.rms > FEW_DIMENSIONS * without
+    top = ", ".join(f"{o.dimension} ({o.rms:.3g})" for o in numbers.outliers[:3])
+    rest = f" ({without:.4g} without the {len(numbers.outliers)} largest dimensions)" if few else ""
+    text = f"RMS {numbers.rms:.4g}{rest}, largest {numbers.max_abs:.4g}, top dimensions (RMS) {top}"
+    if numbers.lost is None:
+        return text
+    others = f" ({numbers.lost.relative_error_without_outliers:.2%} without outliers)"
+    return f"{text}, lost {numbers.lost.relative_error:.2%}{'' if few else others}"

@@ -1,5 +1,7 @@
 """The quantised preset: what is lost is bounded, measured and written down."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -97,3 +99,29 @@ def test_a_quantised_store_grows_too(tmp_path):
         for index in writer.pending():
             writer.write(index, samples.states(index, samples.LENGTHS[index], later))
     assert samples.contents(tmp_path / "grown") == samples.contents(tmp_path / "at_once")
+
+
+def test_a_sink_spoils_no_other_token_and_no_figure(tmp_path, monkeypatch):
+    """A first token with one huge number, as most pretrained models have it."""
+    samples.write(tmp_path / "plain", made=MADE)
+    plain = FeatureStore(tmp_path / "plain")
+    usual = samples.states
+
+    def with_sink(index, tokens, made=None):
+        made_states = usual(index, tokens, made)
+        made_states[0, :, 3] = 25_000
+        return made_states
+
+    monkeypatch.setattr(samples, "states", with_sink)
+    samples.write(tmp_path / "sink", made=MADE)
+    sink = FeatureStore(tmp_path / "sink")
+    for index in range(len(samples.LENGTHS)):
+        assert torch.equal(sink.read(index).states[1:], plain.read(index).states[1:])
+    lines = "\n".join(describe(tmp_path / "sink").lines())
+    sizes = [float(text) for text in re.findall(r"RMS [\d.e+]+ \(([\d.]+) without the 8", lines)]
+    scale = [1.0, 5.0, 30.0]
+    assert [size / true for size, true in zip(sizes, scale, strict=True)] == pytest.approx(
+        [1.0] * 3, rel=0.3
+    )
+    assert "lost" in lines and "without outliers" not in lines
+    assert "without the" not in "\n".join(describe(tmp_path / "plain").lines())
