@@ -1,6 +1,6 @@
 """The command `latentcomp import`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +14,22 @@ if TYPE_CHECKING:
     from ..corpus.real_text.kinds import TextFormat
     from ..corpus.real_text.make import Made, Wanted
     from ..corpus.real_text.reading import Progress
+    from ..corpus.records import Document
+
+_Continuation = Annotated[
+    int | None,
+    typer.Option(
+        min=20,
+        help="Take so many characters off the end of each document, to be expected from the rest.",
+    ),
+]
+_Characters = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LOW:HIGH",
+        help="Of real text: length of a document. [default: 256 to 1,024 tokens, about]",
+    ),
+]
 
 
 def import_corpus(
@@ -42,16 +58,11 @@ def import_corpus(
         str | None,
         typer.Option(help="Of real text: train, validation, test or all. [default: all]"),
     ] = None,
-    characters: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LOW:HIGH",
-            help="Of real text: length of a document. [default: 256 to 1,024 tokens, about]",
-        ),
-    ] = None,
+    characters: _Characters = None,
     keep_unasked: Annotated[
         bool, typer.Option("--keep-unasked", help="Keep documents without questions too.")
     ] = False,
+    continuation: _Continuation = None,
 ) -> None:
     """Make a corpus of questions or real text that lies on this machine.
 
@@ -65,29 +76,36 @@ def import_corpus(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise CorpusError(f"{out}: there is something already: give --out a new folder")
     if kind is not None:
-        wanted = _wanted(split, characters, documents, keep_unasked)
-        _real_text(source, kind, file, out, wanted)
+        wanted = _wanted(split, characters, documents, keep_unasked or continuation is not None)
+        _real_text(source, kind, file, out, wanted, continuation)
         return
     for name, given in (("--split", split), ("--characters", characters)):
         if given is not None:
             raise UsageError(f"{name} {given} is for real text: leave it out with {source}")
     if file is None:
         raise UsageError(f"{source} needs its FILE, as it was published")
-    _published(source, file, out, documents, keep_unasked)
+    _published(source, file, out, documents, keep_unasked, continuation)
 
 
 def _published(
-    source: str, file: Path, out: Path, documents: int | None, keep_unasked: bool
+    source: str,
+    file: Path,
+    out: Path,
+    documents: int | None,
+    keep_unasked: bool,
+    continuation: int | None,
 ) -> None:
     from ..corpus.files import write_corpus
     from ..corpus.outside.formats import read_format
 
-    read = read_format(source, file, documents, keep_unasked=keep_unasked)
+    keeps = keep_unasked or continuation is not None
+    read = read_format(source, file, documents, keep_unasked=keeps)
     meta = {"source": source, "file": file.name, "file_sha256": read.sha256}
-    written = write_corpus(out, read.documents, meta)
-    fate = "kept" if keep_unasked else "left out"
+    made, cut = _continued(read.documents, continuation)
+    written = write_corpus(out, made, meta | _meta(continuation))
+    fate = "kept" if keeps else "left out"
     note = f"; {read.without:,} without an answer {fate}" if read.without else ""
-    _finish(source, out, written, note)
+    _finish(source, out, written, note + cut)
 
 
 def _wanted(
@@ -111,7 +129,12 @@ def _wanted(
 
 
 def _real_text(
-    source: str, kind: "TextFormat", file: Path | None, out: Path, wanted: "Wanted"
+    source: str,
+    kind: "TextFormat",
+    file: Path | None,
+    out: Path,
+    wanted: "Wanted",
+    continuation: int | None,
 ) -> None:
     from ..corpus.files import write_corpus
     from ..corpus.real_text.kinds import usual_place
@@ -120,12 +143,30 @@ def _real_text(
     path = usual_place(source, kind) if file is None else file
     with _progress() as update:
         made = make(source, kind, path, wanted, update)
-    written = write_corpus(out, made.documents, meta_of(source, kind, wanted, made))
+    documents, cut = _continued(made.documents, continuation)
+    meta = meta_of(source, kind, wanted, made) | _meta(continuation)
+    written = write_corpus(out, documents, meta)
     for line in _account(path, kind, made):
         stdout_console().print(line)
     fate = "kept" if wanted.keep_unasked or kind.notes is None else "left out"
     note = f"; {made.unasked:,} without a question {fate}" if made.unasked else ""
-    _finish(source, out, written, note)
+    _finish(source, out, written, note + cut)
+
+
+def _continued(
+    documents: "Sequence[Document]", characters: int | None
+) -> "tuple[Sequence[Document], str]":
+    """The documents with their continuations, where these are wanted, and what to say of it."""
+    from ..corpus.continuation import continued
+
+    if characters is None:
+        return documents, ""
+    made, whole = continued(documents, characters)
+    return made, f"; {whole:,} that cannot be cut have no continuation" if whole else ""
+
+
+def _meta(continuation: int | None) -> dict[str, int]:
+    return {} if continuation is None else {"continuation_characters": continuation}
 
 
 def _account(path: Path, kind: "TextFormat", made: "Made") -> Iterator[str]:
@@ -162,13 +203,13 @@ def _finish(source: str, out: Path, written: "Corpus", note: str) -> None:
         f"{out}: {len(written.documents):,} documents, {questions:,} questions, "
         f"sha256 {written.sha256[:12]}{note}"
     )
-    if questions:
-        console.print(
-            f"next: `latentcomp evaluate --teacher-only --corpus {out} "
-            f"--scorer {FORMATS[source].scorer} --teacher MODEL`"
-        )
+    every = [question for document in written.documents for question in document.questions]
+    alone = f"--teacher-only --corpus {out}"
+    if any(not question.is_continuation for question in every):
+        step = f"evaluate {alone} --scorer {FORMATS[source].scorer}"
     else:
-        console.print(f"next: `latentcomp extract --corpus {out} --teacher MODEL --run RUN`")
+        step = f"utilisation {alone}" if every else f"extract --corpus {out} --run RUN"
+    console.print(f"next: `latentcomp {step} --teacher MODEL`")
 
 
 @contextmanager

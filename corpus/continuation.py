@@ -3,6 +3,7 @@
 An objective and a measure that need no questions: any text has an end.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -38,6 +39,21 @@ def with_continuation(document: Document, characters: int) -> Document | None:
     question = Question(f"{document.document_id}/{CONTINUATION}", CONTINUATION, "", answer)
     stay = (q for q in document.questions if q.evidence and q.evidence[-1] < kept)
     return replace(document, chunks=document.chunks[:kept], questions=(*stay, question))
+
+
+def continued(documents: Iterable[Document], characters: int) -> tuple[tuple[Document, ...], int]:
+    """Every document with its continuation, where it can be cut; and how many could not.
+
+    One that cannot be cut is kept as it is where it has questions.
+    """
+    kept: list[Document] = []
+    whole = 0
+    for document in documents:
+        cut = with_continuation(document, characters)
+        whole += cut is None
+        if cut is not None or document.questions:
+            kept.append(cut or document)
+    return tuple(kept), whole
 
 
 def _whole_words(text: str, characters: int) -> str:

@@ -1,11 +1,16 @@
 """A continuation is the text right behind what is left, and nothing asked about is taken away."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from latentcomp.corpus.continuation import MOST_SHARE, with_continuation
+from latentcomp.corpus.files import read_corpus
 from latentcomp.corpus.records import CHUNK_SEPARATOR, CONTINUATION, Chunk, Document, Question
+
+from ..extract.command_line import run_command
 
 
 def document(*texts, questions=()):
@@ -54,3 +59,23 @@ def test_what_is_left_and_its_continuation_are_the_documents_beginning(texts, ch
     assert whole.text.startswith(cut.text + CHUNK_SEPARATOR + answer)
     assert 0 < len(answer) <= characters
     assert len(cut.text) + 1 >= MOST_SHARE * (len(whole.text) + 1)
+
+
+SENTENCES = "One is here. Two is there. Three is where four was. Five came last of all."
+
+
+def test_import_takes_the_end_of_every_document_off(capsys, tmp_path):
+    paragraphs = [
+        {"context": SENTENCES, "qas": []},
+        {"context": "A single sentence is not cut.", "qas": []},
+    ]
+    file = tmp_path / "dev.json"
+    file.write_text(json.dumps({"data": [{"title": "T", "paragraphs": paragraphs}]}))
+    line = ("import", "squad", file, "--continuation", 20, "--out", tmp_path / "out")
+    shown = run_command(capsys, *line).out
+    assert "1 documents, 1 questions" in shown and "1 that cannot be cut" in shown
+    assert f"next: `latentcomp utilisation --teacher-only --corpus {tmp_path / 'out'}" in shown
+    corpus = read_corpus(tmp_path / "out")
+    (document,) = corpus.documents
+    assert document.questions[0].answer == "Five came last of"
+    assert document.text.endswith("four was.") and corpus.meta["continuation_characters"] == 20
