@@ -37,10 +37,17 @@ def collect(path: Path, progress: Progress) -> Gathered:
         CorpusError: no such path, or it cannot be read.
     """
     named, linked = _files(path)
-    table = next((load for name, load in named if _TABLE.search(name)), None)
-    days = {} if table is None else _days(table().decode("utf-8-sig"))
-    speeches = [(name, load) for name, load in named if _SPEECH.search(name)]
-    return gather(speeches, lambda name, text: parse(name, text, days), progress, linked)
+    ordered = sorted(named, key=lambda one: (not _TABLE.search(one[0]), one[0]))
+    days: dict[str, int] = {}
+
+    def parse_any(name: str, text: str) -> Parsed:
+        if _TABLE.search(name):
+            days.update(_days(text))
+            return Parsed(())
+        return parse(name, text, days)
+
+    wanted = [(name, load) for name, load in ordered if _wanted(name)]
+    return gather(wanted, parse_any, progress, linked)
 
 
 def parse(name: str, text: str, days: Mapping[str, int] | None = None) -> Parsed:

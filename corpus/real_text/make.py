@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Any, Final
 
+from ... import __version__
 from ...common.errors import CorpusError, UsageError
 from ..outside.texts import short_id
 from ..records import Document
@@ -136,6 +137,7 @@ def meta_of(name: str, kind: TextFormat, wanted: Wanted, made: Made) -> dict[str
     """What a corpus folder says of how it was made: origin, licence, rule and files."""
     return {
         "source": name,
+        "latentcomp": __version__,
         "licence": kind.licence,
         "split": wanted.split,
         "split_rule": RULE,

@@ -15,7 +15,7 @@ Load = Callable[[], bytes]
 Progress = Callable[[int, int], None]
 """Called with (files read, files in all)."""
 
-_MOST: Final = 256 * 2**20
+MOST_BYTES: Final = 256 * 2**20
 """Bytes of one text: a damaged or hostile archive does not fill the memory."""
 
 
@@ -72,9 +72,9 @@ def _text(data: bytes) -> tuple[str, bool]:
     """
     if data[:2] == b"\x1f\x8b":
         with gzip.open(io.BytesIO(data)) as file:
-            data = file.read(_MOST + 1)
-    if len(data) > _MOST:
-        raise ValueError(f"more than {_MOST // 2**20} MiB of text")
+            data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"more than {MOST_BYTES:,} bytes of text")
     if b"\0" in data:
         raise ValueError("it is no text: it has zero bytes")
     try:

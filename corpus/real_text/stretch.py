@@ -13,6 +13,9 @@ from .entries import Entry, Source
 CHUNK_CHARACTERS: Final = 600
 """A chunk is an entry, or as many of its paragraphs as fit into this."""
 
+ENTRIES: Final = 3
+"""Entries that a document has where they fit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
@@ -37,7 +40,8 @@ def cut_source(source: Source, low: int, high: int) -> Iterator[Stretch]:
     """Cut a source into documents of `low` to `high` characters; what is too short is left out.
 
     Lengths wanted are drawn log-uniformly between the two, by a hash of the source's name, so that
-    every length has its share. No document has two runs in it.
+    every length has its share; a document of fewer than `ENTRIES` goes on as long as it may, since
+    little can be asked about it. No document has two runs in it.
     """
     number = 0
     for run in source.runs:
@@ -45,7 +49,10 @@ def cut_source(source: Source, low: int, high: int) -> Iterator[Stretch]:
         for entry in [*run, None]:
             full = waiting and (
                 entry is None
-                or _size(waiting) >= _wanted(source.name, number, low, high)
+                or (
+                    len(waiting) >= ENTRIES
+                    and _size(waiting) >= _wanted(source.name, number, low, high)
+                )
                 or _size([*waiting, entry]) > high
             )
             if full:

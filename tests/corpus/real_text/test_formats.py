@@ -11,6 +11,7 @@ from latentcomp.corpus.dates import day_of
 from latentcomp.corpus.files import read_corpus
 from latentcomp.corpus.outside import debian_changelog, git_notes, sotu, tz_news
 from latentcomp.corpus.outside.formats import read_format
+from latentcomp.corpus.real_text import reading
 from latentcomp.corpus.real_text.kinds import usual_place
 from latentcomp.corpus.real_text.make import Wanted, make
 from latentcomp.corpus.real_text.stretch import CHUNK_CHARACTERS, cut_source
@@ -121,6 +122,7 @@ def test_addresses_are_read_from_whatever_holds_the_package(tmp_path, packed):
     late = [chunk for one in made.documents for chunk in one.chunks if chunk.day is not None]
     assert all(chunk.dated_text and chunk.dated_text.startswith("1956-01-0") for chunk in late)
     assert not any("Jump" in one.text for one in made.documents)
+    assert len(made.gathered.files) == 4, "the table with the days is recorded too"
 
 
 @pytest.mark.parametrize(("low", "high"), [(300, 900), (1000, 4500), (4000, 16000)])
@@ -146,7 +148,11 @@ def test_an_entry_longer_than_a_document_is_cut_between_sentences():
     assert inner and all(chunk.dated_text == f"2004-03-06. {chunk.text}" for chunk in inner)
 
 
-def test_damaged_files_of_a_folder_are_named_and_the_others_read(tmp_path, capsys):
+BAD = ("bomb", "cut", "wrong", "zero")
+
+
+def test_damaged_files_of_a_folder_are_named_and_the_others_read(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(reading, "MOST_BYTES", 50_000)
     latin = samples.changelog("latin").replace("Ada Stone", "José Stone").encode("latin-1")
     whole = gzip.compress(samples.changelog("other").encode())
     folder = samples.folder_of_docs(
@@ -157,6 +163,7 @@ def test_damaged_files_of_a_folder_are_named_and_the_others_read(tmp_path, capsy
             "cut": whole[: len(whole) // 2],
             "wrong": b"\x1f\x8bnot gzip",
             "zero": gzip.compress(b"\0\0"),
+            "bomb": gzip.compress(b"a" * 60_000),
             "empty": b"",
             "none": "",
         },
@@ -165,13 +172,11 @@ def test_damaged_files_of_a_folder_are_named_and_the_others_read(tmp_path, capsy
     assert cli.run(arguments) == 0
     shown = capsys.readouterr().out
     assert "1 files are no UTF-8" in shown and "0 questions that the independent" in shown
-    for name in ("cut", "wrong", "zero"):
+    for name in BAD:
         assert f"not read: {name}/changelog.Debian.gz (" in shown
     corpus = read_corpus(tmp_path / "out")
     assert any("José Stone" in one.text for one in corpus.documents)
-    assert sorted(corpus.meta["unreadable"]) == [
-        f"{name}/changelog.Debian.gz" for name in ("cut", "wrong", "zero")
-    ]
+    assert sorted(corpus.meta["unreadable"]) == [f"{name}/changelog.Debian.gz" for name in BAD]
     assert corpus.meta["licence"] == debian_changelog.FORMAT.licence
     assert len(corpus.meta["files"]) == 4
 
