@@ -114,7 +114,13 @@ def measured(name: str, path: Path | None) -> dict[str, Any]:
         "refused_questions": made.refused,
         "without_questions": made.unasked,
         "splits": {
-            split: {"documents": documents, "questions": questions}
+            split: {
+                "documents": documents,
+                "questions": questions,
+                "sources": len(
+                    {each.document_id.rpartition("-")[0] for each in splits[split].documents}
+                ),
+            }
             for split, (documents, questions) in made.splits.items()
         },
         "families": {

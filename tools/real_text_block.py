@@ -23,8 +23,8 @@ def real_text_block(results: Path) -> str:
         f"From `docs/results/{REAL_TEXT}` (`python benchmarks/real_text.py`), whole formats with "
         "documents of the default length, those without questions among them.",
         "",
-        "| format | files | documents: train, validation, test | questions | characters: least, "
-        "quarters, most | entries dropped as repeated | seconds |",
+        "| format | files | documents (of sources): train, validation, test | questions | "
+        "characters: least, quarters, most | entries dropped as repeated | seconds |",
         "|---|---|---|---|---|---|---|",
         *(_format(name, one) for name, one in formats.items()),
         "",
@@ -49,7 +49,11 @@ def real_text_block(results: Path) -> str:
 
 def _format(name: str, one: dict[str, Any]) -> str:
     splits = one["splits"]
-    documents = ", ".join(f"{splits[split]['documents']:,}" for split in SPLITS if split in splits)
+    documents = ", ".join(
+        f"{splits[split]['documents']:,} ({splits[split]['sources']:,})"
+        for split in SPLITS
+        if split in splits
+    )
     questions = sum(each["questions"] for each in splits.values())
     lengths = ", ".join(f"{each:,}" for each in one["characters"])
     return (

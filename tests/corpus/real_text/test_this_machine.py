@@ -14,6 +14,7 @@ from latentcomp.corpus.real_text.separate import SPLITS
 @pytest.mark.parametrize("characters", [None, (300, 900), (4500, 18000)])
 def test_the_reader_refuses_nothing_and_splits_share_no_entry(name, characters):
     kind = text_format(name)
+    assert kind is not None
     try:
         path = usual_place(name, kind)
         made = {
