@@ -1,5 +1,8 @@
 """The one kind of error a user sees: what, where, the value, the next step."""
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 
 class LatentcompError(Exception):
     """A mistake or a limit that the user can act on.
@@ -44,3 +47,18 @@ class RecipeError(LatentcompError):
 
 class TrainingError(LatentcompError):
     """A training that cannot go on."""
+
+
+ErrorT = TypeVar("ErrorT", bound=LatentcompError)
+
+
+def combined(errors: Sequence[ErrorT]) -> ErrorT:
+    """The first of some errors, with the others as its notes; there is at least one."""
+    first, *others = errors
+    known = {str(first)}
+    for other in others:
+        for line in (str(other), *getattr(other, "__notes__", ())):
+            if line not in known:
+                known.add(line)
+                first.add_note(line)
+    return first

@@ -26,7 +26,7 @@ import json
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -86,18 +86,22 @@ class _Reader:
     def documents(self) -> Iterator[Document]:
         """The documents of all lines that are right."""
         for number, raw in _lines(self.path):
+            wrong: list[_Fault] = []
             try:
-                parsed = _parse(_text(raw, number))
-                if parsed is None:
+                text = _text(raw, number)
+                if not text:
                     continue
+                content = _content(text)
+                # Of lines with other faults too, else one fault hides another.
+                wrong += self._used_ids(content, number)
+                parsed = _parsed(content)
                 self._one_kind_of_day(parsed, number)
                 document = _document(parsed)
-                self._claim(self._documents, document.document_id, "document_id", number)
-                for question in document.questions:
-                    self._claim(self._questions, question.question_id, "question_id", number)
             except _Fault as fault:
-                self._faults += [(number, reason, fault.step) for reason in fault.reasons]
-            else:
+                wrong.insert(0, fault)
+            for each in wrong:
+                self._faults += [(number, reason, each.step) for reason in each.reasons]
+            if not wrong:
                 yield document
 
     def refuse(self) -> None:
@@ -118,11 +122,22 @@ class _Reader:
             error.add_note(f"and {more:,} more")
         raise error
 
-    def _claim(self, seen: dict[str, int], key: str, name: str, number: int) -> None:
-        if key in seen:
-            reason = f"{name} {key!r} is already used on line {seen[key]}"
-            raise _Fault([reason], f"give it another {name}")
-        seen[key] = number
+    def _used_ids(self, content: Any, number: int) -> Iterator[_Fault]:  # noqa: ANN401  any JSON
+        """Ids of a line that stood on an earlier one, or twice on this."""
+        name = content.get("document_id") if isinstance(content, dict) else None
+        if not isinstance(name, str):
+            return
+        if fault := _claim(self._documents, name, "document_id", number):
+            yield fault
+            return  # questions are called after their document
+        questions = content.get("questions")
+        for index, question in enumerate(questions if isinstance(questions, list) else ()):
+            own = question.get("question_id") if isinstance(question, dict) else None
+            key = own or f"{name}/q{index}"
+            if isinstance(key, str) and (
+                fault := _claim(self._questions, key, "question_id", number)
+            ):
+                yield fault
 
     def _one_kind_of_day(self, line: DocumentLine, number: int) -> None:
         """Numbers and dates in one file would be compared with each other."""
@@ -155,15 +170,28 @@ def _text(raw: bytes, number: int) -> str:
         raise _Fault([f"not UTF-8 at byte {error.start}"], "save it as UTF-8") from error
 
 
-def _parse(line: str) -> DocumentLine | None:
-    """None for a blank line."""
-    if not line:
+def _claim(seen: dict[str, int], key: str, name: str, number: int) -> _Fault | None:
+    if key not in seen:
+        seen[key] = number
         return None
+    reason = f"{name} {key!r} is already used on line {seen[key]}"
+    return _Fault([reason], f"give it another {name}")
+
+
+def _content(line: str) -> Any:  # noqa: ANN401  any JSON
+    """What a line says."""
     try:
-        return DocumentLine.model_validate(json.loads(line, parse_constant=_no_constant))
+        return json.loads(line, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         reason = f"not JSON at column {error.colno} ({error.msg})"
         raise _Fault([reason], "write one JSON object per line") from error
+    except (ValueError, RecursionError) as error:
+        raise _Fault([" ".join(str(error).split())]) from error
+
+
+def _parsed(content: object) -> DocumentLine:
+    try:
+        return DocumentLine.model_validate(content)
     except ValidationError as error:
         raise _Fault([" ".join(reason.split()) for reason in faults(error)]) from error
     except (ValueError, RecursionError) as error:
@@ -176,14 +204,16 @@ def _no_constant(name: str) -> float:
 
 def _document(line: DocumentLine) -> Document:
     days = [(i, chunk.day) for i, chunk in enumerate(line.chunks) if chunk.day is not None]
-    for (before, early), (after, late) in pairwise(days):
-        if late.number < early.number:
-            raise _Fault(
-                [
-                    f"chunks are not in time order: chunk {after} has day {late.shown}, "
-                    f"chunk {before} has day {early.shown}"
-                ]
-            )
+    reasons = [
+        f"chunks are not in time order: chunk {after} has day {late.shown}, chunk {before} has day "
+        f"{early.shown}"
+        for (before, early), (after, late) in pairwise(days)
+        if late.number < early.number
+    ]
+    for index, question in enumerate(line.questions):
+        reasons += _faults_of_question(question, index, len(line.chunks))
+    if reasons:
+        raise _Fault(reasons)
     chunks = tuple(
         Chunk(i, chunk.text, chunk.day.number if chunk.day else None, chunk.dated_text)
         for i, chunk in enumerate(line.chunks)
@@ -195,18 +225,20 @@ def _document(line: DocumentLine) -> Document:
     return Document(line.document_id, chunks, questions, line.summary)
 
 
-def _question(line: QuestionLine, index: int, document_id: str, chunks: int) -> Question:
-    evidence = tuple(line.evidence)
-    if any(not 0 <= i < chunks for i in evidence) or list(evidence) != sorted(set(evidence)):
-        raise _Fault(
-            [
-                f"questions.{index}.evidence is {list(evidence)}: it must be ascending chunk "
-                f"indices from 0 to {chunks - 1}"
-            ]
+def _faults_of_question(line: QuestionLine, index: int, chunks: int) -> Iterator[str]:
+    evidence = line.evidence
+    if any(not 0 <= i < chunks for i in evidence) or evidence != sorted(set(evidence)):
+        yield (
+            f"questions.{index}.evidence is {evidence}: it must be ascending chunk indices from 0 "
+            f"to {chunks - 1}"
         )
     for answer in (line.answer, *line.other_answers):
         if answer in line.stale_answers:
-            raise _Fault([f"questions.{index}: the answer {answer!r} is also a stale answer"])
+            yield f"questions.{index}: the answer {answer!r} is also a stale answer"
+
+
+def _question(line: QuestionLine, index: int, document_id: str, chunks: int) -> Question:
+    evidence = tuple(line.evidence)
     return Question(
         question_id=line.question_id or f"{document_id}/q{index}",
         family=line.family,

@@ -19,6 +19,16 @@ Measure = Literal[
 ]
 """Defined in section 3 of docs/experiment_plan.md."""
 
+StrictMeasure = Literal[
+    "accuracy",
+    "stale_rate",
+    "retention_above_controls",
+    "lowest_family_retention",
+    "largest_shuffled_effect",
+    "above_stale",
+]
+"""Of the gates beside those (`strict.py`); defined in section 5a."""
+
 TIME_FAMILIES: Final = ("latest", "original", "as_of", "changed", "when", "order")
 """Families that need time information."""
 SHUFFLED_MARGIN: Final = 0.02

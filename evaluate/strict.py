@@ -8,10 +8,11 @@ of documents; where a figure is the worst of several families, each has a share 
 
 from collections.abc import Callable, Sequence
 from math import nan
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
+from .measures import StrictMeasure
 from .scores import ScoredAnswer
 from .stats import (
     CONFIDENCE,
@@ -26,16 +27,6 @@ from .stats import (
     share,
 )
 from .tally import QUESTIONS, STALE_QUESTIONS, Answers, Tally, stale_column
-
-StrictMeasure = Literal[
-    "accuracy",
-    "stale_rate",
-    "retention_above_controls",
-    "lowest_family_retention",
-    "largest_shuffled_effect",
-    "above_stale",
-]
-"""Defined in section 5a of docs/experiment_plan.md."""
 
 LATENTS: Final = "compressed"
 CONTROLS: Final = ("floor", "shuffled", "zero", "gaussian")

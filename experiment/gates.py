@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
-from ..evaluate.arms.table import REQUIRED_ARMS
+from ..evaluate.arms.names import REQUIRED_ARMS
 from ..evaluate.measures import HEADROOM as HEADROOM
 from ..evaluate.measures import Measure, Measurement, shuffled_at_floor
 from ..evaluate.stats import Interval
@@ -131,7 +131,7 @@ def apply_gate(
         phase: 1 .. 8, for the record.
         gate: of the phase.
         evidence: what was measured.
-        skipped: phases that were passed over by flag on the way.
+        skipped: phases that lacked a verdict that counts on the way.
     """
     outcomes = tuple(_outcome(criterion, evidence) for criterion in gate.criteria)
     shortfall = _shortfall(gate, evidence)

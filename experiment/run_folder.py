@@ -11,7 +11,8 @@
     report/
 
 Folders of versions before 0.2 keep a phase in `phases/<n>/` with one evaluation in it; they are
-read as trials where they are, and never moved.
+read as trials where they are, and never moved. Checkpoints need torch, so they are imported where
+one is opened: command lines look into run folders before that.
 """
 
 import json
@@ -23,8 +24,7 @@ from typing import Final
 
 from ..common import atomic
 from ..common.errors import CheckpointError
-from ..train import checkpoint
-from ..train.record import TrialRecord
+from ..train.record import LATEST, TrialRecord
 
 ANSWERS: Final = "answers.parquet"
 RESULT: Final = "evaluation.json"
@@ -79,6 +79,11 @@ class TrialFolder:
         return self.path / "checkpoint"
 
     @property
+    def has_checkpoint(self) -> bool:
+        """Whether a checkpoint of it is there."""
+        return (self.checkpoint / LATEST).is_file()
+
+    @property
     def record(self) -> Path:
         """The trial's record, with a session a start."""
         for name in RECORDS:
@@ -118,6 +123,8 @@ class TrialFolder:
         Raises:
             CheckpointError: there is none, or it is damaged.
         """
+        from ..train import checkpoint
+
         return checkpoint.open_checkpoint(self.checkpoint).state.sha256[checkpoint.MODEL]
 
     def put_aside(self) -> None:
@@ -228,6 +235,8 @@ def read_trial_record(trial: TrialFolder) -> TrialRecord:
     Raises:
         CheckpointError: it has no checkpoint, or one that does not say.
     """
+    from ..train import checkpoint
+
     return checkpoint.open_checkpoint(trial.checkpoint).state.known_trial
 
 
@@ -241,6 +250,8 @@ def _legacy_seed(path: Path) -> int:
 
 
 def _seed_of_checkpoint(root: Path) -> int:
+    from ..train import checkpoint
+
     try:
         trial = checkpoint.read_state(root).trial
     except CheckpointError:

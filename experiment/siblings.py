@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from ..evaluate.measures import StrictMeasure
 from ..evaluate.scores import ScoredAnswer
 from ..evaluate.stats import Interval
-from ..evaluate.strict import StrictMeasure, strict_measures
+from ..evaluate.strict import strict_measures
 from .verdict import SiblingOutcome, Status
 
 

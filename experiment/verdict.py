@@ -3,9 +3,8 @@
 from typing import Literal
 
 from ..common.record import Record
-from ..evaluate.measures import Measure
+from ..evaluate.measures import Measure, StrictMeasure
 from ..evaluate.stats import Interval
-from ..evaluate.strict import StrictMeasure
 
 Status = Literal["passed", "failed", "inconclusive"]
 
@@ -61,7 +60,7 @@ class Verdict(Record):
     criteria: tuple[CriterionOutcome, ...]
     """Every criterion of the phase."""
     skipped: tuple[int, ...] = ()
-    """Phases that were skipped by flag before this one."""
+    """Phases that lacked a verdict that counts when the weights were trained, or those before."""
     seed: int | None = None
     """Seed of the held-out documents."""
     corpus_sha256: str | None = None

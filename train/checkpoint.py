@@ -23,9 +23,8 @@ from ..common import atomic
 from ..common.errors import CheckpointError
 from ..compressor.model import CompressionModel, ModelSpec
 from .legacy import upgrade_state, upgrade_tensor
-from .record import TrialRecord
+from .record import LATEST, TrialRecord
 
-LATEST: Final = "latest.json"
 MODEL: Final = "model.safetensors"
 OPTIMIZER: Final = "optimizer.safetensors"
 STATE: Final = "state.json"

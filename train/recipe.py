@@ -6,12 +6,13 @@ A recipe is a literal (experiment/phases.py, experiment/ablations.py) or one wit
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from ..common.errors import RecipeError
+from ..common.errors import RecipeError, combined
 from ..common.numbers import refusal
 from ..compressor.config import ModelConfig
 
@@ -139,19 +140,20 @@ class Recipe(_Part):
             RecipeError: there is no such field, or the value does not fit; names both.
         """
         record = self.model_dump()
+        unknown = []
         for path, value in changes.items():
-            _replace(record, path, value)
+            try:
+                _replace(record, path, value)
+            except RecipeError as error:
+                unknown.append(error)
+        if unknown:
+            raise combined(unknown)
         if name is not None:
             record["name"] = name
         try:
             return Recipe.model_validate(record)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "recipe"
-            reason = first["msg"].removeprefix("Value error, ")
-            raise RecipeError(
-                f"{where}: {reason}; given {', '.join(f'{k}={v}' for k, v in changes.items())}"
-            ) from None
+            raise combined([_refusal(each, changes) for each in error.errors()]) from None
 
     def differences(self, other: "Recipe") -> dict[str, tuple[Any, Any]]:
         """Dotted field -> (value here, value there) of every field that differs, but the name."""
@@ -179,6 +181,13 @@ def flat(recipe: Recipe) -> dict[str, Any]:
     return leaves
 
 
+def _refusal(error: Mapping[str, Any], changes: Mapping[str, Any]) -> RecipeError:
+    where = ".".join(map(str, error["loc"])) or "recipe"
+    reason = error["msg"].removeprefix("Value error, ")
+    given = ", ".join(f"{field}={value}" for field, value in changes.items())
+    return RecipeError(f"{where}: {reason}; given {given}")
+
+
 _OPEN = ("objectives", "model.options")
 """Fields that hold whatever names there are."""
 
@@ -190,8 +199,12 @@ def _replace(record: dict[str, Any], path: str, value: object) -> None:
         place = place.get(parent) if isinstance(place, dict) else None
     is_open = ".".join(parents) in _OPEN
     if not isinstance(place, dict) or (leaf not in place and not is_open):
-        known = ", ".join(sorted(record if not isinstance(place, dict) else place))
-        raise RecipeError(f"{path}: a recipe has no such field; here there are {known}")
+        known = sorted(record if not isinstance(place, dict) else place)
+        near = get_close_matches(leaf, known, 1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise RecipeError(
+            f"{path}: a recipe has no such field{hint}; here there are {', '.join(known)}"
+        )
     if is_open and value is None:
         place.pop(leaf, None)
     else:

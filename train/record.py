@@ -4,12 +4,15 @@ It stands in every checkpoint and in `trial.json`. Records of versions before 0.
 was a phase and a plan, are read through `train.legacy`.
 """
 
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .legacy import upgrade_trial
 from .recipe import Recipe
+
+LATEST: Final = "latest.json"
+"""Of a folder of checkpoints: names the one that counts."""
 
 
 class _Record(BaseModel):

@@ -19,6 +19,7 @@ from . import (
     text,
     truncation,
 )
+from .names import REQUIRED_ARMS as REQUIRED_ARMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,6 @@ ARMS: Final[dict[str, Arm]] = {
 EVERY_ARM: Final = "all"
 """Requests all optional arms at once."""
 
-REQUIRED_ARMS: Final = tuple(name for name, arm in ARMS.items() if arm.required)
 REFERENCE_ARMS: Final = tuple(name for name, arm in ARMS.items() if arm.reference)
 
 

@@ -1,23 +1,25 @@
-"""Names of the files of a store, and the Zarr metadata that describes them."""
+"""The Zarr metadata of a store; the names of its files stand in `files.py`."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from ...common.forks import lazy
-from ..places.protocol import Place, exists, reading
 from .codecs import CodecName, chunk_codec
 from .dtypes import DTYPES, StoredDtype
 from .encoding import Encoding, encoding_of
+from .files import CHUNKS as CHUNKS
+from .files import DOCUMENTS as DOCUMENTS
+from .files import LEDGER as LEDGER
+from .files import LEDGER_FOLDER as LEDGER_FOLDER
+from .files import MANIFEST as MANIFEST
+from .files import SEAL as SEAL
+from .files import STATES as STATES
+from .files import STATISTICS as STATISTICS
+from .files import TOKENS as TOKENS
+from .files import is_store as is_store
+from .files import shard_files as shard_files
 from .schema import Manifest
 from .shards import Grid
-
-MANIFEST = "manifest.json"
-SEAL = "seal.json"
-DOCUMENTS = "documents.parquet"
-CHUNKS = "chunks.parquet"
-LEDGER = "ledger.parquet"
-LEDGER_FOLDER = "ledger"
-STATES, TOKENS, STATISTICS = "states", "token_ids", "statistics"
 
 TOKEN_SENTINEL = 2**32 - 1
 """Fill value of the token ids; no vocabulary reaches it."""
@@ -119,11 +121,6 @@ class Layout:
         }
 
 
-def shard_files(shard: int) -> tuple[str, str, str]:
-    """States, token ids and statistics of one shard of any store, relative to it."""
-    return (f"{STATES}/c.{shard}.0.0", f"{TOKENS}/c.{shard}", f"{STATISTICS}/c.{shard}.0.0.0")
-
-
 _LITTLE: dict[str, Any] = {"name": "bytes", "configuration": {"endian": "little"}}
 _CRC32C: dict[str, Any] = {"name": "crc32c"}
 
@@ -142,13 +139,3 @@ def _array(
         "fill_value": fill,
         "codecs": codecs,
     }
-
-
-def is_store(place: Place) -> bool:
-    """True if there is a store, finished or not.
-
-    Raises:
-        StoreError: the folder may not be read.
-    """
-    with reading(place):
-        return exists(place, MANIFEST)

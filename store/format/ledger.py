@@ -25,7 +25,7 @@ from ...common.threads import in_order
 from ..places.parts import Span
 from ..places.protocol import Place, exists, reading
 from .canonical import without_checksum
-from .layout import LEDGER, LEDGER_FOLDER, MANIFEST, shard_files
+from .files import LEDGER, LEDGER_FOLDER, MANIFEST, shard_files
 from .schema import Record
 from .shard_table import FileRecord, ShardRecord, ShardTable
 from .steps import RESTORE, repair_step

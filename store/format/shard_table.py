@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Iterator, MutableMapping
 
-from .layout import shard_files
+from .files import shard_files
 from .schema import Record
 
 _FILES = 3

@@ -190,6 +190,18 @@ def test_ids_are_unique(tmp_path, second, message):
         read_corpus(tmp_path / "a.jsonl")
 
 
+def test_a_fault_hides_no_other_one(tmp_path):
+    """A used id was not told where its line, or the earlier one, had another fault."""
+    bad = edited(questions__0__evidence=[2], questions__0__stale_answers=["Oslo"])
+    (tmp_path / "a.jsonl").write_text(f"{bad}\n{bad}\n")
+    with pytest.raises(CorpusError) as error:
+        read_corpus(tmp_path / "a.jsonl")
+    assert "(5 faults in 2 lines)" in str(error.value)
+    said = "\n".join(error.value.__notes__)
+    assert "line 2: document_id 'd1' is already used on line 1" in said
+    assert said.count("is also a stale answer") == 2
+
+
 def test_what_may_be_left_out_gets_its_default(tmp_path):
     lines = {"document_id": "a", "chunks": [{"text": "x\u2028y"}]}
     lines["questions"] = [{"text": "t", "answer": "b"}]
