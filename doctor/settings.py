@@ -55,3 +55,9 @@ class Settings:
     teacher: str = "lab"
     """Model for the real forward pass."""
     device: str = "auto"
+    runs: Path = Path("runs")
+    """Where run folders go."""
+    shipped: tuple[Path, ...] = ()
+    """Checkpoints that come with the package."""
+    sizes_given: bool = False
+    """Whether sizes of batches were named; the default ones may be larger than a card takes."""
