@@ -12,9 +12,10 @@ from ..common.errors import CheckpointError, UsageError
 from ..corpus.records import Document, Question
 from ..evaluate.scores import score
 from ..models.describe import describe_document
-from ..models.files import LAB_FOLDERS
-from ..models.names import shown_name
+from ..models.foreign import foreign_note
 
+SHIPPED = "lab-4x"
+"""The compressor where nothing names one."""
 SOURCES = {
     "latents": "its latents",
     "text": "the full text",
@@ -34,12 +35,15 @@ class AskRequest:
     most: int
     """Of its own, the first so many."""
     latents: Path | None
-    compressor: str
+    compressor: str | None
+    """None: the one that made the latents, else the shipped one."""
     ratio: float | None
     teacher: str | None
     reasoner: str | None
     answer_tokens: int
     device: str
+    generator: int | None = None
+    """Version of the world that the document is of; None of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ def answers(request: AskRequest) -> list[Asked]:
     """
     questions = _questions(request)
     compressor = Compressor.from_pretrained(
-        request.compressor, device=request.device, teacher=request.teacher
+        _compressor_name(request), device=request.device, teacher=request.teacher
     )
     latents = _latents(request, compressor)
     reasoner = Reasoner.from_pretrained(request.reasoner, compressor=compressor)
@@ -80,13 +84,14 @@ def answers(request: AskRequest) -> list[Asked]:
 
 def _foreign_world(request: AskRequest, compressor: Compressor) -> tuple[str, ...]:
     """One line where a model of the lab is asked about a text that is none of the lab's."""
-    name = shown_name(compressor.spec.teacher)
-    if name not in LAB_FOLDERS or not request.questions:
-        return ()
-    return (
-        f"the teacher {name!r} learnt the lab's chronicles and no language: of any other text it "
-        "makes nonsense, and so does what reads its latents",
-    )
+    note = foreign_note(compressor.spec.teacher, request.generator)
+    return (note,) if note else ()
+
+
+def _compressor_name(request: AskRequest) -> str:
+    if request.compressor is not None or request.latents is None:
+        return request.compressor or SHIPPED
+    return Latents.load(request.latents).record.compressor
 
 
 def _questions(request: AskRequest) -> Sequence[Question | str]:

@@ -10,11 +10,20 @@ from ..common.terminal import option, stdout_console
 
 if TYPE_CHECKING:
     from ..corpus.records import Document
+    from .given_documents import GivenDocuments
 
 _WHAT, _WITH, _HOW = "What is read", "With which models", "How it runs"
 
 _FILE = typer.Argument(help="A text, a JSONL corpus, or a corpus folder.", metavar="FILE")
-_COMPRESSOR = option(_WITH, "`lab-4x`, which ships, or a folder: pretrained, or a trial of a run.")
+_COMPRESSOR = option(
+    _WITH,
+    "`lab-4x`, which ships, or a folder: pretrained, or a trial of a run. [default: lab-4x; of "
+    "latents the one that made them]",
+)
+_RUN = option(_WITH, "Instead of --compressor: a run folder, whose trial is used.", "--run")
+_PHASE = option(_WITH, "Phase of that trial.")
+_RECIPE = option(_WITH, "Instead of --phase: name of that trial, as `train` has it.")
+_SEED = option(_WITH, "Training seed of that trial, where there are several.", min=0)
 _TEACHER = option(_WITH, "Who reads, where the compressor's record cannot name it.")
 _REASONER = option(_WITH, "Who answers, where the compressor's record cannot name it.")
 _RATIO = option(_WHAT, "Tokens per latent; what it was trained for by default.", min=1.0)
@@ -25,7 +34,11 @@ _BATCH = option(_HOW, "Documents at once.", min=1)
 def compress(
     file: Annotated[Path, _FILE],
     out: Annotated[Path, option(_WHAT, "File to write, safetensors.", "--out", "-o")],
-    compressor: Annotated[str, _COMPRESSOR] = "lab-4x",
+    compressor: Annotated[str | None, _COMPRESSOR] = None,
+    run: Annotated[Path | None, _RUN] = None,
+    phase: Annotated[int | None, _PHASE] = None,
+    recipe: Annotated[str | None, _RECIPE] = None,
+    training_seed: Annotated[int | None, _SEED] = None,
     ratio: Annotated[float | None, _RATIO] = None,
     teacher: Annotated[str | None, _TEACHER] = None,
     device: Annotated[str, _DEVICE] = "auto",
@@ -39,27 +52,33 @@ def compress(
     Example: `latentcomp compress notes.txt --out notes.latents`, then
     `latentcomp ask notes.txt "Where does Ann live?" --latents notes.latents`
     """
-    from ..common.errors import UsageError
-    from .early import check_input
+    from .chosen_compressor import chosen_compressor
+    from .early import check_input, refuse_all
+    from .given_documents import given_documents
 
-    if out.exists() and not overwrite:
-        raise UsageError(f"--out {out}: it is there already; give another, or --overwrite")
-    check_input(None, teacher)
-    documents = _documents(file)
+    _, _, given, named = refuse_all(
+        lambda: _check_out(out, overwrite),
+        lambda: check_input(None, teacher),
+        lambda: given_documents(file),
+        lambda: chosen_compressor(compressor, run, phase, recipe, training_seed),
+    )
     from ..api.compressor import Compressor
+    from ..models.foreign import foreign_note
+    from .asking import SHIPPED
 
-    model = Compressor.from_pretrained(compressor, device=device, teacher=teacher)
+    model = Compressor.from_pretrained(named or SHIPPED, device=device, teacher=teacher)
     with warnings.catch_warnings(action="ignore"):  # said below, as a line of the command
-        latents = model.compress(documents, ratio=ratio, batch_size=batch_size)
+        latents = model.compress(given.documents, ratio=ratio, batch_size=batch_size)
     latents.save(out, overwrite=overwrite)
-    text = sum(len(document.text.encode()) for document in documents)
+    text = sum(len(document.text.encode()) for document in given.documents)
     console = stdout_console()
     console.print(
         f"{out}: {len(latents):,} documents, {latents.tokens_per_latent:.2f} tokens per latent, "
         f"{latents.nbytes:,} bytes of latents for {text:,} bytes of text"
     )
-    for note in latents.record.notes:
-        console.print(f"note: {note}", style="yellow")
+    for note in (*latents.record.notes, foreign_note(model.spec.teacher, given.generator)):
+        if note:
+            console.print(f"note: {note}", style="yellow")
 
 
 def ask(
@@ -75,7 +94,11 @@ def ask(
     latents: Annotated[
         Path | None, option(_WHAT, "A file of `compress`; stale and foreign ones are refused.")
     ] = None,
-    compressor: Annotated[str, _COMPRESSOR] = "lab-4x",
+    compressor: Annotated[str | None, _COMPRESSOR] = None,
+    run: Annotated[Path | None, _RUN] = None,
+    phase: Annotated[int | None, _PHASE] = None,
+    recipe: Annotated[str | None, _RECIPE] = None,
+    training_seed: Annotated[int | None, _SEED] = None,
     ratio: Annotated[float | None, _RATIO] = None,
     teacher: Annotated[str | None, _TEACHER] = None,
     reasoner: Annotated[str | None, _REASONER] = None,
@@ -86,10 +109,15 @@ def ask(
 
     Example: `latentcomp ask notes.txt "Where does Ann live?"`
     """
-    from .early import check_input
+    from .chosen_compressor import chosen_compressor
+    from .early import check_input, refuse_all
+    from .given_documents import given_documents
 
-    check_input(None, teacher, reasoner)
-    chosen = _one(_documents(file), document, file)
+    _, (chosen, generator), named = refuse_all(
+        lambda: check_input(None, teacher, reasoner),
+        lambda: _one(given_documents(file), document, file),
+        lambda: chosen_compressor(compressor, run, phase, recipe, training_seed),
+    )
     from .asking import AskRequest, answers, render
 
     request = AskRequest(
@@ -97,46 +125,34 @@ def ask(
         questions=tuple(questions or ()),
         most=most,
         latents=latents,
-        compressor=compressor,
+        compressor=named,
         ratio=ratio,
         teacher=teacher,
         reasoner=reasoner,
         answer_tokens=answer_tokens,
         device=device,
+        generator=generator,
     )
     console = stdout_console()
     for line in render(answers(request)):
         console.print(line)
 
 
-def _documents(file: Path) -> "tuple[Document, ...]":
-    """A corpus, or a text as a document of one chunk. Raises: CorpusError, UsageError."""
-    from ..common.errors import CorpusError, UsageError
-    from ..corpus.files import read_corpus
-    from ..corpus.records import Chunk, Document
-
-    if file.is_dir() or file.suffix == ".jsonl":
-        return read_corpus(file).documents
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise CorpusError(f"{file}: cannot be read ({error.strerror}); check the path") from error
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
-    if not text.strip():
-        raise UsageError(f"{file}: there is no text in it")
-    return (Document(file.name, (Chunk(0, text),)),)
-
-
-def _one(documents: "tuple[Document, ...]", name: str | None, file: Path) -> "Document":
+def _check_out(out: Path, overwrite: bool) -> None:
     from ..common.errors import UsageError
 
-    if name is None:
-        return documents[0]
-    for each in documents:
-        if each.document_id == name:
-            return each
+    if out.exists() and not overwrite:
+        raise UsageError(f"--out {out}: it is there already; give another, or --overwrite")
+
+
+def _one(given: "GivenDocuments", name: str | None, file: Path) -> "tuple[Document, int | None]":
+    """A document of a corpus, and the version of its generator. Raises: UsageError."""
+    from ..common.errors import UsageError
+
+    for each in given.documents:
+        if name in (None, each.document_id):
+            return each, given.generator
     raise UsageError(
-        f"{file}: no document {name!r} among {len(documents):,}; the first is "
-        f"{documents[0].document_id!r}"
+        f"{file}: no document {name!r} among {len(given.documents):,}; the first is "
+        f"{given.documents[0].document_id!r}"
     )

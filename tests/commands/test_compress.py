@@ -1,10 +1,13 @@
 """`latentcomp compress` and `latentcomp ask`: files, answers, and what is refused."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from latentcomp.api import Compressor, Latents
 from latentcomp.api.retrieval import in_parts, retrieved
+from latentcomp.commands.given_documents import given_documents
 from latentcomp.corpus.files import write_corpus
 from latentcomp.corpus.records import Chunk, Document
 from latentcomp.evaluate.arms.retrieval import bm25
@@ -106,3 +109,65 @@ def test_a_text_is_searched_sentence_by_sentence():
     assert parts == ["Ann lives in Rome.", "It rained.", "Ann moved to Oslo!"]
     dated = tiny.documents(1)[0]
     assert in_parts(dated) is dated
+
+
+@pytest.fixture
+def two_trials(home, tmp_path):
+    """A run with two trials of one recipe."""
+    lm = load_causal_lm(str(home / "teacher"))
+    for seed in (0, 1):
+        write_trial(tmp_path / "run", lm, seed=seed)
+    return tmp_path / "run"
+
+
+def test_a_run_names_the_compressor_as_its_folder_would(capsys, home, two_trials, tmp_path):
+    common = ["--teacher", home / "teacher", "--device", "cpu"]
+    one = ["--run", home / "run", "--training-seed", 0]
+    trial = home / "run" / "trials" / "phase-4" / "seed-0"
+    made = run_command(capsys, "compress", home / "corpus", "-o", tmp_path / "a", *one, *common)
+    assert made.code == 0, made.err
+    assert Latents.load(tmp_path / "a").record.compressor == str(trial)
+    named = ["--run", two_trials, "--recipe", "phase-4", "--training-seed", 1]
+    ran = run_command(capsys, "compress", home / "corpus", "-o", tmp_path / "b", *named, *common)
+    assert ran.code == 0, ran.err
+    record = Latents.load(tmp_path / "b").record
+    assert record.compressor == str(two_trials / "trials" / "phase-4" / "seed-1")
+    asked = ["ask", home / "corpus", "--most", 1, "--latents", tmp_path / "b"]
+    by_run = run_command(capsys, *asked, *named, *common)
+    by_file = run_command(capsys, *asked, *common)
+    assert by_run.code == 0 and by_file.out == by_run.out, "the file knows who made it"
+    assert "made by another compressor" in run_command(capsys, *asked, *one, *common).error
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["--run", "{run}"], "2 trials fit (phase-4/seed-0, phase-4/seed-1); name one with --rec"),
+        (["--run", "{run}", "--phase", 4], "2 trials fit"),
+        (["--run", "{run}", "--training-seed", 3], "no trial with the training seed 3 has a"),
+        (["--run", "{run}", "--phase", 1], "no trial of phase-1 has a checkpoint here; there are"),
+        (["--run", "{run}", "--recipe", "mine"], "mine has no checkpoint in this run"),
+        (["--run", "{run}", "--phase", 4, "--recipe", "mine"], "give one of the two"),
+        (["--run", "{run}", "--compressor", "lab-4x"], "exclude each other"),
+        (["--phase", 4], "runs/lab: there is no such run folder"),
+        (["--run", "{run}x"], "there is no such run folder; give --run with one that is there ("),
+    ],
+)
+def test_a_trial_that_is_not_named_clearly(capsys, two_trials, tmp_path, monkeypatch, given, says):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("Ann lives in Rome.")
+    line = [str(part).format(run=two_trials) for part in given]
+    for command in (["compress", "a.txt", "-o", "a.latents"], ["ask", "a.txt", "Who?"]):
+        assert says in run_command(capsys, *command, *line).error
+
+
+def test_what_the_lab_teacher_cannot_read_is_said_of_latents_too(capsys, tmp_path, monkeypatch):
+    """`ask` alone had the note; a chronicle of its own world needs none."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("Ann lives in Rome.")
+    assert run_command(capsys, "corpus", "--documents", 1, "--out", "own").code == 0
+    assert given_documents(Path("own")).generator == 3
+    assert given_documents(Path("a.txt")).generator is None
+    ran = run_command(capsys, "compress", "a.txt", "-o", "a.latents", "--device", "cpu")
+    assert ran.code == 0, ran.err
+    assert "note: the teacher 'lab' learnt the lab's chronicles and no language" in ran.out
