@@ -36,6 +36,7 @@ from .commands.train import ShipOptions, TrainOptions, ship, train
 from .commands.utilisation import utilisation
 from .commands.utilisation_options import UtilisationOptions
 from .common import terminal
+from .common.all_faults import UsageFault, collect_faults, shown
 from .common.errors import LatentcompError
 from .common.options import command
 from .common.terminal import stderr_console
@@ -56,6 +57,7 @@ class _Program(typer.core.TyperGroup):
 
     def make_context(self, *given: Any, **named: Any) -> Any:  # noqa: ANN401  as typer's
         check_values(self)
+        collect_faults(self)
         return super().make_context(*given, **named)
 
 
@@ -76,20 +78,22 @@ _MORE: Final = "Models, stores, checks"
 app.command(rich_help_panel=_READ)(corpus)
 app.command(name="import", rich_help_panel=_READ)(import_corpus)
 app.command(rich_help_panel=_READ)(command(SelfAnswersOptions, self_answers))
-app.command(rich_help_panel=_READ)(command(ExtractOptions, extract))
+app.command(rich_help_panel=_READ)(command(ExtractOptions, extract, ExtractOptions.check))
 app.command(rich_help_panel=_EXPERIMENT)(command(TrainOptions, train, TrainOptions.check))
-app.command(rich_help_panel=_EXPERIMENT)(command(EvaluateOptions, evaluate))
-app.command(rich_help_panel=_EXPERIMENT)(command(UtilisationOptions, utilisation))
-app.command(rich_help_panel=_EXPERIMENT)(command(CeilingOptions, ceiling))
-app.command(rich_help_panel=_EXPERIMENT)(command(DiagnoseOptions, diagnose))
-app.command(rich_help_panel=_EXPERIMENT)(command(JudgeOptions, judge))
-app.command(rich_help_panel=_EXPERIMENT)(command(LadderOptions, ladder))
-app.command(rich_help_panel=_EXPERIMENT)(command(AblationOptions, ablations))
+app.command(rich_help_panel=_EXPERIMENT)(command(EvaluateOptions, evaluate, EvaluateOptions.check))
+app.command(rich_help_panel=_EXPERIMENT)(
+    command(UtilisationOptions, utilisation, UtilisationOptions.check)
+)
+app.command(rich_help_panel=_EXPERIMENT)(command(CeilingOptions, ceiling, CeilingOptions.check))
+app.command(rich_help_panel=_EXPERIMENT)(command(DiagnoseOptions, diagnose, DiagnoseOptions.check))
+app.command(rich_help_panel=_EXPERIMENT)(command(JudgeOptions, judge, JudgeOptions.check))
+app.command(rich_help_panel=_EXPERIMENT)(command(LadderOptions, ladder, LadderOptions.check))
+app.command(rich_help_panel=_EXPERIMENT)(command(AblationOptions, ablations, AblationOptions.check))
 app.command(rich_help_panel=_EXPERIMENT)(report)
 app.command(rich_help_panel=_EXPERIMENT)(demo)
 app.command(rich_help_panel=_USE)(compress)
 app.command(rich_help_panel=_USE)(ask)
-app.command(rich_help_panel=_MORE)(command(DoctorOptions, doctor))
+app.command(rich_help_panel=_MORE)(command(DoctorOptions, doctor, DoctorOptions.verify))
 app.command(rich_help_panel=_MORE)(lab_models)
 app.command(rich_help_panel=_MORE)(command(ShipOptions, ship))
 app.add_typer(models_app, name="models", rich_help_panel=_MORE)
@@ -137,8 +141,8 @@ def run(arguments: Sequence[str]) -> int:
     """
     try:
         code = app(args=list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False)
-    except _USAGE_ERROR as error:
-        return _fail(_usage_message(error))
+    except UsageFault as error:
+        return _fail(_usage_message(error), getattr(error, "__notes__", ()))
     except LatentcompError as error:
         return _fail(str(error), getattr(error, "__notes__", ()))
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
@@ -154,17 +158,11 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-# typer has no public name for its base class of usage errors, and where it is defined depends
-# on the version.
-_USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
-
-
 def _usage_message(error: Exception) -> str:
     """The parser's complaint, with the command whose help tells more."""
-    message = str(error.format_message()) if hasattr(error, "format_message") else str(error)
     context = getattr(error, "ctx", None)
     path = context.command_path if context else PROGRAM
-    return f"{message.rstrip('.')}; see {path} --help"
+    return f"{shown(error)}; see {path} --help"
 
 
 def _fail(message: str, notes: Sequence[str] = ()) -> int:

@@ -63,5 +63,5 @@ def _trial(trial: TrialRecord) -> dict[str, str]:
         "recipe": f"{trial.recipe.name}, seed {trial.seed}, began {start}",
         "tokens per latent": ratios,
         "trained on": data or "not recorded",
-        "phases skipped by flag": skipped,
+        "phases without a verdict then": skipped,
     }

@@ -14,9 +14,16 @@ from ..common.errors import CorpusError, LatentcompError, UsageError
 from ..corpus.files import corpus_sha256
 from ..evaluate.arms.table import in_order
 from ..evaluate.bench import Bench
-from ..evaluate.held_out import HeldOutSet, Source, held_out, known_names, undated_in_text
+from ..evaluate.held_out import (
+    HeldOutSet,
+    Source,
+    held_out,
+    known_names,
+    scorer_note,
+    undated_in_text,
+)
 from ..evaluate.result import EvaluationResult
-from ..evaluate.scores import ScoredAnswer
+from ..evaluate.scores import EXACT, ScoredAnswer
 from ..evaluate.stats import Interval
 from ..evaluate.suite import run_arms
 from ..evaluate.table import print_result
@@ -26,6 +33,7 @@ from ..experiment.looks import log_look
 from ..experiment.phases import PHASES
 from ..experiment.run_folder import RunFolder
 from ..extract.read_documents import read_documents
+from ..models.foreign import foreign_note
 from .compressor import Compressor
 from .documents import Texts, as_documents
 from .reasoner import Reasoner
@@ -195,6 +203,8 @@ def _of_checkpoint(compressor: Compressor, held: HeldOutSet, ratio: float) -> di
         one.data.get("kind") == "store" for one in trial.lineage()
     )
     notes = (
+        foreign_note(compressor.spec.teacher, held.world),
+        scorer_note(held, EXACT),
         known_names(held.source),
         undated_in_text(held.documents) if compressor.spec.config.time else "",
         trial.untrained_ratio(ratio),
@@ -207,6 +217,7 @@ def _of_checkpoint(compressor: Compressor, held: HeldOutSet, ratio: float) -> di
         "steps": state.step,
         "finished": is_finished(state),
         "unjudged": UNJUDGED,
+        "subject": f"compressor {compressor.name}",
         "notes": tuple(note for note in notes if note),
     }
 

@@ -50,6 +50,16 @@ class AblationOptions:
         typer.Option("--skip-order", help="Before its turn; recorded in what follows."),
     ] = False
 
+    def check(self) -> None:
+        """Refuse a size and models that there are not. Raises: UsageError, TeacherError."""
+        from ..experiment.catalogue import size_named
+        from .early import check_input, refuse_all
+
+        refuse_all(
+            lambda: size_named(self.size),
+            lambda: check_input(None, self.teacher, self.reasoner),
+        )
+
     def sweep(self) -> "Sweep":
         """What is the same for every row."""
         from ..experiment.catalogue import size_named

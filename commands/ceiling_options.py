@@ -86,3 +86,23 @@ class CeilingOptions:
         str, option(_HOW, "Of the reasoner; auto: float32 for lab and CPU, else bfloat16.")
     ] = "auto"
     batch_size: Annotated[int, option(_HOW, "Documents optimised at once.", min=2)] = 24
+
+    def check(self) -> None:
+        """Refuse what can be known before torch is imported.
+
+        Raises:
+            LatentcompError: the first fault, with the others as its notes.
+        """
+        from ..models.layers import parse_layers
+        from .early import check_held_out, check_input, refuse_all
+        from .early_trial import check_world
+
+        refuse_all(
+            lambda: check_input(self.corpus, self.reasoner),
+            lambda: parse_layers(self.layers),
+            lambda: check_world(
+                self.corpus, self.preset, self.split, self.reasoner, self.generator
+            ),
+        )
+        if self.corpus is not None:
+            check_held_out(self.corpus)

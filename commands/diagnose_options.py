@@ -52,3 +52,26 @@ class DiagnoseOptions:
         str, option(_HOW, "Of the models; auto: as in training, float32 on a CPU.")
     ] = "auto"
     batch_size: Annotated[int, option(_HOW, "Documents read at once.", min=1)] = 8
+
+    def named(self) -> str:
+        """Name of the trial. Raises: UsageError, PhaseError."""
+        from ..experiment.named_trial import trial_name
+
+        return trial_name(self.recipe, self.phase)
+
+    def check(self) -> None:
+        """Refuse what can be known before torch is imported.
+
+        Raises:
+            LatentcompError: the first fault, with the others as its notes.
+        """
+        from .early import check_held_out, check_input, refuse_all
+        from .early_trial import check_trial, check_world
+
+        refuse_all(
+            lambda: check_input(self.corpus, self.teacher, self.reasoner),
+            lambda: check_trial(self.run, self.phase, self.recipe, self.checkpoint),
+            lambda: check_world(self.corpus, self.preset, self.split, self.teacher, self.generator),
+        )
+        if self.corpus is not None:
+            check_held_out(self.corpus)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from ..common import provenance
 from ..common.errors import LatentcompError
@@ -16,7 +15,6 @@ from ..evaluate.diagnosis.probes import Probe, probe
 from ..evaluate.diagnosis.result import Diagnosis
 from ..evaluate.diagnosis.segment_rows import Encode, segment_rows
 from ..evaluate.held_out import explored
-from ..experiment.phases import phase
 from ..extract.read_documents import read_documents
 from ..models.world import generator_for
 from ..reasoner.context import check_context
@@ -24,8 +22,6 @@ from ..reasoner.selftest import check_reader
 from .diagnose_options import DiagnoseOptions
 from .evaluation_models import load_models, name_teacher
 from .subjects import EvaluationRequest, Subject, subjects_of
-
-DEFAULT_PHASE: Final = 4
 
 
 def diagnose_checkpoint(
@@ -85,10 +81,9 @@ def diagnose_checkpoint(
 
 def _request(options: DiagnoseOptions) -> EvaluationRequest:
     """Which checkpoint is meant, in the words of an evaluation."""
-    number = DEFAULT_PHASE if options.phase is None else options.phase
     return EvaluationRequest(
         run=options.run,
-        recipe=options.recipe or phase(number).recipe.name,
+        recipe=options.named(),
         training_seeds=() if options.training_seed is None else (options.training_seed,),
         generator=options.generator,
         checkpoint=options.checkpoint,

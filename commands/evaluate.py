@@ -1,138 +1,15 @@
 """The command `latentcomp evaluate`."""
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
-import typer
-
-from ..common.terminal import DEFAULT_RUN, RunOption, option, run_option, stdout_console
+from ..common.terminal import run_option, stdout_console
+from .evaluate_options import EvaluateOptions as EvaluateOptions
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from ..evaluate.result import EvaluationResult
-    from .evaluation import EvaluationRequest
-
-_WHAT, _ON, _HOW = "What is measured", "On which documents", "How it runs"
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluateOptions:
-    """What the user can say of an evaluation."""
-
-    phase: Annotated[int | None, option(_WHAT, "Phase whose trials are measured. [default: 4]")] = (
-        None
-    )
-    recipe: Annotated[
-        str | None, option(_WHAT, "Instead of --phase: name of the trials, as `train` has it.")
-    ] = None
-    run: RunOption = DEFAULT_RUN
-    training_seed: Annotated[
-        list[int],
-        option(_WHAT, "Only the trial of this training seed. [default: all there are]", min=0),
-    ] = None  # type: ignore[assignment]  # typer's way to say: an empty list
-    ratio: Annotated[
-        float | None, option(_WHAT, "Tokens per latent; the recipe's own by default.", min=1.0)
-    ] = None
-    checkpoint: Annotated[
-        Path | None, option(_WHAT, "Another checkpoint; no verdict is recorded then.")
-    ] = None
-    teacher_only: Annotated[
-        bool, option(_WHAT, "Only the teacher: ceiling and floor.", "--teacher-only")
-    ] = False
-    arms: Annotated[
-        str, option(_WHAT, "Optional arms too, such as bm25,stale; or all.", metavar="NAMES")
-    ] = ""
-    rank: Annotated[
-        bool, option(_WHAT, "Rank right, stale and other answers by likelihood too.", "--rank")
-    ] = False
-    summary: Annotated[
-        bool, typer.Option("--summary", hidden=True, help="--arms summary, once.")
-    ] = False
-    summaries: Annotated[
-        Path | None,
-        option(_WHAT, "Answer from these summaries of the text teacher too.", metavar="FILE"),
-    ] = None
-    scorer: Annotated[
-        str,
-        option(
-            _WHAT,
-            "What counts as right; gates ask for exact.",
-            metavar="exact|squad|contains|choice",
-        ),
-    ] = "exact"
-    documents: Annotated[int, option(_ON, "Held-out documents to generate.", min=2)] = 200
-    seed: Annotated[int, option(_ON, "Seed of the held-out documents.", min=0)] = 1
-    preset: Annotated[str, option(_ON, "lab or qwen3-30b; of generator 4 long too.")] = "lab"
-    generator: Annotated[
-        int | None, option(_ON, "Version of their world. [default: that of the teacher]", min=1)
-    ] = None
-    corpus: Annotated[
-        Path | None, option(_ON, "Given documents, a folder or a JSONL file; no verdict.")
-    ] = None
-    teacher: Annotated[
-        str | None,
-        option(
-            _HOW,
-            "`lab`, `lab4` (generator 4, not finished), a folder or a hub id. [default: the "
-            "checkpoint's]",
-        ),
-    ] = None
-    reasoner: Annotated[str | None, option(_HOW, "Who answers. [default: the checkpoint's]")] = None
-    device: Annotated[str, option(_HOW, "auto, cpu or cuda.")] = "auto"
-    dtype: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"],
-        option(_HOW, "Of the models (recorded); auto: as in training, float32 on a CPU."),
-    ] = "auto"
-    answer_tokens: Annotated[
-        int | None,
-        option(
-            _HOW,
-            "Most tokens of an answer (recorded). [default: as the right answers need]",
-            min=1,
-        ),
-    ] = None
-    batch_size: Annotated[
-        int, option(_HOW, "Documents read at once.", "--batch-size", "--batch", min=1)
-    ] = 8
-    judge: Annotated[bool, option(_HOW, "Judge the phase where this completes its evidence.")] = (
-        True
-    )
-    json: Annotated[
-        Path | None,
-        option(_HOW, "Write the figures of the last trial here too.", "--json", metavar="FILE"),
-    ] = None
-
-    def request(self) -> "EvaluationRequest":
-        """The same for the program."""
-        from ..experiment.phases import phase
-        from .evaluation import EvaluationRequest
-
-        number = 4 if self.phase is None and self.recipe is None else self.phase
-        arms = [name.strip() for name in self.arms.split(",") if name.strip()]
-        return EvaluationRequest(
-            run=self.run,
-            recipe=self.recipe or phase(number or 0).recipe.name,
-            training_seeds=tuple(self.training_seed or ()),
-            documents=self.documents,
-            seed=self.seed,
-            preset=self.preset,
-            generator=self.generator,
-            corpus=self.corpus,
-            checkpoint=self.checkpoint,
-            teacher=self.teacher,
-            reasoner=self.reasoner,
-            ratio=self.ratio,
-            device=self.device,
-            dtype=self.dtype,
-            answer_tokens=self.answer_tokens,
-            batch_size=self.batch_size,
-            arms=tuple(dict.fromkeys([*arms, *(["summary"] if self.summary else [])])),
-            rank=self.rank,
-            scorer=self.scorer,
-            summaries=self.summaries,
-        )
+    from ..experiment.run_folder import EvaluationFolder
 
 
 def evaluate(options: EvaluateOptions) -> None:
@@ -142,30 +19,49 @@ def evaluate(options: EvaluateOptions) -> None:
     gate of a phase asks for, the phase is judged.
     Example: `latentcomp evaluate --phase 4 --documents 200 --seed 7`
     """
-    from .early import check_held_out, check_input
-
-    check_input(options.corpus, options.teacher, options.reasoner)
-    if options.corpus is not None:
-        check_held_out(options.corpus)
     from ..evaluate.progress import arm_progress
     from ..evaluate.table import print_result
     from .evaluation import evaluate_teacher, evaluate_trials
 
     request, console = options.request(), stdout_console()
+    kept: list[EvaluationFolder] = []
     with arm_progress(console) as progress:
         if options.teacher_only:
-            results: tuple[EvaluationResult, ...] = (evaluate_teacher(request, progress),)
+            results: tuple[EvaluationResult, ...] = (
+                evaluate_teacher(request, progress, console.print),
+            )
         else:
-            results = evaluate_trials(request, progress)
+            results = evaluate_trials(request, progress, console.print, kept.append)
     for result in results:
         print_result(result, console)
+    for folder in kept:
+        console.print(f"{folder.path}: every answer and these figures")
     if options.json is not None:
         results[-1].write(options.json)
         console.print(f"{options.json}: written")
+    elif not kept:
+        console.print("these figures were written nowhere; --json FILE keeps them")
     if options.judge and not options.teacher_only and not results[-1].unjudged:
         _judge_where_complete(options, request.recipe, console)
-    if not options.teacher_only and options.checkpoint is None:
+    if options.teacher_only:
+        console.print(_after_teacher(options, results[-1]))
+    elif options.checkpoint is None:
         console.print(f"now `latentcomp report{run_option(options.run)}`")
+
+
+def _after_teacher(options: EvaluateOptions, result: "EvaluationResult") -> str:
+    """What comes after the figures of a model alone: its states, or another model."""
+    from ..evaluate.table import headroom_note
+
+    if headroom_note(result):
+        return (
+            "before anything is trained: another teacher, its own prompt or other documents "
+            "(docs/own.md)"
+        )
+    teacher = "" if options.teacher is None else f" --teacher {options.teacher}"
+    corpus = "" if options.corpus is None else " --corpus OTHERS"
+    of = "" if options.corpus is None else ", where OTHERS are documents to train on"
+    return f"now `latentcomp extract{teacher}{corpus}{run_option(options.run)}`{of}"
 
 
 def _judge_where_complete(options: EvaluateOptions, recipe: str, console: "Console") -> None:

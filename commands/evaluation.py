@@ -1,12 +1,12 @@
 """Evaluating trials: measure checkpoints on held-out documents, and keep every answer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..common import provenance
-from ..evaluate.answer_limit import answer_limit, limit_notes
+from ..evaluate.answer_limit import answer_limit
 from ..evaluate.arms.table import select_arms
 from ..evaluate.bench import Bench
-from ..evaluate.held_out import HeldOutSet, held_out, known_names, undated_in_text
+from ..evaluate.held_out import HeldOutSet, held_out
 from ..evaluate.ranking import RankedQuestion, Ranking, ranking, write_ranking
 from ..evaluate.result import EvaluationResult
 from ..evaluate.samples import choose_samples
@@ -17,21 +17,31 @@ from ..experiment.catalogue import recipes
 from ..experiment.eligibility import is_finished, not_exact, why_unjudged
 from ..experiment.lineage import Lineage
 from ..experiment.phases import PHASES
+from ..experiment.run_folder import EvaluationFolder
 from ..models.loading import CausalLM
 from ..models.precision import dtype_name
 from ..models.world import generator_for
 from ..reasoner.context import check_context
 from ..reasoner.selftest import check_reader
-from ..train.checkpoint import CheckpointState
+from .costs import evaluation_cost
 from .evaluation_models import load_alone, load_models, name_alone, name_teacher
+from .evaluation_notes import notes_of, notes_of_teacher
 from .given_summaries import given_summaries
 from .measuring import bench_of, lineage_of, provenance_of, record_look
 from .subjects import EvaluationRequest as EvaluationRequest
 from .subjects import Subject, subjects_of
 
+Tell = Callable[[str], None]
+"""Gets a line on what the work will take, before it begins."""
+OnKept = Callable[[EvaluationFolder], None]
+"""Gets the folder of every evaluation that was kept."""
+
 
 def evaluate_trials(
-    request: EvaluationRequest, progress: Progress = lambda arm, documents: None
+    request: EvaluationRequest,
+    progress: Progress = lambda arm, documents: None,
+    tell: Tell = lambda line: None,
+    on_kept: OnKept = lambda folder: None,
 ) -> tuple[EvaluationResult, ...]:
     """Measure the trials of a recipe on the same held-out documents, with every control.
 
@@ -52,15 +62,18 @@ def evaluate_trials(
         lineage.refuse(held.documents, held.source)
     teacher, reasoner = load_models(request, subjects)
     limit = _prepare(request, held, reasoner)
+    tell(evaluation_cost(reasoner, held.documents, len(subjects)))
     results = []
     for subject, lineage in zip(subjects, lineages, strict=True):
         bench = bench_of(request, subject, teacher, reasoner, summaries, limit)
-        results.append(_measure(request, subject, lineage, held, bench, progress))
+        results.append(_measure(request, subject, lineage, held, bench, progress, on_kept))
     return tuple(results)
 
 
 def evaluate_teacher(
-    request: EvaluationRequest, progress: Progress = lambda arm, documents: None
+    request: EvaluationRequest,
+    progress: Progress = lambda arm, documents: None,
+    tell: Tell = lambda line: None,
 ) -> EvaluationResult:
     """Measure a model with the document and without it: ceiling, floor, and the text as it ships.
 
@@ -71,6 +84,7 @@ def evaluate_teacher(
     held = _held_out(request, named[0])
     lm = load_alone(request, *named)
     limit = _prepare(request, held, lm)
+    tell(evaluation_cost(lm, held.documents, 0))
     seen = provenance.collect(
         {"evaluate": request.seed},
         {"teacher": lm.identity.weights_sha256, "corpus": held.source.sha256},
@@ -97,7 +111,7 @@ def evaluate_teacher(
             "scorer": request.scorer,
             "answer_tokens": limit,
             "dtype": dtype_name(lm),
-            "notes": limit_notes(lm, held.documents, limit, answered.cut),
+            "notes": notes_of_teacher(request, held, lm, limit, answered),
         }
     )
 
@@ -128,6 +142,7 @@ def _measure(
     held: HeldOutSet,
     bench: Bench,
     progress: Progress,
+    on_kept: OnKept,
 ) -> EvaluationResult:
     # Before the work: what ran is the code as it was then.
     seen = provenance_of(request, held, bench, subject)
@@ -152,14 +167,17 @@ def _measure(
             "steps": state.step,
             "finished": is_finished(state),
             "unjudged": _unjudged(request, subject, held, lineage),
-            "notes": _notes(request, held, state, bench, outcome),
+            "notes": notes_of(request, held, state, bench, outcome),
+            "subject": subject.heading,
             "ranking": _ranking(request, held, outcome.ranked),
             "scorer": request.scorer,
             "answer_tokens": bench.answer_tokens,
             "dtype": dtype_name(bench.reasoner),
         }
     )
-    _keep(request, subject, held, result, outcome)
+    folder = _keep(request, subject, held, result, outcome)
+    if folder is not None:
+        on_kept(folder)
     return result
 
 
@@ -169,12 +187,12 @@ def _keep(
     held: HeldOutSet,
     result: EvaluationResult,
     outcome: Outcome,
-) -> None:
-    """Log the look, and write what was measured into a folder of its own."""
+) -> EvaluationFolder | None:
+    """Log the look, and write what was measured into a folder of its own; None without a trial."""
     corpus = result.corpus.sha256 if result.corpus else ""
     record_look(request, subject, held, result.ratio)
     if subject.trial is None:
-        return
+        return None
     source = AnswersSource(
         checkpoint=subject.sha256,
         reasoner=subject.state.spec.reasoner.weights_sha256,
@@ -190,6 +208,7 @@ def _keep(
     if outcome.ranked:
         write_ranking(folder.ranking, outcome.ranked)
     result.write(folder.result)  # last: its presence says that the evaluation is whole
+    return folder
 
 
 def _ranking(
@@ -213,24 +232,3 @@ def _unjudged(
     if catalogue is None:
         return f"{record.recipe.name} is no recipe of the catalogue"
     return why_unjudged(record, catalogue, held.source, lineage.doubt(held.source))
-
-
-def _notes(
-    request: EvaluationRequest,
-    held: HeldOutSet,
-    state: CheckpointState,
-    bench: Bench,
-    outcome: Outcome,
-) -> tuple[str, ...]:
-    dated = request.corpus is not None and state.spec.config.time
-    limit = bench.answer_tokens or answer_limit(bench.reasoner, held.documents)
-    notes = (
-        known_names(held.source),
-        undated_in_text(held.documents) if dated else "",
-        state.known_trial.untrained_ratio(bench.ratio),
-        *limit_notes(bench.reasoner, held.documents, limit, outcome.cut),
-        "no question has a known wrong answer to rank"
-        if request.rank and not outcome.ranked
-        else "",
-    )
-    return tuple(note for note in notes if note)

@@ -159,6 +159,28 @@ class ExtractOptions:
         float, option(_PLAN, "With --tokens: hours in which to be done.", min=0.01)
     ] = 24.0
 
+    def check(self) -> None:
+        """Refuse what can be known before torch is imported.
+
+        Raises:
+            LatentcompError: the first fault, with the others as its notes.
+        """
+        from ..models.layers import parse_layers
+        from .early import check_generated, check_input, check_run_corpus, refuse_all
+
+        def documents() -> None:
+            wanted = self.wanted_corpus()
+            if isinstance(wanted, Path):
+                check_input(wanted)
+            else:
+                size = wanted.resolved
+                check_generated(size["preset"], size["split"], size["generator"])
+            check_run_corpus(wanted, self.run / "corpus")
+
+        refuse_all(
+            documents, lambda: parse_layers(self.layers), lambda: check_input(None, self.teacher)
+        )
+
     def wanted_corpus(self) -> "Path | GeneratedCorpus":
         """What is read. Raises: UsageError, a path with options of the generator."""
         from ..corpus.source import choose_corpus
@@ -209,12 +231,8 @@ def extract(options: ExtractOptions) -> None:
     `latentcomp extract --layers -6,-18,-30 --documents 1000 --seed 3`
     """
     from ..common.errors import UsageError
-    from ..models.layers import parse_layers
-    from .early import check_input
 
     wanted = options.wanted_corpus()
-    parse_layers(options.layers)
-    check_input(wanted if isinstance(wanted, Path) else None, options.teacher)
     if options.tokens is not None:
         if not options.dry_run:
             raise UsageError(

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from ..common.errors import CorpusError, RecipeError, StoreError, UsageError
 from ..corpus.records import Document
-from ..models.layers import EMBEDDINGS, negative
 from ..models.loading import CausalLM
 from ..reasoner.attention import check_attention
 from ..reasoner.body import blocks_of, final_norm_of
@@ -14,6 +13,7 @@ from ..store.format.schema import LayerRecord, ModelIdentity
 from ..store.read.reader import FeatureStore
 from ..train.objectives import OBJECTIVES
 from ..train.recipe import Recipe
+from .stored_layers import check_layers
 
 
 def check_models(
@@ -49,23 +49,9 @@ def check_models(
             f"teacher {teacher.name!r}, and their tokenizers differ; give a reasoner with the same "
             f"tokenizer, or --set objectives.{reading[0]}=null"
         )
-    same = teacher.weights_sha256 == reasoner.weights_sha256  # it has embeddings, stored or not
-    for layer in layers:
-        if store is None or layer.blocks_completed in store.layers or same and layer == EMBEDDINGS:
-            continue
-        raise StoreError(
-            f"{store.path}: no layer after {layer.blocks_completed} blocks here, only after "
-            f"{', '.join(map(str, store.layers))}; extract with --layers "
-            f"{','.join(map(str, recipe.layers))} into another --run, or train with --layers "
-            f"{stored_layers(store)}"
-        )
-
-
-def stored_layers(store: FeatureStore) -> str:
-    """The layers of a store as `--layers` names them, the last first, such as `-6,-18,-30`."""
-    teacher = store.manifest.teacher
-    numbers = [negative(layer, teacher.blocks) for layer in store.manifest.layers]
-    return ",".join(map(str, reversed(numbers)))
+    if store is not None:
+        same = teacher.weights_sha256 == reasoner.weights_sha256
+        check_layers(recipe, layers, store.manifest, store.path, embedded=same)
 
 
 def check_positions(

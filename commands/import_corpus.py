@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..common.terminal import stdout_console
+from ..corpus.outside.names import FormatName
 
 if TYPE_CHECKING:
     from ..corpus.files import Corpus
@@ -34,7 +35,7 @@ _Characters = Annotated[
 
 def import_corpus(
     source: Annotated[
-        str,
+        FormatName,
         typer.Argument(
             metavar="FORMAT",
             help="Questions: squad, timeqa, longmemeval, fact-consolidation, babilong, ruler. "

@@ -18,6 +18,14 @@ class JudgeOptions:
     ] = None
     run: RunOption = DEFAULT_RUN
 
+    def check(self) -> None:
+        """Refuse a run and a phase that are not there. Raises: UsageError, PhaseError."""
+        from ..experiment.phases import phase
+        from ..experiment.present_run import require_run
+        from .early import refuse_all
+
+        refuse_all(lambda: require_run(self.run), lambda: phase(self.phase))
+
 
 def judge(options: JudgeOptions) -> None:
     """Judge a phase on the evaluations that lie in the run, and record the verdict.

@@ -41,6 +41,16 @@ class LadderOptions:
         int, typer.Option(help="Documents read at once in an evaluation.", min=1)
     ] = 8
 
+    def check(self) -> None:
+        """Refuse a size and models that there are not. Raises: UsageError, TeacherError."""
+        from ..experiment.catalogue import size_named
+        from .early import check_input, refuse_all
+
+        refuse_all(
+            lambda: size_named(self.size),
+            lambda: check_input(None, self.teacher, self.reasoner),
+        )
+
     def sweep(self) -> "Sweep":
         """What is the same for every phase."""
         from ..experiment.catalogue import size_named

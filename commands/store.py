@@ -29,9 +29,10 @@ def info(
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Show what the store of a run holds, finished or not."""
+    path = _store_of(run)
     from ..store.tools.info import describe
 
-    summary = describe(_store_of(run))
+    summary = describe(path)
     console = stdout_console()
     console.print(summary.model_dump_json(indent=2) if json else "\n".join(summary.lines()))
 
@@ -57,9 +58,9 @@ def verify(
     With `--recompute N` the teacher reads N random documents again, and differences from the
     store are reported by document and layer.
     """
+    path = _store_of(run)
     from ..store.tools.verify import verify as verify_store
 
-    path = _store_of(run)
     console = stdout_console()
     with _progress("verifying") as update:
         report = verify_store(path, update, resume=not from_start)
@@ -119,20 +120,23 @@ def repair(
     What is sound is kept, and the store ends with the bytes that it had. It also finishes a store
     that is unfinished. Example: `latentcomp store repair --run runs/lab`
     """
+    path = _store_of(run)
     from .store_repair import RepairRequest
     from .store_repair import repair as repair_store
 
     with _progress("checking") as update:
-        repair_store(RepairRequest(_store_of(run), teacher, device), stdout_console(), update)
+        repair_store(RepairRequest(path, teacher, device), stdout_console(), update)
 
 
 @store_app.command()
 def stats(run: RunOption = _DEFAULT) -> None:
     """Print the statistics of every layer as JSON: mean, RMS, outlier dimensions, codec error."""
     from ..common.atomic import json_text
+
+    path = _store_of(run)
     from ..store.tools.info import describe
 
-    summary = describe(_store_of(run))
+    summary = describe(path)
     layers = [layer.model_dump(mode="json") for layer in summary.statistics]
     stdout_console().print(json_text({"tokens": summary.tokens, "layers": layers}), end="")
 
@@ -161,10 +165,11 @@ def merge(
     out: Annotated[str, typer.Option("--out", help="Folder or address of the merged store.")],
 ) -> None:
     """Merge finished stores of one teacher into one; resumes after a kill when run again."""
+    paths = [_store_of(source) for source in sources]
     from ..store.tools.merge import merge as merge_stores
 
     with _progress("merging") as update:
-        merge_stores([_store_of(source) for source in sources], out, progress=update)
+        merge_stores(paths, out, progress=update)
     stdout_console().print(
         f"{out}: merged {len(sources)} stores; look at it with `store info --run {out}`"
     )
@@ -179,11 +184,11 @@ def export(
     ] = "",
 ) -> None:
     """Write every document as a safetensors file, readable without this package."""
+    blocks, path = _blocks(layers), _store_of(run)
     from ..store.tools.export import export as export_store
 
-    blocks = _blocks(layers)
     with _progress("exporting") as update:
-        index = export_store(_store_of(run), out, layers=blocks, progress=update)
+        index = export_store(path, out, layers=blocks, progress=update)
     stdout_console().print(f"{index}: names the file of every document")
 
 
@@ -207,9 +212,14 @@ def _blocks(text: str) -> list[int] | None:
 
 
 def _store_of(run: str) -> Path | str:
-    """The store of a run folder; the path of a store is returned as it is."""
-    from ..store.format.layout import is_store
+    """The store of a run folder, or the store itself. Raises: StoreError, there is none."""
+    from ..store.format.files import is_store
     from ..store.places.open import place_of
 
     place = place_of(run)
-    return place.path if is_store(place) else place_of(place.at("store")).path
+    if is_store(place):
+        return place.path
+    below = place_of(place.at("store"))
+    if not is_store(below):
+        raise StoreError(f"{below}: no feature store here: write one with `extract`")
+    return below.path

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..common.errors import CheckpointError
-from ..common.terminal import DEFAULT_RUN
 from ..evaluate.scores import EXACT
 from ..experiment.catalogue import recipes
+from ..experiment.named_trial import require_known
+from ..experiment.phases import PHASES
+from ..experiment.present_run import SHIPPED_INSTEAD, require_run
 from ..experiment.run_folder import RunFolder, TrialFolder
 from ..experiment.suggest import train_command
 from ..models.precision import AUTO
@@ -78,6 +80,18 @@ class Subject:
         return self.state.sha256[checkpoint.MODEL]
 
     @property
+    def heading(self) -> str:
+        """For headings: what it is beside its phase, or in place of one."""
+        if self.trial is None:
+            return f"checkpoint {self.name}"
+        if self.trial.shipped:
+            return "the shipped checkpoint"
+        record = self.state.known_trial
+        seed = f"training seed {record.seed}"
+        phases = {each.recipe.name for each in PHASES}
+        return seed if record.recipe.name in phases else f"{record.recipe.name}, {seed}"
+
+    @property
     def own(self) -> bool:
         """Whether it was trained in this run."""
         return self.trial is not None and not self.trial.shipped
@@ -87,8 +101,9 @@ def subjects_of(request: EvaluationRequest) -> list[Subject]:
     """The checkpoints that are measured; the shipped one where the run has none.
 
     Raises:
-        CheckpointError: there is none, or no such run folder: a mistyped one would measure the
-            shipped checkpoint in place of the user's.
+        CheckpointError: there is none.
+        UsageError: there is no such run folder: a mistyped one would measure the shipped checkpoint
+            in place of the user's.
     """
     run = RunFolder(request.run)
     if request.checkpoint is not None:
@@ -110,15 +125,12 @@ def subjects_of(request: EvaluationRequest) -> list[Subject]:
     if chosen:
         opened = [(each, checkpoint.open_checkpoint(each.checkpoint)) for each in chosen]
         return [Subject(each, weights, str(each)) for each, weights in opened]
-    if run.path != DEFAULT_RUN and not run.path.is_dir():
-        raise CheckpointError(
-            f"{run.path}: there is no such run folder; give --run with one that is there, or leave "
-            "it out to measure the shipped checkpoint"
-        )
+    require_run(run.path, SHIPPED_INSTEAD)
     shipped = SHIPPED / request.recipe
     if checkpoint.exists(shipped):
         folder = run.shipped(request.recipe)
         return [Subject(folder, checkpoint.open_checkpoint(shipped), str(folder))]
+    require_known(run, request.recipe)
     raise CheckpointError(
         f"{run.path}: {request.recipe} has no checkpoint in this run and none is shipped; "
         f"{_train_first(run, request.recipe)}"
@@ -128,9 +140,5 @@ def subjects_of(request: EvaluationRequest) -> list[Subject]:
 def _train_first(run: RunFolder, recipe: str, seed: int | None = None) -> str:
     if recipe in recipes():
         return f"run `{train_command(run, recipe, seed)}` first"
-    names = sorted({trial.recipe for trial in run.trials()} - {recipe})
-    return (
-        f"train it first, with --name {recipe}"
-        + (f" and --seed {seed}" if seed is not None else "")
-        + (f", or give --recipe with one that is there: {', '.join(names)}" if names else "")
-    )
+    seeded = f" and --seed {seed}" if seed is not None else ""
+    return f"train it first, with --name {recipe}{seeded}"

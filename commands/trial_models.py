@@ -1,17 +1,12 @@
 """The models of a trial: by which names they are found, and in which precision they are loaded."""
 
-from ..common.errors import TeacherError
 from ..experiment.known_models import known_model, remember_model
 from ..experiment.run_folder import RunFolder
-from ..models.layers import resolve_layers
 from ..models.loading import CausalLM, load_causal_lm
 from ..models.precision import AUTO, resolved_dtype
-from ..store.format.schema import LayerRecord, ModelIdentity
 from ..store.read.reader import FeatureStore
 from ..train import checkpoint
-from ..train.recipe import Recipe
 from ..train.run import Run
-from .fitting import stored_layers
 from .trial_request import MODELS, TrialRequest
 
 
@@ -41,24 +36,6 @@ def dtype_of(request: TrialRequest, run: RunFolder, name: str, device: str) -> s
     if request.dtype == AUTO and earlier is not None and earlier.trial is not None:
         return earlier.trial.dtype
     return resolved_dtype(request.dtype, name, device)
-
-
-def layers_of(
-    recipe: Recipe, teacher: ModelIdentity, store: FeatureStore | None
-) -> tuple[LayerRecord, ...]:
-    """The layers of a recipe in this teacher.
-
-    Raises:
-        TeacherError: the teacher lacks one; says which the store holds.
-    """
-    try:
-        return resolve_layers(recipe.layers, teacher.blocks)
-    except TeacherError as error:
-        stored = "" if store is None else f"; the store holds {stored_layers(store)}"
-        raise TeacherError(
-            f"{recipe.name} of the catalogue reads the layers {','.join(map(str, recipe.layers))} "
-            f"({error}){stored}; give --layers"
-        ) from None
 
 
 def remember(request: TrialRequest, run: Run) -> None:

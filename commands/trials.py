@@ -4,6 +4,7 @@ The stages do not import each other; this module imports them.
 """
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from ..common import atomic, provenance
 from ..common.errors import CheckpointError, PhaseError, UsageError
 from ..compressor.model import CompressionModel, ModelSpec
 from ..experiment.catalogue import phase_of
-from ..experiment.order import require, standing_verdicts, tell_published
+from ..experiment.order import require, standing_verdicts, tell_order
 from ..experiment.phases import phase
 from ..experiment.run_folder import RunFolder, TrialFolder
 from ..experiment.shipped import SHIPPED as SHIPPED
@@ -34,12 +35,13 @@ from ..train.objectives import check_objectives
 from ..train.record import Start, TrialRecord
 from ..train.run import Run
 from .batches import live_batches, store_batches
+from .early_store import check_source
 from .fitting import check_models, check_reasoner
+from .stored_layers import layers_of
 from .targets import targets_of
 from .trial_models import (
     dtype_of,
     earlier_session,
-    layers_of,
     live_teacher,
     reader_name,
     reasoner_name,
@@ -48,9 +50,22 @@ from .trial_models import (
 from .trial_request import MODELS as MODELS
 from .trial_request import TrialRequest as TrialRequest
 
+OnBegin = Callable[[Run, int], None]
+"""Called with what is trained, and the steps that were done before."""
 
-def train_trial(request: TrialRequest, on_step: Progress = lambda figures: None) -> TrialFolder:
+
+def train_trial(
+    request: TrialRequest,
+    on_step: Progress = lambda figures: None,
+    on_begin: OnBegin = lambda run, step: None,
+) -> TrialFolder:
     """Train a trial, or go on with it.
+
+    Args:
+        request: what, from what, and where.
+        on_step: called with the figures of every step.
+        on_begin: called with what is trained and the number of steps done before, ahead of the
+            first step; not called where there is nothing left to do.
 
     Raises:
         RecipeError, PhaseError: the recipe cannot be built, or its turn has not come.
@@ -67,11 +82,12 @@ def train_trial(request: TrialRequest, on_step: Progress = lambda figures: None)
     run.accelerator.wait_for_everyone()
     run.folder = folder.path
 
-    def on_begin(step: int) -> None:
+    def begin(step: int) -> None:
         remember(request, run)
         _write_record(folder, run, step)
+        on_begin(run, step)
 
-    train(run, on_step, on_begin)
+    train(run, on_step, begin)
     return folder
 
 
@@ -94,7 +110,8 @@ def build(request: TrialRequest) -> Run:
     lm = load_causal_lm(named, device=device, dtype=dtype)
     reader = lm if store is not None else live_teacher(request, lm, named, dtype)
     teacher = reader.identity if store is None else store.manifest.teacher
-    layers = tuple(layers_of(recipe, teacher, store))
+    manifest = None if store is None else store.manifest
+    layers = layers_of(recipe, teacher.blocks, manifest)
     check_models(recipe, teacher, lm.identity, layers, store)
     check_reasoner(recipe, lm)
     targets = targets_of(request.targets, recipe, lm, store)
@@ -134,20 +151,14 @@ def build(request: TrialRequest) -> Run:
 
 
 def _check_source(request: TrialRequest) -> None:
-    """Refuses options that say something of a store, or of live documents, to the other one."""
-    live, batches = request.trained.data.source == "live", request.batches
-    if live and batches.resident:
-        raise UsageError("--live and --resident exclude each other: live documents have no store")
-    if live and batches.workers is not None:
-        raise UsageError(
-            f"--workers {batches.workers}: these processes read a store, and live documents have "
-            "none; leave --workers out"
-        )
-    if not live and request.teacher is not None:
-        raise UsageError(
-            f"--teacher {request.teacher}: the states come from {RunFolder(request.run).store}, "
-            "whose teacher has read already; leave --teacher out, or give --live"
-        )
+    """Refuse options of a store for live documents, and the other way round. Raises: UsageError."""
+    check_source(
+        request.trained,
+        request.run,
+        teacher=request.teacher,
+        resident=request.batches.resident,
+        workers=request.batches.workers,
+    )
 
 
 def _turn(request: TrialRequest, run: RunFolder, store: FeatureStore | None) -> tuple[int, ...]:
@@ -165,7 +176,7 @@ def _turn(request: TrialRequest, run: RunFolder, store: FeatureStore | None) -> 
     verdicts = standing_verdicts(run, teacher)
     skipped = require(number, verdicts, run=run, skip=request.skip_order)
     if not request.skip_order:  # who does not wait for a verdict need not hear whose it is
-        tell_published(number, verdicts, run)
+        tell_order(number, verdicts, run)
     return skipped
 
 

@@ -23,9 +23,6 @@ def utilisation(options: UtilisationOptions) -> None:
     Every measurement is kept in a folder of its own beside the trial; it has no verdict.
     Example: `latentcomp utilisation --run runs/real --corpus runs/real-test --arms truncation,bm25`
     """
-    from .early import check_input
-
-    check_input(options.corpus, options.teacher, options.reasoner)
     from ..evaluate.progress import arm_progress
     from ..evaluate.utilisation.table import print_utilisation
 

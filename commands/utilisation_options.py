@@ -61,14 +61,13 @@ class UtilisationOptions:
 
     def request(self) -> "EvaluationRequest":
         """The same for the program."""
-        from ..experiment.phases import phase
+        from ..experiment.named_trial import trial_name
         from .subjects import EvaluationRequest
 
-        number = 4 if self.phase is None and self.recipe is None else self.phase
         arms = [name.strip() for name in self.arms.split(",") if name.strip()]
         return EvaluationRequest(
             run=self.run,
-            recipe=self.recipe or phase(number or 0).recipe.name,
+            recipe=trial_name(self.recipe, self.phase),
             training_seeds=tuple(self.training_seed or ()),
             documents=self.documents,
             seed=self.seed,
@@ -83,4 +82,22 @@ class UtilisationOptions:
             dtype=self.dtype,
             batch_size=self.batch_size,
             arms=tuple(dict.fromkeys(arms)),
+        )
+
+    def check(self) -> None:
+        """Refuse what can be known before torch is imported.
+
+        Raises:
+            LatentcompError: the first fault, with the others as its notes.
+        """
+        from ..evaluate.held_out import SPLIT
+        from .early import check_input, refuse_all
+        from .early_trial import check_trial, check_world
+
+        refuse_all(
+            lambda: check_input(self.corpus, self.teacher, self.reasoner),
+            lambda: check_trial(
+                self.run, self.phase, self.recipe, self.checkpoint, alone=self.teacher_only
+            ),
+            lambda: check_world(self.corpus, self.preset, SPLIT, self.teacher, self.generator),
         )

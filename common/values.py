@@ -16,7 +16,8 @@ def check_values(command: Any) -> None:  # noqa: ANN401  typer keeps its classes
     """Let a command and its subcommands refuse such values, naming option and value."""
     for each in commands(command):
         for parameter in each.params:
-            parameter.process_value = _checked(parameter)
+            if not getattr(parameter.process_value, "checks", False):
+                parameter.process_value = _checked(parameter)
 
 
 def commands(command: Any) -> Iterator[Any]:  # noqa: ANN401
@@ -46,4 +47,5 @@ def _checked(parameter: Any) -> Callable[[Any, Any], Any]:  # noqa: ANN401
                     raise typer.BadParameter(reason, ctx=context, param=parameter)
         return processed
 
+    checked.checks = True  # type: ignore[attr-defined]  # parameters outlive a command line
     return checked

@@ -1,7 +1,7 @@
 """The figures of one evaluation: cells of questions, contrasts of arms, the self-check."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +25,7 @@ from .tally import QUESTIONS, STALE_QUESTIONS, Answers, Tally, f1_column, stale_
 _UNDATED: Final = "undated"
 _STALE: Final = "stale"
 _LATENTS: Final = "compressed"
+_CHECKED: Final = ("shuffled", "floor")
 
 
 class Check(Record):
@@ -110,10 +111,16 @@ def break_down(rows: Sequence[ScoredAnswer], *, seed: int, resamples: int) -> Br
     )
 
 
-def self_check(interval: Interval | None) -> Check:
-    """Whether shuffled latents are at the floor, from the interval of their difference."""
+def self_check(interval: Interval | None, arms: Collection[str] = ()) -> Check:
+    """Whether shuffled latents are at the floor.
+
+    Args:
+        interval: of the difference of their accuracies; None where it was not taken.
+        arms: those that were, to name what is missing.
+    """
     if interval is None:
-        return _unmade("it needs the arms shuffled and floor")
+        lacks = [arm for arm in _CHECKED if arm not in arms] or _CHECKED
+        return _unmade(f"it needs the {'arm' if len(lacks) == 1 else 'arms'} {' and '.join(lacks)}")
     if not interval.defined:
         return _unmade("one document says nothing of an interval", interval)
     span = f"shuffled - floor = {interval.point:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"

@@ -9,7 +9,8 @@ from ..common.errors import CorpusError
 from ..common.record import Record
 from ..corpus.dates import date_of
 from ..corpus.files import Corpus, corpus_sha256, read_corpus
-from ..corpus.generators import LAB_GENERATOR, generator
+from ..corpus.generators import LAB_GENERATOR, UNRECORDED, generator
+from ..corpus.outside.formats import FORMATS
 from ..corpus.records import Chunk, Document
 
 SPLIT = "test"
@@ -44,6 +45,14 @@ class HeldOutSet:
     documents: tuple[Document, ...]
     """Those that have questions; at least two."""
     source: Source
+    imported: str | None = None
+    """The published set that they were imported from, a key of `FORMATS`; None of others."""
+
+    @property
+    def world(self) -> int | None:
+        """Version of the generator that made them; None of other documents."""
+        older = self.source.generator is None and self.source.preset is not None
+        return UNRECORDED if older else self.source.generator
 
 
 def held_out(
@@ -71,6 +80,7 @@ def held_out(
             about them.
     """
     if path is None:
+        imported: object = None
         documents = tuple(generator(version).generate(preset, SPLIT, count, seed))
         source = Source(
             sha256=corpus_sha256(documents),
@@ -82,6 +92,7 @@ def held_out(
     else:
         corpus = read_corpus(path)
         documents, source = corpus.documents, _source(corpus, path)
+        imported = corpus.meta.get("source")
     kept = tuple(one if continuations else _without_continuations(one) for one in documents)
     kept = tuple(document for document in kept if document.questions)
     if len(kept) < 2:
@@ -91,7 +102,8 @@ def held_out(
             "are needed, because one control borrows the latents of another document"
             + (f"; its continuations are measured by `{UTILISATION} {path}`" if only else "")
         )
-    return HeldOutSet(kept, source)
+    known = isinstance(imported, str) and imported in FORMATS
+    return HeldOutSet(kept, source, str(imported) if known else None)
 
 
 def _without_continuations(document: Document) -> Document:
@@ -126,7 +138,7 @@ def explored(
     """
     if path is not None:
         given = held_out(path, preset, count, seed, version)
-        return HeldOutSet(given.documents[:count], given.source)
+        return replace(given, documents=given.documents[:count])
     live = generator(version).live(preset, split, seed, questions_per_family)
     made = (live.document(index) for index in range(count))
     documents = tuple(document for document in made if document.questions)
@@ -153,6 +165,17 @@ def known_names(source: Source) -> str:
         return ""
     return (
         f"these documents are of the split {TRAINED!r}: a training has met their names and values"
+    )
+
+
+def scorer_note(held: HeldOutSet, scorer: str) -> str:
+    """One line where answers are not counted as the questions' authors do; empty if they are."""
+    wanted = scorer if held.imported is None else FORMATS[held.imported].scorer
+    if wanted == scorer:
+        return ""
+    return (
+        f"these questions are of {held.imported}, whose answers are counted by --scorer {wanted}; "
+        f"here it is {scorer}, so these figures are not to be held against others on them"
     )
 
 

@@ -66,4 +66,5 @@ def arm_progress(console: Console) -> Iterator[OnDocuments]:
     try:
         yield on_documents
     finally:
-        progress.stop()
+        if progress.live.is_started:  # else a pipe would get an empty line
+            progress.stop()

@@ -34,7 +34,7 @@ class EvaluationResult(Record):
     """One evaluation. NaN (null in JSON) means not measured or undefined; it is never 0."""
 
     phase: int | None
-    """Phase of the checkpoint; None for the teacher alone."""
+    """Phase of the checkpoint; None of any other recipe, and for the teacher alone."""
     headline: str
     """The arm that `accuracy` and `by_family` are of."""
     ratio: Figure
@@ -83,7 +83,7 @@ class EvaluationResult(Record):
     samples: tuple[Sample, ...] = ()
     """A few questions with the answer of every arm, drawn by seed and not by hand."""
     skipped: tuple[int, ...] = ()
-    """Phases that were skipped by flag before this one."""
+    """Phases that lacked a verdict that counts when the weights were trained, or those before."""
     provenance: dict[str, Any] = Field(default_factory=dict)
     """Code, versions, hardware, inputs."""
     corpus: Source | None = None
@@ -104,6 +104,8 @@ class EvaluationResult(Record):
     """Precision of the models; None in earlier results: float32."""
     unjudged: str = ""
     """Why there is no verdict on these figures; empty where there is one, or none is due."""
+    subject: str = ""
+    """What was measured, for headings; empty for the teacher alone, and in earlier results."""
     notes: tuple[str, ...] = ()
     """What a reader of the figures has to know, a line each."""
 
@@ -165,19 +167,18 @@ class EvaluationResult(Record):
     @property
     def retention_low(self) -> float:
         """Lower end of its 95 % interval."""
-        interval = self.overall.retention.get("compressed")
-        return interval.low if interval else nan
+        return kept.low if (kept := self.overall.retention.get("compressed")) else nan
 
     @property
     def retention_high(self) -> float:
         """Upper end."""
-        interval = self.overall.retention.get("compressed")
-        return interval.high if interval else nan
+        return kept.high if (kept := self.overall.retention.get("compressed")) else nan
 
     @property
     def checks(self) -> dict[str, Check]:
         """`shuffled_at_floor`."""
-        return {"shuffled_at_floor": self_check(self.contrasts.get("shuffled_minus_floor"))}
+        difference = self.contrasts.get("shuffled_minus_floor")
+        return {"shuffled_at_floor": self_check(difference, self.arms)}
 
     @model_serializer(mode="wrap")
     def _with_derived(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -213,12 +214,12 @@ class EvaluationResult(Record):
         Args:
             rows: every arm's answer to the same questions.
             seed: seed of the documents; also of the bootstrap.
-            phase: phase of the checkpoint; None for the teacher alone.
+            phase: phase of the checkpoint; None of any other recipe, and for the teacher alone.
             ratio: nominal tokens per latent; NaN without latents.
             sizes: totals over the documents; None without latents.
             training_seeds: seeds behind the checkpoint.
             samples: what the report shows as examples.
-            skipped: phases skipped by flag.
+            skipped: phases that lacked a verdict that counts when the weights were trained.
             provenance: a record or a mapping that JSON can hold.
             headline: the arm that `accuracy` is of; `ceiling` for the teacher alone.
             resamples: bootstrap draws.

@@ -11,6 +11,7 @@ from rich.text import Text
 from .arms.table import REQUIRED_ARMS, in_order
 from .break_lines import break_lines
 from .cells import Cell
+from .heading import heading, order_note
 from .measures import HEADROOM
 from .numbers import UNMEASURED, figure, human, span
 from .result import EvaluationResult
@@ -19,7 +20,7 @@ from .sizes import Bytes
 
 def render(result: EvaluationResult) -> RenderableType:
     """Rows by family, totals, sizes, and the self-check line."""
-    parts: list[RenderableType] = [_table(result)]
+    parts: list[RenderableType] = [Text(heading(result), style="italic"), _table(result)]
     if any(arm not in REQUIRED_ARMS for arm in result.arms):
         parts.append(_other_arms(result))
     if result.bytes.latents is not None:
@@ -27,9 +28,6 @@ def render(result: EvaluationResult) -> RenderableType:
     parts += [Text(line) for line in break_lines(result)]
     parts.append(_self_check(result))
     parts += [Text(note, style="bold yellow") for note in remarks(result)]
-    if result.skipped:
-        phases = ", ".join(map(str, result.skipped))
-        parts.append(Text(f"phases skipped by flag: {phases}", style="yellow"))
     if result.unjudged:
         parts.append(Text(f"no verdict: {result.unjudged}", style="yellow"))
     return Group(*parts)
@@ -46,9 +44,7 @@ def _table(result: EvaluationResult) -> Table:
     if "compressed" in result.overall.retention:
         headers.append("retention [95 %]")
     # Narrow padding and no wrapping: all of it fits a terminal of 80 columns.
-    table = Table(
-        title=_title(result), title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False
-    )
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
     table.add_column("family", no_wrap=True)
     for header in headers:
         table.add_column(header, justify="right", no_wrap=True)
@@ -57,11 +53,6 @@ def _table(result: EvaluationResult) -> Table:
         table.add_row(*_row(name, cell, arms, result), end_section=index == len(rows) - 1)
     table.add_row(*_row("all", result.overall, arms, result), style="bold")
     return table
-
-
-def _title(result: EvaluationResult) -> str:
-    what = "teacher alone" if result.phase is None else f"phase {result.phase}"
-    return f"{what}: {result.documents_line}"
 
 
 def _row(name: str, cell: Cell, arms: Sequence[str], result: EvaluationResult) -> list[str]:
@@ -91,6 +82,7 @@ def remarks(result: EvaluationResult) -> tuple[str, ...]:
         headroom_note(result),
         ceiling_note(result),
         small_sample_note(result),
+        order_note(result),
         *result.notes,
     )
     return tuple(line for line in lines if line)

@@ -37,6 +37,10 @@ class Prerequisite:
             return False
         return self.status in (None, verdict.status)
 
+    def __str__(self) -> str:
+        wanted = "whatever it says" if self.status is None else f"which must be {self.status}"
+        return f"a verdict that counts on phase {self.phase}, {wanted}"
+
 
 _EXTRA: Mapping[int, tuple[Prerequisite, ...]] = {8: (Prerequisite(1, "passed"),)}
 """Transfer makes sense only where the control got information through."""
@@ -177,6 +181,26 @@ def tell_published(number: int, verdicts: Verdicts, run: RunFolder, tell: Tell =
             f"{verdict.made} ({PUBLISHED.parent.name}/{PUBLISHED.name}), which is on this teacher"
             f"{own}"
         )
+
+
+def tell_order(number: int, verdicts: Verdicts, run: RunFolder, tell: Tell = tell_user) -> None:
+    """What a phase that begins in its turn rests on: published verdicts, and the rule itself."""
+    tell_published(number, verdicts, run, tell)
+    if line := why_it_goes_on(number, verdicts):
+        tell(line)
+
+
+def why_it_goes_on(number: int, verdicts: Verdicts) -> str:
+    """One line where a phase may begin after one that did not pass; empty where all passed."""
+    earlier = [verdicts[one] for one in sorted(verdicts) if one < number]
+    others = [f"phase {one.phase}: {one.status}" for one in earlier if one.status != "passed"]
+    if not others:
+        return ""
+    asks = " and ".join(map(str, prerequisites(number)))
+    return (
+        f"{', '.join(others)}; phase {number} may begin all the same, as the order asks for "
+        f"{asks} (docs/experiment_plan.md, section 6)"
+    )
 
 
 def outdated(run: RunFolder, verdict: Verdict) -> str:

@@ -39,4 +39,5 @@ def step_progress(console: Console, budget: Budget) -> Iterator[OnStep]:
     try:
         yield on_step
     finally:
-        progress.stop()
+        if progress.live.is_started:  # else a pipe would get an empty line
+            progress.stop()

@@ -1,6 +1,17 @@
-"""Names of the published formats, for the command line, which imports no reader of files."""
+"""Names of the formats that are imported, for the command line, which imports no reader of files."""
 
 from typing import Literal
 
-FormatName = Literal["squad", "timeqa", "longmemeval", "fact-consolidation", "babilong", "ruler"]
+FormatName = Literal[
+    "squad",
+    "timeqa",
+    "longmemeval",
+    "fact-consolidation",
+    "babilong",
+    "ruler",
+    "tz-news",
+    "debian-changelog",
+    "git-notes",
+    "sotu",
+]
 """The keys of `formats.FORMATS`; a test compares them."""

@@ -68,4 +68,5 @@ def unit_progress(console: Console) -> Iterator[OnUnit]:
     try:
         yield on_unit
     finally:
-        progress.stop()
+        if progress.live.is_started:  # else a pipe would get an empty line
+            progress.stop()

@@ -6,6 +6,7 @@ import pytest
 import typer
 
 from latentcomp import cli
+from latentcomp.common.all_faults import UsageFault
 from latentcomp.common.errors import RecipeError
 from latentcomp.common.numbers import LARGEST, refusal
 from latentcomp.common.values import check_values, commands, kind
@@ -35,7 +36,7 @@ def test_no_number_of_any_command_takes_it(options):
     for context, parameter in options["number"]:
         for value in IMPOSSIBLE:
             given = [value] if parameter.multiple else value
-            with pytest.raises(cli._USAGE_ERROR):
+            with pytest.raises(UsageFault):
                 parameter.process_value(context, given)
                 pytest.fail(f"{context.command_path} {parameter.opts} takes {value}")
 
@@ -45,7 +46,7 @@ def test_no_path_of_any_command_is_an_address(options):
     for context, parameter in options["path"]:
         for value in ("s3://bucket/run", "file:///tmp/run", "gs://a"):
             given = [value] if getattr(parameter, "multiple", False) else value
-            with pytest.raises(cli._USAGE_ERROR, match="is an address"):
+            with pytest.raises(UsageFault, match="is an address"):
                 parameter.process_value(context, given)
                 pytest.fail(f"{context.command_path} {parameter.opts} takes {value}")
 

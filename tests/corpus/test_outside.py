@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from typing import get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,6 +13,7 @@ from latentcomp.common.errors import CorpusError
 from latentcomp.corpus.dates import day_of
 from latentcomp.corpus.files import read_corpus
 from latentcomp.corpus.outside.formats import FORMATS, read_format
+from latentcomp.corpus.outside.names import FormatName
 from latentcomp.corpus.outside.texts import sentences
 from latentcomp.evaluate.scores import SCORERS
 
@@ -263,6 +265,10 @@ def test_documents_without_questions_are_kept_on_request(tmp_path, capsys):
     assert len(read_format("squad", mixed).documents) == 1
     both = read_format("squad", mixed, keep_unasked=True)
     assert [len(one.questions) for one in both.documents] == [1, 0] and both.without == 1
+
+
+def test_the_command_line_knows_every_format():
+    assert get_args(FormatName) == tuple(FORMATS)
 
 
 def test_every_format_names_a_scorer_that_there_is():

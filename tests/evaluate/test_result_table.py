@@ -3,6 +3,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from latentcomp.evaluate.heading import order_note
 from latentcomp.evaluate.held_out import Source
 from latentcomp.evaluate.numbers import human
 from latentcomp.evaluate.result import EvaluationResult
@@ -106,7 +107,9 @@ def test_optional_arms_and_skipped_phases_are_named():
     found = EvaluationResult.from_scores(rows, seed=1, skipped=(1, 2, 3), resamples=50)
     text = printed(found)
     assert "also: summary" in text
-    assert "skipped by flag: 1, 2, 3" in text
+    assert "trained, phases 1, 2, 3 lacked the verdict that the order asks for" in " ".join(
+        text.split()
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,3 +133,49 @@ def test_a_low_ceiling_is_said_with_what_it_hides():
     assert f"the ceiling is {low.ceiling:.3f}" in note
     assert f"{1 - low.ceiling:.0%} of the questions" in note
     assert note.split()[0] in " ".join(printed(low).split())
+
+
+@pytest.mark.parametrize(
+    ("arms", "phase", "subject", "says"),
+    [
+        (("ceiling", "floor"), None, "", "teacher alone"),
+        (
+            ("ceiling", "floor", "compressed"),
+            None,
+            "mine, training seed 2",
+            "mine, training seed 2",
+        ),
+        (("ceiling", "floor", "compressed"), None, "", "a compressor"),
+        (("ceiling", "floor", "compressed"), 4, "", "phase 4"),
+        (("ceiling", "floor", "compressed"), 4, "training seed 1", "phase 4, training seed 1"),
+        (("ceiling", "floor", "compressed"), 4, "checkpoint a/b", "phase 4, checkpoint a/b"),
+    ],
+)
+def test_the_heading_says_what_was_measured(arms, phase, subject, says):
+    """A table with latents was headed "teacher alone" where its recipe was of no phase."""
+    rows = [row for row in simulated(documents=4, families=("fact",)) if row.arm in arms]
+    made = EvaluationResult.from_scores(rows, seed=1, headline=arms[-1], resamples=50, phase=phase)
+    found = made.model_copy(update={"subject": subject})
+    assert printed(found).lstrip().startswith(f"{says}: 4 held-out documents, seed 1\n")
+
+
+def test_a_self_check_names_the_arms_that_are_missing_and_no_other():
+    rows = simulated(documents=4, families=("fact",))
+    for missing, words in (
+        ({"shuffled"}, "the arm shuffled"),
+        ({"floor"}, "the arm floor"),
+        ({"shuffled", "floor"}, "the arms shuffled and floor"),
+    ):
+        kept = [row for row in rows if row.arm not in missing]
+        found = EvaluationResult.from_scores(kept, seed=1, resamples=50)
+        message = found.checks["shuffled_at_floor"].message
+        assert message == f"self-check not made: it needs {words}"
+
+
+def test_the_order_is_said_to_be_left_only_by_what_was_trained():
+    """No flag is named: the weights may be shipped ones, or come from others."""
+    rows = simulated(documents=4, families=("fact",))
+    one = EvaluationResult.from_scores(rows, seed=1, skipped=(3,), resamples=50)
+    assert "trained, phase 3 lacked the verdict that the order asks for" in order_note(one)
+    assert "flag" not in order_note(one)
+    assert order_note(EvaluationResult.from_scores(rows, seed=1, resamples=50)) == ""

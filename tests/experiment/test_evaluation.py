@@ -8,15 +8,22 @@ from typing import Any
 
 import pytest
 
-from latentcomp.commands import evaluation, subjects
+from latentcomp.commands import evaluation, evaluation_notes, subjects
 from latentcomp.commands.evaluation import EvaluationRequest, evaluate_teacher, evaluate_trials
 from latentcomp.commands.trials import TrialRequest, train_trial
-from latentcomp.common.errors import CheckpointError, CorpusError, LatentcompError, PhaseError
+from latentcomp.common.errors import (
+    CheckpointError,
+    CorpusError,
+    LatentcompError,
+    PhaseError,
+    UsageError,
+)
 from latentcomp.common.terminal import DEFAULT_RUN
 from latentcomp.corpus.files import read_corpus, write_corpus
 from latentcomp.evaluate import answers
 from latentcomp.evaluate import held_out as documents
 from latentcomp.evaluate.arms.table import REQUIRED_ARMS
+from latentcomp.evaluate.heading import heading
 from latentcomp.evaluate.ranking import read_ranking
 from latentcomp.evaluate.result import EvaluationResult
 from latentcomp.evaluate.scores import read_answers, read_source
@@ -46,8 +53,10 @@ def short(monkeypatch):
     made_here = SimpleNamespace(generate=few)
     monkeypatch.setattr(documents, "generator", lambda version: made_here)
     monkeypatch.setattr(answers, "answer_limit", lambda lm, documents: 1)
-    monkeypatch.setattr(evaluation, "answer_limit", lambda lm, documents: 1)
-    monkeypatch.setattr(evaluation, "limit_notes", lambda *given: ())
+    for module in (evaluation, evaluation_notes):
+        monkeypatch.setattr(module, "answer_limit", lambda lm, documents: 1)
+    monkeypatch.setattr(evaluation_notes, "limit_notes", lambda *given: ())
+    monkeypatch.setattr(evaluation_notes, "smoke_test", lambda recipe: "")
 
 
 def train(run, deep, number=1, on_step=lambda figures: None, steps=1, changes=None, **others):
@@ -167,6 +176,7 @@ def test_every_trial_is_measured_on_the_same_documents_or_those_that_are_named(
     train(run, deep, seed=5)
     results = evaluate_trials(request_of())
     assert [result.training_seeds for result in results] == [(0,), (2,), (5,)]
+    assert [result.subject for result in results] == [f"training seed {n}" for n in (0, 2, 5)]
     assert len({result.corpus.sha256 for result in results if result.corpus}) == 1
     assert len({result.checkpoint_sha256 for result in results}) == 3
     some = evaluate_trials(request_of(training_seeds=(2,), seed=9))
@@ -278,11 +288,13 @@ def test_no_verdict_on_a_checkpoint_that_is_not_the_runs_own(request_of, run, mi
     shutil.copytree(own.checkpoint, home / "phase-1")
     given = evaluate(request_of(checkpoint=own.checkpoint, corpus=mine))
     assert "was given" in given.unjudged
+    assert given.subject == f"checkpoint {own.checkpoint}"
     assert own.evaluations() == ()
     shutil.rmtree(own.path)
     monkeypatch.setattr(subjects, "SHIPPED", home)
     shipped = evaluate(request_of())
     assert "is shipped" in shipped.unjudged
+    assert (shipped.phase, shipped.subject) == (1, "the shipped checkpoint")
     assert len(RunFolder(run).shipped("phase-1").evaluations()) == 1
     with pytest.raises(PhaseError, match="no evaluation"):
         judged(run)
@@ -374,7 +386,8 @@ def test_a_trial_under_another_name_is_measured_and_not_judged(request_of, run, 
     train(run, deep, name="mine")
     result = evaluate(request_of(recipe="mine"))
     assert "mine is no recipe of the catalogue" in result.unjudged
-    assert result.phase is None
+    assert (result.phase, result.subject) == (None, "mine, training seed 0")
+    assert heading(result) == "mine, training seed 0: 2 held-out documents, seed 1"
 
 
 def test_another_ratio_is_measured_and_not_gated(request_of, run):
@@ -433,6 +446,9 @@ def test_the_teacher_alone_names_its_documents_too(request_of, mine):
     assert result.documents_line == f"2 documents of {mine}"
     assert result.provenance["inputs"]["corpus"] == read_corpus(mine).sha256
     assert result.unjudged == "" and result.checkpoint_sha256 is None
+    assert heading(result) == f"teacher alone: 2 documents of {mine}"
+    message = result.checks["shuffled_at_floor"].message
+    assert message == "self-check not made: it needs the arm shuffled"
 
 
 def test_the_teacher_alone_reads_the_text_as_it_ships_too(request_of, mine):
@@ -457,7 +473,7 @@ def test_a_mistyped_run_folder_measures_nothing_in_its_place(tmp_path, monkeypat
     """It measured the shipped compressor and made the folder; a reader's walk found it."""
     monkeypatch.chdir(tmp_path)
     typo = EvaluationRequest(run=tmp_path / "mien", recipe="phase-4")
-    with pytest.raises(CheckpointError, match=r"mien: there is no such run folder; give --run"):
+    with pytest.raises(UsageError, match=r"mien: there is no such run folder; give --run"):
         subjects.subjects_of(typo)
     assert not typo.run.exists()
     (shipped,) = subjects.subjects_of(EvaluationRequest(run=DEFAULT_RUN, recipe="phase-4"))

@@ -15,7 +15,9 @@ from latentcomp.experiment.order import (
     prerequisites,
     require,
     standing_verdicts,
+    tell_order,
     tell_published,
+    why_it_goes_on,
 )
 from latentcomp.experiment.phases import PHASES, phase
 from latentcomp.experiment.run_folder import RunFolder
@@ -235,3 +237,32 @@ def test_a_verdict_that_counts_is_never_replaced_by_a_published_one(
     assert standing_verdicts(passed, teacher, lines.append)[1].status == "passed"
     shutil.rmtree(passed.trial("phase-1", 0).checkpoint)
     assert standing_verdicts(passed, teacher, lines.append) == {}
+
+
+@pytest.mark.parametrize(
+    ("number", "recorded", "says"),
+    [
+        (4, {1: "passed", 2: "passed", 3: "passed"}, ""),
+        (
+            4,
+            {1: "inconclusive", 2: "passed", 3: "failed", 5: "failed"},
+            "phase 1: inconclusive, phase 3: failed; phase 4 may begin all the same, as the order "
+            "asks for a verdict that counts on phase 3, whatever it says",
+        ),
+        (
+            8,
+            {1: "passed", 7: "failed"},
+            "phase 7: failed; phase 8 may begin all the same, as the order asks for a verdict that "
+            "counts on phase 1, which must be passed and a verdict that counts on phase 7, "
+            "whatever it says",
+        ),
+    ],
+)
+def test_why_a_phase_begins_after_one_that_did_not_pass(number, recorded, says, lines):
+    made = verdicts(recorded)
+    assert require(number, made, run=RUN) is not None, "the rule lets it begin"
+    assert why_it_goes_on(number, made).startswith(says) and bool(says) == bool(
+        why_it_goes_on(number, made)
+    )
+    tell_order(number, made, RUN, lines.append)
+    assert lines == ([why_it_goes_on(number, made)] if says else [])

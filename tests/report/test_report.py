@@ -229,7 +229,7 @@ def test_a_failed_self_check_is_the_headline(small_lab, tmp_path):
     assert "These figures cannot be read: shuffled latents beat the floor (" in text
     assert "SELF-CHECK FAILED" in text
     assert "survives in latents" not in text
-    assert "Phases skipped by flag before this one: 1, 2, 3." in text
+    assert "phases 1, 2, 3 lacked the verdict that the order asks for." in text
     assert "Inconclusive: the self-check of the instrument does not hold" in text
     assert "not judged" in text and 'class="text passed"' not in path.read_text()
 

@@ -1,0 +1,57 @@
+"""What a reader of an evaluation's figures has to know of documents, models and settings."""
+
+from ..evaluate.answer_limit import answer_limit, limit_notes
+from ..evaluate.bench import Bench
+from ..evaluate.held_out import HeldOutSet, known_names, scorer_note, undated_in_text
+from ..evaluate.suite import Outcome
+from ..evaluate.text_arms import TextAnswers
+from ..models.foreign import foreign_note
+from ..models.loading import CausalLM
+from ..store.format.schema import ModelIdentity
+from ..train.checkpoint import CheckpointState
+from .costs import smoke_test
+from .subjects import EvaluationRequest
+
+
+def notes_of(
+    request: EvaluationRequest,
+    held: HeldOutSet,
+    state: CheckpointState,
+    bench: Bench,
+    outcome: Outcome,
+) -> tuple[str, ...]:
+    """Of a checkpoint, a line each."""
+    dated = request.corpus is not None and state.spec.config.time
+    limit = bench.answer_tokens or answer_limit(bench.reasoner, held.documents)
+    trial = state.known_trial
+    fresh = trial.start is None or trial.start.origin == "fresh"
+    notes = (
+        *_of_documents(request, held, state.spec.teacher),
+        undated_in_text(held.documents) if dated else "",
+        trial.untrained_ratio(bench.ratio),
+        smoke_test(trial.recipe) if fresh else "",
+        *limit_notes(bench.reasoner, held.documents, limit, outcome.cut),
+        "no question has a known wrong answer to rank"
+        if request.rank and not outcome.ranked
+        else "",
+    )
+    return tuple(note for note in notes if note)
+
+
+def notes_of_teacher(
+    request: EvaluationRequest, held: HeldOutSet, lm: CausalLM, limit: int, answered: TextAnswers
+) -> tuple[str, ...]:
+    """Of a model without a compressor."""
+    notes = _of_documents(request, held, lm.identity)
+    return (*notes, *limit_notes(lm, held.documents, limit, answered.cut))
+
+
+def _of_documents(
+    request: EvaluationRequest, held: HeldOutSet, teacher: ModelIdentity
+) -> tuple[str, ...]:
+    notes = (
+        foreign_note(teacher, held.world),
+        scorer_note(held, request.scorer),
+        known_names(held.source),
+    )
+    return tuple(note for note in notes if note)
