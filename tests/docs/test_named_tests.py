@@ -41,3 +41,20 @@ def test_every_line_of_a_table_of_the_security_page_names_a_test():
     body = [line for line in lines if "---" not in line and not line.endswith("| test |")]
     assert len(body) > 15
     assert [line for line in body if not NAMED.search(line)] == []
+
+
+def claims(text):
+    """Paragraphs and points of a page that are no heading, no table and no introduction."""
+    _, _, body = text.partition("\n## ")
+    for block in re.split(r"\n\n|\n(?=- )|\n(?=\|)|\n(?=## )", f"## {body}"):
+        words = re.sub(r"^##[^\n]*\n?", "", block).strip()
+        if words and words[0] != "|" and not re.fullmatch(r"\*\*[^*]+\*\*", words):
+            yield words
+
+
+def test_every_claim_in_words_of_the_security_page_names_its_test_or_says_that_it_has_none():
+    made = list(claims(SECURITY.read_text(encoding="utf-8")))
+    assert len(made) > 6
+    assert [one for one in made if not NAMED.search(one) and "not tested" not in one] == []
+    planted = "# Page\nwords\n\n## One\nIt holds.\n- And this (`tests/a.py::test_b`).\n"
+    assert list(claims(planted)) == ["It holds.", "- And this (`tests/a.py::test_b`)."]

@@ -282,3 +282,26 @@ def test_what_is_no_regular_file_is_neither_waited_for_nor_read(store, name, kin
     else:
         (store / name).symlink_to("/dev/zero" if kind == "endless" else store / name)
     refused(store)
+
+
+SHARD = "states/c.0.0.0"
+
+
+def test_a_shard_that_is_a_link_is_read(store, tmp_path):
+    """Stores are spread over disks that way."""
+    before = FeatureStore(store).read(0).states.clone()
+    (store / SHARD).rename(tmp_path / "another disk")
+    (store / SHARD).symlink_to(tmp_path / "another disk")
+    assert FeatureStore(store).read(0).states.equal(before)
+    assert verify(store).problems == ()
+
+
+def test_nothing_of_another_file_is_read_through_a_link(store, tmp_path):
+    other = bytearray((store / SHARD).read_bytes())
+    other[len(other) // 2] ^= 1
+    for content in (SECRET.encode(), bytes(other)):
+        (tmp_path / "theirs").write_bytes(content)
+        (store / SHARD).unlink()
+        (store / SHARD).symlink_to(tmp_path / "theirs")
+        assert "victim" not in refused(store)
+        assert (tmp_path / "theirs").read_bytes() == content
