@@ -11,6 +11,7 @@ _PARTS: Final = ("corpus", "store", "trials", "phases", "verdicts")
 """By any of these a folder is known as that of a run."""
 _LISTED: Final = 5
 SHIPPED_INSTEAD: Final = "to measure the shipped checkpoint"
+TEACHER_INSTEAD: Final = "to measure the lab teacher, or the one that --teacher names"
 """What commands that measure do without a run."""
 
 

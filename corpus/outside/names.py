@@ -1,4 +1,4 @@
-"""Names of the formats that are imported, for the command line, which imports no reader of files."""
+"""Names of the formats that are imported, for the command line, which imports no reader."""
 
 from typing import Literal
 

@@ -18,6 +18,8 @@ COMMANDS = [
     "corpus --documents 2 --split test --seed 5 --out held",
     "compress held --out held.latents",
     "ask held --latents held.latents --most 2",
+    "compress held --run run --out own.latents",
+    "doctor --device cpu",
 ]
 PYTHON = """
 from pathlib import Path
