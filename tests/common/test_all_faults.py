@@ -46,14 +46,13 @@ def lines_of(capsys, line):
             "import x.parquet --out y",
             [
                 "error: Invalid value for 'FORMAT': 'x.parquet' is not one of 'squad', 'timeqa'",
-                "  Missing argument 'FILE'",
             ],
         ),
         (
-            "import --out y",
+            "import --split test",
             [
                 "error: Missing argument 'FORMAT'. Choose from: squad, timeqa, longmemeval",
-                "  Missing argument 'FILE'",
+                "  Missing option '--out'",
             ],
         ),
     ],
