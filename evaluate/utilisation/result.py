@@ -17,6 +17,7 @@ from ...common.record import Record, read_record
 from ..arms.table import REFERENCE_ARMS, in_order
 from ..held_out import Source
 from ..past import AGES
+from ..seed_effect import SeedEffect
 from ..sizes import Bytes, Sizes
 from ..stats import (
     RESAMPLES,
@@ -145,6 +146,36 @@ def figures_of(
     }
 
 
+def pooled_utilisation(
+    by_seed: Mapping[int, Sequence[AnswerCost]],
+    families: Sequence[str],
+    *,
+    seed: int,
+    resamples: int = RESAMPLES,
+) -> tuple[dict[str, Interval], dict[str, tuple[float, ...]]]:
+    """By arm: utilisation over some families with the chance of seeds, and by training.
+
+    Args:
+        by_seed: training seed -> costs of the same answers.
+        families: those that count.
+        seed: of the bootstrap.
+        resamples: its draws.
+    """
+    chosen = {
+        number: _Table([row for row in rows if row.family in families], seed, resamples)
+        for number, rows in by_seed.items()
+    }
+    alone = {number: table.cell(table.family == table.family) for number, table in chosen.items()}
+    every = _Table(
+        [row for rows in by_seed.values() for row in rows if row.family in families],
+        seed,
+        resamples,
+    )
+    arms = [arm for arm in every.arms if arm not in REFERENCE_ARMS]
+    points = {arm: tuple(cell.utilisation[arm].point for cell in alone.values()) for arm in arms}
+    return {arm: every.with_seeds(arm, points[arm]) for arm in arms}, points
+
+
 def _counts(cell: UtilisationCell) -> bool:
     return cell.gain.defined and cell.gain.low > LEAST_GAIN
 
@@ -222,6 +253,19 @@ class _Table:
             above_shuffled=interval(_above_shuffled, columns, counts)
             if {"compressed", "shuffled"} <= columns.keys()
             else None,
+        )
+
+    def with_seeds(self, arm: str, points: Sequence[float]) -> Interval:
+        """Utilisation over all rows, with what the figures of a few trainings leave open."""
+        first = self._arm == self.arms[0]
+        columns = {name: self._sums(self._arm == name, self._value) for name in self.arms}
+        effect = SeedEffect.of(points)
+        draws = len(self._bootstrap.weights)
+        return self._bootstrap.interval(
+            retained(arm),
+            columns,
+            self._sums(first, np.ones_like(self._tokens)) / len(points),
+            deviations=effect.draws(draws, self._bootstrap.seed) if effect else None,
         )
 
     def _sums(self, chosen: np.ndarray[Any, np.dtype[np.bool_]], values: FloatArray) -> FloatArray:

@@ -24,7 +24,8 @@ def print_utilisation(result: UtilisationResult, console: Console) -> None:
         pad_edge=False,
     )
     table.add_column("family", no_wrap=True)
-    for header in ("n", *arms, "utilisation [95 %]"):
+    last = "utilisation [95 %]" if "compressed" in arms else "gain [95 %]"
+    for header in ("n", *arms, last):
         table.add_column(header, justify="right", no_wrap=True)
     for name in counted:
         table.add_row(*_row(name, result.families[name], arms))
@@ -41,7 +42,7 @@ def print_utilisation(result: UtilisationResult, console: Console) -> None:
 def _row(name: str, cell: UtilisationCell, arms: list[str]) -> list[str]:
     kept = cell.utilisation.get("compressed")
     nats = [figure(cell.nats[arm].point) for arm in arms]
-    return [name, str(cell.questions), *nats, span(kept) if kept else ""]
+    return [name, str(cell.questions), *nats, span(kept or cell.gain)]
 
 
 def _lines(result: UtilisationResult) -> list[Text]:

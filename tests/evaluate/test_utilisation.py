@@ -16,6 +16,7 @@ from latentcomp.evaluate.utilisation.measure import (
     measure_costs,
     measure_text_costs,
 )
+from latentcomp.evaluate.utilisation.pooled import pool
 from latentcomp.evaluate.utilisation.result import (
     LEAST_GAIN,
     UtilisationResult,
@@ -199,3 +200,27 @@ def test_the_record_comes_back_and_its_table_says_what_counts(tmp_path):
     out = StringIO()
     print_utilisation(none, Console(file=out, width=120))
     assert "no family counts" in out.getvalue()
+
+
+def test_trainings_are_pooled_and_their_spread_widens_the_interval():
+    by_seed = {
+        seed: rows_of({**NATS, "compressed": nats}, documents=30)
+        for seed, nats in ((0, 1.8), (1, 2.0), (2, 2.2))
+    }
+    pooled = pool(by_seed, seed=0, resamples=400)
+    assert pooled.by_seed["compressed"] == pytest.approx((0.8, 0.75, 0.7))
+    latents, shuffled = pooled.utilisation["compressed"], pooled.utilisation["shuffled"]
+    assert latents.point == pytest.approx(0.75)
+    assert latents.low < 0.70 < 0.80 < latents.high, "t of 2 degrees: three seeds say little"
+    assert shuffled.low == shuffled.high == pytest.approx(-0.125), "it is the same in every one"
+    assert (pooled.questions, latents.n, latents.clusters) == (30, 30, 30)
+    assert pooled.nats["compressed"] == pytest.approx(2.0)
+
+
+def test_trainings_on_other_answers_are_not_pooled():
+    with pytest.raises(ValueError, match="cannot be pooled"):
+        pool({0: rows_of(NATS), 1: rows_of(NATS, documents=3)}, seed=0)
+    with pytest.raises(ValueError, match="cannot be pooled"):
+        pool({}, seed=0)
+    with pytest.raises(ValueError, match="no family counts"):
+        pool({0: rows_of({**NATS, "ceiling": 4.99})}, seed=0)
