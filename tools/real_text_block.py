@@ -24,7 +24,7 @@ def real_text_block(results: Path) -> str:
         "documents of the default length, those without questions among them.",
         "",
         "| format | files | documents (of sources): train, validation, test | questions | "
-        "characters: least, quarters, most | entries dropped as repeated | seconds |",
+        "characters: least, quarters, most | entries dropped as repeated | CPU seconds |",
         "|---|---|---|---|---|---|---|",
         *(_format(name, one) for name, one in formats.items()),
         "",
@@ -58,7 +58,7 @@ def _format(name: str, one: dict[str, Any]) -> str:
     lengths = ", ".join(f"{each:,}" for each in one["characters"])
     return (
         f"| `{name}` | {one['files']:,} | {documents} | {questions:,} | {lengths} | "
-        f"{one['repeated_entries']:,} | {one['seconds']:.1f} |"
+        f"{one['repeated_entries']:,} | {one['cpu_seconds']:.1f} |"
     )
 
 

@@ -1,7 +1,8 @@
 """Changelogs of Debian packages: dated, versioned, signed entries, the newest first.
 
-As Debian ships them, `/usr/share/doc/PACKAGE/changelog.Debian.gz`, each under the licence of its
-package. Python-debian, which reads them too, is GPL; two patterns are enough for what is wanted.
+As Debian ships them, `/usr/share/doc/PACKAGE/changelog.Debian.gz`, or `changelog.gz` of a package
+made for Debian alone, each under the licence of its package. Python-debian, which reads them too,
+is GPL; two patterns are enough for what is wanted.
 """
 
 import re
@@ -25,6 +26,7 @@ _HEADING: Final = re.compile(
 )
 _SIGNED: Final = re.compile(r"^ -- (.*?) *<[^<>]*> +\w+, +(\d{1,2} +[A-Z][a-z]+ +\d{4})\b")
 _MARK: Final = re.compile(r"\s*([*+-]\s|\[)")
+_NAMES: Final = ("changelog.Debian.gz", "changelog.Debian", "changelog.gz")
 
 
 def collect(path: Path, progress: Progress) -> Gathered:
@@ -33,9 +35,16 @@ def collect(path: Path, progress: Progress) -> Gathered:
     Raises:
         CorpusError: no such path.
     """
-    patterns = [f"{below}changelog.Debian{end}" for below in ("", "*/") for end in (".gz", "")]
-    named, linked = named_files(path, patterns)
-    return gather(named, parse, progress, linked)
+    named, linked = named_files(path, [below + name for below in ("", "*/") for name in _NAMES])
+    known = {name for name, _ in named}
+    # A package made for Debian alone has its changelog under the name of others' upstream ones.
+    wanted = [
+        (name, load)
+        for name, load in named
+        if not name.endswith("changelog.gz")
+        or name.replace("changelog.gz", "changelog.Debian.gz") not in known
+    ]
+    return gather(wanted, parse, progress, linked)
 
 
 def parse(name: str, text: str) -> Parsed:

@@ -1,5 +1,6 @@
 """No text of one source stands in two splits: planted duplicates, links, renamed packages."""
 
+import gzip
 import re
 
 import pytest
@@ -122,3 +123,15 @@ def test_a_held_out_document_that_repeats_lines_of_train_is_left_out(tmp_path):
     (tmp_path / "alone").mkdir()
     alone = made(samples.folder_of_docs(tmp_path / "alone", {test: again}), keep_unasked=True)
     assert alone.repeating == 0 and alone.documents
+
+
+def test_a_package_made_for_debian_has_its_changelog_under_another_name(tmp_path):
+    """One beside a Debian changelog is the upstream one, in whatever format."""
+    folder = samples.folder_of_docs(tmp_path, {"millwheel": samples.changelog()})
+    (folder / "millwheel" / "changelog.gz").write_bytes(b"upstream")
+    (folder / "native").mkdir()
+    text = samples.changelog("native").encode()
+    (folder / "native" / "changelog.gz").write_bytes(gzip.compress(text))
+    assert list(made(folder).gathered.files) == [
+        "millwheel/changelog.Debian.gz", "native/changelog.gz",
+    ]  # fmt: skip
