@@ -3,9 +3,10 @@
 `python benchmarks/real_text.py FORMAT[=PATH] ...` makes every format named, whole, and writes to
 `docs/results/real_text_corpora.json`, by format:
 
-- documents and questions of every split, questions by family, lengths, what was left out, CPU seconds;
+- documents and questions of every split, questions by family, lengths, what was left out, and
+  CPU seconds;
 - `search`: of the questions with a key (a version or a name), the share whose answer stands in a
-  chunk that has the key, as a search for a string would find it. High by construction: the
+  chunk that has the key, as a search for a string finds it. High by construction: the
   questions measure what is kept of a text and not how hard it is to find;
 - `commonest`: of the questions of a family, the share with its most frequent answer, which is what
   guessing without any document gives at least;
