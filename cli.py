@@ -33,8 +33,7 @@ from .commands.self_answers import SelfAnswersOptions, self_answers
 from .commands.store import store_app
 from .commands.teacher import teacher_app
 from .commands.train import ShipOptions, TrainOptions, ship, train
-from .commands.utilisation import utilisation
-from .commands.utilisation_options import UtilisationOptions
+from .commands.utilisation import UtilisationOptions, utilisation
 from .common import terminal
 from .common.all_faults import UsageFault, collect_faults, shown
 from .common.errors import LatentcompError

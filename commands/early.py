@@ -53,12 +53,12 @@ def check_input(corpus: Path | None = None, *models: str | None) -> None:
     )
 
 
-def check_held_out(path: Path) -> None:
+def check_held_out(path: Path, *, continuations: bool = False) -> None:
     """Refuse a JSONL corpus that nothing can be measured on. Raises: CorpusError, as `evaluate`."""
     from ..evaluate.held_out import held_out
 
     if path.is_file() and path.stat().st_size < LARGE:
-        held_out(path, "", 0, 0)
+        held_out(path, "", 0, 0, continuations=continuations)
 
 
 def check_generated(preset: str, split: str, version: int | None) -> None:

@@ -1,11 +1,11 @@
 """The command `latentcomp utilisation`: what latents are worth, in nats of the right answers."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ..common.terminal import stdout_console
-from .utilisation_options import UtilisationOptions
+from .measure_options import MeasureOptions
 
 if TYPE_CHECKING:
     from ..evaluate.held_out import HeldOutSet
@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from ..evaluate.utilisation.result import UtilisationResult
     from ..models.loading import CausalLM
     from .subjects import EvaluationRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class UtilisationOptions(MeasureOptions):
+    """Options of `latentcomp utilisation`."""
+
+    continuations: ClassVar[bool] = True
 
 
 def utilisation(options: UtilisationOptions) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from ..common.errors import TeacherError
 from ..store.format.schema import ModelIdentity
 from .cached import PROMPT_FILE as PROMPT_FILE
-from .cached import cached_folder, check_fetched, recorded_name
+from .cached import cached_folder, cached_names, check_fetched, recorded_name
 from .json_files import one_line as one_line
 from .json_files import read_json as read_json
 from .weights import config_sha256, weight_files
@@ -94,7 +94,8 @@ def check_name(name: str) -> None:
         return
     if path.exists() or not _HUB_ID.fullmatch(name):
         raise TeacherError(
-            f"model {name!r} is no folder; give a folder, a hub id, or {' or '.join(LAB_FOLDERS)}"
+            f"model {name!r} is no folder; give a folder, a hub id, or one of "
+            f"{', '.join([*LAB_FOLDERS, *cached_names()])}"
         )
 
 
