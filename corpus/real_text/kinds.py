@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from ...common.errors import CorpusError
 from .ask import Notes
 from .entries import Gathered
 from .reading import Progress
+
+DEBIAN_DOCUMENTS: Final = "/usr/share/doc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,14 @@ def usual_place(name: str, kind: TextFormat) -> Path:
         if place.exists():
             return place
     raise CorpusError(
-        f"{name}: {' and '.join(kind.usual)} not there: get it with `{kind.bring}`, or give the "
-        "file or folder"
+        f"{name}: {' and '.join(kind.usual)} not there: {how_to_get(kind)}, or give the file or "
+        "folder"
     )
+
+
+def how_to_get(kind: TextFormat) -> str:
+    """What to do where a text is not installed, as the end of a sentence."""
+    text = f"get it with `{kind.bring}`"
+    if any(place.startswith(DEBIAN_DOCUMENTS) for place in kind.usual):
+        text += f" (slim images leave {DEBIAN_DOCUMENTS} out: path-exclude in /etc/dpkg/dpkg.cfg.d)"
+    return text

@@ -15,7 +15,7 @@ from ..records import Document
 from .ask import ask
 from .check import check
 from .entries import Gathered, Source
-from .kinds import TextFormat
+from .kinds import TextFormat, how_to_get
 from .reading import Progress, no_progress
 from .repeats import Repeats
 from .separate import RULE, SPLITS, separate
@@ -189,7 +189,7 @@ def _nothing(name: str, kind: TextFormat, path: Path, gathered: Gathered) -> Cor
         )
     if not gathered.files:
         return CorpusError(
-            f"{path}: there is nothing of {name} in it ({kind.what}): check the path, or get it "
-            f"with `{kind.bring}`"
+            f"{path}: there is nothing of {name} in it ({kind.what}): check the path, or "
+            f"{how_to_get(kind)}"
         )
     return CorpusError(f"{path}: no entry with a heading and a date: is it {kind.what}?")

@@ -224,8 +224,12 @@ def test_options_that_make_no_sense_are_one_line(tmp_path, capsys, arguments, wo
 
 def test_where_nothing_is_installed_the_package_is_named(tmp_path):
     gone = replace(tz_news.FORMAT, usual=(str(tmp_path / "gone.gz"),))
-    with pytest.raises(CorpusError, match="apt-get install tzdata"):
+    with pytest.raises(
+        CorpusError, match="gone.gz not there: get it with `apt-get install tzdata`,"
+    ):
         usual_place("tz-news", gone)
+    with pytest.raises(CorpusError, match="apt-get install PACKAGE.*slim images.*path-exclude"):
+        make("debian-changelog", debian_changelog.FORMAT, tmp_path, Wanted())
 
 
 def test_lengths_and_splits_are_checked_before_anything_is_read(tmp_path):
