@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
+from ..common.buckets import bucket_of
 from .records import CHUNK_SEPARATOR, CONTINUATION, Document, Question
 
 MOST_SHARE: Final = 0.5
@@ -37,7 +38,11 @@ def with_continuation(document: Document, characters: int) -> Document | None:
     if not answer:
         return None
     question = Question(f"{document.document_id}/{CONTINUATION}", CONTINUATION, "", answer)
-    stay = (q for q in document.questions if q.evidence and q.evidence[-1] < kept)
+    stay = (
+        replace(q, bucket=q.bucket and bucket_of(q.evidence[-1], kept))
+        for q in document.questions
+        if q.evidence and q.evidence[-1] < kept
+    )
     return replace(document, chunks=document.chunks[:kept], questions=(*stay, question))
 
 

@@ -49,6 +49,17 @@ def test_questions_stay_that_rest_on_what_stays():
     assert [question.question_id for question in cut.questions] == ["kept", f"d/{CONTINUATION}"]
 
 
+def test_a_bucket_is_a_third_of_what_stays():
+    asked = (
+        Question("q", "fact", "Which?", "x", evidence=(2,), bucket="middle"),
+        Question("unknown", "fact", "Who?", "x", evidence=(0,)),
+    )
+    texts = ("a" * 40, "b" * 40, "c" * 40, "d e f", "g h i", "j k l")
+    cut = with_continuation(document(*texts, questions=asked), 17)
+    assert cut is not None and len(cut.chunks) == 3
+    assert [question.bucket for question in cut.questions] == ["late", None, None]
+
+
 @given(st.lists(st.text("ab \t", min_size=1, max_size=30), max_size=8), st.integers(1, 60))
 def test_what_is_left_and_its_continuation_are_the_documents_beginning(texts, characters):
     whole = document(*texts)
