@@ -236,6 +236,19 @@ def questions_alone(documents: Sequence[Document]) -> list[Document]:
     ]
 
 
+def lab_dense() -> dict[str, dict[str, float]]:
+    """The arm `dense` of the lab teacher, whose head is one token and no sink."""
+    lm = load_causal_lm("lab")
+    documents = list(generator(LAB_GENERATOR).generate("lab", "test", LAB_DOCUMENTS, 2028))
+    layers = resolve_layers(LAYERS, lm.identity.blocks)
+    read = list(read_documents(lm, documents, layers, 4))
+    questions = list(read_documents(lm, questions_alone(documents), layers, 16))
+    return {
+        left_out: retrieval(lm, documents, read, questions, left_out)
+        for left_out in ("nothing", "sinks and head")
+    }
+
+
 def measure(lm: CausalLM, documents: Sequence[Document]) -> dict[str, Any]:
     """All places, for one model."""
     layers = resolve_layers(LAYERS, lm.identity.blocks)
@@ -281,6 +294,7 @@ def main() -> None:
         "rule": {"longer_than_median": LARGER, "numbers": FEW, "share": SHARE},
         **measure(lm, documents),
         "lab": lab_has_none(),
+        "lab_dense": lab_dense(),
         "provenance": collect({}, {"corpus": corpus.sha256}).model_dump(mode="json"),
     }
     write_json(given.out, result)

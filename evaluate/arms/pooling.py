@@ -10,7 +10,9 @@ from torch import Tensor
 
 from ...models.sinks import ordinary_tokens
 from ...reasoner.generate import Prefix
+from ...store.read.features import DocumentFeatures
 from ..bench import ArmInputs
+from .head import head_tokens
 from .text import embed_text, embed_tokens
 
 
@@ -29,7 +31,8 @@ def pooled_embeddings(inputs: ArmInputs) -> list[Prefix]:
 def pooled_states(inputs: ArmInputs) -> list[Prefix]:
     """Prefixes of mean states over each stretch, of the mean of all layers, as they are.
 
-    Attention sinks are left out: one would fill the mean of its stretch, and the size of all.
+    Attention sinks are left out: one would fill the mean of its stretch, and the size of all. So
+    are the tokens of the prompt's head but the last, which stand for nothing of the document.
     Scaled to the size of the reasoner's token embeddings. Where teacher and reasoner differ in
     width, the first numbers of each state, or zeros behind them.
     """
@@ -62,12 +65,18 @@ def stretch_means(x_TD: Tensor, count: int) -> Tensor:
 def _of_states(inputs: ArmInputs, project: Callable[[Tensor], Tensor]) -> list[Prefix]:
     size, prefixes = _embedding_size(inputs), list[Prefix]()
     for features, x_KR in zip(inputs.bench.read(inputs.documents), inputs.vectors, strict=True):
-        ordinary_TLD = features.states[ordinary_tokens(features.states)]
-        state_TD = ordinary_TLD.float().mean(dim=1)
+        state_TD = _text_states(inputs, features).float().mean(dim=1)
         mean_KR = project(stretch_means(state_TD, min(len(x_KR), len(state_TD))))
         root = mean_KR.square().mean().sqrt().clamp_min(1e-6)
         prefixes.append(_behind_head(inputs, mean_KR * (size / root)))
     return prefixes
+
+
+def _text_states(inputs: ArmInputs, features: DocumentFeatures) -> Tensor:
+    """States [T, L, D] of the text and of the last token of the prompt's head, without sinks."""
+    kept_T = ordinary_tokens(features.states)
+    kept_T[: max(0, head_tokens(inputs.bench.reasoner, features.token_ids) - 1)] = False
+    return features.states[kept_T]
 
 
 def _behind_head(inputs: ArmInputs, x_KR: Tensor) -> Prefix:

@@ -99,6 +99,17 @@ def test_search_by_states_compares_texts_and_not_the_head(inputs):
     assert dense._telling(inputs, other).all()
 
 
+def test_no_pooled_state_is_spent_on_a_head_of_many_tokens(lm, inputs):
+    changed = replace(lm, prompt=replace(lm.prompt, head="<|endoftext|>Read this text:"))
+    other = replace(inputs, bench=bench(changed))
+    head = len(changed.encode(changed.prompt.head))
+    features = next(iter(other.bench.read([NOTES])))
+    assert head > 2
+    assert torch.equal(pooling._text_states(other, features), features.states[head - 1 :])
+    features = next(iter(inputs.bench.read([NOTES])))
+    assert torch.equal(pooling._text_states(inputs, features), features.states)
+
+
 @pytest.mark.parametrize("head", ["<|endoftext|>", "<|endoftext|>Read this text:"])
 def test_a_head_of_many_tokens_is_not_counted_as_text(lm, head):
     """What is compressed is the document, however long the prompt before it is."""
