@@ -16,6 +16,7 @@ from ..evaluate.arms.table import in_order
 from ..evaluate.result import EvaluationResult
 from .baselines_block import baselines_block, retrieval_block
 from .ladder_block import ladder_block
+from .real_block import parity_block, prompts_block, sink_block
 from .real_text_block import real_text_block
 from .speeds import extraction_block, result_file, store_block
 from .terminal import terminal_block
@@ -195,6 +196,9 @@ BLOCKS: Final = (
     Block("ladder", ladder_block, "docs/findings.md"),
     Block("extraction", extraction_block, "docs/big.md"),
     Block("store", store_block, "docs/big.md"),
+    Block("real_parity", parity_block, "docs/real_model.md"),
+    Block("real_prompts", prompts_block, "docs/real_model.md"),
+    Block("sink", sink_block, "docs/real_model.md"),
     Block("real-text", real_text_block, "docs/real_text.md"),
 )
 PAGES: Final = tuple(dict.fromkeys(block.page for block in BLOCKS))
