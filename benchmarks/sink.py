@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from rich.console import Console
 from torch import Tensor
 
 from latentcomp.common.atomic import write_json
@@ -130,12 +129,8 @@ def retrieval(
             first += best == 0
             holds += 0 in question.evidence
             count += 1
-    return {
-        "right": hits / count,
-        "first_chunk": first / count,
-        "first_chunk_is_right": holds / count,
-        "questions": count,
-    }
+    times = {"right": hits, "first_chunk": first, "first_chunk_is_right": holds}
+    return {name: number / count for name, number in times.items()} | {"questions": count}
 
 
 def residual(read: Sequence[DocumentFeatures], sinks: bool) -> dict[str, float]:
@@ -298,7 +293,6 @@ def main() -> None:
         "provenance": collect({}, {"corpus": corpus.sha256}).model_dump(mode="json"),
     }
     write_json(given.out, result)
-    Console().print_json(data={k: v for k, v in result.items() if k != "provenance"})
 
 
 if __name__ == "__main__":
