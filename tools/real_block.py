@@ -1,7 +1,8 @@
 """What pages quote of the real pretrained model: parity, prompts, and what its sink does."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from .speeds import result_file
 
@@ -124,16 +125,18 @@ def sink_block(results: Path) -> str:
         f"{by_layer('int8', 'store_says_without_outliers', '.1%')} | "
         f"{by_layer('int8', 'without_sinks_and_outliers', '.1%')} |",
     ]
-    lab, chunks = record["lab"], record["lab_dense"]
+    return "\n".join([*lines, "", _lab_line(record["lab"], record["lab_dense"])])
+
+
+def _lab_line(lab: Mapping[str, Any], chunks: Mapping[str, Any]) -> str:
+    """What the lab models have of it."""
     longest = ", ".join(f"{name} {one['longest']:.0f}" for name, one in lab.items())
-    lines += [
-        "",
+    return (
         f"Sinks in the lab models, over all layers: {sum(one['sinks'] for one in lab.values())}. "
         f"Their longest tokens, in median tokens: {longest}; the share of their four largest "
         f"numbers is at most {max(one['share_of_few_in_long_ones'] for one in lab.values()):.2f}. "
         "Its head is one token and no sink, and still took part: of "
         f"{chunks['nothing']['questions']} lab questions `dense` ranks the right chunk first for "
         f"{chunks['nothing']['right']:.3f} with the head in its means and for "
-        f"{chunks['sinks and head']['right']:.3f} without.",
-    ]
-    return "\n".join(lines)
+        f"{chunks['sinks and head']['right']:.3f} without."
+    )

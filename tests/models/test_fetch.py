@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 import os
 import re
 import subprocess
@@ -12,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from latentcomp.commands.store_teacher import teacher_of
+from latentcomp.doctor.settings import Settings
+from latentcomp.doctor.tokenizers import check_tokenizers
 from latentcomp.experiment.known_models import find_model
 from latentcomp.experiment.run_folder import RunFolder
 from latentcomp.experiment.suggest import model_option
@@ -97,12 +98,12 @@ def test_no_command_asks_again_where_it_lies(capsys, wheel, tmp_path):
     assert locate_model(teacher_of("here", identity, None)[0]).folder == models_folder() / NAME
 
 
-def test_the_doctor_names_the_command_that_brings_it(capsys, tmp_path):
-    report = tmp_path / "doctor.json"
-    run_command(capsys, "doctor", "--check", "forward", "--teacher", NAME, "--json", report)
-    (verdict,) = json.loads(report.read_bytes())["verdicts"]
-    assert verdict["status"] == "unknown"
-    assert f"`latentcomp models get {NAME}`" in verdict["next_step"]
+def test_the_doctor_names_the_command_that_brings_it(capsys):
+    refused = run_command(capsys, "doctor", "--check", "forward", "--teacher", NAME)
+    assert f"run `latentcomp models get {NAME}`" in refused.error
+    finding = check_tokenizers(Settings(tokenizers=("lab", NAME)))
+    assert finding.status == "unknown"
+    assert finding.next_step == f"`latentcomp models get {NAME}`"
 
 
 def test_any_file_of_the_layout_is_kept_by_a_name_of_its_own(capsys, gguf):
