@@ -34,6 +34,10 @@ def corpus(
     documents: Annotated[int, typer.Option(min=1, help="Number of documents.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the generator.")] = 0,
     generator: Annotated[int | None, typer.Option(min=1, help=_GENERATOR)] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="So many beginnings of each document, asked what is known then."),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Let the independent solver answer every question.")
     ] = False,
@@ -43,10 +47,13 @@ def corpus(
     The same options give the same bytes. Example:
     `latentcomp corpus --preset lab --split test --documents 200 --seed 7 --out runs/held-out`
     """
+    from ..common.errors import UsageError
     from ..corpus.source import GeneratedCorpus, write_generated
 
     wanted = GeneratedCorpus(preset, split, documents, seed, generator)
-    written = write_generated(wanted, out)
+    if check and steps is not None:
+        raise UsageError("--check is of whole documents: leave out --steps, or --check")
+    written = write_generated(wanted, out, steps)
     questions = sum(len(document.questions) for document in written.documents)
     stdout_console().print(
         f"{out}: {len(written.documents):,} documents, {questions:,} questions, "

@@ -62,6 +62,8 @@ class ModelConfig(BaseModel):
     """How these layers mix: row of `compressor.mixing.MIXERS`."""
     mixing_window: int = Field(default=16, ge=1)
     """Tokens on each side that one such layer reads."""
+    memory: Literal["whole", "append"] = "whole"
+    """Whether a document is compressed at once, or chunk by chunk as it arrives (`memory.py`)."""
     options: dict[str, bool | int | float | str] = {}
     """What one kind of compressor needs and no other."""
 
@@ -88,6 +90,6 @@ class ModelConfig(BaseModel):
 
 ADDED: Final = (
     "allocation", "mass_floor", "start", "end_norm", "pooling", "slots", "window", "mixing",
-    "mixing_kind", "mixing_window",
+    "mixing_kind", "mixing_window", "memory",
 )  # fmt: skip
 """Fields that came after records with hashes of recipes had been written."""

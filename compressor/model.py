@@ -5,15 +5,17 @@ Shapes: B = documents, K = latents, E = latent width, R = reasoner width.
 
 import math
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from ..common.errors import RecipeError
 from ..store.format.schema import LayerRecord, ModelIdentity
+from .allocation import segments
 from .config import ModelConfig
 from .kinds import COMPRESSORS
+from .memory import appended, by_chunk, counts_before
 from .projection import Projection
 from .states import States
 
@@ -84,6 +86,9 @@ class Compressed:
     """int64: position at which what follows begins; None for right after the last."""
     mass_BT: Tensor | None = None
     """float32: learned mass of each token; None where there is none."""
+    latent_BT: Tensor | None = None
+    """int64: which latent each token is in, where chunks were compressed one by one into equal
+    segments; None where the whole document was. Without meaning at padding."""
 
 
 class CompressionModel(nn.Module):
@@ -143,8 +148,52 @@ def compress(model: nn.Module, states: States, ratio: float) -> Compressed:
         states: of the documents.
         ratio: tokens per latent; the number of latents is rounded up.
     """
+    wrapped: Any = getattr(model, "module", model)  # as DistributedDataParallel has it
+    spec: ModelSpec = wrapped.spec
+    if spec.config.memory == "append":
+        return _compress_chunks(model, states, ratio)
+    return _compress_whole(model, states, ratio)
+
+
+def _compress_whole(model: nn.Module, states: States, ratio: float) -> Compressed:
     # In float64, as the maximum: in float32, 33 / 3.3 is 10 where it is a little more in truth.
     counts_B = (states.tokens_B.double() / ratio).ceil().long().clamp(min=1)
     max_latents = math.ceil(states.mask_BT.shape[1] / ratio)
     compressed: Compressed = model(states, counts_B, max_latents)
     return compressed
+
+
+def _compress_chunks(model: nn.Module, states: States, ratio: float) -> Compressed:
+    """Each chunk alone, at the same ratio; its latents stand behind those of earlier chunks."""
+    chunks, documents = by_chunk(states), len(states.mask_BT)
+    made = _compress_whole(model, chunks.states, ratio)
+
+    def join(values_NJX: Tensor) -> Tensor:
+        return appended(values_NJX, made.mask_BK, chunks.document_N, documents)
+
+    def spread(values_NS: Tensor) -> Tensor:
+        where = chunks.states.mask_BT
+        rows = chunks.document_N[:, None].expand_as(where)[where]
+        out = values_NS.new_zeros(states.mask_BT.shape)
+        return out.index_put((rows, chunks.place_NS[where]), values_NS[where])
+
+    position_BK = after_B = mass_BT = latent_BT = None
+    if made.position_BK is not None:
+        start_N1 = chunks.place_NS[:, :1]
+        position_BK, after_B = join(made.position_BK + start_N1), states.tokens_B
+    if made.mass_BT is not None:
+        mass_BT = spread(made.mass_BT)
+    else:
+        counts_N = made.mask_BK.sum(1)
+        before_N = counts_before(counts_N, chunks.document_N, documents)
+        pool_NJS, *_ = segments(chunks.states.mask_BT, counts_N, made.mask_BK.shape[1])
+        latent_BT = spread(pool_NJS.argmax(1) + before_N[:, None])
+    return Compressed(
+        x_BKR=join(made.x_BKR),
+        mask_BK=join(made.mask_BK),
+        z_BKE=join(made.z_BKE),
+        position_BK=position_BK,
+        after_B=after_B,
+        mass_BT=mass_BT,
+        latent_BT=latent_BT,
+    )

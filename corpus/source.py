@@ -8,6 +8,7 @@ from .. import __version__
 from ..common.atomic import make_folder
 from ..common.errors import CorpusError, UsageError
 from ..common.lock import folder_mutex
+from .beginnings import in_steps
 from .files import (
     Corpus,
     check_unclaimed,
@@ -99,19 +100,36 @@ def generate_corpus(wanted: GeneratedCorpus) -> Corpus:
     return Corpus(documents=documents, meta=meta, sha256=corpus_sha256(documents))
 
 
-def write_generated(wanted: GeneratedCorpus, folder: Path) -> Corpus:
+def write_generated(wanted: GeneratedCorpus, folder: Path, steps: int | None = None) -> Corpus:
     """Generate a corpus and write it; one that is there already is kept if it is the same.
+
+    Args:
+        wanted: what to generate.
+        folder: where.
+        steps: beginnings of every document instead of the whole (`beginnings.py`).
 
     Raises:
         CorpusError: the corpus cannot be generated, or the folder holds another one.
         StoreError: the folder cannot be written.
     """
     corpus = generate_corpus(wanted)
+    if steps is not None:
+        corpus = _in_steps(corpus, steps)
     if is_corpus(folder):
         _check_same(read_corpus(folder), corpus, folder, "choose another --out")
         return corpus
     check_unclaimed(folder, corpus.documents)
     return write_corpus(folder, corpus.documents, corpus.meta)
+
+
+def _in_steps(corpus: Corpus, steps: int) -> Corpus:
+    parts = in_steps(corpus.documents, steps)
+    if not parts:
+        raise CorpusError(
+            f"--steps {steps}: no question of these documents says from which chunk on it can be "
+            "asked; give --generator 4"
+        )
+    return Corpus(parts, {**corpus.meta, "steps": steps}, corpus_sha256(parts))
 
 
 def run_corpus(

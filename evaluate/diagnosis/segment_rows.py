@@ -86,6 +86,10 @@ def _pool(compressed: Compressed, states: States) -> Tensor:
     counts_B, most = compressed.mask_BK.sum(1), compressed.mask_BK.shape[1]
     if compressed.mass_BT is not None:
         return allocate_by_mass(compressed.mass_BT, counts_B, most).pool_BKT
+    if compressed.latent_BT is not None:
+        member_BKT = functional.one_hot(compressed.latent_BT, most).movedim(2, 1)
+        member_BKT = member_BKT * states.mask_BT[:, None]
+        return member_BKT / member_BKT.sum(-1, keepdim=True).clamp(min=1)
     return allocate_equally(states.mask_BT, counts_B, most).pool_BKT
 
 

@@ -1,0 +1,94 @@
+"""Documents that arrive chunk by chunk: the latents of each chunk alone, behind those before it.
+
+The teacher is causal: the states of a chunk do not depend on what comes after it. So the memory
+after chunk c is the beginning of the memory of the whole document, nothing is read twice, and no
+latent is ever rewritten. Which third of the document a chunk lies in is not known when it
+arrives, so it is not told here.
+
+Shapes: B = documents, T = tokens (padded), N = chunks of all documents, S = tokens of the longest
+chunk (padded), K = latents of a document (padded), J = latents of a chunk (padded).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .states import States
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """The chunks of a batch, each as a document of its own."""
+
+    states: States
+    """[N, S, ...]."""
+    document_N: Tensor
+    """int64: row of the batch that a chunk is of; ascending, chunks in order."""
+    place_NS: Tensor
+    """int64: position of each token in its document; 0 for padding."""
+
+
+def by_chunk(states: States) -> Chunks:
+    """Cut documents into their chunks.
+
+    Args:
+        states: of whole documents, or of beginnings of them.
+    """
+    mask_BT, device = states.mask_BT, states.mask_BT.device
+    rows, places = mask_BT.nonzero(as_tuple=True)
+    new = torch.ones(len(rows), dtype=torch.bool, device=device)
+    chunk = states.chunk_BT[rows, places]
+    new[1:] = (rows[1:] != rows[:-1]) | (chunk[1:] != chunk[:-1])
+    number = new.cumsum(0) - 1
+    first = new.nonzero()[:, 0]
+    within = torch.arange(len(rows), device=device) - first[number]
+    shape = (len(first), int(within.max()) + 1)
+    mask_NS = torch.zeros(shape, dtype=torch.bool, device=device)
+    mask_NS[number, within] = True
+    place_NS = torch.zeros(shape, dtype=torch.int64, device=device)
+    place_NS[number, within] = places
+    document_N = rows[first]
+
+    def cut(values: Tensor, fill: int = 0) -> Tensor:
+        taken = values[document_N[:, None], place_NS]
+        wide = mask_NS.reshape(*mask_NS.shape, *[1] * (taken.dim() - 2))
+        return taken.masked_fill(~wide, fill)
+
+    made = States(
+        cut(states.h_BTLD),
+        mask_NS,
+        cut(states.chunk_BT),
+        torch.zeros_like(place_NS),
+        cut(states.day_BT),
+    )
+    return Chunks(made, document_N, place_NS)
+
+
+def appended(values_NJX: Tensor, mask_NJ: Tensor, document_N: Tensor, documents: int) -> Tensor:
+    """What chunks have, one after the other in the row of their document.
+
+    Args:
+        values_NJX: of the latents of every chunk, [N, J, ...].
+        mask_NJ: bool: a latent, not padding.
+        document_N: row of each chunk, ascending.
+        documents: B.
+
+    Returns:
+        [B, K, ...], zero where there is no latent.
+    """
+    rows = document_N[:, None].expand_as(mask_NJ)[mask_NJ]
+    kept = values_NJX[mask_NJ]
+    count_B = torch.bincount(rows, minlength=documents)
+    first_B = count_B.cumsum(0) - count_B
+    places = torch.arange(len(rows), device=rows.device) - first_B[rows]
+    out = kept.new_zeros((documents, int(count_B.max()), *kept.shape[1:]))
+    return out.index_put((rows, places), kept)
+
+
+def counts_before(counts_N: Tensor, document_N: Tensor, documents: int) -> Tensor:
+    """Latents of the earlier chunks of its document, for each chunk: int64 [N]."""
+    before_N = counts_N.cumsum(0) - counts_N
+    per_B = torch.zeros(documents, dtype=counts_N.dtype, device=counts_N.device)
+    per_B = per_B.index_add(0, document_N, counts_N)
+    return before_N - (per_B.cumsum(0) - per_B)[document_N]
