@@ -1,6 +1,7 @@
 """The compressor and the projection: what each part promises."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,8 @@ def test_the_number_of_latents_follows_the_ratio(tokens, ratio):
     calls = []
 
     class Recorder(torch.nn.Module):
+        spec = SimpleNamespace(config=config_of())
+
         def forward(self, _states, counts_B, max_latents):
             calls.append((int(counts_B[0]), max_latents))
 
