@@ -10,8 +10,8 @@
   questions measure what is kept of a text and not how hard it is to find;
 - `commonest`: of the questions of a family, the share with its most frequent answer, which is what
   guessing without any document gives at least;
-- `lines`: of the lines of test and validation with 60 characters or more, the share that stands
-  in train too, letter by letter: boilerplate, since entries themselves are kept apart.
+- `repeated`: of test and validation documents, the mean share of runs of 13 words that stand in
+  train too: boilerplate, since repeated entries and documents are kept apart.
 """
 
 import argparse
@@ -19,20 +19,22 @@ import re
 import time
 from collections import Counter, defaultdict
 from pathlib import Path
+from statistics import mean
 from typing import Any, Final
 
 from latentcomp.common.atomic import write_json
 from latentcomp.common.provenance import collect
 from latentcomp.corpus.files import corpus_sha256
 from latentcomp.corpus.outside.formats import text_format
+from latentcomp.corpus.real_text.entries import Entry, Source
 from latentcomp.corpus.real_text.kinds import usual_place
 from latentcomp.corpus.real_text.make import Made, Wanted, make
+from latentcomp.corpus.real_text.repeats import Repeats
 from latentcomp.corpus.records import Document, Question
 
 RESULT: Final = Path(__file__).resolve().parents[1] / "docs/results/real_text_corpora.json"
 KEY: Final = re.compile(r"(?<=\s)(?=\S*\d|\S*/|--)[^\s?]+|[a-z]\w*\.(?:c|h|htm|html|tab|awk)\b")
 """In a question: a version, a number, a zone, an option or a file."""
-LINE: Final = 60
 
 
 def key_of(question: Question) -> str:
@@ -70,21 +72,21 @@ def commonest(documents: tuple[Document, ...]) -> dict[str, float]:
     }
 
 
-def shared_lines(by_split: dict[str, Made]) -> dict[str, float]:
-    """By held-out split: share of its long lines that stand in train."""
-    lines = {
-        split: [
-            line
-            for document in made.documents
-            for line in document.text.split("\n")
-            if len(line) >= LINE
-        ]
-        for split, made in by_split.items()
-    }
-    train = set(lines.pop("train", []))
+def shared_runs(by_split: dict[str, Made]) -> dict[str, float]:
+    """By held-out split: mean over its documents of the share of runs of words in train."""
+    train = by_split.get("train")
+    sources = [] if train is None else [(_whole(each), "train") for each in train.documents]
+    repeats = Repeats(sources)
     return {
-        split: sum(line in train for line in own) / len(own) for split, own in lines.items() if own
+        split: mean(repeats.share(document, split) for document in made.documents)
+        for split, made in by_split.items()
+        if split != "train"
     }
+
+
+def _whole(document: Document) -> Source:
+    """A document as a source of one entry."""
+    return Source(document.document_id, "", ((Entry((document.text,)),),))
 
 
 def measured(name: str, path: Path | None) -> dict[str, Any]:
@@ -133,7 +135,7 @@ def measured(name: str, path: Path | None) -> dict[str, Any]:
         "cpu_seconds": round(seconds, 2),
         "search": searched(made.documents),
         "commonest": commonest(made.documents),
-        "lines": shared_lines(splits),
+        "repeated": shared_runs(splits),
     }
 
 

@@ -178,7 +178,7 @@ def _account(path: Path, kind: "TextFormat", made: "Made") -> Iterator[str]:
         f"  left out: {gathered.repeated:,} files and {made.dropped:,} entries that stand in "
         f"another one too, {gathered.undated:,} entries without a heading or date, "
         f"{made.short:,} characters too short for a document, {made.crowded:,} documents of "
-        f"sources with many, {made.repeating:,} held-out documents that repeat lines of an "
+        f"sources with many, {made.repeating:,} held-out documents that repeat an "
         f"earlier split, {made.refused:,} questions that the independent reader answers otherwise"
     )
     for name, reason in gathered.unreadable.items():

@@ -30,8 +30,8 @@ def real_text_block(results: Path) -> str:
         "",
         "| left out | files of the same bytes or linked | entries without heading or date | "
         "characters too short for a document | documents of sources with many | held-out documents "
-        "that repeat an earlier split | questions refused by the second reader | lines of test in "
-        "train |",
+        "that repeat an earlier split | questions refused by the second reader | text of test "
+        "in train |",
         "|---|---|---|---|---|---|---|---|",
         *(_left_out(name, one) for name, one in formats.items()),
         "",
@@ -63,7 +63,7 @@ def _format(name: str, one: dict[str, Any]) -> str:
 
 
 def _left_out(name: str, one: dict[str, Any]) -> str:
-    shared = one["lines"].get("test")
+    shared = one["repeated"].get("test")
     return (
         f"| `{name}` | {one['repeated_files']:,} | {one['undated_entries']:,} | "
         f"{one['short_characters']:,} | {one['crowded_documents']:,} | "

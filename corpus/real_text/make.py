@@ -61,7 +61,7 @@ class Made:
     groups: int = 0
     largest: int = 0
     repeating: int = 0
-    """Held-out documents left out, because they repeat lines of an earlier split."""
+    """Held-out documents left out, because they repeat an earlier split."""
     crowded: int = 0
     """Documents left out, because their source has `MOST_A_SOURCE` others."""
     short: int = 0

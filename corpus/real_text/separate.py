@@ -81,12 +81,12 @@ def _keys(entry: Entry) -> Iterator[bytes]:
     body = [part for part in entry.parts if not entry.label or entry.label not in part]
     body = [part for part in body if not entry.date or entry.date not in part]
     for parts, least in ((entry.parts, _LEAST_WHOLE), (body, _LEAST_BODY)):
-        words = letters(" ".join(parts))
+        words = _letters(" ".join(parts))
         if len(words) >= least:
             yield hashlib.sha256(words.encode()).digest()
 
 
-def letters(text: str) -> str:
+def _letters(text: str) -> str:
     """Letters and digits of a text, in lower case: by them it is known again."""
     return "".join(re.findall(r"[^\W_]+", text.casefold()))
 

@@ -10,10 +10,11 @@ from zlib import crc32
 
 MAKERS = ("Ada Stone", "Bea Reed", "Cyril Oak")
 WORK = (
-    "Grind the flour of the {n}th sack more finely and sweep the floor of the mill behind it.",
-    "Oil the axle of wheel {n}, which had begun to creak whenever the river stood high.",
-    "Tell the baker of lane {n} by letter that deliveries come on two mornings of the week.",
+    "Grind the flour of sack {n} more finely, sweep floor {n} of the mill and yard {n}.",
+    "Oil the axle of wheel {n}, which creaked in week {n} whenever the river stood at mark {n}.",
+    "Tell the baker of lane {n} by letter {n} that deliveries come on two mornings of week {n}.",
 )
+"""With a number among any thirteen words, so that two texts have no run of words in common."""
 
 
 def changelog(package="millwheel", entries=30, first=date(2010, 1, 5), versions="{n}.{m}-1"):

@@ -106,14 +106,14 @@ def test_the_same_files_give_the_same_documents(tmp_path, packages):
     assert once.documents == again.documents and once.documents
 
 
-def test_a_held_out_document_that_repeats_lines_of_train_is_left_out(tmp_path):
-    """A series of notes that says in other entries what an earlier series said."""
+def test_a_held_out_document_that_repeats_train_is_left_out(tmp_path):
+    """Another package says the same with a word more in every entry, on other days."""
     names = [f"mill{n}" for n in range(40)]
     train = next(name for name in names if split_of(name) == "train")
     test = next(name for name in names if split_of(name) == "test")
     said = samples.changelog(train, 12).replace(f"{train}: ", "")
     again = said.replace(train, test).replace("#5", "#6").replace("2010", "2007")
-    again = again.replace("2011", "2008")
+    again = again.replace("2011", "2008").replace("of the mill", "of the old mill")
     both = {train: said, test: again, "mill99": samples.changelog("mill99", 12)}
     (tmp_path / "both").mkdir()
     folder = samples.folder_of_docs(tmp_path / "both", both)
