@@ -95,6 +95,16 @@ def _check_corpus(path: Path) -> None:
         check_jsonl(path)
 
 
+def check_wanted(wanted: "Path | GeneratedCorpus") -> "Path | GeneratedCorpus":
+    """The same documents, where they can be read or made. Raises: CorpusError."""
+    if isinstance(wanted, Path):
+        check_input(wanted)
+    else:
+        size = wanted.resolved
+        check_generated(size["preset"], size["split"], size["generator"])
+    return wanted
+
+
 def check_run_corpus(wanted: "Path | GeneratedCorpus", folder: Path) -> None:
     """Refuse other documents than those that a run has already, where both are small.
 

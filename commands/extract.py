@@ -173,15 +173,10 @@ class ExtractOptions:
             LatentcompError: the first fault, with the others as its notes.
         """
         from ..models.layers import parse_layers
-        from .early import check_generated, check_input, check_run_corpus, refuse_all
+        from .early import check_input, check_run_corpus, check_wanted, refuse_all
 
         def documents() -> None:
-            wanted = self.wanted_corpus()
-            if isinstance(wanted, Path):
-                check_input(wanted)
-            else:
-                size = wanted.resolved
-                check_generated(size["preset"], size["split"], size["generator"])
+            wanted = check_wanted(self.wanted_corpus())
             check_run_corpus(wanted, self.run / "corpus")
 
         refuse_all(

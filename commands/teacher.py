@@ -9,6 +9,7 @@ from ..common.terminal import stdout_console
 from ..extract.teachers.text.address import DEFAULT_URL, PORT
 
 if TYPE_CHECKING:
+    from ..corpus.source import GeneratedCorpus
     from .text_work import Written
 
 teacher_app = typer.Typer(
@@ -121,7 +122,7 @@ def summaries(
     Replies are cached, so no call is made twice. Example:
     `latentcomp teacher summaries --corpus runs/held-out --ratio 4`
     """
-    from ..corpus.source import choose_corpus
+    wanted, more = _checked(corpus, preset, split, documents, seed, generator, body, tokenizer)
     from ..extract.teachers.text.reply_progress import reply_progress
     from ..extract.teachers.text.server import Server
     from .teacher_text import Budget, summarise_corpus
@@ -129,12 +130,12 @@ def summaries(
 
     request = TextRequest(
         out=out,
-        corpus=choose_corpus(corpus, preset, split, documents, seed, generator),
+        corpus=wanted,
         server=Server(teacher_url, timeout, retries, concurrency),
         model=model,
         cache=cache,
         temperature=temperature,
-        more=_more(body),
+        more=more,
         api=api,
     )
     console = stdout_console()
@@ -167,7 +168,7 @@ def answers(
 
     Example: `latentcomp teacher answers --corpus runs/held-out`
     """
-    from ..corpus.source import choose_corpus
+    wanted, more = _checked(corpus, preset, split, documents, seed, generator, body)
     from ..extract.teachers.text.reply_progress import reply_progress
     from ..extract.teachers.text.server import Server
     from .teacher_text import answer_corpus
@@ -175,18 +176,44 @@ def answers(
 
     request = TextRequest(
         out=out,
-        corpus=choose_corpus(corpus, preset, split, documents, seed, generator),
+        corpus=wanted,
         server=Server(teacher_url, timeout, retries, concurrency),
         model=model,
         cache=cache,
         temperature=temperature,
-        more=_more(body),
+        more=more,
         api=api,
     )
     console = stdout_console()
     with reply_progress(console) as on_plan:
         written = answer_corpus(request, max_tokens, on_plan)
     console.print(f"{_line(written)}; {written.record.correct:,} are right")
+
+
+def _checked(
+    corpus: Path | None,
+    preset: str | None,
+    split: str | None,
+    documents: int | None,
+    seed: int | None,
+    generator: int | None,
+    body: str,
+    *models: str,
+) -> "tuple[Path | GeneratedCorpus, dict[str, Any]]":
+    """What is read and the fields of --body, looked at before torch is imported.
+
+    Raises:
+        LatentcompError: the first fault, with the others as its notes.
+    """
+    from ..corpus.source import choose_corpus
+    from .early import check_input, check_wanted, refuse_all
+
+    wanted, more, _ = refuse_all(
+        lambda: check_wanted(choose_corpus(corpus, preset, split, documents, seed, generator)),
+        lambda: _more(body),
+        lambda: check_input(None, *models),
+    )
+    return wanted, more
 
 
 def _more(body: str) -> dict[str, Any]:

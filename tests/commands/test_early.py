@@ -80,6 +80,10 @@ LINES = [
     compress bad.jsonl --out bad.jsonl
     compress one.jsonl --out x --run mien
     compress one.jsonl --out x --run run --compressor lab-4x
+    teacher summaries --preset huge
+    teacher summaries --tokenizer ./nowhere
+    teacher answers --corpus gone.jsonl
+    teacher answers --body {
     doctor --check weather
     doctor --teacher ./nowhere
     import nosuch one.jsonl --out x
