@@ -18,3 +18,14 @@ def head_tokens(lm: TextSide, token_ids: Tensor) -> int:
     """
     head = torch.tensor(lm.encode(lm.prompt.head), dtype=token_ids.dtype)
     return len(head) if torch.equal(token_ids[: len(head)], head) else 0
+
+
+def text_tokens(lm: TextSide, token_ids: Tensor) -> int:
+    """Tokens of a document that count as compressed: all but the prompt's head, whose first token
+    begins every text. With all of a long head each ratio would look larger than it is.
+
+    Args:
+        lm: the reasoner.
+        token_ids: int64 [T], of the teacher.
+    """
+    return len(token_ids) - max(0, head_tokens(lm, token_ids) - 1)

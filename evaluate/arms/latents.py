@@ -16,7 +16,7 @@ from ...reasoner.frozen import FrozenReasoner
 from ...reasoner.generate import Prefix
 from ...store.read.features import DocumentFeatures
 from ..bench import ArmInputs, Bench
-from .head import head_tokens
+from .head import text_tokens
 
 BYTES_PER_NUMBER = 2
 """bfloat16, in which latents and states are counted and measured."""
@@ -36,8 +36,7 @@ class CompressedDocuments:
     tokens: int
     """All tokens that the teacher reads."""
     text_tokens: int
-    """Without the head of the prompt, but for its first token, which begins every text: what is
-    counted as compressed. A head of many tokens would make each ratio look larger."""
+    """Of them, those that count as compressed (`arms/head.py`)."""
     latents: int
     """Latents that the compressor says it made."""
 
@@ -56,17 +55,16 @@ def compress_documents(
     reasoner = FrozenReasoner(bench.reasoner)
     model = bench.model.to(bench.device).eval()
     prefixes: list[Prefix] = []
-    latents = tokens = text_tokens = 0
+    latents = tokens = counted = 0
     for batch in _batches(bench, documents):
         states = pad_states(batch)
         compressed = _rounded(model, compress(model, states.to(bench.device), bench.ratio))
         prefixes += prefixes_of(reasoner, compressed)
         latents += int(compressed.mask_BK.sum())
         tokens += int(states.tokens_B.sum())
-        heads = [head_tokens(bench.reasoner, one.token_ids) for one in batch]
-        text_tokens += int(states.tokens_B.sum()) - sum(max(0, head - 1) for head in heads)
+        counted += sum(text_tokens(bench.reasoner, one.token_ids) for one in batch)
         progress(len(states.mask_BT))
-    return CompressedDocuments(prefixes, tokens, text_tokens, latents)
+    return CompressedDocuments(prefixes, tokens, counted, latents)
 
 
 def prefixes_of(reasoner: FrozenReasoner, compressed: Compressed) -> list[Prefix]:

@@ -20,6 +20,7 @@ from ...reasoner.packing import encode_questions
 from ...store.read.features import DocumentFeatures
 from ..answers import answer_questions
 from ..arms.controls import donor_cycle
+from ..arms.head import text_tokens
 from ..arms.latents import prefixes_of
 from ..scores import ScoredAnswer
 from .optimise import Places, optimise, places
@@ -52,7 +53,7 @@ class Measured:
     curve: list[tuple[int, list[float]]]
     """(steps done before, loss of each document in nats) at about 25 steps, the last included."""
     tokens: int
-    """Of the documents, the prompt's head included."""
+    """Of the documents, those that count as compressed (`arms/head.py`)."""
     seconds: float
     """Of the optimisation."""
 
@@ -113,7 +114,8 @@ def measure(
         one.document_id: x_KR[mask_K].to("cpu", torch.bfloat16)
         for one, x_KR, mask_K in zip(documents, kept[OPTIMISED], where.mask_BK, strict=True)
     }
-    return Measured(rows, latents, curve, sum(tokens), seconds)
+    counted = sum(text_tokens(lm, one.token_ids) for one in features)
+    return Measured(rows, latents, curve, counted, seconds)
 
 
 def _rounded(x_BKR: Tensor) -> Tensor:

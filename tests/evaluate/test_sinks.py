@@ -11,9 +11,11 @@ import torch
 
 from latentcomp.corpus.records import Chunk, Document, Question
 from latentcomp.evaluate.arms import dense, other_states, pooling
+from latentcomp.evaluate.arms.head import text_tokens
 from latentcomp.evaluate.arms.latents import compress_documents
 from latentcomp.evaluate.arms.table import ARMS
 from latentcomp.evaluate.bench import ArmInputs
+from latentcomp.models.describe import describe_document
 from latentcomp.models.sinks import ordinary_tokens
 
 from ..train import tiny
@@ -118,6 +120,8 @@ def test_a_head_of_many_tokens_is_not_counted_as_text(lm, head):
     text = sum(len(lm.encode(document.text)) for document in (NOTES, OTHER))
     assert made.text_tokens == text + 2
     assert made.tokens == text + 2 * len(lm.encode(head))
+    entries = [describe_document(changed, document) for document in (NOTES, OTHER)]
+    assert sum(text_tokens(changed, one.token_ids) for one in entries) == text + 2
 
 
 @pytest.mark.parametrize("arm", ["pooled_states", "random_states"])
