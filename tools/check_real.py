@@ -59,7 +59,7 @@ def check(model: str, corpus: Path, folder: Path) -> dict[str, Any]:
         _command("extract", "--teacher", model, "--run", run, "--corpus", corpus,
                  f"--layers={layers}", "--reading", reading, "--dtype", "float32",
                  "--compute-dtype", "float32", "--device", "cpu")  # fmt: skip
-        _command("store", "verify", "--run", run, "--recompute", 2, "--device", "cpu")
+        _command("store", "verify", "--run", run, "--recompute", 2, "--teacher", model)
         store = FeatureStore(run / "store")
         errors: dict[int, list[Tensor]] = {}
         for index in range(len(store)):
