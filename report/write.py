@@ -19,7 +19,7 @@ from ..evaluate.stats import Interval
 from ..evaluate.table import bytes_line, remarks
 from ..experiment.phases import phase
 from ..experiment.verdict import CriterionOutcome, Verdict
-from . import figures
+from . import figures, trends
 from .collect import PhaseStory, collect
 
 
@@ -197,7 +197,22 @@ def _evaluation_plates(result: EvaluationResult, verdict: Verdict | None) -> lis
         Plate(
             "Does the place of the evidence matter?",
             "Accuracy by the third of the document that holds the latest evidence.",
-            Markup(figures.buckets(result)),
+            Markup(trends.buckets(result)),
+        ),
+        Plate(
+            "Does it forget what it read long ago?",
+            "Accuracy by how many chunks stand behind the one that settles the answer.",
+            Markup(trends.ages(result)),
+        ),
+        Plate(
+            "Does it let go of what was replaced?",
+            "Accuracy by how many values were replaced before the answer held.",
+            Markup(trends.overrides(result)),
+        ),
+        Plate(
+            "Does the spelling of the answer matter?",
+            "Retention by form of the answer: names, numbers, words, a known list, yes or no.",
+            Markup(trends.forms(result)),
         ),
         Plate(
             "What does it weigh?",

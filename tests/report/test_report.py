@@ -18,7 +18,7 @@ from latentcomp.experiment.history import read_history
 from latentcomp.experiment.judge import judge_phase
 from latentcomp.experiment.phases import phase
 from latentcomp.experiment.run_folder import RunFolder
-from latentcomp.report import write, write_report
+from latentcomp.report import trends, write, write_report
 from latentcomp.report.collect import collect, read_log
 
 from ..experiment import runs
@@ -169,7 +169,9 @@ def test_figures_follow_the_theme_and_are_described(written):
     _, _, html = written
     page = Page(html)
     drawings = [attributes for tag, attributes in page.elements if tag == "svg"]
-    assert len(drawings) == 7
+    labels = {attributes["aria-label"] for attributes in drawings}
+    assert len(labels) == len(drawings) == 9
+    assert {"Accuracy by chunks behind the evidence", "Accuracy by replaced values"} <= labels
     assert all(d["role"] == "img" and d["aria-label"] and d["viewbox"] for d in drawings)
     svg = "".join(re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL))
     assert re.findall(r"#[0-9a-fA-F]{6}\b", svg) == []  # every colour is a variable of the page
@@ -178,6 +180,20 @@ def test_figures_follow_the_theme_and_are_described(written):
     assert all(f"{name}:" in html for name in used)
     assert "prefers-color-scheme: dark" in html
     assert "<style" not in svg  # it would reach the whole page
+
+
+def test_what_is_not_known_is_not_drawn(written):
+    """Of age, of overrides and of forms there is a figure where there are two, or any."""
+    result, _, _ = written
+    assert trends.ages(result) and trends.overrides(result) and not trends.forms(result)
+    cell = result.families["latest"]
+    assert "name" in trends.forms(result.model_copy(update={"forms": {"name": cell}}))
+    unknown = result.model_copy(update={"past": None, "buckets": {}})
+    assert not any(draw(unknown) for draw in (trends.ages, trends.overrides, trends.buckets))
+    assert result.past is not None
+    one = result.past.model_copy(update={"ages": {"0": cell}, "overrides": {"0": cell}})
+    alone = result.model_copy(update={"past": one})
+    assert not trends.ages(alone) and not trends.overrides(alone)
 
 
 def test_ids_are_unique_and_every_reference_is_met(written):
