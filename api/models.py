@@ -1,6 +1,7 @@
 """Models of a compressor by name: which one its record means, and whether a loaded one is it."""
 
 from ..common.errors import CheckpointError
+from ..models.cached import given_name, is_cached_name
 from ..models.loading import CausalLM, load_causal_lm
 from ..models.names import lab_name, shown_name
 from ..store.format.schema import ModelIdentity
@@ -20,6 +21,8 @@ def name_of(role: str, model: ModelIdentity) -> str:
         return name
     if model.revision is not None:
         return model.name
+    if is_cached_name(model.name):
+        return given_name(model.name)
     raise CheckpointError(
         f"the {role} {model.name!r} (weights {model.weights_sha256[:12]}...) is a model of a local "
         f"folder; give {role}= with the folder"

@@ -7,6 +7,7 @@ from ..evaluate.suite import Outcome
 from ..evaluate.text_arms import TextAnswers
 from ..models.foreign import foreign_note
 from ..models.loading import CausalLM
+from ..models.quantised import quantised_note
 from ..store.format.schema import ModelIdentity
 from ..train.checkpoint import CheckpointState
 from .costs import smoke_test
@@ -26,6 +27,7 @@ def notes_of(
     trial = state.known_trial
     fresh = trial.start is None or trial.start.origin == "fresh"
     notes = (
+        quantised_note(state.spec.teacher, state.spec.reasoner),
         *_of_documents(request, held, state.spec.teacher),
         undated_in_text(held.documents) if dated else "",
         trial.untrained_ratio(bench.ratio),
@@ -42,8 +44,12 @@ def notes_of_teacher(
     request: EvaluationRequest, held: HeldOutSet, lm: CausalLM, limit: int, answered: TextAnswers
 ) -> tuple[str, ...]:
     """Of a model without a compressor."""
-    notes = _of_documents(request, held, lm.identity)
-    return (*notes, *limit_notes(lm, held.documents, limit, answered.cut))
+    notes = (
+        quantised_note(lm.identity),
+        *_of_documents(request, held, lm.identity),
+        *limit_notes(lm, held.documents, limit, answered.cut),
+    )
+    return tuple(note for note in notes if note)
 
 
 def _of_documents(

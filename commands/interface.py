@@ -28,6 +28,7 @@ from ..evaluate.table import FEW_DOCUMENTS
 from ..evaluate.text_arms import run_text_arms
 from ..models.loading import CausalLM, load_causal_lm, resolve_device
 from ..models.precision import dtype_name, resolved_dtype
+from ..models.quantised import quantised_note
 from ..models.world import generator_for
 from ..reasoner.context import check_context
 from ..reasoner.optimised import OptimisedRecord, read_optimised, write_optimised
@@ -175,7 +176,7 @@ class _Work:
             settings=self.settings,
             seed=self.options.seed,
             ratios={f"{ratio:g}": self._of_ratio(ratio, text) for ratio in ratios},
-            notes=tuple(note for note in _notes(self.held, self.settings) if note),
+            notes=tuple(note for note in _notes(self.held, self.settings, self.lm) if note),
             provenance=self.seen,
         )
 
@@ -264,9 +265,10 @@ def _begin(options: CeilingOptions, settings: Settings, held: HeldOutSet, lm: Ca
             )
 
 
-def _notes(held: HeldOutSet, settings: Settings) -> tuple[str, ...]:
+def _notes(held: HeldOutSet, settings: Settings, lm: CausalLM) -> tuple[str, ...]:
     count = len(held.documents)
     return (
+        quantised_note(lm.identity),
         undated_in_text(held.documents),
         f"{count} documents: a percentile interval over fewer than about {FEW_DOCUMENTS} covers "
         "less than 95 %"

@@ -74,6 +74,8 @@ def measure_trials(
     teacher, reasoner = load_models(request, subjects)
     _check(request, held, reasoner)
     made: list[tuple[UtilisationResult, Path | None]] = []
+    from ..models.quantised import quantised_note
+
     for subject in subjects:
         bench = bench_of(request, subject, teacher, reasoner)
         seen = provenance_of(request, held, bench, subject)
@@ -86,7 +88,11 @@ def measure_trials(
                 "trained_ratios": record.trained_ratios,
                 "steps": state.step,
                 "dtype": dtype_name(reasoner),
-                "notes": _notes(held, record.untrained_ratio(bench.ratio)),
+                "notes": _notes(
+                    held,
+                    quantised_note(state.spec.teacher, state.spec.reasoner),
+                    record.untrained_ratio(bench.ratio),
+                ),
                 "provenance": seen.model_dump(mode="json"),
             }
         )

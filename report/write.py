@@ -19,6 +19,7 @@ from ..evaluate.stats import Interval
 from ..evaluate.table import bytes_line, remarks
 from ..experiment.phases import phase
 from ..experiment.verdict import CriterionOutcome, Verdict
+from ..models.quantised import QUANTISED
 from . import figures, trends
 from .collect import PhaseStory, collect
 
@@ -109,7 +110,15 @@ def tone(story: PhaseStory) -> str:
 
 
 def findings(result: EvaluationResult) -> str:
-    """What was measured in one sentence, with its n: it stands below the verdict."""
+    """What was measured in one sentence, with its n: it stands below the verdict.
+
+    A second one says that the models are quantised, where they are.
+    """
+    notes = [capital(note) for note in result.notes if note.startswith(QUANTISED)]
+    return " ".join([_measured(result), *(f"{note}." for note in notes)])
+
+
+def _measured(result: EvaluationResult) -> str:
     n = f"{result.documents} documents, {result.questions} questions"
     kept = result.overall.retention.get("compressed")
     if kept is None:

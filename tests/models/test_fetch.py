@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from latentcomp.api.models import name_of
 from latentcomp.commands.store_teacher import teacher_of
 from latentcomp.doctor.settings import Settings
 from latentcomp.doctor.tokenizers import check_tokenizers
@@ -96,6 +97,7 @@ def test_no_command_asks_again_where_it_lies(capsys, wheel, tmp_path):
     assert find_model(run, identity, "teacher") == (NAME, None)
     assert model_option(run, "--teacher", identity) == f" --teacher {NAME}"
     assert locate_model(teacher_of("here", identity, None)[0]).folder == models_folder() / NAME
+    assert name_of("teacher", identity) == NAME
 
 
 def test_the_doctor_names_the_command_that_brings_it(capsys):
