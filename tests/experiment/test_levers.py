@@ -127,7 +127,7 @@ def test_a_recipe_of_before_the_levers_keeps_its_hash():
 OTHERS = {
     "allocation": "learned_mass", "mass_floor": 0.1, "start": "identity", "end_norm": False,
     "pooling": "concat", "slots": 2, "window": 0, "mixing": 1, "mixing_kind": "convolution",
-    "mixing_window": 4,
+    "mixing_window": 4, "memory": "append",
 }  # fmt: skip
 
 
