@@ -1,10 +1,11 @@
 """A compressor as a folder that can be given away: weights, record, model card.
 
 model.safetensors    the weights
-config.json          written last: what rebuilds them, where they come from, their SHA-256
+config.json          written last: what rebuilds them, where they come from, SHA-256 of both
 README.md            the model card, made from config.json
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ from .card import model_card
 FORMAT: Final = "latentcomp-compressor"
 CONFIG: Final = "config.json"
 CARD: Final = "README.md"
+OWN: Final = "sha256"
+"""Field of `config.json`: SHA-256 of the others. The first folders had none."""
+_FIELDS: Final = {"format", "version", "latentcomp", "state", "provenance"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ def save_compressor(folder: Path, weights: Checkpoint) -> Path:
     data = (weights.folder / checkpoint.MODEL).read_bytes()
     atomic.write_bytes(folder / checkpoint.MODEL, data)
     atomic.write_text(folder / CARD, model_card(kept))
-    atomic.write_json(folder / CONFIG, config)
+    atomic.write_json(folder / CONFIG, {**config, OWN: _sha256(config)})
     return folder
 
 
@@ -132,7 +136,18 @@ def _config(file: Path) -> Mapping[str, Any]:
             f"{file}: version {config.get('version')!r} is not known here; read it with the "
             "latentcomp that wrote it"
         )
+    others = {name: value for name, value in config.items() if name != OWN}
+    if others.keys() != _FIELDS or config.get(OWN, _sha256(others)) != _sha256(others):
+        raise CheckpointError(
+            f"{file} is damaged: its SHA-256 is not that of its content; save the compressor "
+            "again, or restore it from a copy"
+        )
     return config
+
+
+def _sha256(config: Mapping[str, Any]) -> str:
+    text = json.dumps(config, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _run_of(root: Path) -> Path | None:

@@ -111,13 +111,29 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path, compressor, run):
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "config.json"])
-def test_a_damaged_folder(tmp_path, compressor, file):
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
+def test_a_damaged_folder(tmp_path, compressor, file, share):
     folder = compressor.save_pretrained(tmp_path / "mine")
     data = bytearray((folder / file).read_bytes())
-    data[len(data) // 3] ^= 0x55
+    data[int(len(data) * share)] ^= 0x55
     (folder / file).write_bytes(data)
     with pytest.raises(LatentcompError, match=file):
         Compressor.from_pretrained(folder)
+
+
+def test_a_word_of_the_record_that_still_fits_is_found_too(tmp_path, compressor):
+    folder = compressor.save_pretrained(tmp_path / "mine")
+    file = folder / "config.json"
+    config = json.loads(file.read_text())
+    other = {**config, "latentcomp": config["latentcomp"] + "1"}
+    file.write_text(json.dumps(other))
+    with pytest.raises(LatentcompError, match="config.json is damaged"):
+        Compressor.from_pretrained(folder)
+    file.write_text(json.dumps(config))  # only laid out otherwise
+    Compressor.from_pretrained(folder)
+    del config["sha256"]  # as the first folders have it
+    file.write_text(json.dumps(config))
+    Compressor.from_pretrained(folder)
 
 
 @pytest.mark.parametrize(
