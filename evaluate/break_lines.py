@@ -60,7 +60,13 @@ def _days(result: EvaluationResult) -> list[str]:
 
 
 def _text(result: EvaluationResult) -> list[str]:
-    """Text of as many tokens, first of all where it wins."""
+    """Text of as many tokens, first of all where it wins.
+
+    Nothing where the whole document does not help: then all arms are alike, and that is no tie.
+    """
+    worth = result.contrasts.get("ceiling_minus_floor")
+    if worth is not None and worth.defined and worth.low <= 0:
+        return []
     arms: dict[Word, list[str]] = {}
     for arm, above in sorted(result.above_text.items(), key=lambda item: item[1].point):
         arms.setdefault(word(above), []).append(f"{arm} {in_words(above)}")

@@ -76,6 +76,9 @@ def train(
         with deferred_interrupt(run.accelerator.num_processes) as interrupted:
             at = _steps(run, forward, optimizers, at, clock, log, started, on_step, interrupted)
         whole = clock.progress(at.step) >= 1
+        if whole and run.recipe.budget.seconds is not None:
+            # The clock began a little before the first step: the budget is used up, not nearly.
+            at.seconds = max(at.seconds, run.recipe.budget.seconds)
         save(run, optimizers, at, finished=whole and at.skipped <= SKIPS_IN_ALL * at.step)
         if interrupted():
             raise KeyboardInterrupt

@@ -155,11 +155,11 @@ def test_the_simulation_gives_what_was_recorded():
     assert again["any_invented_after_holm"] < 0.2
 
 
-def answered(bm25, compressed=0.6, documents=60):
+def answered(bm25, compressed=0.6, documents=60, ceiling=1.0):
     """Latents right in so many of ten questions of a document, the arm of search in so many."""
     made = []
     for number in range(documents):
-        shares = {"ceiling": 1.0, "floor": 0.0, "compressed": compressed, "shuffled": 0.0}
+        shares = {"ceiling": ceiling, "floor": 0.0, "compressed": compressed, "shuffled": 0.0}
         for arm, share in {**shares, "zero": 0.0, "bm25": bm25}.items():
             for question in range(10):
                 right = (question + number) % 10 < 10 * share
@@ -179,6 +179,12 @@ def test_where_text_of_as_many_tokens_wins_the_first_line_says_so(bm25, words, c
     print_result(answered(bm25))
     printed = " ".join(capsys.readouterr().out.split())
     assert words in printed
+
+
+def test_where_the_document_helps_with_nothing_arms_are_not_called_tied(capsys):
+    print_result(answered(0.0, compressed=0.0, ceiling=0.0))
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "at equal tokens" not in printed and "helps with no question" in printed
 
 
 def test_arms_that_are_no_text_are_not_held_against_the_latents():

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ from latentcomp.experiment.verdict import Verdict
 from latentcomp.models.files import identify_model, locate_model
 from latentcomp.models.loading import load_causal_lm
 from latentcomp.store.read.reader import FeatureStore
-from latentcomp.train import checkpoint
+from latentcomp.train import checkpoint, loop
 
 from ..train import tiny
 
@@ -471,6 +472,21 @@ def test_a_budget_of_seconds_is_spent_once(request_of):
     assert seconds and -1.0 not in seconds
     state = checkpoint.open_checkpoint(trial.checkpoint).state
     assert state.finished and state.seconds >= seconds[-1] >= 1.0
+
+
+def test_a_budget_whose_last_step_ended_before_the_clock_did_is_used_up(request_of, monkeypatch):
+    """The clock also counts what comes before the first step."""
+    changes = {"budget.steps": None, "budget.seconds": 1000.0}
+    steps: list[float] = []
+    request = request_of(changes=changes, save_every=1000)
+    with monkeypatch.context() as patch:
+        two = SimpleNamespace(progress=lambda step: step / 2)
+        patch.setattr(loop, "clock_of", lambda budget, accelerator, spent: two)
+        trial = train_trial(request, lambda figures: steps.append(figures["step"]))
+    state = checkpoint.open_checkpoint(trial.checkpoint).state
+    assert steps == [1, 2] and state.finished and state.seconds == 1000.0
+    train_trial(request, lambda figures: steps.append(figures["step"]))
+    assert steps == [1, 2], "not a step more"
 
 
 def test_another_number_of_processes_or_another_store_is_another_trial(run, deep):
