@@ -85,7 +85,7 @@ bench-store: install ## the store beside Zarr, zarrs, tensorstore, safetensors, 
 	$(MAKE) install EXTRAS=test,bench
 	$(BIN)/python benchmarks/bench_store.py
 
-check-models: install ## every class of teacher through the real command: equal or refused (15 min, CPU)
+check-models: install ## every class of teacher through the real command: equal or refused (a minute or two, CPU)
 	$(BIN)/python -m latentcomp.tools.check_models
 
 check-real: install ## states of SmolLM2-135M on real passages (CORPUS=folder), layer by layer
