@@ -1,7 +1,7 @@
 """Arrow is given its own buffers, never files of Python.
 
-A process that ends soon after pyarrow has read an `io.BytesIO` was ended with SIGABRT in 5 cases of
-16 (pyarrow 26.0.1: a thread of its own is still there); of a `pa.BufferReader` in none.
+On a busy machine a process that ends soon after pyarrow 26.0.1 has read an `io.BytesIO` may end
+with SIGABRT, as a thread of Arrow's is still there (docs/LOG-engineering.md).
 """
 
 import re
