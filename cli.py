@@ -24,6 +24,7 @@ from .commands.doctor import DoctorOptions, doctor
 from .commands.evaluate import EvaluateOptions, evaluate
 from .commands.extract import ExtractOptions, corpus, extract
 from .commands.import_corpus import import_corpus
+from .commands.join import join
 from .commands.judge import JudgeOptions, judge
 from .commands.lab_models import lab_models
 from .commands.ladder import LadderOptions, ladder
@@ -76,6 +77,7 @@ _MORE: Final = "Models, stores, checks"
 
 app.command(rich_help_panel=_READ)(corpus)
 app.command(name="import", rich_help_panel=_READ)(import_corpus)
+app.command(rich_help_panel=_READ)(join)
 app.command(rich_help_panel=_READ)(command(SelfAnswersOptions, self_answers))
 app.command(rich_help_panel=_READ)(command(ExtractOptions, extract, ExtractOptions.check))
 app.command(rich_help_panel=_EXPERIMENT)(command(TrainOptions, train, TrainOptions.check))
