@@ -1,19 +1,25 @@
 """The command `latentcomp utilisation`: what latents are worth, in nats of the right answers."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from ..common.terminal import stdout_console
 from .measure_options import MeasureOptions
 
 if TYPE_CHECKING:
+    from ..common.provenance import Provenance
+    from ..evaluate.bench import Bench
     from ..evaluate.held_out import HeldOutSet
     from ..evaluate.suite import Progress
-    from ..evaluate.utilisation.measure import Costs
+    from ..evaluate.utilisation.measure import AnswerCost, Costs
     from ..evaluate.utilisation.result import UtilisationResult
     from ..models.loading import CausalLM
-    from .subjects import EvaluationRequest
+    from .subjects import EvaluationRequest, Subject
+
+COSTS: Final = "costs.parquet"
+"""Of a measurement: every cost, a row an answer and arm."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,20 +56,26 @@ def utilisation(options: UtilisationOptions) -> None:
 
 
 def measure_trials(
-    request: "EvaluationRequest", progress: "Progress"
+    request: "EvaluationRequest",
+    progress: "Progress",
+    variants: "Callable[[Bench], Iterable[Bench]]" = lambda bench: (bench,),
 ) -> list[tuple["UtilisationResult", Path | None]]:
     """Measure the trials of a recipe on the same documents; with the folder of each.
+
+    Args:
+        request: what, and on which documents.
+        progress: receives the arm and the documents just finished.
+        variants: what is measured of each checkpoint, such as several ratios; by default its bench
+            as the request has it.
 
     Raises:
         CheckpointError, TeacherError, CorpusError: what it needs is missing, damaged or does not
             belong together, or the documents are those that a checkpoint was trained on.
     """
-    from ..evaluate.arms.table import select_arms
+    from ..evaluate.arms.table import REFERENCE_ARMS, select_arms
     from ..evaluate.utilisation.measure import measure_costs
-    from ..models.precision import dtype_name
-    from ..report.utilisation_figure import write_utilisation_figure
     from .evaluation_models import load_models, name_teacher
-    from .measuring import bench_of, lineage_of, provenance_of, record_look
+    from .measuring import bench_of, lineage_of, provenance_of
     from .subjects import subjects_of
 
     select_arms(request.arms)
@@ -73,39 +85,56 @@ def measure_trials(
         lineage_of(request, subject).refuse(held.documents, held.source)
     teacher, reasoner = load_models(request, subjects)
     _check(request, held, reasoner)
-    made: list[tuple[UtilisationResult, Path | None]] = []
-    from ..models.quantised import quantised_note
-
+    made = []
+    known: list[AnswerCost] = []  # ceiling and floor, which know of no compressor
     for subject in subjects:
-        bench = bench_of(request, subject, teacher, reasoner)
-        seen = provenance_of(request, held, bench, subject)
-        costs = measure_costs(bench, held.documents, request.seed, progress)
-        record, state = subject.state.known_trial, subject.state
-        result = _result(subject.name, request, held, costs).model_copy(
-            update={
-                "ratio": bench.ratio,
-                "checkpoint_sha256": subject.sha256,
-                "trained_ratios": record.trained_ratios,
-                "steps": state.step,
-                "dtype": dtype_name(reasoner),
-                "notes": _notes(
-                    held,
-                    quantised_note(state.spec.teacher, state.spec.reasoner),
-                    record.untrained_ratio(bench.ratio),
-                ),
-                "provenance": seen.model_dump(mode="json"),
-            }
-        )
-        record_look(request, subject, held, bench.ratio)
-        folder = None
-        if subject.trial is not None:
-            name = f"{held.source.sha256[:8]}-{bench.ratio:g}x-{subject.sha256[:8]}"
-            folder = subject.trial.new_utilisation(name)
-            write_costs(folder / "costs.parquet", costs)
-            write_utilisation_figure(result, folder)
-            result.write(folder / "utilisation.json")  # last: the measurement is whole
-        made.append((result, folder))
+        for bench in variants(bench_of(request, subject, teacher, reasoner)):
+            seen = provenance_of(request, held, bench, subject)
+            costs = measure_costs(bench, held.documents, request.seed, progress, known)
+            known = [row for row in costs.rows if row.arm in REFERENCE_ARMS]
+            made.append(_kept(request, subject, held, bench, costs, seen))
     return made
+
+
+def _kept(
+    request: "EvaluationRequest",
+    subject: "Subject",
+    held: "HeldOutSet",
+    bench: "Bench",
+    costs: "Costs",
+    seen: "Provenance",
+) -> tuple["UtilisationResult", Path | None]:
+    """The figures of a checkpoint, logged and written; with the folder that they are kept in."""
+    from ..models.precision import dtype_name
+    from ..models.quantised import quantised_note
+    from ..report.utilisation_figure import write_utilisation_figure
+    from .measuring import record_look
+
+    record, state = subject.state.known_trial, subject.state
+    result = _result(subject.name, request, held, costs).model_copy(
+        update={
+            "ratio": bench.ratio,
+            "checkpoint_sha256": subject.sha256,
+            "trained_ratios": record.trained_ratios,
+            "steps": state.step,
+            "dtype": dtype_name(bench.reasoner),
+            "notes": _notes(
+                held,
+                quantised_note(state.spec.teacher, state.spec.reasoner),
+                record.untrained_ratio(bench.ratio),
+            ),
+            "provenance": seen.model_dump(mode="json"),
+        }
+    )
+    record_look(request, subject, held, bench.ratio)
+    if subject.trial is None:
+        return result, None
+    name = f"{held.source.sha256[:8]}-{bench.ratio:g}x-{subject.sha256[:8]}"
+    folder = subject.trial.new_utilisation(name)
+    write_costs(folder / COSTS, costs)
+    write_utilisation_figure(result, folder)
+    result.write(folder / "utilisation.json")  # last: the measurement is whole
+    return result, folder
 
 
 def measure_reasoner(request: "EvaluationRequest", progress: "Progress") -> "UtilisationResult":

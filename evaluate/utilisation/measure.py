@@ -48,7 +48,11 @@ class Costs:
 
 
 def measure_costs(
-    bench: Bench, documents: Sequence[Document], seed: int, progress: Progress
+    bench: Bench,
+    documents: Sequence[Document],
+    seed: int,
+    progress: Progress,
+    known: Sequence[AnswerCost] = (),
 ) -> Costs:
     """Weigh the right answer to every question once an arm.
 
@@ -57,13 +61,17 @@ def measure_costs(
         documents: held out; at least two, because shuffling borrows from another one.
         seed: of the shuffle and of the random latents.
         progress: receives the arm and the documents just finished.
+        known: costs of arms that were weighed before with the same reasoner and documents and do
+            not depend on the compressor; these are taken over.
 
     Raises:
         LatentcompError: a requested arm does not exist.
     """
     documents = tuple(documents)
     arms = select_arms(bench.arms, documents)
-    progress(PLANNED, (1 + len(arms)) * len(documents))
+    weighed = {row.arm for row in known}
+    planned = 1 + sum(arm.name not in weighed for arm in arms)
+    progress(PLANNED, planned * len(documents))
     compressed = compress_documents(bench, documents, partial(progress, "states"))
     inputs = ArmInputs(bench, documents, compressed.prefixes, seed)
     rows: list[AnswerCost] = []
@@ -73,6 +81,9 @@ def measure_costs(
         read = one_by_one(documents) if arm.per_question else documents
         behind = sum(len(prefix.x_PD) - inputs.head for prefix in prefixes)
         vectors[arm.name] = per_document(behind, len(documents), len(read))
+        if arm.name in weighed:
+            rows += [row for row in known if row.arm == arm.name]
+            continue
         done = in_documents(progress, arm.name, len(documents), len(read))
         rows += weigh(bench.reasoner, read, prefixes, arm.name, bench.batch_size, done)
     return Costs(rows, sizes_of(bench, documents, compressed, vectors))

@@ -89,11 +89,12 @@ def _lines(result: UtilisationResult) -> list[Text]:
             )
         )
     if result.overall is not None and "shuffled" in result.overall.utilisation:
-        lines.append(_self_check(result))
+        lines.append(self_check(result))
     return [*lines, *(Text(note, style="bold yellow") for note in result.notes)]
 
 
-def _self_check(result: UtilisationResult) -> Text:
+def self_check(result: UtilisationResult) -> Text:
+    """Whether another document's latents are worth nothing; of a result with that arm."""
     assert result.overall is not None
     above = result.overall.above_shuffled
     more = f"; compressed - shuffled {span(above)}" if above else ""

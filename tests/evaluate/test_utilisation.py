@@ -11,6 +11,7 @@ from rich.console import Console
 from latentcomp.corpus.continuation import with_continuation
 from latentcomp.corpus.records import CHUNK_SEPARATOR, CONTINUATION
 from latentcomp.evaluate.arms.table import REQUIRED_ARMS
+from latentcomp.evaluate.utilisation.by_ratio import print_by_ratio
 from latentcomp.evaluate.utilisation.measure import (
     AnswerCost,
     measure_costs,
@@ -89,6 +90,24 @@ def test_every_arm_weighs_the_same_answers_a_searching_one_too(lm, documents):
     assert costs.sizes is not None and costs.sizes.vectors["compressed"] == costs.sizes.latents
     assert dict(done)["planned"] == (1 + len(arms)) * len(documents)
     assert sum(count for arm, count in done if arm != "planned") == dict(done)["planned"]
+
+
+def test_what_knows_of_no_compressor_is_weighed_once(lm, documents):
+    made = bench(lm)
+    first = measure_costs(made, documents, 3, silent)
+    marked = [
+        replace(row, log_likelihood=row.log_likelihood - 1)
+        for row in first.rows
+        if row.arm in ("ceiling", "floor")
+    ]
+    done = []
+    second = measure_costs(made, documents, 3, lambda arm, count: done.append((arm, count)), marked)
+    assert sum(count for arm, count in done if arm != "planned") == dict(done)["planned"]
+    assert not {"ceiling", "floor"} & {arm for arm, _ in done}
+    assert [row for row in second.rows if row.arm in ("ceiling", "floor")] == marked
+    rest = [[row for row in one.rows if row.arm not in ("ceiling", "floor")]
+            for one in (first, second)]  # fmt: skip
+    assert rest[0] == rest[1] and first.sizes == second.sizes
 
 
 def test_training_and_measure_have_the_same_tokens_of_a_continuation(lm, documents):
@@ -224,3 +243,29 @@ def test_trainings_on_other_answers_are_not_pooled():
         pool({}, seed=0)
     with pytest.raises(ValueError, match="no family counts"):
         pool({0: rows_of({**NATS, "ceiling": 4.99})}, seed=0)
+
+
+def by_ratio(*ratios, **nats):
+    """What the table of several ratios prints, and the results."""
+    figures = figures_of(rows_of(NATS | nats), None, seed=0, resamples=50)
+    plain = UtilisationResult(name="one", **figures)
+    notes = ("quantised weights",)
+    made = [plain.model_copy(update={"ratio": each, "notes": notes}) for each in ratios]
+    text = StringIO()
+    print_by_ratio(made, Console(file=text, width=160, markup=False, highlight=False))
+    return text.getvalue()
+
+
+def test_several_ratios_are_one_table_with_intervals():
+    printed = by_ratio(4.0, 8.0)
+    (row,) = [line for line in printed.splitlines() if "(compressed)" in line]
+    assert row.count("0.75 [0.75, 0.75]") == 2
+    assert "4x" in printed and "8x" in printed
+    assert "(ceiling)" not in printed, "it is 1 by definition"
+    assert "costs 1.00 nats behind the whole document" in printed and "5.00 without" in printed
+    assert printed.count("self-check holds") == 2 and printed.count("quantised weights") == 1
+
+
+def test_a_document_that_is_worth_little_is_said_to_be():
+    assert "left out by the rule" not in by_ratio(4.0)
+    assert "left out by the rule" in by_ratio(4.0, ceiling=4.95)
