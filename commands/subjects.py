@@ -10,6 +10,7 @@ from ..experiment.named_trial import require_known
 from ..experiment.phases import PHASES
 from ..experiment.present_run import SHIPPED_INSTEAD, require_run
 from ..experiment.run_folder import RunFolder, TrialFolder
+from ..experiment.shipped import real_folder, real_names
 from ..experiment.suggest import train_command
 from ..models.precision import AUTO
 from ..train import checkpoint
@@ -126,7 +127,8 @@ def subjects_of(request: EvaluationRequest) -> list[Subject]:
         opened = [(each, checkpoint.open_checkpoint(each.checkpoint)) for each in chosen]
         return [Subject(each, weights, str(each)) for each, weights in opened]
     require_run(run.path, SHIPPED_INSTEAD)
-    shipped = SHIPPED / request.recipe
+    real = request.recipe in real_names()
+    shipped = real_folder(request.recipe) if real else SHIPPED / request.recipe
     if checkpoint.exists(shipped):
         folder = run.shipped(request.recipe)
         return [Subject(folder, checkpoint.open_checkpoint(shipped), str(folder))]

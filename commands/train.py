@@ -1,7 +1,7 @@
 """The commands `latentcomp train` and `latentcomp ship`."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -51,17 +51,26 @@ class ShipOptions:
     recipe: Annotated[str, typer.Option(help="Recipe of the trial.")]
     seed: Annotated[int, typer.Option(help="Its training seed.")] = 0
     run: RunOption = DEFAULT_RUN
+    dtype: Annotated[
+        Literal["float32", "float16", "bfloat16"],
+        typer.Option(help="Precision of the weights in the package."),
+    ] = "float32"
 
 
 def ship(options: ShipOptions) -> None:
-    """Put a trained checkpoint, without its optimiser, into the package."""
+    """Put a trained checkpoint, without its optimiser, into the package.
+
+    That of a fetched model becomes the compressor of this model (`latentcomp demo --teacher`).
+    Example: `latentcomp ship --run runs/real --recipe real-text --dtype float16`
+    """
     from ..experiment.present_run import require_run
 
     require_run(options.run)
-    from .trials import ship_checkpoint
+    from ..experiment.shipped import REAL
+    from .shipping import ship_checkpoint
 
-    folder = ship_checkpoint(options.run, options.recipe, options.seed)
-    stdout_console().print(
-        f"{folder}: shipped; in a run without such a trial, evaluate it with "
-        f"`latentcomp evaluate --recipe {options.recipe}`"
-    )
+    folder = ship_checkpoint(options.run, options.recipe, options.seed, options.dtype)
+    step = f"in a run without such a trial, `latentcomp evaluate --recipe {options.recipe}`"
+    if folder.is_relative_to(REAL):
+        step = f"now `latentcomp demo --teacher {folder.parent.name}`"
+    stdout_console().print(f"{folder}: shipped; {step}")

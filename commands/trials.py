@@ -238,13 +238,3 @@ def _write_record(folder: TrialFolder, run: Run, step: int) -> None:
     sessions = [*earlier, {"first_step": step + 1, "begun": begun, "provenance": seen}]
     record = run.record.model_dump(mode="json")
     atomic.write_json(file, {**record, "provenance": seen, "sessions": sessions})
-
-
-def ship_checkpoint(run: Path, recipe: str, seed: int) -> Path:
-    """Put the checkpoint of a trial into the package, for those who have no GPU.
-
-    Raises:
-        CheckpointError: the trial has none, or it is damaged.
-    """
-    source = RunFolder(run).trial(recipe, seed).checkpoint
-    return checkpoint.publish(source, SHIPPED / recipe)

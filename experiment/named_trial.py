@@ -4,6 +4,7 @@ from ..common.errors import CheckpointError, UsageError
 from .catalogue import recipes
 from .phases import phase
 from .run_folder import RunFolder
+from .shipped import real_names
 
 DEFAULT_PHASE = 4
 
@@ -23,12 +24,12 @@ def trial_name(recipe: str | None, number: int | None, default: int = DEFAULT_PH
 
 
 def require_known(run: RunFolder, recipe: str) -> None:
-    """Refuse a name that neither the catalogue has nor a trial of the run.
+    """Refuse a name that neither the catalogue has, nor a trial of the run, nor what ships.
 
     Raises:
         CheckpointError: names those that are there.
     """
-    if recipe in recipes() or run.trials(recipe):
+    if recipe in recipes() or run.trials(recipe) or recipe in real_names():
         return
     names = sorted({trial.recipe for trial in run.trials()})
     there = f", or give --recipe with one that is there: {', '.join(names)}" if names else ""

@@ -24,6 +24,7 @@ from ..common.errors import CheckpointError
 from ..compressor.model import CompressionModel, ModelSpec
 from .legacy import upgrade_state, upgrade_tensor
 from .record import LATEST, TrialRecord
+from .rounding import rounded
 
 MODEL: Final = "model.safetensors"
 OPTIMIZER: Final = "optimizer.safetensors"
@@ -128,21 +129,23 @@ def save_checkpoint(
     return folder
 
 
-def publish(source: Path, target: Path) -> Path:
+def publish(source: Path, target: Path, dtype: torch.dtype = torch.float32) -> Path:
     """Copy a checkpoint without its optimiser: enough to evaluate, or to begin another run.
 
     Args:
         source: a checkpoint, as `open_checkpoint` takes it; its optimiser may be gone.
         target: folder to be written; a checkpoint already there is replaced.
+        dtype: that its weights are rounded to; a model is float32 again when it is opened.
 
     Raises:
-        CheckpointError: the source is missing or damaged.
+        CheckpointError: the source is missing or damaged, or a weight too large for the dtype.
     """
     folder, state = _read_state(source)
     _check(folder / MODEL, state.sha256[MODEL])
-    kept = state.model_copy(update={"sha256": {MODEL: state.sha256[MODEL]}})
+    data = rounded((folder / MODEL).read_bytes(), dtype)
+    kept = state.model_copy(update={"sha256": {MODEL: hashlib.sha256(data).hexdigest()}})
     copy = target / folder.name
-    atomic.write_bytes(copy / MODEL, (folder / MODEL).read_bytes())
+    atomic.write_bytes(copy / MODEL, data)
     _commit(copy, kept)
     return copy
 

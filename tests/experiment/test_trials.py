@@ -11,7 +11,8 @@ import torch
 
 from latentcomp.commands import trials
 from latentcomp.commands.batches import BatchSettings
-from latentcomp.commands.trials import TrialRequest, build, ship_checkpoint, train_trial
+from latentcomp.commands.shipping import ship_checkpoint
+from latentcomp.commands.trials import TrialRequest, build, train_trial
 from latentcomp.common.errors import (
     CheckpointError,
     LatentcompError,
@@ -23,6 +24,7 @@ from latentcomp.common.errors import (
 from latentcomp.corpus.files import write_corpus
 from latentcomp.corpus.generators import LAB_GENERATOR
 from latentcomp.experiment import published
+from latentcomp.experiment import shipped as package
 from latentcomp.experiment.catalogue import recipe_named
 from latentcomp.experiment.phases import PHASES, phase
 from latentcomp.experiment.run_folder import RunFolder
@@ -300,6 +302,7 @@ def shipped(extracted, deep, tmp_path, monkeypatch):
     """A shipped checkpoint of phase 1, as a longer trial elsewhere would have left it."""
     home = tmp_path / "shipped"
     monkeypatch.setattr(trials, "SHIPPED", home)
+    monkeypatch.setattr(package, "SHIPPED", home)
     elsewhere = shutil.copytree(extracted, tmp_path / "elsewhere")
     changes = SHORT | {"budget.steps": 3, "optimiser.lr": 0.01}
     train_trial(TrialRequest(elsewhere, phase(1).recipe, changes, reasoner=str(deep), device="cpu"))
