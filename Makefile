@@ -55,7 +55,7 @@ test-notebooks: install ## the notebooks and the code of docs/python.md
 test-gpu: install ## tests that need a CUDA device
 	$(BIN)/pytest -m gpu
 
-test-real: install ## a real pretrained model, converted and read: parity with transformers (93 MB)
+test-real: install ## a real pretrained model, converted and read: parity with transformers (93 MB); its demo
 	$(BIN)/pytest -m real tests/real
 
 test-vllm: $(VLLM_VENV)/.installed ## parity with vLLM on a CPU, in an environment of its own

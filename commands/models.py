@@ -36,6 +36,7 @@ def get(
 
     Example: `latentcomp models get --from some-model.Q8_0.gguf --name some-model`
     """
+    from ..experiment.shipped import real_names
     from ..models.cached import recorded_name
     from ..models.fetch import check_request, get_model
 
@@ -51,7 +52,8 @@ def get(
     console = stdout_console()
     state = "converted" if got.new else "there already; --force makes it again"
     console.print(f"{recorded_name(got.folder)}: {state}: {got.folder}")
-    console.print(f"next: `latentcomp doctor --check forward --teacher {wanted}`")
+    then = "demo" if wanted in real_names() else "doctor --check forward"
+    console.print(f"next: `latentcomp {then} --teacher {wanted}`")
 
 
 @models_app.command("list")
