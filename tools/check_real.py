@@ -1,9 +1,9 @@
 """`make check-real`: is what is stored of a real pretrained model what plain transformers computes?
 
 Real documents go through the real command (`latentcomp extract`), cut behind the deepest layer and
-whole, padded and packed; each state is compared with the model's own `hidden_states` for its
-document alone, in float32. Every store is then verified and some documents are read again
-(`store verify --recompute`).
+whole, padded and packed, and by vLLM where it is installed; each state is compared with the model's
+own `hidden_states` for its document alone, in float32. Every store is then verified and some
+documents are read again (`store verify --recompute`).
 
 `python -m latentcomp.tools.check_real --corpus FILE` writes docs/results/real_parity.json.
 """
@@ -12,7 +12,7 @@ import argparse
 import contextlib
 import io
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from ..common import atomic
 from ..common.provenance import collect
 from ..corpus.files import read_corpus
 from ..extract.agreement import token_errors
+from ..extract.teachers.vllm.versions import installed_vllm
 from ..models.files import identify_model, locate_model
 from ..models.layers import negative
 from ..models.loading import load_causal_lm
@@ -36,28 +37,32 @@ MODEL: Final = "smollm2-135m"
 LAYERS: Final = "-6,-18,-30"
 BOUND: Final = 2.0**-10
 """Relative error of a token in float32 from which on a state is wrong."""
-WAYS: Final = {
-    "cut, padded": (LAYERS, "padded"),
-    "whole, padded": (f"{LAYERS},-1", "padded"),
-    "cut, packed": (LAYERS, "packed"),
+Ways = Mapping[str, tuple[str, tuple[str, ...]]]
+WAYS: Final[Ways] = {
+    "cut, padded": (LAYERS, ("--backend", "transformers", "--reading", "padded")),
+    "whole, padded": (f"{LAYERS},-1", ("--backend", "transformers", "--reading", "padded")),
+    "cut, packed": (LAYERS, ("--backend", "transformers", "--reading", "packed")),
 }
 """Layers and mode of reading of each extraction."""
+VLLM: Final[Ways] = {"cut, vLLM": (LAYERS, ("--backend", "vllm"))}
+"""The same where vLLM is installed (`make test-vllm` installs it)."""
 
 
-def check(model: str, corpus: Path, folder: Path) -> dict[str, Any]:
+def check(model: str, corpus: Path, folder: Path, wanted: Ways = WAYS) -> dict[str, Any]:
     """By way of reading and layer, the errors of tokens.
 
     Args:
         model: as `--teacher` takes it.
         corpus: folder or JSONL file.
         folder: for the stores.
+        wanted: by name, layers and options of each extraction.
     """
     lm, ways = load_causal_lm(model), dict[str, Any]()
     own: dict[str, list[Tensor]] = {}
-    for number, (way, (layers, reading)) in enumerate(WAYS.items()):
+    for number, (way, (layers, reading)) in enumerate(wanted.items()):
         run = folder / f"run-{number}"
         _command("extract", "--teacher", model, "--run", run, "--corpus", corpus,
-                 f"--layers={layers}", "--reading", reading, "--dtype", "float32",
+                 f"--layers={layers}", *reading, "--dtype", "float32",
                  "--compute-dtype", "float32", "--device", "cpu")  # fmt: skip
         _command("store", "verify", "--run", run, "--recompute", 2, "--teacher", model)
         store = FeatureStore(run / "store")
@@ -124,7 +129,8 @@ def main() -> None:
     parser.add_argument("--model", default=MODEL)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        ways = check(given.model, given.corpus, Path(folder))
+        wanted = {**WAYS, **(VLLM if installed_vllm() else {})}
+        ways = check(given.model, given.corpus, Path(folder), wanted)
     files = locate_model(given.model)
     corpus = read_corpus(given.corpus)
     record = {
