@@ -1,6 +1,6 @@
 """`latentcomp demo --teacher NAME`: a real model reads real text, and what latents keep of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -66,7 +66,7 @@ def real_demo(request: RealDemo) -> None:
     ratios = state.known_trial.recipe.ratios
     shown = ", ".join(f"{ratio:g}x" for ratio in ratios)
     _title(console, 3, f"the shipped compressor and its controls at {shown}")
-    results = _measure(request, count, ratios, console)
+    results = _measure(request, ratios, console)
     _title(console, 4, "what latents keep")
     _tell(request, results, console)
 
@@ -138,9 +138,10 @@ def _extract(request: RealDemo, state: "CheckpointState") -> None:
 
 
 def _measure(
-    request: RealDemo, documents: int, ratios: tuple[float, ...], console: "Console"
+    request: RealDemo, ratios: tuple[float, ...], console: "Console"
 ) -> list[tuple["UtilisationResult", Path]]:
     """A measurement a ratio, on the states of the store."""
+    from ..corpus.files import read_corpus
     from ..evaluate.progress import arm_progress
     from ..models.cached import given_name
     from .subjects import EvaluationRequest
@@ -152,6 +153,7 @@ def _measure(
             console.print(f"{ratio:g}x")
             yield replace(bench, read=read, ratio=ratio)
 
+    documents = read_corpus(request.run / "corpus").documents
     wanted = EvaluationRequest(
         run=request.run,
         recipe=given_name(request.teacher),
@@ -167,14 +169,17 @@ def _measure(
     return [(result, folder) for result, folder in made if folder is not None]
 
 
-def _planned(progress: "Progress", documents: int, measurements: int) -> "Progress":
+def _planned(
+    progress: "Progress", documents: "Sequence[Document]", measurements: int
+) -> "Progress":
     """Progress whose total is that of all measurements from the beginning.
 
-    The first one alone weighs ceiling and floor.
+    The first one alone weighs the arms that know of no compressor.
     """
-    from ..evaluate.arms.table import REFERENCE_ARMS
+    from ..evaluate.arms.table import WHOLE_ARMS, select_arms
     from ..evaluate.suite import PLANNED
 
+    once = sum(arm.name in WHOLE_ARMS for arm in select_arms(ARMS, documents))
     begun = False
 
     def on_documents(arm: str, done: int) -> None:
@@ -183,7 +188,7 @@ def _planned(progress: "Progress", documents: int, measurements: int) -> "Progre
             progress(arm, done)
         elif not begun:
             begun = True
-            later = done - len(REFERENCE_ARMS) * documents
+            later = done - once * len(documents)
             progress(PLANNED, done + (measurements - 1) * later)
 
     return on_documents

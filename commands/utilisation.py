@@ -72,7 +72,7 @@ def measure_trials(
         CheckpointError, TeacherError, CorpusError: what it needs is missing, damaged or does not
             belong together, or the documents are those that a checkpoint was trained on.
     """
-    from ..evaluate.arms.table import REFERENCE_ARMS, select_arms
+    from ..evaluate.arms.table import WHOLE_ARMS, select_arms
     from ..evaluate.utilisation.measure import measure_costs
     from .evaluation_models import load_models, name_teacher
     from .measuring import bench_of, lineage_of, provenance_of
@@ -86,12 +86,12 @@ def measure_trials(
     teacher, reasoner = load_models(request, subjects)
     _check(request, held, reasoner)
     made = []
-    known: list[AnswerCost] = []  # ceiling and floor, which know of no compressor
+    known: list[AnswerCost] = []
     for subject in subjects:
         for bench in variants(bench_of(request, subject, teacher, reasoner)):
             seen = provenance_of(request, held, bench, subject)
             costs = measure_costs(bench, held.documents, request.seed, progress, known)
-            known = [row for row in costs.rows if row.arm in REFERENCE_ARMS]
+            known = [row for row in costs.rows if row.arm in WHOLE_ARMS]
             made.append(_kept(request, subject, held, bench, costs, seen))
     return made
 

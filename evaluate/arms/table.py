@@ -96,6 +96,9 @@ EVERY_ARM: Final = "all"
 
 REFERENCE_ARMS: Final = tuple(name for name, arm in ARMS.items() if arm.reference)
 
+WHOLE_ARMS: Final = (*REFERENCE_ARMS, "undated")
+"""The whole document or nothing: they know of no compressor and no ratio."""
+
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
     """Distinct names in the order of the table; names it does not have come last, sorted."""

@@ -123,6 +123,22 @@ def test_the_table_has_intervals_and_the_example_its_costs(once):
     assert document.questions[0].answer.split()[0] in printed.split("goes on")[1]
 
 
+def test_the_total_of_all_ratios_is_planned_from_the_beginning(capsys, here, monkeypatch):
+    seen: list[tuple[str, int]] = []
+    original = demo_real._planned
+    monkeypatch.setattr(
+        demo_real,
+        "_planned",
+        lambda _, documents, count: original(
+            lambda arm, done: seen.append((arm, done)), documents, count
+        ),
+    )
+    assert run_command(capsys, *LINE).code == 0
+    planned = [done for arm, done in seen if arm == "planned"]
+    assert planned == [sum(done for arm, done in seen if arm != "planned")]
+    assert [arm for arm, _ in seen].count("ceiling") == 1
+
+
 def test_states_come_from_the_store(capsys, here, monkeypatch):
     """The teacher does not read twice: damage to the store shows."""
     original = demo_real._extract
