@@ -4,8 +4,9 @@ Unlike latents, these see the question before the document is cut down. So they 
 the same kind, but what a reader would do without a compressor; where they win, the report says so.
 """
 
+import os
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ Scores = NDArray[np.float32]
 Rank = Callable[[Document, Question], Sequence[int]]
 """Indices of the chunks of a document, the best for a question first."""
 
+_PLATFORMS: Final = "JAX_PLATFORMS"
 NEAR_BEST: Final = 0.5
 """Share of the best BM25 score from which on a chunk counts as a match."""
 
@@ -50,6 +52,23 @@ def oracle(inputs: ArmInputs) -> list[Prefix]:
     return _retrieved(inputs, lambda document, question: sorted(question.evidence, reverse=True))
 
 
+def search_library() -> Any:  # noqa: ANN401  an untyped module
+    """The package bm25s, imported so that it leaves GPUs alone.
+
+    It tries JAX out while it is imported, and where JAX is installed that takes three quarters of
+    a GPU's memory for nothing: of nine measurements on one GPU five ended for lack of it.
+    """
+    before = os.environ.get(_PLATFORMS)
+    os.environ[_PLATFORMS] = "cpu"
+    try:
+        import bm25s
+    finally:
+        os.environ.pop(_PLATFORMS)
+        if before is not None:
+            os.environ[_PLATFORMS] = before
+    return bm25s
+
+
 class Bm25:
     """BM25 scores of the chunks of several documents, each document an index of its own."""
 
@@ -68,8 +87,7 @@ class Bm25:
 
 class _Index:
     def __init__(self, document: Document) -> None:
-        import bm25s
-
+        bm25s = search_library()
         words = _words([readable(chunk) for chunk in document.chunks])
         self._chunks = len(words)
         self._known = {word for chunk in words for word in chunk}
@@ -86,7 +104,7 @@ class _Index:
 
 
 def _words(texts: Sequence[str]) -> list[list[str]]:
-    import bm25s
+    bm25s = search_library()
 
     words: list[list[str]] = bm25s.tokenize(
         list(texts), stopwords="en", show_progress=False, return_ids=False

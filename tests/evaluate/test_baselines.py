@@ -1,5 +1,7 @@
 """Baselines of text and of states: never more than the latents have, and what they say they are."""
 
+import os
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +14,7 @@ from latentcomp.evaluate.arms.latents import compress_documents
 from latentcomp.evaluate.arms.other_states import before_last_third
 from latentcomp.evaluate.arms.packing import pack_chunks
 from latentcomp.evaluate.arms.pooling import stretch_means
-from latentcomp.evaluate.arms.retrieval import Bm25
+from latentcomp.evaluate.arms.retrieval import Bm25, search_library
 from latentcomp.evaluate.arms.table import ARMS, EVERY_ARM, select_arms
 from latentcomp.evaluate.arms.text import embed_text, embed_tokens
 from latentcomp.evaluate.bench import ArmInputs
@@ -245,3 +247,17 @@ def test_freshness_is_measured_where_the_last_third_settles_the_answer(above, po
 def test_freshness_needs_its_arm():
     without = [row for row in questions(True) if row.arm != "stale"]
     assert not EvaluationResult.from_scores(without, seed=0, resamples=50).above_stale
+
+
+@pytest.mark.parametrize("before", [None, "cuda"])
+def test_the_search_library_is_imported_with_jax_on_the_cpu(tmp_path, monkeypatch, before):
+    (tmp_path / "bm25s.py").write_text("import os\nSEEN = os.environ['JAX_PLATFORMS']\n")
+    monkeypatch.delitem(sys.modules, "bm25s", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    if before is None:
+        monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    else:
+        monkeypatch.setenv("JAX_PLATFORMS", before)
+    assert search_library().SEEN == "cpu"
+    assert os.environ.get("JAX_PLATFORMS") == before
+    sys.modules.pop("bm25s")
