@@ -12,7 +12,7 @@ from ..models.cached import given_name
 from ..models.sources import SOURCES
 from ..train import checkpoint
 
-MOST_BYTES: Final = 16 * 10**6
+MOST_BYTES: Final = 24 * 10**6
 """Of the weights of one compressor: the package is downloaded by everyone."""
 _BYTES: Final = {torch.float32: 4, torch.float16: 2, torch.bfloat16: 2}
 
