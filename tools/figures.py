@@ -1,27 +1,17 @@
-"""Figures of the documentation, as SVG: the architecture, and what survived by family.
+"""Figures of the documentation, as SVG: the architecture, what survived by family, real text.
 
 `python -m latentcomp.tools.figures` writes them into `docs/figures`; a test compares them with the
 committed results. Colours follow the reader's light or dark mode.
 """
 
-from collections.abc import Callable, Sequence
-from html import escape
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from ..common import atomic
 from ..evaluate.result import EvaluationResult
-
-STYLE: Final = """<style>
-text{font:13px system-ui,sans-serif;fill:#1b1b1f}.s{font-size:11px;fill:#5b5b66}
-.b{fill:#f4f4f8;stroke:#8a8a99}.m{fill:#e3edff;stroke:#4a78c8}.f{fill:#fff2dc;stroke:#c08a2d}
-.a{stroke:#6b6b78;fill:none;stroke-width:1.5}.h{fill:#6b6b78}.g{stroke:#d8d8e0}
-.c{fill:#4a78c8}.t{fill:#c9c9d4}.e{stroke:#1b1b1f;stroke-width:1.5}
-@media(prefers-color-scheme:dark){text{fill:#e8e8ee}.s{fill:#a8a8b6}
-.b{fill:#26262e;stroke:#6b6b7a}.m{fill:#1f2d47;stroke:#6f9be8}.f{fill:#3a2f1b;stroke:#d8a748}
-.a{stroke:#a8a8b6}.h{fill:#a8a8b6}.g{stroke:#3a3a46}.c{fill:#6f9be8}.t{fill:#55555f}
-.e{stroke:#e8e8ee}}
-</style>"""
+from .real_figure import real_text
+from .svg import bar, svg, text
 
 BOXES: Final = (
     # x, y, width, class, title, lines below it
@@ -52,14 +42,14 @@ def architecture(results: Path) -> str:
     parts += [f'<path class="a" marker-end="url(#p)" d="{arrow}"/>' for arrow in ARROWS]
     for x, y, width, kind, title, lines in BOXES:
         parts.append(f'<rect class="{kind}" x="{x}" y="{y}" width="{width}" height="76" rx="8"/>')
-        parts.append(_text(x + width / 2, y + 24, title))
+        parts.append(text(x + width / 2, y + 24, title))
         parts += [
-            _text(x + width / 2, y + 44 + 18 * row, line, "s") for row, line in enumerate(lines)
+            text(x + width / 2, y + 44 + 18 * row, line, "s") for row, line in enumerate(lines)
         ]
     parts.append(
-        _text(285, 117, "questions; the full text for the ceiling, no text for the floor", "s")
+        text(285, 117, "questions; the full text for the ceiling, no text for the floor", "s")
     )
-    return _svg(770, 245, "From documents to a verdict", parts)
+    return svg(770, 245, "From documents to a verdict", parts)
 
 
 def retention(results: Path) -> str:
@@ -72,18 +62,18 @@ def retention(results: Path) -> str:
     for tick in range(0, 11, 2):
         x = left + width * tick / 10
         parts.append(f'<path class="g" d="M{x:.1f} 24 V{30 + height * len(rows)}"/>')
-        parts.append(_text(x, 46 + height * len(rows), f"{tick / 10:.1f}", "s"))
+        parts.append(text(x, 46 + height * len(rows), f"{tick / 10:.1f}", "s"))
     for number, (name, cell) in enumerate(rows.items()):
         kept, y = cell.retention["compressed"], 30 + height * number
-        parts.append(_text(left - 8, y + 14, name, anchor="end"))
-        parts.append(_bar("t", left, y, width * cell.accuracy["summary"].point))
-        parts.append(_bar("c", left, y + 8, width * kept.point))
+        parts.append(text(left - 8, y + 14, name, anchor="end"))
+        parts.append(bar("t", left, y, width * cell.accuracy["summary"].point))
+        parts.append(bar("c", left, y + 8, width * kept.point))
         low, high = left + width * kept.low, left + width * kept.high
         parts.append(f'<path class="e" d="M{low:.1f} {y + 12} H{high:.1f}"/>')
-        parts.append(_text(left + width + 8, y + 14, f"{kept.point:.2f}", anchor="start"))
+        parts.append(text(left + width + 8, y + 14, f"{kept.point:.2f}", anchor="start"))
     title = f"Retention at {result.ratio:g}x, {result.documents} held-out documents"
     parts.append(
-        _text(
+        text(
             left,
             14,
             f"{title} (blue, 95 %); grey: accuracy of as many tokens of summary",
@@ -91,26 +81,13 @@ def retention(results: Path) -> str:
             "start",
         )
     )
-    return _svg(720, 60 + height * len(rows), title, parts)
-
-
-def _bar(kind: str, x: float, y: float, width: float) -> str:
-    return f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="8"/>'
-
-
-def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "middle") -> str:
-    style = f' class="{kind}"' if kind else ""
-    return f'<text{style} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
-
-
-def _svg(width: int, height: int, title: str, parts: Sequence[str]) -> str:
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">'
-    return "\n".join([head, f"<title>{escape(title)}</title>", STYLE, *parts, "</svg>", ""])
+    return svg(720, 60 + height * len(rows), title, parts)
 
 
 FIGURES: Final[dict[str, Callable[[Path], str]]] = {
     "architecture.svg": architecture,
     "retention.svg": retention,
+    "real_text.svg": real_text,
 }
 """File of `docs/figures` -> what makes it from the folder of results."""
 

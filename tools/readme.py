@@ -17,6 +17,7 @@ from ..evaluate.result import EvaluationResult
 from .baselines_block import baselines_block, retrieval_block
 from .ladder_block import ladder_block
 from .real_block import parity_block, prompts_block, sink_block
+from .real_results_block import real_results_block, real_sentence
 from .real_text_block import real_text_block
 from .speeds import extraction_block, result_file, store_block
 from .terminal import terminal_block
@@ -186,6 +187,7 @@ class Block:
 BLOCKS: Final = (
     Block("headline", headline_block),
     Block("retrieval", retrieval_block),
+    Block("real-sentence", real_sentence),
     Block("demo", lambda results: terminal_block(results / "terminal" / "demo.txt"), "docs/try.md"),
     Block(
         "test", lambda results: terminal_block(results / "terminal" / "test.txt"), "CONTRIBUTING.md"
@@ -199,6 +201,7 @@ BLOCKS: Final = (
     Block("real_parity", parity_block, "docs/real_model.md"),
     Block("real_prompts", prompts_block, "docs/real_model.md"),
     Block("sink", sink_block, "docs/real_model.md"),
+    Block("real-results", real_results_block, "docs/real_model.md"),
     Block("real-text", real_text_block, "docs/real_text.md"),
 )
 PAGES: Final = tuple(dict.fromkeys(block.page for block in BLOCKS))

@@ -1,0 +1,143 @@
+"""What a compressor keeps of real text, as the README and its page quote it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from .speeds import result_file
+
+RESULTS: Final = "real_text.json"
+ARMS: Final = {
+    "compressed": "latents",
+    "truncation": "its first tokens, as many as latents",
+    "bm25": "chunks by words (BM25), as many tokens",
+    "shuffled": "another document's latents",
+    "zero": "latents of zeros",
+    "gaussian": "random latents",
+    "pooled_embeddings": "mean embeddings",
+    "undated": "the text as it ships, without its days",
+}
+"""Arm -> what the reader has, in the order of the table."""
+
+
+def real_sentence(results: Path) -> str:
+    """Markdown of the one sentence on real text for the first screen of the README.
+
+    Args:
+        results: folder of the committed result files.
+
+    Raises:
+        LatentcompError: the file is missing or damaged.
+    """
+    record = result_file(results / RESULTS)
+    kept, every = record["headline"]["frozen"], record["headline"]["all_families"]
+    one = next(iter(record["continuation"].values()))
+    return (
+        f"**On real text** (SmolLM2-135M, quantised Q4_1, teacher and frozen reader; "
+        f"{one['documents']} held-out changelogs, release notes and addresses, "
+        f"{len(one['seeds'])} trainings) latents save "
+        f"{_listed(kept, _share)} of the nats that the whole text saves on what follows it; the "
+        f"text's first tokens, as many as there are latents, save "
+        f"{_listed(record['continuation'], lambda one: _point(one, 'truncation'))}. The compressor "
+        "learned from other documents of the same kinds and the reader did not, which flatters the "
+        f"latents: on questions they save more than the text itself ({_listed(every, _number)} "
+        "over both). [What this shows and what not](docs/real_model.md#what-it-keeps-of-real-text)."
+    )
+
+
+def real_results_block(results: Path) -> str:
+    """Markdown of every arm by ratio, over continuations and over all, and of every family.
+
+    Args:
+        results: folder of the committed result files.
+
+    Raises:
+        LatentcompError: the file is missing or damaged.
+    """
+    record = result_file(results / RESULTS)
+    ends, every = record["continuation"], record["all"]
+    first = next(iter(ends.values()))
+    count = len(first["seeds"])
+    head = " | ".join(f"{ratio}x" for ratio in _ratios(ends))
+    lines = [
+        f"From `docs/results/{RESULTS}`: CE utilisation with 95 % intervals over documents and "
+        f"{count} trainings ({', '.join(f'{n:,}' for n in record['checkpoints'].values())} steps "
+        f"of {record['training']['recipe']['data']['batch_size']} documents). Continuations: "
+        f"{first['questions']:,} of as many documents; with questions: "
+        f"{next(iter(every.values()))['questions']:,} answers. {_trained(record['training'])}",
+        "",
+        f"| continuations: what the reader has | {head} |",
+        "|---|" + "---|" * len(ends),
+        *(_arm(ends, arm, label) for arm, label in ARMS.items()),
+        "",
+        f"| questions and continuations | {head} |",
+        "|---|" + "---|" * len(ends),
+        *(_arm(every, arm, label) for arm, label in ARMS.items()),
+        "",
+        "| family | answers | nats an answer token with the text | without | " + head + " |",
+        "|---|---|---|---|" + "---|" * len(ends),
+        *(_family(record, name, count) for name in _families(record)),
+    ]
+    return "\n".join(lines)
+
+
+def _trained(training: Mapping[str, Any]) -> str:
+    """From what, how wide and for how long."""
+    recipe, gpus = training["recipe"], training["hardware"]["gpus"]
+    return (
+        f"Trained on {training['data']['documents']:,} documents, layers "
+        f"{', '.join(map(str, recipe['layers']))}, width {recipe['model']['width']}, "
+        f"{recipe['budget']['seconds']:.0f} seconds a seed, on {len(gpus)} {gpus[0]}."
+    )
+
+
+def _ratios(cells: Mapping[str, Any]) -> list[str]:
+    return sorted(cells, key=float)
+
+
+def _listed(cells: Mapping[str, Any], show: Any) -> str:  # noqa: ANN401  a function of one cell
+    """`95 % at 4x, 93 % at 8x`."""
+    return ", ".join(f"{show(cells[ratio])} at {ratio}x" for ratio in _ratios(cells))
+
+
+def _share(cell: Mapping[str, Any]) -> str:
+    return f"{cell['ce_utilisation']:.0%}"
+
+
+def _number(cell: Mapping[str, Any]) -> str:
+    return f"{cell['ce_utilisation']:.2f}"
+
+
+def _point(cell: Mapping[str, Any], arm: str) -> str:
+    return f"{cell['utilisation'][arm]['point']:.0%}"
+
+
+def _arm(pooled: Mapping[str, Any], arm: str, label: str) -> str:
+    shown = " | ".join(
+        _interval(pooled[ratio]["utilisation"].get(arm)) for ratio in _ratios(pooled)
+    )
+    return f"| {label} | {shown} |"
+
+
+def _interval(one: Mapping[str, Any] | None) -> str:
+    if one is None or one["point"] is None:
+        return "-"
+    return f"{one['point']:.3f} [{one['low']:.3f}, {one['high']:.3f}]"
+
+
+def _families(record: Mapping[str, Any]) -> list[str]:
+    return sorted(next(iter(record["families"].values())))
+
+
+def _family(record: Mapping[str, Any], name: str, trainings: int) -> str:
+    cells = {ratio: each[name] for ratio, each in record["families"].items()}
+    first = cells[_ratios(cells)[0]]
+    out = name in next(iter(record["left_out"].values()))
+    nats = first["nats"]
+    kept = (cells[ratio]["nats"]["compressed"]["point"] for ratio in _ratios(cells))
+    return (
+        f"| {f'({name})' if out else name} | {first['questions'] // trainings:,} | "
+        f"{nats['ceiling']['point']:.2f} | {nats['floor']['point']:.2f} | "
+        + " | ".join(f"{each:.2f}" for each in kept)
+        + " |"
+    )
