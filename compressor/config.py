@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-ProjectionKind = Literal["fixed_random", "learned"]
+ProjectionKind = Literal["fixed_random", "learned", "identity"]
 ScaleKind = Literal["fixed", "learned", "free"]
 
 
@@ -35,7 +35,7 @@ class ModelConfig(BaseModel):
     latent_width: int | None = Field(default=None, ge=1)
     """Numbers of one latent; None: as many as a teacher state has."""
     projection: ProjectionKind
-    """From latents to the reasoner's input space."""
+    """From latents to the reasoner's input space; `identity` is for equal widths."""
     scale: ScaleKind
     """How the size of the projected latents is decided."""
     scale_multiple: float = Field(default=1.0, gt=0)

@@ -9,6 +9,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from ..common.errors import RecipeError
 from .config import ProjectionKind, ScaleKind
 
 
@@ -75,6 +76,27 @@ class _FixedRandom(nn.Module):
         return z_BKE @ self.matrix
 
 
+class _Identity(nn.Module):
+    """None at all: a latent is read in the basis in which the compressor writes it."""
+
+    def __init__(self, latent_width: int, reasoner_width: int, *, normalise: bool = True) -> None:
+        """It has no norm of its own, whatever `normalise` says.
+
+        Raises:
+            RecipeError: the widths differ.
+        """
+        super().__init__()
+        if latent_width != reasoner_width:
+            raise RecipeError(
+                f"model.projection: identity needs latents as wide as the reasoner, and they have "
+                f"{latent_width} numbers, it {reasoner_width}; give "
+                f"--set model.latent_width={reasoner_width}"
+            )
+
+    def forward(self, z_BKE: Tensor) -> Tensor:
+        return z_BKE
+
+
 class _Learned(nn.Module):
     """A linear map plus a two-layer MLP that starts at zero.
 
@@ -102,7 +124,11 @@ class _Learned(nn.Module):
         return self.linear(normed if self.normalise else z_BKE) + mlp  # type: ignore[no-any-return]
 
 
-PROJECTIONS: Final = {"fixed_random": _FixedRandom, "learned": _Learned}
+PROJECTIONS: Final = {
+    "fixed_random": _FixedRandom,
+    "identity": _Identity,
+    "learned": _Learned,
+}
 
 
 class Projection(nn.Module):

@@ -37,22 +37,22 @@ class Phase:
 
 _CONTROL = Recipe(
     name="phase-1",
-    model=ModelConfig(time=False, projection="fixed_random", scale="fixed"),
+    model=ModelConfig(
+        time=False,
+        projection="identity",
+        scale="fixed",
+        # About the size of the states in the middle of the lab teacher: at the size of the
+        # embeddings, the reasoner made nothing of them (docs/LOG.md).
+        scale_multiple=16.0,
+    ),
     layers=(-6,),
     objectives={"answer": 1.0},
     budget={"steps": 1},  # type: ignore[arg-type]  # of the size, below
 ).changed(SIZES[DEFAULT].changes)
 _LAYERS = _CONTROL.changed({"layers": (-6, -18, -30)}, name="phase-2")
-_TIME = _LAYERS.changed({"model.time": True}, name="phase-3")
+_TIME = _LAYERS.changed({"model.time": True, "model.positions": "tokens"}, name="phase-3")
 _PROJECTION = _TIME.changed(
-    {
-        "model.projection": "learned",
-        "model.scale": "free",
-        # About the size of the states in the middle of the lab teacher: at the size of the
-        # embeddings, the reasoner made nothing of them (docs/LOG.md).
-        "model.scale_multiple": 16.0,
-        "model.positions": "tokens",
-    },
+    {"model.projection": "learned", "model.scale": "free"},
     name="phase-4",
 )
 _STRATEGY = _PROJECTION.changed({"objectives.alignment": 1.0}, name="phase-5")

@@ -38,7 +38,7 @@ _LAB = {
     "optimiser.matrix_lr": 3e-3,
     "optimiser.warmup_steps": 40,
     "optimiser.decay_start": 0.6,
-    "budget.steps": 240,
+    "budget.steps": 400,
 }
 
 SIZES: Final[dict[str, Size]] = {

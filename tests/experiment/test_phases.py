@@ -1,5 +1,7 @@
 """The ladder as data: what each phase adds, what each size changes, how a recipe is changed."""
 
+from pathlib import Path
+
 import pytest
 
 from latentcomp.common.errors import PhaseError, RecipeError, UsageError
@@ -10,11 +12,11 @@ from latentcomp.experiment.phases import PHASES, phase
 from latentcomp.experiment.sizes import DEFAULT, SIZES, size_of
 from latentcomp.train.objectives import OBJECTIVES, check_objectives
 from latentcomp.train.optimisers import OPTIMISERS
-from latentcomp.train.recipe import parse_set
+from latentcomp.train.recipe import flat, parse_set
 
 
 def test_each_phase_changes_one_thing():
-    """Between two neighbours only what the later one is there to ask."""
+    """Between two neighbours only what the later one is there to ask: positions tell order."""
     changes = {
         later.title: set(earlier.recipe.differences(later.recipe))
         for earlier, later in zip(PHASES, PHASES[1:], strict=False)
@@ -22,14 +24,37 @@ def test_each_phase_changes_one_thing():
     }
     assert changes == {
         "layers": {"layers"},
-        "time": {"model.time"},
-        "projection": {
-            "model.projection", "model.scale", "model.scale_multiple", "model.positions",
-        },
+        "time": {"model.time", "model.positions"},
+        "projection": {"model.projection", "model.scale"},
         "strategy": {"objectives.alignment"},
-    }  # fmt: skip
+    }
     assert phase(8).recipe.reasoner == "student"
     assert [each.number for each in PHASES] == list(range(1, 9))
+
+
+def test_the_plan_states_what_each_phase_changes():
+    plan = (Path(__file__).parents[2] / "docs" / "experiment_plan.md").read_text()
+    table = plan.partition("<!-- recipes:begin")[2].partition("<!-- recipes:end -->")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[3:]]
+    stated = {(int(number), field): value for number, field, value in rows if number}
+    made = {}
+    for later in PHASES[1:]:
+        earlier = phase(later.reference or min(later.number - 1, 5))
+        for field, (_, value) in earlier.recipe.differences(later.recipe).items():
+            made[later.number, field] = _shown(value)
+    assert {key: value for key, value in stated.items() if key[0] > 1} == made
+    first = flat(phase(1).recipe)
+    assert {key[1]: value for key, value in stated.items() if key[0] == 1} == {
+        field: _shown(first[field]) for (number, field) in stated if number == 1
+    }
+
+
+def _shown(value):
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float | int) else str(value)
 
 
 @pytest.mark.parametrize("recipe", recipes().values(), ids=lambda recipe: recipe.name)

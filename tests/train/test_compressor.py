@@ -292,6 +292,15 @@ def test_the_learned_projection_starts_as_the_identity_between_equal_widths():
     torch.testing.assert_close(projection(z), unit, rtol=1e-3, atol=1e-4)
 
 
+def test_without_a_projection_latents_are_read_as_they_are_and_only_between_equal_widths():
+    projection = Projection("identity", "fixed", 8, 8, 0.02, 16.0, normalise=False)
+    assert list(projection.parameters()) == []
+    z = torch.randn(1, 3, 8)
+    torch.testing.assert_close(projection(z), 0.32 * z)
+    with pytest.raises(RecipeError, match=r"8 numbers, it 12; give --set model.latent_width=12"):
+        Projection("identity", "fixed", 8, 12, 0.02, 16.0)
+
+
 LEVERS: list[dict[str, Any]] = [
     {},
     {"allocation": "learned_mass", "mass_floor": 0.1},

@@ -95,7 +95,7 @@ def test_a_model_that_begins_as_the_identity_gives_the_mean_itself(lm):
 def test_without_the_norm_at_the_end_each_vector_keeps_its_size(size):
     torch.manual_seed(0)
     z = torch.randn(1, 3, 8)
-    for body in ("learned", "fixed_random"):
+    for body in ("learned", "fixed_random", "identity"):
         for normalise in (True, False):
             made = Projection(body, "fixed", 8, 8, 0.02, 16.0, normalise=normalise)
             once, more = made(z), made(size * z)
