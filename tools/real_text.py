@@ -113,7 +113,7 @@ def _of(costs: Weighed, family: str | None) -> dict[int, list[AnswerCost]]:
 
 
 def _source(result: UtilisationResult) -> dict[str, Any] | None:
-    """The corpus, by the name of its folder: where that lay on a machine tells nobody anything."""
+    """The corpus, by the name of its folder: its path on a machine is of no use elsewhere."""
     if result.corpus is None:
         return None
     source = result.corpus.model_dump(mode="json")
