@@ -213,9 +213,11 @@ def _tell(
     from ..corpus.files import read_corpus
     from ..evaluate.utilisation.by_ratio import print_by_ratio
     from .demo_example import print_example
+    from .report import report
 
     print_by_ratio([result for result, _ in results], console)
     example = read_corpus(request.run / "corpus").documents[0]
     print_example(example, [(result.ratio, folder) for result, folder in results], console)
     for result, folder in results:
         console.print(f"{folder}: every cost and figure at {result.ratio:g}x")
+    report(run=request.run)

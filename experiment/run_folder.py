@@ -117,6 +117,11 @@ class TrialFolder:
         """The same for a measurement of CE utilisation."""
         return _unused(self.path / "utilisation" / name)
 
+    def utilisations(self) -> tuple[Path, ...]:
+        """Folders of measurements of CE utilisation that are whole, the oldest first."""
+        made = (self.path / "utilisation").glob("*/utilisation.json")
+        return tuple(file.parent for file in sorted(made, key=lambda p: p.stat().st_mtime_ns))
+
     def weights_sha256(self) -> str:
         """Of the checkpoint that lies here now.
 

@@ -73,18 +73,22 @@ class PhaseStory:
         return " ".join(self.remarks)
 
 
-def collect(run: Path) -> tuple[PhaseStory, ...]:
+def collect(run: Path, *, alone: bool = True) -> tuple[PhaseStory, ...]:
     """Phases of a run that left anything to tell, the latest first.
 
+    Args:
+        run: run folder.
+        alone: whether nothing else is reported, so that no phase is nothing to report.
+
     Raises:
-        LatentcompError: the folder has no phase, or one of its files is damaged.
+        LatentcompError: nothing to report, or a file is damaged.
     """
     folder = RunFolder(run)
     stories = [_story(folder, phase) for phase in reversed(PHASES)]
     filled = tuple(
         story for story in stories if story and (story.evaluation or story.log or story.others)
     )
-    if not filled:
+    if not filled and alone:
         raise LatentcompError(
             f"{run}: nothing to report, no phase was trained or evaluated here; run "
             f"`{train_command(folder, PHASES[0].recipe.name)}` and "

@@ -18,10 +18,12 @@ from ..evaluate.result import EvaluationResult
 from ..evaluate.stats import Interval
 from ..evaluate.table import bytes_line, remarks
 from ..experiment.phases import phase
+from ..experiment.run_folder import RunFolder
 from ..experiment.verdict import CriterionOutcome, Verdict
 from ..models.quantised import QUANTISED
 from . import figures, trends
 from .collect import PhaseStory, collect
+from .worth import Worth, pictures, worths
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,17 @@ def write_report(run: Path) -> Path:
         LatentcompError: there is nothing to report, a file is damaged, or the folder can't be
             written.
     """
-    phases = collect(run)
-    page = run / "report" / "index.html"
-    atomic.write_text(page, _render("page.html.j2", phases, escape=True))
-    atomic.write_text(page.with_name("report.md"), _render("page.md.j2", phases, escape=False))
+    measured = worths(RunFolder(run))
+    phases = collect(run, alone=not measured)
+    page, twin = run / "report" / "index.html", run / "report" / "report.md"
+    atomic.write_text(page, _render("page.html.j2", phases, measured, escape=True))
+    atomic.write_text(twin, _render("page.md.j2", phases, measured, escape=False))
     return page
 
 
-def _render(template: str, phases: tuple[PhaseStory, ...], *, escape: bool) -> str:
+def _render(
+    template: str, phases: tuple[PhaseStory, ...], measured: tuple[Worth, ...], *, escape: bool
+) -> str:
     # Read by path and not by package name: a checkout is imported under more than one name.
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -74,6 +79,9 @@ def _render(template: str, phases: tuple[PhaseStory, ...], *, escape: bool) -> s
     }
     return environment.get_template(template).render(
         phases=phases,
+        worths=measured,
+        pictures=pictures,
+        labels={name: arm.label for name, arm in ARMS.items()},
         title=title,
         tone=tone,
         findings=findings,
