@@ -24,9 +24,11 @@ from latentcomp.corpus.generators import LAB_GENERATOR, generator
 from latentcomp.corpus.records import Chunk, Document
 from latentcomp.evaluate.arms.pooling import stretch_means
 from latentcomp.extract.read_documents import read_documents
+from latentcomp.models.files import LAB_FOLDERS
 from latentcomp.models.layers import resolve_layers
 from latentcomp.models.loading import CausalLM, load_causal_lm
 from latentcomp.models.sinks import FEW, LARGER, SHARE, ordinary_tokens
+from latentcomp.models.world import generator_for
 from latentcomp.store.format.dtypes import DTYPES
 from latentcomp.store.format.encoding import encoding_of
 from latentcomp.store.format.statistics import OUTLIERS
@@ -205,9 +207,9 @@ def statistics(read: Sequence[DocumentFeatures], layer: int) -> dict[str, float]
 def lab_has_none() -> dict[str, dict[str, float]]:
     """Of the lab models, over all layers: sinks by the rule, and how near they come to it."""
     rows = {}
-    for name, version in (("lab", LAB_GENERATOR), ("lab4", 4), ("lab-student", LAB_GENERATOR)):
+    for name in LAB_FOLDERS:
         lm = load_causal_lm(name)
-        documents = list(generator(version).generate("lab", "test", LAB_DOCUMENTS, 5))
+        documents = list(generator(generator_for(name)).generate("lab", "test", LAB_DOCUMENTS, 5))
         layers = resolve_layers(range(-1, -lm.identity.blocks - 2, -1), lm.identity.blocks)
         sinks, longest, fewest = 0, 0.0, 0.0
         for one in read_documents(lm, documents, layers, 4):

@@ -24,7 +24,7 @@ _WHICH, _STATES, _HOW, _PLAN = (
 
 _PRESET = "Size of the documents: lab (300-600 tokens) or qwen3-30b (2k-32k)."
 _SPLIT = "Which names and values: train, or one that shares none with it."
-_GENERATOR = "Version of the world, 3 or 4 (docs/corpus4.md). [default: what the teacher reads]"
+_GENERATOR = "Version of the world, 3 or 4 (docs/corpus.md). [default: what the teacher reads]"
 
 
 def corpus(
@@ -118,7 +118,7 @@ class ExtractOptions:
     generator: Annotated[int | None, option(_WHICH, _GENERATOR, min=1)] = None
     teacher: Annotated[
         str,
-        option(_STATES, "`lab`, `lab4` (generator 4, not finished), a folder or a hub id."),
+        option(_STATES, "`lab`, a folder or a hub id."),
     ] = "lab"
     revision: Annotated[str | None, option(_STATES, "Commit, tag or branch of a hub model.")] = None
     layers: Annotated[

@@ -19,7 +19,7 @@ _MEASURE = typer.Option(
     help="Train nothing: measure models; besides, --out, --documents, --model and --preset count.",
 )
 _MODEL = typer.Option(
-    help="With --measure: `lab`, `lab-student`, `lab4` or a folder; again for more. "
+    help="With --measure: `lab`, `lab-student` or a folder; again for more. "
     "[default: lab and lab-student, as teacher and student]",
     show_default=False,
 )

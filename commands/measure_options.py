@@ -54,11 +54,7 @@ class MeasureOptions:
     ] = None
     teacher: Annotated[
         str | None,
-        option(
-            HOW,
-            "`lab`, `lab4` (generator 4, not finished), a folder or a hub id. [default: the "
-            "checkpoint's]",
-        ),
+        option(HOW, "`lab`, a folder or a hub id. [default: the checkpoint's]"),
     ] = None
     reasoner: Annotated[str | None, option(HOW, "Who answers. [default: the checkpoint's]")] = None
     device: Annotated[str, option(HOW, "auto, cpu or cuda.")] = "auto"

@@ -7,8 +7,8 @@ from ..common.errors import UsageError
 from ..extract.record import read_extraction_record
 from ..extract.request import ExtractionRequest
 from ..models.cached import is_cached_name
-from ..models.files import LAB_FOLDERS
 from ..models.layers import negative
+from ..models.names import lab_name
 from ..store.format.schema import Manifest, ModelIdentity
 
 
@@ -27,7 +27,9 @@ def teacher_of(
     """
     if requested is not None:
         return requested, None
-    known = recorded.name in LAB_FOLDERS or is_cached_name(recorded.name)
+    if (own := lab_name(recorded)) is not None:
+        return own, None
+    known = is_cached_name(recorded.name)
     if recorded.revision is None and not known:
         raise UsageError(
             f"{where}: its teacher {recorded.name!r} was loaded from a local folder: "

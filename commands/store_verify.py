@@ -16,6 +16,7 @@ from ..extract.record import read_extraction_record
 from ..extract.request import ExtractionRequest
 from ..extract.teachers.transformers_teacher import TransformersTeacher
 from ..models.loading import CausalLM, TextSide, load_causal_lm, load_text_side
+from ..models.names import shown_name
 from ..models.tokens import tokenize_document
 from ..store.format.schema import ModelIdentity
 from ..store.read.reader import FeatureStore
@@ -135,8 +136,9 @@ def _check_teacher(store: FeatureStore, loaded: ModelIdentity) -> None:
         expected, actual = getattr(recorded, field), getattr(loaded, field)
         if expected != actual:
             raise StoreError(
-                f"{store.path}: was extracted with teacher {recorded.name!r} ({field} {expected}), "
-                f"but {loaded.name!r} has {field} {actual}: give the right one with --teacher"
+                f"{store.path}: was extracted with teacher {shown_name(recorded)!r} "
+                f"({field} {expected}), but {loaded.name!r} has {field} {actual}: "
+                "give the right one with --teacher"
             )
 
 

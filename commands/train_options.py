@@ -43,11 +43,7 @@ class TrainOptions:
     ] = "fresh"
     teacher: Annotated[
         str | None,
-        option(
-            _WHAT,
-            "With --live: who reads, `lab`, `lab4` (generator 4, not finished), a folder or a hub "
-            "id.",
-        ),
+        option(_WHAT, "With --live: who reads, `lab`, a folder or a hub id."),
     ] = None
     reasoner: Annotated[
         str | None, option(_WHAT, "`lab`, `lab-student`, a folder or a hub id.")

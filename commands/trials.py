@@ -20,6 +20,7 @@ from ..experiment.order import require, standing_verdicts, tell_order
 from ..experiment.phases import phase
 from ..experiment.run_folder import RunFolder, TrialFolder
 from ..experiment.shipped import SHIPPED as SHIPPED
+from ..experiment.shipped import shipped_by
 from ..experiment.suggest import ablations_command
 from ..models.files import identify_model, locate_model
 from ..models.loading import load_causal_lm
@@ -183,13 +184,12 @@ def _turn(request: TrialRequest, run: RunFolder, store: FeatureStore | None) -> 
 def _start(request: TrialRequest, spec: ModelSpec) -> tuple[CompressionModel, Start]:
     """A model to begin with, and where it came from."""
     fresh = Start(origin="fresh", seed=request.seed)
-    shipped = SHIPPED / request.recipe.name
-    if request.start == "fresh" or (request.start == "auto" and not checkpoint.exists(shipped)):
+    shipped = shipped_by(request.recipe.name)
+    if request.start == "fresh" or (request.start == "auto" and not shipped):
         return spec.build(), fresh
-    path = shipped if request.start in ("auto", "shipped") else Path(request.start)
-    ancestor = checkpoint.open_checkpoint(path)
+    path, ancestor = _ancestor(request, spec, shipped)
     # The shape alone must agree: a renamed model is the same model.
-    if _tensors(ancestor.state.spec) != _tensors(spec):
+    if not _fits(ancestor, spec):
         if request.start == "auto":
             return spec.build(), fresh
         trial = ancestor.state.trial
@@ -199,11 +199,27 @@ def _start(request: TrialRequest, spec: ModelSpec) -> tuple[CompressionModel, St
             f"{request.trained.name} of {spec.teacher.name!r}; give --start fresh"
         )
     return ancestor.model(), Start(
-        origin="shipped" if path == shipped else "checkpoint",
+        origin="shipped" if path in shipped else "checkpoint",
         steps=ancestor.state.step,
         sha256=ancestor.state.sha256[checkpoint.MODEL],
         history=ancestor.state.trial,
     )
+
+
+def _ancestor(
+    request: TrialRequest, spec: ModelSpec, shipped: tuple[Path, ...]
+) -> tuple[Path, checkpoint.Checkpoint]:
+    """The checkpoint that is named; of shipped ones that which fits, else the lab teacher's."""
+    if request.start not in ("auto", "shipped"):
+        named = Path(request.start)
+        return named, checkpoint.open_checkpoint(named)
+    paths = shipped or (SHIPPED / request.recipe.name,)
+    opened = [(path, checkpoint.open_checkpoint(path)) for path in paths]
+    return next((each for each in opened if _fits(each[1], spec)), opened[0])
+
+
+def _fits(ancestor: checkpoint.Checkpoint, spec: ModelSpec) -> bool:
+    return _tensors(ancestor.state.spec) == _tensors(spec)
 
 
 def _tensors(spec: ModelSpec) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from .files import (
     recorded_sha256,
     write_corpus,
 )
-from .generators import LAB_GENERATOR, generator
+from .generators import LAB_GENERATOR, UNRECORDED, generator
 from .swap import settle
 
 DEFAULT_PRESET = "lab"
@@ -205,7 +205,8 @@ def _check_same(present: Corpus, wanted: Corpus, folder: Path, step: str) -> Non
 
 def _check_requested(present: Corpus, wanted: GeneratedCorpus, folder: Path) -> None:
     for name, value in wanted.requested.items():
-        existing = present.meta.get(name)
+        older = UNRECORDED if name == "generator" and "preset" in present.meta else None
+        existing = present.meta.get(name, older)
         if existing != value:
             raise CorpusError(
                 f"{folder} holds a corpus with {name} {existing!r}, not {value!r}; "

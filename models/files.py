@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from ..common.errors import TeacherError
 from ..store.format.schema import ModelIdentity
@@ -22,8 +22,16 @@ _LAB = Path(__file__).resolve().parents[1] / "lab"
 LAB_FOLDERS = {
     "lab": _LAB / "teacher",
     "lab-student": _LAB / "student",
-    "lab4": _LAB / "teacher4",  # reads generator 4; not finished: no long documents yet
+    "lab3": _LAB / "history" / "teacher",
+    "lab3-student": _LAB / "history" / "student",
 }
+HISTORY: Final = {
+    "lab3": "58f46ddeb2bd8434aaff99b889eb08764639277610937d0e46acae3d56d9dbbc",
+    "lab3-student": "7522b429ce38718434903dc692edf39656337572d2e418c34b9dc4d45bf5d50c",
+}
+"""The lab models of generator 3, in the repository alone -> SHA-256 of their weights, by which
+records of their time, where they are named `lab`, are known even where they are not."""
+_RENAMED: Final = {"lab4": "lab"}
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model"]
@@ -34,7 +42,7 @@ class ModelFiles:
     """A model's folder on this machine, before anything of it is loaded."""
 
     name: str
-    """`lab`, `lab-student`, `lab4`, the hub id, or the name of a local folder or cached model."""
+    """A name of `LAB_FOLDERS`, the hub id, or the name of a local folder or cached model."""
     folder: Path
     revision: str | None
     """Commit on the hub; None for a folder."""
@@ -86,12 +94,14 @@ def check_name(name: str) -> None:
 
     Raises:
         TeacherError: neither a name of `LAB_FOLDERS`, nor of the cache, nor a folder, nor like a
-            hub id; or a model that is not fetched yet.
+            hub id; or a name of earlier, or a model that is not fetched yet.
     """
     check_fetched(name)
     path = _expanded(name)
     if is_local(name):
         return
+    if name in _RENAMED:
+        raise TeacherError(f"model {name!r} is {_RENAMED[name]!r} by now; give that name")
     if path.exists() or not _HUB_ID.fullmatch(name):
         raise TeacherError(
             f"model {name!r} is no folder; give a folder, a hub id, or one of "
@@ -165,6 +175,11 @@ def _expanded(name: str) -> Path:
 def _packaged(name: str) -> ModelFiles:
     folder = LAB_FOLDERS[name]
     if not (folder / "config.json").is_file():
+        if name in HISTORY:
+            raise TeacherError(
+                f"the {name!r} model, of generator 3, is not installed: it does not come with the "
+                "package; run latentcomp in a checkout of its repository, or take another model"
+            )
         raise TeacherError(
             f"the {name!r} model is not in {folder}; "
             "install latentcomp again, or train the model with `make lab-models`"

@@ -116,7 +116,7 @@ def load_causal_lm(
     """Load a model, frozen and in evaluation mode, with its tokenizer and prompt.
 
     Args:
-        name: `lab`, `lab-student`, a local folder or a hub id.
+        name: `lab`, `lab-student` or another of `LAB_FOLDERS`, a local folder or a hub id.
         revision: commit, tag or branch of a hub model.
         dtype: precision of weights and arithmetic, one of `DTYPES`.
         device: as in torch, or `auto` for the GPU where there is one.

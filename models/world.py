@@ -11,8 +11,8 @@ def generator_for(model: str, given: int | None = None) -> int:
     """Version of the generator whose documents suit a model.
 
     Args:
-        model: `lab`, `lab4`, a folder or a hub id, which is not looked up: no model of a hub is
-            of a generator.
+        model: a name of `LAB_FOLDERS`, a folder or a hub id, which is not looked up: no model of a
+            hub is of a generator.
         given: by the user; it wins.
 
     Raises:

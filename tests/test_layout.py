@@ -14,6 +14,8 @@ from latentcomp.tools import layout
 
 ROOT = Path(__file__).resolve().parents[1]
 NOT_SHIPPED = {"tests", "tools", "benchmarks"}
+SHIPPED_BYTES = 50_000_000
+"""Most that an installation may take, models and all."""
 FOLDERS = layout.folders(ROOT)
 ROOT_MODULES = {"__init__.py", "__main__.py", "cli.py"}
 
@@ -161,5 +163,10 @@ def test_the_wheel_holds_the_package_and_nothing_generic(tmp_path):
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"latentcomp"}
     assert not any(name.startswith("latentcomp/tests/") for name in names)
-    shipped = {"latentcomp/py.typed", "latentcomp/report/page.html.j2"}
+    models = {f"latentcomp/lab/{model}/config.json" for model in ("teacher", "student")}
+    shipped = {"latentcomp/py.typed", "latentcomp/report/page.html.j2", *models}
     assert shipped <= set(names)
+    assert "latentcomp/lab/shipped/phase-4/latest.json" in names
+    assert not any(name.startswith("latentcomp/lab/history/") for name in names)
+    sizes = (one.file_size for one in zipfile.ZipFile(wheel).infolist())
+    assert sum(sizes) < SHIPPED_BYTES

@@ -20,6 +20,7 @@ from latentcomp.models.loading import (
     load_text_side,
     resolve_device,
 )
+from latentcomp.models.names import lab_name, shown_name
 from latentcomp.models.weights import config_sha256
 
 from .extract import tiny_models
@@ -241,13 +242,33 @@ def test_a_hub_model_is_known_by_its_commit(monkeypatch, folder):
     assert (identity.name, identity.revision) == ("somebody/tiny", "0123abcd")
 
 
-@pytest.mark.parametrize("name", ["lab", "lab-student", "lab4"])
+@pytest.mark.parametrize("name", ["lab", "lab-student"])
 def test_the_packaged_models_have_their_names(monkeypatch, folder, tmp_path, name):
     monkeypatch.setitem(model_files.LAB_FOLDERS, name, folder)
     assert load_text_side(name).identity.name == name
     monkeypatch.setitem(model_files.LAB_FOLDERS, name, tmp_path / "absent")
     with pytest.raises(TeacherError, match="install latentcomp again"):
         load_causal_lm(name)
+
+
+@pytest.mark.parametrize("name", model_files.HISTORY)
+def test_the_models_of_generator_3_are_known_where_they_do_not_lie(monkeypatch, tmp_path, name):
+    """In a checkout by their files, from a wheel by what was recorded of them."""
+    recorded = identify_model(locate_model(name))
+    assert recorded.weights_sha256 == model_files.HISTORY[name]
+    of_its_time = recorded.model_copy(update={"name": "lab"})
+    assert shown_name(recorded) == shown_name(of_its_time) == name
+    monkeypatch.setitem(model_files.LAB_FOLDERS, name, tmp_path / "absent")
+    assert lab_name(of_its_time) == name
+    with pytest.raises(TeacherError, match="not installed") as caught:
+        load_causal_lm(name)
+    assert "checkout of its repository" in one_line(caught)
+
+
+def test_the_name_of_earlier_names_the_new_one():
+    with pytest.raises(TeacherError, match=r"'lab4' is 'lab' by now; give that name") as caught:
+        load_causal_lm("lab4")
+    one_line(caught)
 
 
 @pytest.mark.parametrize("device", ["nosuch", "cuda:99", "cpu:x"])

@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 
 from latentcomp.common.errors import CorpusError
-from latentcomp.corpus.chronicle import generate
-from latentcomp.corpus.chronicle.generator import GENERATOR_VERSION
+from latentcomp.corpus.chronicle4 import chronicle
 from latentcomp.corpus.files import corpus_sha256, write_corpus
 from latentcomp.corpus.generators import GENERATORS
 from latentcomp.corpus.records import Chunk, Document, Question
@@ -21,13 +20,13 @@ def made(name, text="Day 3. Ada lives in Rome.", day=3, with_question=True):
 
 def test_generated_documents_are_of_the_test_split_and_say_so():
     held = held_out(None, "lab", 3, 7)
-    assert held.documents == tuple(generate("lab", "test", 3, 7))
+    assert held.documents == tuple(chronicle.generate("lab", "test", 3, 7))
     assert held.source == Source(
         sha256=corpus_sha256(held.documents),
         preset="lab",
         split="test",
         seed=7,
-        generator=GENERATOR_VERSION,
+        generator=chronicle.GENERATOR_VERSION,
     )
 
 

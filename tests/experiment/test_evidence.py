@@ -158,7 +158,7 @@ def test_edited_predictions_pass_no_gate_unseen(failed):
     trial, folder = only(failed)
     questions = {
         (document.document_id, question.question_id): question.answer
-        for document in held_out(None, "lab", runs.DOCUMENTS, 7).documents
+        for document in held_out(None, "lab", runs.DOCUMENTS, 7, 3).documents
         for question in document.questions
     }
     rewrite(
@@ -266,7 +266,7 @@ def test_seeds_that_an_evaluation_claims_are_those_of_its_trial(passed):
 def test_given_documents_are_read_again_where_they_are(small_lab, tmp_path):
     run = RunFolder(tmp_path / "run")
     trial = runs.save_trial(run, phase(1).recipe)
-    given: tuple[Document, ...] = held_out(None, "lab", 4, 3).documents
+    given: tuple[Document, ...] = held_out(None, "lab", 4, 3, 3).documents
     write_corpus(tmp_path / "mine", given, {"source": "somebody"})
     held = held_out(tmp_path / "mine", "lab", 4, 3)
     rows = runs.script(held.documents, {"compressed": 0.6, "ceiling": 0.98})

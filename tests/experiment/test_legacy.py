@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from latentcomp.commands import evaluation
 from latentcomp.commands.batches import BatchSettings
 from latentcomp.commands.evaluation import EvaluationRequest, evaluate_trials
-from latentcomp.commands.trials import SHIPPED, TrialRequest, train_trial
+from latentcomp.commands.trials import TrialRequest, train_trial
 from latentcomp.common.errors import CheckpointError
 from latentcomp.common.provenance import describe_hardware
 from latentcomp.compressor.config import ModelConfig
@@ -34,6 +34,7 @@ from latentcomp.experiment.lineage import Lineage
 from latentcomp.experiment.order import outdated, standing_verdicts
 from latentcomp.experiment.phases import phase
 from latentcomp.experiment.run_folder import RunFolder, read_trial_record
+from latentcomp.experiment.shipped import OLDER
 from latentcomp.models.files import LAB_FOLDERS
 from latentcomp.report import write_report
 from latentcomp.train import checkpoint
@@ -80,7 +81,7 @@ def states_of(layers, width):
 
 @pytest.mark.parametrize(
     ("name", "root"),
-    [("shipped", SHIPPED / "phase-4"), ("run-0.1", OLD / "phases" / "4" / "checkpoint")],
+    [("shipped", OLDER / "phase-4"), ("run-0.1", OLD / "phases" / "4" / "checkpoint")],
 )
 def test_an_old_checkpoint_gives_the_same_bits(name, root):
     model = checkpoint.open_checkpoint(root).model().eval()
@@ -100,7 +101,7 @@ def test_an_old_checkpoint_gives_the_same_bits(name, root):
         assert sha256 == golden_meta()["shipped_x_sha256"]
 
 
-@pytest.mark.parametrize("root", [SHIPPED / "phase-4", OLD / "phases" / "4" / "checkpoint"])
+@pytest.mark.parametrize("root", [OLDER / "phase-4", OLD / "phases" / "4" / "checkpoint"])
 def test_every_tensor_of_an_old_checkpoint_is_loaded_as_it_lies_there(root):
     opened = checkpoint.open_checkpoint(root)
     stored = load_file(opened.folder / checkpoint.MODEL)
@@ -111,7 +112,7 @@ def test_every_tensor_of_an_old_checkpoint_is_loaded_as_it_lies_there(root):
 
 
 def test_the_shipped_checkpoint_says_what_it_is():
-    state = checkpoint.open_checkpoint(SHIPPED / "phase-4").state
+    state = checkpoint.open_checkpoint(OLDER / "phase-4").state
     assert (state.step, state.finished, state.format_version) == (560, True, 1)
     assert state.spec.config == ModelConfig(
         kind="perceiver",
@@ -160,7 +161,7 @@ def old_teacher(tmp_path_factory):
     """Its teacher, with the tokenizer of the lab."""
     folder = shutil.copytree(GOLDEN / "teacher-0.1", tmp_path_factory.mktemp("old") / "teacher")
     for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(LAB_FOLDERS["lab"] / name, folder / name)
+        shutil.copy(LAB_FOLDERS["lab3"] / name, folder / name)
     return folder
 
 
@@ -319,5 +320,5 @@ def test_a_new_evaluation_of_an_old_trial_overwrites_nothing(old_run, old_teache
 
 def test_an_old_checkpoint_whose_end_is_not_recorded_is_not_taken_for_finished():
     """Version 0.1 guessed it from the step, where there was a budget of seconds."""
-    state = checkpoint.open_checkpoint(SHIPPED / "phase-4").state
+    state = checkpoint.open_checkpoint(OLDER / "phase-4").state
     assert not is_finished(state.model_copy(update={"finished": None}))

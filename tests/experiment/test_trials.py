@@ -374,6 +374,7 @@ def test_a_start_fits_whatever_machine_measured_the_embeddings(request_of, shipp
 @pytest.mark.parametrize("start", ["shipped", "/nowhere/at/all"])
 def test_a_start_that_is_not_there(request_of, start, tmp_path, monkeypatch):
     monkeypatch.setattr(trials, "SHIPPED", tmp_path)
+    monkeypatch.setattr(shipped_places, "SHIPPED", tmp_path)
     assert "no checkpoint here" in error_of(request_of(start=start), CheckpointError)
 
 

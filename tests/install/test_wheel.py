@@ -67,3 +67,14 @@ def test_the_wheel_runs_the_four_commands_and_the_python_names(program, tmp_path
         assert ran.returncode == 0, (line, ran.stdout[-500:], ran.stderr[-2000:])
     assert (tmp_path / "run" / "report" / "index.html").is_file()
     assert "layers -30, -18, -6" in ran.stdout
+
+
+@pytest.mark.slow
+def test_the_models_of_generator_3_do_not_come_with_it_and_that_is_one_line(program, tmp_path):
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    line = ["extract", "--teacher", "lab3", "--documents", "2", "--run", "older"]
+    ran = subprocess.run(
+        [program / "latentcomp", *line], cwd=tmp_path, env=clean, capture_output=True, text=True
+    )
+    assert ran.returncode == 2 and "a checkout of its repository" in " ".join(ran.stderr.split())
+    assert "Traceback" not in ran.stderr and not (tmp_path / "older" / "store").exists()

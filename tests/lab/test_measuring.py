@@ -8,6 +8,7 @@ import pytest
 from latentcomp.common.errors import CorpusError, LatentcompError
 from latentcomp.corpus.chronicle4.chronicle import chronicles
 from latentcomp.corpus.chronicle4.lexicon import FORMS
+from latentcomp.corpus.generators import LAB_GENERATOR
 from latentcomp.evaluate.arms.table import REFERENCE_ARMS
 from latentcomp.evaluate.scores import score_answer
 from latentcomp.lab import make
@@ -33,9 +34,10 @@ def untrained(tokenizer, tmp_path_factory):
     return folder
 
 
-def test_the_shipped_models_read_generator_3_and_the_new_teacher_4():
+def test_the_shipped_models_read_the_default_generator_and_those_of_history_3():
     versions = {name: world.generator_of(folder) for name, folder in LAB_FOLDERS.items()}
-    assert versions == {"lab": 3, "lab-student": 3, "lab4": 4}
+    assert versions == {"lab": 4, "lab-student": 4, "lab3": 3, "lab3-student": 3}
+    assert versions["lab"] == LAB_GENERATOR
 
 
 def test_an_unknown_generator_is_refused_in_one_line(tmp_path):
@@ -111,7 +113,7 @@ def test_models_of_both_generators_are_measured_each_on_its_own(untrained, tmp_p
     """Figures with intervals, the bars beside them, and what the models were trained on."""
     seen = []
     result = measure_lab_models(
-        {"untrained": untrained, "student": SHIPPED_MODELS["student"]},
+        {"untrained": untrained, "student": LAB_FOLDERS["lab3-student"]},
         ["lab"],
         2,
         tmp_path / "figures.json",
@@ -152,7 +154,8 @@ def test_long_documents_are_of_generator_4_alone(untrained, tmp_path):
     """And that is said before a model is loaded."""
     assert lab.held_out(4, "long", 1)[0].document_id
     with pytest.raises(CorpusError, match="unknown corpus preset 'long'"):
-        measure_lab_models(SHIPPED_MODELS, ["lab", "long"], 2, tmp_path / "figures.json")
+        older = {"student": LAB_FOLDERS["lab3-student"]}
+        measure_lab_models(older, ["lab", "long"], 2, tmp_path / "figures.json")
     assert not list(tmp_path.iterdir())
 
 
@@ -175,10 +178,10 @@ def test_the_command_measures_what_it_is_told_to(capsys, measured, untrained, tm
     options = ["lab-models", "--measure", "--documents", "7", "--out", tmp_path]
     shown = run_command(capsys, *options).out
     assert "teacher: 0.500 with the document, 0.500 without" in shown
-    run_command(capsys, *options, "--model", "lab4", "--model", untrained, "--preset", "long")
+    run_command(capsys, *options, "--model", "lab3", "--model", untrained, "--preset", "long")
     assert measured == [
         (SHIPPED_MODELS, ["lab"], 7),
-        ({"lab4": LAB_FOLDERS["lab4"], "untrained": untrained}, ["long"], 7),
+        ({"lab3": LAB_FOLDERS["lab3"], "untrained": untrained}, ["long"], 7),
     ]
 
 

@@ -10,7 +10,14 @@ from ..store.samples import teacher
 
 @pytest.mark.parametrize(
     ("name", "generator", "noted"),
-    [("lab", 3, False), ("lab", None, True), ("lab", 4, True), ("lab-student", None, True)],
+    [
+        ("lab", 4, False),
+        ("lab", None, True),
+        ("lab", 3, True),
+        ("lab-student", None, True),
+        ("lab3", 3, False),
+        ("lab3", 4, True),
+    ],
 )
 def test_a_lab_teacher_is_noted_for_all_but_its_own_world(name, generator, noted):
     note = foreign_note(identify_model(locate_model(name)), generator)
