@@ -2,9 +2,8 @@
 
 `python benchmarks/sink.py --corpus runs/squad` reads real passages with a pretrained model and
 measures each place with the sinks that `models/sinks.py` finds and without them. Of the lab
-teacher it measures that none of its tokens is a sink by that rule, in any layer.
-
-Writes `docs/results/sink.json`.
+teacher it measures that none of its tokens is a sink by that rule, in any layer. It writes
+`docs/results/sink.json`.
 """
 
 import argparse

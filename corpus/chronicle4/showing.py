@@ -1,4 +1,4 @@
-"""Documents and tables for people to read: what stands in docs/corpus4.md."""
+"""Documents and tables for people to read: what stands in docs/corpus.md."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ from .chronicle import chronicles
 from .facts import Asked, Chronicle
 from .families import FAMILIES
 from .lexicon import ATTRIBUTES, ROLES
+from .plan import DATED_SHARE, UNDATED_SHARE
 from .presets import PRESETS
 
 
@@ -61,6 +62,15 @@ def words() -> str:
     return "\n".join(rows)
 
 
+def days() -> str:
+    """How many documents tell their days."""
+    return (
+        f'Of all documents {DATED_SHARE:.0%} tell the day of every chunk ("Day 40.", or soon after '
+        f'another one "Three days later."), {UNDATED_SHARE:.0%} tell none, and in the rest every '
+        "other chunk tells none."
+    )
+
+
 def presets() -> str:
     """The sizes there are."""
     rows = ["| preset | chunks | days | forms | most updates of an item | questions of a family |"]
@@ -81,4 +91,4 @@ def presets() -> str:
     return "\n".join(rows)
 
 
-__all__ = ["examples", "families", "presets", "show", "words"]
+__all__ = ["days", "examples", "families", "presets", "show", "words"]

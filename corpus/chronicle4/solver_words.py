@@ -1,4 +1,4 @@
-"""The words that the solver knows. Written from docs/corpus4.md, not taken from the generator."""
+"""The words that the solver knows. Written from docs/corpus.md, not taken from the generator."""
 
 from collections.abc import Mapping
 from typing import Final

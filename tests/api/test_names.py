@@ -61,8 +61,12 @@ def test_the_import_is_light():
 
 
 def test_models_of_the_lab_have_the_name_that_users_know():
-    """The shipped checkpoint recorded what its teacher was called in training, by its hash too."""
-    record = open_compressor("lab-4x").weights.state.spec.teacher
-    assert record.name != "lab" and shown_name(record) == "lab"
+    """A checkpoint records what its teacher was called in training, and its hash."""
+    record = open_compressor("lab3-4x").weights.state.spec.teacher
+    assert record.name != "lab3" and shown_name(record) == "lab3"
     other = record.model_copy(update={"weights_sha256": "0" * 64, "name": "mine"})
     assert shown_name(other) == "mine"
+
+
+def test_the_compressor_that_ships_is_of_the_lab_teacher():
+    assert shown_name(open_compressor("lab-4x").weights.state.spec.teacher) == "lab"

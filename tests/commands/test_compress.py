@@ -9,6 +9,7 @@ from latentcomp.api import Compressor, Latents
 from latentcomp.api.retrieval import in_parts, retrieved
 from latentcomp.commands.given_documents import given_documents
 from latentcomp.corpus.files import write_corpus
+from latentcomp.corpus.generators import LAB_GENERATOR
 from latentcomp.corpus.records import Chunk, Document
 from latentcomp.evaluate.arms.retrieval import bm25
 from latentcomp.evaluate.bench import ArmInputs
@@ -166,7 +167,7 @@ def test_what_the_lab_teacher_cannot_read_is_said_of_latents_too(capsys, tmp_pat
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.txt").write_text("Ann lives in Rome.")
     assert run_command(capsys, "corpus", "--documents", 1, "--out", "own").code == 0
-    assert given_documents(Path("own")).generator == 3
+    assert given_documents(Path("own")).generator == LAB_GENERATOR
     assert given_documents(Path("a.txt")).generator is None
     ran = run_command(capsys, "compress", "a.txt", "-o", "a.latents", "--device", "cpu")
     assert ran.code == 0, ran.err

@@ -1,4 +1,4 @@
-"""Record what the generator gives: fingerprints by version, and the examples of docs/corpus.md.
+"""Record what the generator gives: fingerprints by version, and the examples of docs/corpus3.md.
 
 After a change of the generated text raise `GENERATOR_VERSION`, then run
 `.venv/bin/python tests/corpus/record.py`. Fingerprints on record are never replaced.
@@ -20,7 +20,7 @@ from latentcomp.corpus.chronicle.questions import FAMILIES
 from latentcomp.corpus.records import Document, content
 
 GOLDEN = Path(__file__).with_name("golden.json")
-PAGE = Path(__file__).parents[2] / "docs" / "corpus.md"
+PAGE = Path(__file__).parents[2] / "docs" / "corpus3.md"
 
 
 def fingerprint(preset_name: str) -> str:
@@ -51,7 +51,9 @@ def example() -> tuple[int, Document]:
 def blocks() -> Iterator[tuple[str, str]]:
     """Name and content of every generated block of the page."""
     seed, document = example()
-    command = f"latentcomp corpus --preset lab --split test --documents 1 --seed {seed}"
+    command = (
+        f"latentcomp corpus --generator 3 --preset lab --split test --documents 1 --seed {seed}"
+    )
     yield "example", f"`{command}`, version {GENERATOR_VERSION}:\n\n```\n{document.text}\n```"
 
     rows = ["| family | asks for | example | answer | stale answers | chunks |", "|" + "---|" * 6]

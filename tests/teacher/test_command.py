@@ -36,7 +36,7 @@ def test_summaries(capsys, server, corpus, tmp_path):
     assert [row.budget for row in rows] == [-(-count // 4) for count in tokens]
     asked = {body["messages"][1]["content"]: body for body in server.requests}
     for document, row in zip(documents, rows, strict=True):
-        (text,) = [text for text in asked if text.startswith(document.text)]
+        (text,) = [text for text in asked if text.startswith(document.dated_text)]
         assert f"at most {row.budget} tokens" in text
         assert asked[text]["max_tokens"] == row.budget
         assert asked[text]["chat_template_kwargs"] == {"enable_thinking": False}
@@ -72,7 +72,7 @@ def test_answers_are_scored(capsys, server, corpus, tmp_path):
             (right | stale).get(q.question_id, "nonsense")
             for one in read_corpus(corpus).documents
             for q in one.questions
-            if text.startswith(one.text) and f"\n{q.text}\n" in text
+            if text.startswith(one.dated_text) and f"\n{q.text}\n" in text
         ]
         return Answer(body=completion(said[0].upper() + "."))
 

@@ -160,7 +160,7 @@ def test_a_model_without_a_chat_template_is_asked_with_its_own_prompt(
     assert set(server.paths) == {"/v1/models", "/v1/completions"}
     (document, *_) = read_corpus(corpus).documents
     question = document.questions[0].text
-    expected = f"<|endoftext|>{document.text}\nQ: {question}\nA:"
+    expected = f"<|endoftext|>{document.dated_text}\nQ: {question}\nA:"
     (body,) = [body for body in server.requests if body["prompt"] == expected]
     assert body["stop"] == ["\n"] and body["add_special_tokens"] is False
     assert "chat_template_kwargs" not in body and "messages" not in body

@@ -1,4 +1,4 @@
-"""Record what generator 4 gives: fingerprints, and the blocks of docs/corpus4.md.
+"""Record what generator 4 gives: fingerprints, and the blocks of docs/corpus.md.
 
 After a change of the generated text run `python tests/corpus/chronicle4/record.py`, and with
 `--prices` for the table of cheap readers, which takes minutes.
@@ -20,7 +20,7 @@ from latentcomp.corpus.chronicle4.strings import SPLITS
 from latentcomp.corpus.records import content
 
 GOLDEN = Path(__file__).with_name("golden.json")
-PAGE = Path(__file__).parents[3] / "docs" / "corpus4.md"
+PAGE = Path(__file__).parents[3] / "docs" / "corpus.md"
 PRICED = 1000
 """Documents of the table of prices."""
 CHUNKS = {"qwen3-30b": 24}
@@ -54,6 +54,7 @@ def blocks() -> dict[str, str]:
     """Content of every generated block of the page but the prices."""
     return {
         "words": showing.words(),
+        "days": showing.days(),
         "families": showing.families(),
         "presets": showing.presets(),
         "examples": showing.examples(),
