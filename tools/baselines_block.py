@@ -7,6 +7,7 @@ from ..evaluate.arms.table import ARMS, in_order
 from ..evaluate.difference import in_words
 from ..evaluate.numbers import span
 from ..evaluate.result import EvaluationResult
+from .measured_with import teacher_of
 
 BASELINES: Final = "baselines_lab3.json"
 
@@ -22,9 +23,9 @@ def baselines_block(results: Path) -> str:
     """
     read = EvaluationResult.read(results / BASELINES)
     lines = [
-        f"From `docs/results/{BASELINES}` ({read.documents} held-out documents, "
-        f"{read.questions:,} questions, seed {read.seed}, {read.tokens_per_latent:.2f} tokens per "
-        "latent; on a CPU).",
+        f"From `docs/results/{BASELINES}` ({teacher_of(read)}; {read.documents} held-out "
+        f"documents, {read.questions:,} questions, seed {read.seed}, "
+        f"{read.tokens_per_latent:.2f} tokens per latent; on a CPU).",
         "",
         "| arm | the reasoner reads | right answers [95 %] | latents minus this |",
         "|---|---|---|---|",
@@ -57,5 +58,6 @@ def retrieval_block(results: Path) -> str:
         "That is of a model and a world made for this project, not of natural language. Text of as "
         f"many tokens is not beaten here: BM25 search gives {figures['bm25']:.3f}, perfect "
         f"retrieval {figures['oracle']:.3f}, the latents {figures['compressed']:.3f} "
-        f"({read.documents} other documents). [What was found, with figures](docs/findings.md)."
+        f"({teacher_of(read)}; {read.documents} other documents). "
+        "[What was found, with figures](docs/findings.md)."
     )

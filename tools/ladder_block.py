@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..experiment.phases import phase
+from .measured_with import measured_with
 from .speeds import result_file
 
 LADDER: Final = "ladder.json"
@@ -22,7 +23,8 @@ def ladder_block(results: Path) -> str:
     seeds = sorted({seed for verdict in verdicts for seed in verdict["seeds"]})
     steps = verdicts[0]["steps"]
     lines = [
-        f"From `docs/results/{LADDER}`: {steps} steps of every recipe at the size "
+        f"From `docs/results/{LADDER}` ({measured_with(verdicts[0]['teacher_sha256'])}): {steps} "
+        "steps of every recipe at the size "
         f"`{verdicts[0]['size']}`, training seeds {', '.join(map(str, seeds))}, "
         f"{verdicts[0]['documents']} held-out documents a phase.",
         "",

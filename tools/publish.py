@@ -2,17 +2,20 @@
 
 `python -m latentcomp.tools.publish --run RUN` writes `docs/results/ladder.json` (every evaluation
 computed again from its answers, the curve's end, provenance) and `lab/published/verdicts.jsonl`
-(the standing verdict of every phase, which satisfies the order for runs with the same teacher).
+(the standing verdict of every phase, which satisfies the order for runs with the same teacher;
+those on other teachers stay there).
 The weights may be gone; the answers must be there, with the hashes that the verdicts name.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..common import atomic
 from ..common.atomic import file_sha256
 from ..common.errors import LatentcompError
+from ..common.journal import read_lines
 from ..common.record import read_record
 from ..evaluate.result import EvaluationResult
 from ..experiment.evidence import Measured, load_evaluation
@@ -32,9 +35,20 @@ def main() -> None:
     run = RunFolder(parser.parse_args().run)
     verdicts = standing_of(run)
     atomic.write_json(RESULT, ladder_record(run, verdicts))
-    lines = "".join(verdict.model_dump_json() + "\n" for verdict in verdicts)
-    atomic.write_text(PUBLISHED, lines)
+    atomic.write_text(PUBLISHED, published_with(verdicts, read_lines(Verdict, PUBLISHED)))
     print(f"{RESULT}, {PUBLISHED}: {len(verdicts)} phases")
+
+
+def published_with(verdicts: Sequence[Verdict], before: Sequence[Verdict]) -> str:
+    """The file of published verdicts: new ones, behind those on other teachers.
+
+    Args:
+        verdicts: the new ones, of one teacher.
+        before: those that were published so far.
+    """
+    judged = {verdict.teacher_sha256 for verdict in verdicts}
+    kept = [verdict for verdict in before if verdict.teacher_sha256 not in judged]
+    return "".join(verdict.model_dump_json() + "\n" for verdict in [*kept, *verdicts])
 
 
 def standing_of(run: RunFolder) -> list[Verdict]:

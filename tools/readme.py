@@ -4,7 +4,7 @@
 other pages in `BLOCKS`; a test compares them with the files, so that no figure is typed by hand.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
@@ -16,11 +16,13 @@ from ..evaluate.arms.table import in_order
 from ..evaluate.result import EvaluationResult
 from .baselines_block import baselines_block, retrieval_block
 from .ladder_block import ladder_block
+from .measured_with import measured_with, teacher_of
 from .real_block import parity_block, prompts_block, sink_block
 from .real_results_block import real_results_block, real_sentence
 from .real_text_block import real_text_block
 from .speeds import extraction_block, result_file, store_block
 from .terminal import terminal_block
+from .world_block import world_block, world_line
 
 MODELS: Final = "lab_models.json"
 TEACHER: Final = "lab_teacher.json"
@@ -39,19 +41,13 @@ def models_block(results: Path) -> str:
     record, teacher = result_file(results / MODELS), EvaluationResult.read(results / TEACHER)
     models, held = record["models"], record["held_out"]
     lines = [
-        f"From `docs/results/{MODELS}` ({held['documents']:,} held-out documents, seed "
-        f"{held['seed']}; greedy exact match, 95 % intervals over documents).",
+        f"From `docs/results/{MODELS}` ("
+        f"{measured_with(models['teacher']['identity']['weights_sha256'])}; "
+        f"{held['documents']:,} held-out documents, seed {held['seed']}; greedy exact "
+        "match, 95 % intervals over documents).",
         "",
-        "| family | teacher | student | teacher without the document |",
-        "|---|---|---|---|",
+        *_of_models("family", models),
     ]
-    for family in sorted(models["teacher"]["ceiling"]["by_family"]):
-        cells = [
-            models["teacher"]["ceiling"]["by_family"][family],
-            models["student"]["ceiling"]["by_family"][family],
-            models["teacher"]["floor"]["by_family"][family],
-        ]
-        lines.append(f"| {family} | " + " | ".join(_span(cell) for cell in cells) + " |")
     whole = [
         models["teacher"]["ceiling"]["accuracy"],
         models["student"]["ceiling"]["accuracy"],
@@ -59,12 +55,28 @@ def models_block(results: Path) -> str:
     ]
     lines += [
         "| **all** | " + " | ".join(_span(cell) for cell in whole) + " |",
+        *(["", *_of_models("form", models)] if models["teacher"]["ceiling"].get("by_form") else []),
         "",
+        *(_of_long(models["teacher/long"]) if "teacher/long" in models else []),
         f"On other documents, by `latentcomp evaluate --teacher-only` on a CPU (`docs/results/"
         f"{TEACHER}`, {teacher.documents} documents, seed {teacher.seed}): "
         f"{_span(teacher.arms['ceiling'].model_dump())}.",
     ]
     return "\n".join(lines)
+
+
+def _of_models(part: str, models: Mapping[str, Any]) -> Iterator[str]:
+    """A table by family or by form of the answer."""
+    yield f"| {part} | teacher | student | teacher without the document |"
+    yield "|---|---|---|---|"
+    columns = [("teacher", "ceiling"), ("student", "ceiling"), ("teacher", "floor")]
+    for name in sorted(models["teacher"]["ceiling"][f"by_{part}"]):
+        cells = [models[model][arm][f"by_{part}"][name] for model, arm in columns]
+        yield f"| {name} | " + " | ".join(_span(cell) for cell in cells) + " |"
+
+
+def _of_long(figures: Mapping[str, Any]) -> tuple[str, str]:
+    return f"Of long documents the teacher answers {_span(figures['ceiling']['accuracy'])}.", ""
 
 
 def _span(figure: Mapping[str, Any]) -> str:
@@ -86,8 +98,8 @@ def results_block(results: Path) -> str:
     arms = in_order(phase4.arms)
     heads = ["compressed 4x" if arm == "compressed" else arm for arm in arms]
     lines = [
-        f"From `docs/results/{PHASE_4}` ({phase4.documents} held-out documents, "
-        f"{phase4.questions:,} questions, seed {phase4.seed}; greedy exact match).",
+        f"From `docs/results/{PHASE_4}` ({teacher_of(phase4)}; {phase4.documents} held-out "
+        f"documents, {phase4.questions:,} questions, seed {phase4.seed}; greedy exact match).",
         "",
         "| family | " + " | ".join(heads) + " | retention [95 %] |",
         "|---" * (len(arms) + 2) + "|",
@@ -97,6 +109,12 @@ def results_block(results: Path) -> str:
         figures = [f"{cell.accuracy[arm].point:.3f}" for arm in arms]
         kept = _span(cell.retention["compressed"].model_dump())
         lines.append(f"| {name} | " + " | ".join([*figures, kept]) + " |")
+    if phase4.forms:
+        kept_by = (
+            f"{name} {_span(cell.retention['compressed'].model_dump())}"
+            for name, cell in sorted(phase4.forms.items())
+        )
+        lines += ["", f"By form of the answer: {', '.join(kept_by)}."]
     lines += [
         "",
         f"Retention {phase4.retention:.3f} [{phase4.retention_low:.3f}, "
@@ -138,8 +156,9 @@ def headline_block(results: Path) -> str:
     lines = [
         f"**At {phase4.ratio:g} tokens per latent {phase4.retention:.0%} "
         f"[{phase4.retention_low:.0%}, {phase4.retention_high:.0%}] of what the reasoner can "
-        f"answer survives** ({phase4.documents} held-out documents, {phase4.questions:,} "
-        f"questions, one training seed). In bytes the latents are {times:.0f} times the text.",
+        f"answer survives** ({teacher_of(phase4)}; {phase4.documents} held-out documents, "
+        f"{phase4.questions:,} questions, one training seed). In bytes the latents are "
+        f"{times:.0f} times the text.",
         "",
         "| the reasoner reads | right answers [95 %] |",
         "|---|---|",
@@ -187,6 +206,8 @@ class Block:
 BLOCKS: Final = (
     Block("headline", headline_block),
     Block("retrieval", retrieval_block),
+    Block("world-line", world_line),
+    Block("world", world_block, "docs/corpus.md"),
     Block("real-sentence", real_sentence),
     Block("demo", lambda results: terminal_block(results / "terminal" / "demo.txt"), "docs/try.md"),
     Block(

@@ -131,9 +131,11 @@ def sink_block(results: Path) -> str:
 def _lab_line(lab: Mapping[str, Any], chunks: Mapping[str, Any]) -> str:
     """What the lab models have of it."""
     longest = ", ".join(f"{name} {one['longest']:.0f}" for name, one in lab.items())
+    # Recorded before generator 4 became the lab's: the names of then.
+    then = " (`lab` and `lab-student` of generator 3, `lab4` of 4)" if "lab4" in lab else ""
     return (
         f"Sinks in the lab models, over all layers: {sum(one['sinks'] for one in lab.values())}. "
-        f"Their longest tokens, in median tokens: {longest}; the share of their four largest "
+        f"Their longest tokens, in median tokens: {longest}{then}; the share of their four largest "
         f"numbers is at most {max(one['share_of_few_in_long_ones'] for one in lab.values()):.2f}. "
         "Its head is one token and no sink, and still took part: of "
         f"{chunks['nothing']['questions']} lab questions `dense` ranks the right chunk first for "

@@ -1,15 +1,19 @@
 """The verdicts that ship: whole, of the lab teacher, by the gates of today, and open to all."""
 
+import pytest
+
 from latentcomp.experiment.order import missing
 from latentcomp.experiment.phases import phase
 from latentcomp.experiment.published import read_published
+from latentcomp.tools.publish import published_with
 
 
-def test_what_is_published_is_readable_and_of_the_lab_teacher():
+@pytest.mark.parametrize("name", ["lab", "lab3"])
+def test_what_is_published_is_readable_and_of_the_lab_teachers(name):
     """Each by the gate of today, on all that the plan asks for."""
     from latentcomp.models.files import identify_model, locate_model
 
-    teacher = identify_model(locate_model("lab")).weights_sha256
+    teacher = identify_model(locate_model(name)).weights_sha256
     records = read_published(teacher)
     assert records
     for number, one in records.items():
@@ -17,9 +21,21 @@ def test_what_is_published_is_readable_and_of_the_lab_teacher():
         assert one.counts and not one.thin and one.made
 
 
-def test_phase_4_may_begin_on_a_fresh_install():
+@pytest.mark.parametrize("name", ["lab", "lab3"])
+def test_phase_4_may_begin_where_a_ladder_of_the_lab_teacher_came_to_it(name):
     from latentcomp.models.files import identify_model, locate_model
 
-    records = read_published(identify_model(locate_model("lab")).weights_sha256)
+    records = read_published(identify_model(locate_model(name)).weights_sha256)
     assert missing(4, records) == ()
     assert read_published("0" * 64) == {} and read_published(None) == {}
+
+
+def test_publishing_keeps_the_verdicts_on_other_teachers():
+    from latentcomp.models.files import HISTORY
+
+    (older, *others) = read_published(HISTORY["lab3"]).values()
+    newer = older.model_copy(update={"teacher_sha256": "1" * 64})
+    again = older.model_copy(update={"seed": 6001})
+    assert published_with([newer], [older, *others]).count("\n") == 2 + len(others)
+    lines = published_with([again], [older, newer]).splitlines()
+    assert lines == [newer.model_dump_json(), again.model_dump_json()]
