@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from latentcomp.corpus.chronicle import generate
+from latentcomp.corpus.generators import LAB_GENERATOR, generator
 from latentcomp.extract import runner
 from latentcomp.models.loading import load_causal_lm
 from latentcomp.models.tokens import tokenize_document
@@ -38,7 +38,8 @@ def test_the_store_holds_what_hugging_face_computes(teacher, finished):
     store = FeatureStore(finished / "store")
     assert store.layers == (2, 4)
     assert len(store) == DOCUMENTS
-    for index, document in enumerate(generate("lab", "train", DOCUMENTS, SEED)):
+    documents = generator(LAB_GENERATOR).generate("lab", "train", DOCUMENTS, SEED)
+    for index, document in enumerate(documents):
         entry = tokenize_document(lm, document)
         ids = torch.as_tensor(entry.token_ids)
         features = store.read(index)
