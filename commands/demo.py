@@ -89,9 +89,11 @@ def demo(
 
 def _lab(run: Path, documents: int, steps: int, held_out: int, seed: int, device: str) -> None:
     """The lab's documents and models."""
+    from ..experiment.phases import phase
     from .demo_folder import begin_folder
     from .evaluate import EvaluateOptions, evaluate
     from .extract import ExtractOptions, extract
+    from .levers import shipped_levers
     from .report import report
     from .train import TrainOptions, train
 
@@ -123,6 +125,7 @@ def _lab(run: Path, documents: int, steps: int, held_out: int, seed: int, device
             warmup_steps=4,
             seed=seed,
             start="shipped",
+            set=list(shipped_levers(phase(4).recipe)),
             device=device,
             skip_order=True,
         )

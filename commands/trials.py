@@ -38,6 +38,7 @@ from ..train.run import Run
 from .batches import live_batches, store_batches
 from .early_store import check_source
 from .fitting import check_models, check_reasoner
+from .levers import levers
 from .stored_layers import layers_of
 from .targets import targets_of
 from .trial_models import (
@@ -192,17 +193,32 @@ def _start(request: TrialRequest, spec: ModelSpec) -> tuple[CompressionModel, St
     if not _fits(ancestor, spec):
         if request.start == "auto":
             return spec.build(), fresh
-        trial = ancestor.state.trial
-        raise CheckpointError(
-            f"{path} was trained for {shown_name(ancestor.state.spec.teacher)!r}"
-            f"{f' as {trial.recipe.name}' if trial else ''}; it does not fit "
-            f"{request.trained.name} of {spec.teacher.name!r}; give --start fresh"
-        )
+        raise CheckpointError(_misfit(path, ancestor.state, request, spec))
     return ancestor.model(), Start(
         origin="shipped" if path in shipped else "checkpoint",
         steps=ancestor.state.step,
         sha256=ancestor.state.sha256[checkpoint.MODEL],
         history=ancestor.state.trial,
+    )
+
+
+def _misfit(
+    path: Path, state: checkpoint.CheckpointState, request: TrialRequest, spec: ModelSpec
+) -> str:
+    """Why weights cannot be begun with, and what to give instead."""
+    differ = levers(state, request.trained)
+    # Where the recipe alone differs, the trial can be that of the checkpoint.
+    there, here = ({**_tensors(each), "config": None} for each in (state.spec, spec))
+    if differ and there == here:
+        flags = " ".join(f"--set {each}" for each in differ)
+        return (
+            f"{path} was trained as {request.recipe.name} with other settings; give `{flags}`, or "
+            "--start fresh"
+        )
+    return (
+        f"{path} was trained for {shown_name(state.spec.teacher)!r}"
+        f"{f' as {state.trial.recipe.name}' if state.trial else ''}; it does not fit "
+        f"{request.trained.name} of {spec.teacher.name!r}; give --start fresh"
     )
 
 

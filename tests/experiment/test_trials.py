@@ -33,6 +33,7 @@ from latentcomp.models.files import identify_model, locate_model
 from latentcomp.models.loading import load_causal_lm
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.train import checkpoint, loop
+from latentcomp.train.recipe import parse_set
 
 from ..train import tiny
 
@@ -360,6 +361,15 @@ def test_a_start_that_does_not_fit(request_of, shipped, first_weights):
     assert start.origin == "fresh"
 
 
+def test_a_start_with_other_settings_names_those_that_fit(request_of, shipped, first_weights):
+    """They are those of the checkpoint, and with them it goes on from there."""
+    timed = request_of(changes={"model.time": True}, start="shipped")
+    message = error_of(timed, CheckpointError)
+    assert "--set model.time=false`, or --start fresh" in message
+    given = {**timed.changes, **parse_set(["model.time=false"])}
+    assert first_weights(replace(timed, changes=given))[1].origin == "shipped"
+
+
 def test_a_start_fits_whatever_machine_measured_the_embeddings(request_of, shipped, first_weights):
     """The mean over a table depends on the order of its sum, which a GPU has its own of."""
     opened = checkpoint.open_checkpoint(shipped)
@@ -374,7 +384,7 @@ def test_a_start_fits_whatever_machine_measured_the_embeddings(request_of, shipp
 @pytest.mark.parametrize("start", ["shipped", "/nowhere/at/all"])
 def test_a_start_that_is_not_there(request_of, start, tmp_path, monkeypatch):
     monkeypatch.setattr(trials, "SHIPPED", tmp_path)
-    monkeypatch.setattr(shipped_places, "SHIPPED", tmp_path)
+    monkeypatch.setattr(package, "SHIPPED", tmp_path)
     assert "no checkpoint here" in error_of(request_of(start=start), CheckpointError)
 
 

@@ -12,7 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 COMMANDS = [
     "extract --run run --documents 8 --seed 3 --tokens-per-second 1000",
-    "train --phase 4 --run run --steps 2 --batch-size 2 --start shipped --skip-order",
+    "train --phase 4 --run run --steps 2 --batch-size 2 --start shipped --skip-order "
+    "--set model.allocation=learned_mass --set model.start=identity --set model.end_norm=false",
     "evaluate --phase 4 --run run --documents 2 --seed 9",
     "report --run run",
     "corpus --documents 2 --split test --seed 5 --out held",
