@@ -45,7 +45,8 @@ def test_no_path_of_any_command_is_an_address(options):
     assert len(options["path"]) > 10
     for context, parameter in options["path"]:
         for value in ("s3://bucket/run", "file:///tmp/run", "gs://a"):
-            given = [value] if getattr(parameter, "multiple", False) else value
+            several = getattr(parameter, "multiple", False) or parameter.nargs == -1
+            given = [value] if several else value
             with pytest.raises(UsageFault, match="is an address"):
                 parameter.process_value(context, given)
                 pytest.fail(f"{context.command_path} {parameter.opts} takes {value}")

@@ -2,13 +2,18 @@
 
 import pytest
 
-from latentcomp.experiment.order import missing
+from latentcomp.common.errors import PhaseError
+from latentcomp.experiment.order import missing, require
 from latentcomp.experiment.phases import phase
 from latentcomp.experiment.published import read_published
+from latentcomp.experiment.run_folder import RunFolder
 from latentcomp.tools.publish import published_with
 
+LADDERS = ["lab3"]
+"""Teachers whose ladder is published; `lab` joins them with its own."""
 
-@pytest.mark.parametrize("name", ["lab", "lab3"])
+
+@pytest.mark.parametrize("name", LADDERS)
 def test_what_is_published_is_readable_and_of_the_lab_teachers(name):
     """Each by the gate of today, on all that the plan asks for."""
     from latentcomp.models.files import identify_model, locate_model
@@ -21,13 +26,21 @@ def test_what_is_published_is_readable_and_of_the_lab_teachers(name):
         assert one.counts and not one.thin and one.made
 
 
-@pytest.mark.parametrize("name", ["lab", "lab3"])
+@pytest.mark.parametrize("name", LADDERS)
 def test_phase_4_may_begin_where_a_ladder_of_the_lab_teacher_came_to_it(name):
     from latentcomp.models.files import identify_model, locate_model
 
     records = read_published(identify_model(locate_model(name)).weights_sha256)
     assert missing(4, records) == ()
     assert read_published("0" * 64) == {} and read_published(None) == {}
+
+
+def test_where_no_ladder_was_climbed_a_phase_says_what_to_run_and_what_skipping_does(tmp_path):
+    with pytest.raises(PhaseError) as refused:
+        require(4, read_published("0" * 64), run=RunFolder(tmp_path))
+    line = str(refused.value)
+    assert "phase 4 needs a verdict on phase 3 first: run `latentcomp ladder --through 3" in line
+    assert "or pass --skip-order, which is recorded in everything that follows" in line
 
 
 def test_publishing_keeps_the_verdicts_on_other_teachers():
