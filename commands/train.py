@@ -17,7 +17,7 @@ def train(options: TrainOptions) -> None:
 
     Checkpoints, curve and TensorBoard files go to `trials/RECIPE/seed-K` of the run folder. Killed
     and started again with the same options, it goes on to the same weights. Example:
-    `latentcomp train --phase 4 --set model.time=false --name no-time`
+    `latentcomp train --phase 4 --skip-order --set model.time=false --name no-time`
     """
     from ..experiment.run_folder import RunFolder
     from ..experiment.suggest import evaluate_command

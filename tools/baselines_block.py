@@ -55,9 +55,9 @@ def retrieval_block(results: Path) -> str:
     read = EvaluationResult.read(results / BASELINES)
     figures = {arm: read.arms[arm].point for arm in ("compressed", "bm25", "oracle")}
     return (
-        "That is of a model and a world made for this project, not of natural language. Text of as "
-        f"many tokens is not beaten here: BM25 search gives {figures['bm25']:.3f}, perfect "
-        f"retrieval {figures['oracle']:.3f}, the latents {figures['compressed']:.3f} "
-        f"({teacher_of(read)}; {read.documents} other documents). "
+        "That is of a model and a world made for this project, not of natural language. Beside "
+        f"text of as many tokens ({teacher_of(read)}; {read.documents} documents): BM25 search "
+        f"gives {figures['bm25']:.3f}, perfect retrieval {figures['oracle']:.3f}, the latents "
+        f"{figures['compressed']:.3f}, so there text is not beaten. "
         "[What was found, with figures](docs/findings.md)."
     )

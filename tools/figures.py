@@ -66,21 +66,15 @@ def retention(results: Path) -> str:
     for number, (name, cell) in enumerate(rows.items()):
         kept, y = cell.retention["compressed"], 30 + height * number
         parts.append(text(left - 8, y + 14, name, anchor="end"))
-        parts.append(bar("t", left, y, width * cell.accuracy["summary"].point))
+        if summary := cell.accuracy.get("summary"):
+            parts.append(bar("t", left, y, width * summary.point))
         parts.append(bar("c", left, y + 8, width * kept.point))
         low, high = left + width * kept.low, left + width * kept.high
         parts.append(f'<path class="e" d="M{low:.1f} {y + 12} H{high:.1f}"/>')
         parts.append(text(left + width + 8, y + 14, f"{kept.point:.2f}", anchor="start"))
     title = f"Retention at {result.ratio:g}x, {result.documents} held-out documents"
-    parts.append(
-        text(
-            left,
-            14,
-            f"{title} (blue, 95 %); grey: accuracy of as many tokens of summary",
-            "s",
-            "start",
-        )
-    )
+    grey = "; grey: accuracy of as many tokens of summary" if "summary" in result.arms else ""
+    parts.append(text(left, 14, f"{title} (blue, 95 %){grey}", "s", "start"))
     return svg(720, 60 + height * len(rows), title, parts)
 
 

@@ -4,7 +4,7 @@
 other pages in `BLOCKS`; a test compares them with the files, so that no figure is typed by hand.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
@@ -16,67 +16,16 @@ from ..evaluate.arms.table import in_order
 from ..evaluate.result import EvaluationResult
 from .baselines_block import baselines_block, retrieval_block
 from .ladder_block import ladder_block
-from .measured_with import measured_with, teacher_of
+from .measured_with import teacher_of
+from .models_block import models_block
 from .real_block import parity_block, prompts_block, sink_block
 from .real_results_block import real_results_block, real_sentence
 from .real_text_block import real_text_block
-from .speeds import extraction_block, result_file, store_block
+from .speeds import extraction_block, store_block
 from .terminal import terminal_block
 from .world_block import world_block, world_line
 
-MODELS: Final = "lab_models.json"
-TEACHER: Final = "lab_teacher.json"
 PHASE_4: Final = "phase4.json"
-
-
-def models_block(results: Path) -> str:
-    """Markdown of what the lab models can do.
-
-    Args:
-        results: folder of the committed result files.
-
-    Raises:
-        LatentcompError: a file is missing or damaged.
-    """
-    record, teacher = result_file(results / MODELS), EvaluationResult.read(results / TEACHER)
-    models, held = record["models"], record["held_out"]
-    lines = [
-        f"From `docs/results/{MODELS}` ("
-        f"{measured_with(models['teacher']['identity']['weights_sha256'])}; "
-        f"{held['documents']:,} held-out documents, seed {held['seed']}; greedy exact "
-        "match, 95 % intervals over documents).",
-        "",
-        *_of_models("family", models),
-    ]
-    whole = [
-        models["teacher"]["ceiling"]["accuracy"],
-        models["student"]["ceiling"]["accuracy"],
-        models["teacher"]["floor"]["accuracy"],
-    ]
-    lines += [
-        "| **all** | " + " | ".join(_span(cell) for cell in whole) + " |",
-        *(["", *_of_models("form", models)] if models["teacher"]["ceiling"].get("by_form") else []),
-        "",
-        *(_of_long(models["teacher/long"]) if "teacher/long" in models else []),
-        f"On other documents, by `latentcomp evaluate --teacher-only` on a CPU (`docs/results/"
-        f"{TEACHER}`, {teacher.documents} documents, seed {teacher.seed}): "
-        f"{_span(teacher.arms['ceiling'].model_dump())}.",
-    ]
-    return "\n".join(lines)
-
-
-def _of_models(part: str, models: Mapping[str, Any]) -> Iterator[str]:
-    """A table by family or by form of the answer."""
-    yield f"| {part} | teacher | student | teacher without the document |"
-    yield "|---|---|---|---|"
-    columns = [("teacher", "ceiling"), ("student", "ceiling"), ("teacher", "floor")]
-    for name in sorted(models["teacher"]["ceiling"][f"by_{part}"]):
-        cells = [models[model][arm][f"by_{part}"][name] for model, arm in columns]
-        yield f"| {name} | " + " | ".join(_span(cell) for cell in cells) + " |"
-
-
-def _of_long(figures: Mapping[str, Any]) -> tuple[str, str]:
-    return f"Of long documents the teacher answers {_span(figures['ceiling']['accuracy'])}.", ""
 
 
 def _span(figure: Mapping[str, Any]) -> str:
@@ -120,8 +69,29 @@ def results_block(results: Path) -> str:
         f"Retention {phase4.retention:.3f} [{phase4.retention_low:.3f}, "
         f"{phase4.retention_high:.3f}] at {phase4.tokens_per_latent:.2f} tokens per latent; stale "
         f"rate {phase4.stale_rate:.3f}. {_bytes(phase4)}",
+        *(["", days] if (days := _of_days(phase4)) else []),
+        *(["", red] if (red := _self_check(phase4)) else []),
     ]
     return "\n".join(lines)
+
+
+def _of_days(result: EvaluationResult) -> str:
+    """A sentence on questions that the text as it ships leaves open; empty without such."""
+    needing, above = result.needs_days.get("yes"), result.above_undated.get("compressed")
+    if needing is None or above is None:
+        return ""
+    return (
+        f"On the {needing.questions:,} questions that need days which the metadata alone tells: "
+        f"ceiling {_span(needing.accuracy['ceiling'].model_dump())}, latents "
+        f"{_span(needing.accuracy['compressed'].model_dump())}, {_span(above.model_dump())} above "
+        "the text as it ships."
+    )
+
+
+def _self_check(result: EvaluationResult) -> str:
+    """A sentence where the instrument mistrusts itself, else empty."""
+    failed = [check for check in result.checks.values() if check.passed is False]
+    return " ".join(f"**{check.message}.**" for check in failed)
 
 
 def _bytes(result: EvaluationResult) -> str:
@@ -158,12 +128,16 @@ def headline_block(results: Path) -> str:
         f"[{phase4.retention_low:.0%}, {phase4.retention_high:.0%}] of what the reasoner can "
         f"answer survives** ({teacher_of(phase4)}; {phase4.documents} held-out documents, "
         f"{phase4.questions:,} questions, one training seed). In bytes the latents are "
-        f"{times:.0f} times the text.",
+        f"{times:.0f} times the text. {_self_check(phase4)}".rstrip(),
         "",
         "| the reasoner reads | right answers [95 %] |",
         "|---|---|",
     ]
-    lines += [f"| {name} | {_span(phase4.arms[arm].model_dump())} |" for name, arm in rows.items()]
+    lines += [
+        f"| {name} | {_span(phase4.arms[arm].model_dump())} |"
+        for name, arm in rows.items()
+        if arm in phase4.arms
+    ]
     return "\n".join(lines)
 
 

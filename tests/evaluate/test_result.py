@@ -235,7 +235,9 @@ def test_what_was_measured_on_what_is_in_the_record():
     assert written["corpus"]["seed"] == 5 and written["finished"] is False
 
 
-@pytest.mark.parametrize("name", ["phase4.json", "lab_teacher.json"])
+@pytest.mark.parametrize(
+    "name", ["phase4.json", "attempts/phase4_lab3.json", "attempts/lab_teacher_lab3.json"]
+)
 def test_results_that_are_committed_still_read(name):
     path = Path(__file__).parents[2] / "docs" / "results" / name
     found, plain = EvaluationResult.read(path), json.loads(path.read_text())
