@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from latentcomp.corpus.generators import LAB_GENERATOR, generator
+from latentcomp.corpus.generators import generator
 from latentcomp.extract import runner
 from latentcomp.models.loading import load_causal_lm
 from latentcomp.models.tokens import tokenize_document
@@ -16,7 +16,7 @@ from latentcomp.store.read.reader import FeatureStore
 
 from . import tiny_models
 from .command_line import contents, run_command
-from .runs import DOCUMENTS, SEED, options
+from .runs import DOCUMENTS, GENERATOR, SEED, options
 
 
 @pytest.mark.parametrize("left", [".lock", ".lock.0-2", "ledger/000001.json"])
@@ -38,7 +38,7 @@ def test_the_store_holds_what_hugging_face_computes(teacher, finished):
     store = FeatureStore(finished / "store")
     assert store.layers == (2, 4)
     assert len(store) == DOCUMENTS
-    documents = generator(LAB_GENERATOR).generate("lab", "train", DOCUMENTS, SEED)
+    documents = generator(GENERATOR).generate("lab", "train", DOCUMENTS, SEED)
     for index, document in enumerate(documents):
         entry = tokenize_document(lm, document)
         ids = torch.as_tensor(entry.token_ids)
