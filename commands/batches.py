@@ -151,7 +151,6 @@ def live_batches(
     )
     corpus = generator(version).live("lab", "train", LIVE_SEED + seed, LIVE_QUESTIONS)
     teacher = TransformersTeacher(reader)
-    check_reader(reasoner, [corpus.document(index) for index in range(2)])
 
     def read_states(token_ids_BT: Tensor) -> Tensor:
         with accelerator.autocast():
@@ -167,4 +166,11 @@ def live_batches(
         world=accelerator.num_processes,
         workers=LIVE_WORKERS if accelerator.device.type == "cuda" else 0,
     )
-    return LiveBatches(_LiveExamples(corpus, *sides), read_states, settings, first_step)
+    # The first documents take its processes half a minute: they are made beside the self-test.
+    batches = LiveBatches(_LiveExamples(corpus, *sides), read_states, settings, first_step)
+    try:
+        check_reader(reasoner, [corpus.document(index) for index in range(2)])
+    except BaseException:
+        batches.close()
+        raise
+    return batches

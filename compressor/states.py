@@ -3,8 +3,8 @@
 Shapes: B = documents, T = tokens (padded), L = layers, D = teacher width.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from typing import Final
 
 import torch
@@ -39,13 +39,14 @@ class States:
 
     def to(self, device: torch.device) -> "States":
         """The same states on a device."""
-        return States(
-            self.h_BTLD.to(device),
-            self.mask_BT.to(device),
-            self.chunk_BT.to(device),
-            self.bucket_BT.to(device),
-            self.day_BT.to(device),
-        )
+        return self._each(lambda part: part.to(device))
+
+    def of_others(self) -> "States":
+        """In the place of each document the one before it in the batch, days and all."""
+        return self._each(lambda part: part.roll(1, 0))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "States":
+        return States(*(change(getattr(self, part.name)) for part in fields(self)))
 
 
 def padded_length(tokens: int) -> int:

@@ -6,17 +6,19 @@ replayed, which halved the time of a step (docs/LOG.md).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.attention.flex_attention import BlockMask
 
 from ..models.segments import attention_mask
 from .muon import StackedMuon
 from .sequences import NO_HINT, LessonBatch
+from .sparse_attention import sparse_mask, use_sparse_attention
 
 WARM_UP: Final = 3
 """Eager steps before the capture, in which kernels are compiled and workspaces allocated."""
@@ -35,6 +37,7 @@ class Engine:
         world: int,
         matrix_lr: float | None = None,
         hints_at: Sequence[float] = (),
+        sparse: bool = False,
     ) -> None:
         """Prepare a model that is already on its device.
 
@@ -47,7 +50,12 @@ class Engine:
             matrix_lr: peak learning rate of Muon on the matrices of the blocks; None: AdamW there
                 too.
             hints_at: depths at which the hints are to be known, one each, as shares of the blocks.
+            sparse: whether attention skips what the mask hides; a GPU with `compiled` only.
         """
+        self._mask: Callable[[Tensor], Tensor | BlockMask] = _dense_mask
+        if sparse and compiled and next(model.parameters()).is_cuda:
+            use_sparse_attention(model)  # type: ignore[arg-type]
+            self._mask = sparse_mask
         self._model, self._world = model, world
         blocks = len(model.model.layers)  # type: ignore[union-attr, arg-type]
         # Shallow models may have two rows of hints at one depth.
@@ -127,8 +135,7 @@ class Engine:
         self._gradients.zero_()
         fast = batch.ids.is_cuda
         with torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=fast):
-            mask = attention_mask(batch.segment, torch.bfloat16 if fast else torch.float32)
-            states = self._states(batch, mask)
+            states = self._states(batch, self._mask(batch.segment))
             embedding = self._model.get_input_embeddings().weight  # type: ignore[operator]
             logits = states[-1] @ embedding.T
             guesses = [states[depth] @ embedding.T for depth in self._hint_depths]
@@ -138,7 +145,7 @@ class Engine:
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach(), right
 
-    def _states(self, batch: LessonBatch, mask: Tensor) -> dict[int, Tensor]:
+    def _states(self, batch: LessonBatch, mask: Tensor | BlockMask) -> dict[int, Tensor]:
         """[B, T, D] after as many blocks as have hints, and under -1 after all; normalised."""
         body: Any = self._model.model
         hidden = body.embed_tokens(batch.ids)
@@ -158,6 +165,10 @@ class _Capture:
     graph: torch.cuda.CUDAGraph
     given: LessonBatch
     result: tuple[Tensor, Tensor]
+
+
+def _dense_mask(segment: Tensor) -> Tensor:
+    return attention_mask(segment, torch.bfloat16 if segment.is_cuda else torch.float32)
 
 
 Named = list[tuple[str, nn.Parameter]]

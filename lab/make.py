@@ -42,11 +42,15 @@ class TrainingStage:
 
 STAGES: Final[dict[str, tuple[TrainingStage, ...]]] = {
     "teacher": (
-        TrainingStage("trunk", 0.35, 16, "lab", "hints", 3e-3, seed=0),
-        TrainingStage("deep", 0.4, 48, "lab", "hard", 2e-3, seed=1),
-        TrainingStage("long", 0.25, 48, "long", "hard", 1e-3, seed=2),
+        TrainingStage("trunk", 0.23, 16, "lab", "hints", 3e-3, seed=0),
+        TrainingStage("deep", 0.27, 48, "lab", "hard", 2e-3, seed=1),
+        TrainingStage("long", 0.2, 48, "long", "hard", 1e-3, seed=2),
+        TrainingStage("longer", 0.3, 48, "longer", "long", 1.5e-3, seed=4),
     ),
-    "student": (TrainingStage("whole", 1.0, 12, "lab", "hints", 3e-3, seed=3),),
+    "student": (
+        TrainingStage("whole", 0.5, 12, "lab", "hints", 3e-3, seed=3),
+        TrainingStage("further", 0.5, 12, "lab", "hard", 2e-3, seed=5),
+    ),
 }
 """By model. A shallow trunk learns to read fast; grown in depth it goes on from there."""
 

@@ -24,7 +24,7 @@ from ..corpus.chronicle4.chronicle import GENERATOR_VERSION
 from ..models.files import PROMPT_FILE, ModelFiles
 from ..models.loading import load_tokenizer
 from .architecture import LAB_MODELS, LabModel, Start, build
-from .curriculum import LESSONS, SYLLABI, lessons_of
+from .curriculum import LESSONS, SPARSE_FROM, SYLLABI, lessons_of
 from .engine import Engine
 from .growth import load_grown
 from .lessons import HEAD, NOTES, QUESTION, SUMMARY, LessonBatches
@@ -73,6 +73,8 @@ class Pretraining:
     compile: bool = True
     capture: bool = True
     """Whether a GPU replays one captured graph a step."""
+    sparse: bool = False
+    """Whether a compiled step on a GPU skips the pairs of tokens that do not see each other."""
 
 
 def pretrain(plan: Pretraining, folder: Path) -> PretrainingResult:
@@ -96,6 +98,7 @@ def pretrain(plan: Pretraining, folder: Path) -> PretrainingResult:
         world=world,
         matrix_lr=plan.matrix_rate,
         hints_at=SYLLABI[plan.syllabus].hints_at,
+        sparse=plan.sparse,
     )
     log = StepLog(folder / "log.jsonl" if rank == 0 else None)
     lessons = lessons_of(plan.lessons, plan.syllabus, plan.tokens_per_step)
@@ -197,6 +200,7 @@ def _parse_arguments() -> tuple[Pretraining, Path]:
     parser.add_argument("--syllabus", choices=sorted(SYLLABI), default="hints")
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument("--no-capture", action="store_true")
+    parser.add_argument("--dense-attention", action="store_true")
     given = parser.parse_args()
     if (given.seconds is None) == (given.steps is None):
         parser.error("give either --seconds or --steps")
@@ -218,8 +222,13 @@ def _parse_arguments() -> tuple[Pretraining, Path]:
         start=Start(given.embedding_size, given.residual_size),
         compile=not given.no_compile,
         capture=not given.no_capture,
+        sparse=not given.dense_attention and _longest(given.lessons) >= SPARSE_FROM,
     )
     return plan, given.out
+
+
+def _longest(lessons: str) -> int:
+    return max(kind.length for kind in LESSONS[lessons])
 
 
 def _shape(given: argparse.Namespace) -> LabModel:

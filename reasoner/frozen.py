@@ -3,7 +3,7 @@
 Shapes: B = documents, C = context positions, S = question positions, R = width, V = vocabulary.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -78,7 +78,7 @@ class FrozenReasoner:
             torch._dynamo.config.recompile_limit = 64
             for block in self.blocks:
                 # The forward alone, not the call: hooks must stay outside of the graph.
-                block.forward = torch.compile(block.forward, dynamic=False)
+                block.forward = _compiled(block.forward)
         if compute_again:
             for block in self.blocks:
                 block.forward = partial(
@@ -201,6 +201,18 @@ class FrozenReasoner:
             pad(segment, (0, missing), value=PADDING),
             pad(position, (0, missing)),
         )
+
+
+def _compiled(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Compiled where there is no cache of keys and values, whose length changes at every token."""
+    fast = torch.compile(forward, dynamic=False)
+
+    def call(*args: Any, past_key_values: Any = None, **kwargs: Any) -> Tensor:  # noqa: ANN401
+        if past_key_values is not None:
+            return forward(*args, past_key_values=past_key_values, **kwargs)
+        return fast(*args, **kwargs)
+
+    return call
 
 
 def _mask_dtype(x: Tensor) -> torch.dtype:

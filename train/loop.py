@@ -144,8 +144,9 @@ def _step(
     step: int,
 ) -> dict[str, float]:
     ratio = Random(f"ratio/{run.record.seed}/{step}").choice(run.recipe.ratios)
+    own = run.recipe.data.states == "own"
     with run.accelerator.autocast():
-        compressed = compress(forward, batch.states, ratio)
+        compressed = compress(forward, batch.states if own else batch.states.of_others(), ratio)
         context = run.reasoner.latent_context(compressed)
         keep, attend = (_depths(run, need) for need in ("needs_states", "needs_attention"))
         reading = run.reasoner.read(context, batch.questions, keep, attend)

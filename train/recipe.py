@@ -30,6 +30,19 @@ class Data(_Part):
     """Documents of one step of one process."""
     question_tokens: int = Field(default=256, ge=16)
     """Tokens of questions packed behind each document."""
+    states: Literal["own", "other"] = "own"
+    """Whose states are compressed: the document's that is asked about, or another's of the batch.
+    With the latter only habit can be learned: how answers look, and nothing of what was read."""
+
+    @model_validator(mode="after")
+    def _another_one(self) -> Self:
+        if self.states == "other" and self.batch_size < 2:
+            raise ValueError("other states need a batch_size of 2 or more: one has no other")
+        return self
+
+    def recorded(self) -> dict[str, Any]:
+        """As hashes take it: without the field that came later, where it has its default."""
+        return self.model_dump(mode="json", exclude={"states"} if self.states == "own" else set())
 
 
 class Optimiser(_Part):
@@ -124,7 +137,8 @@ class Recipe(_Part):
     @property
     def sha256(self) -> str:
         """Of everything but the name."""
-        record = self.model_dump(mode="json", exclude={"name"}) | {"model": self.model.recorded()}
+        record = self.model_dump(mode="json", exclude={"name"})
+        record |= {"model": self.model.recorded(), "data": self.data.recorded()}
         text = json.dumps(record, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latentcomp.common.errors import RecipeError, TrainingError
+from latentcomp.compressor.model import compress
 from latentcomp.experiment.phases import phase
-from latentcomp.train import checkpoint, clock
+from latentcomp.train import checkpoint, clock, loop
 from latentcomp.train.clock import BROADCAST_EVERY, StepClock, WallClock, clock_of
 from latentcomp.train.log import CurveLog, read_curve
 from latentcomp.train.loop import train
@@ -65,6 +66,32 @@ def test_a_batch_can_be_learned(made, number):
     assert min(losses[-5:]) == min(losses)
     for name, weight in run.reasoner.lm.model.named_parameters():
         assert torch.equal(weight, before[name]), name
+
+
+def test_the_habit_alone_is_learned_from_the_states_of_others(made, monkeypatch):
+    """Every document is asked about behind the latents of the one before it in the batch."""
+    seen = []
+
+    def watched(forward, states, ratio):
+        seen.append(states)
+        return compress(forward, states, ratio)
+
+    monkeypatch.setattr(loop, "compress", watched)
+    run = made(tiny.RECIPE.changed({"data.states": "other"}), steps=1)
+    own = run.batches.at(0).states
+    train(run)
+    assert torch.equal(seen[0].h_BTLD[1:], own.h_BTLD[:-1])
+    assert torch.equal(seen[0].mask_BT[0], own.mask_BT[-1])
+    assert torch.equal(seen[0].day_BT[1:], own.day_BT[:-1])
+    assert not torch.equal(seen[0].h_BTLD, own.h_BTLD)
+
+
+def test_a_field_at_its_default_is_not_in_the_hash():
+    """Hashes of records from before `data.states` hold."""
+    recipe = phase(4).recipe
+    assert recipe.sha256 == recipe.changed({"data.states": "own"}).sha256
+    assert recipe.sha256 != recipe.changed({"data.states": "other"}).sha256
+    assert "states" not in recipe.data.recorded()
 
 
 def test_the_figures_of_a_step(made, tmp_path):
@@ -227,6 +254,8 @@ def test_the_shape_of_the_learning_rate():
         {"budget.seconds": 3.0},
         {"budget.steps": 0},
         {"data.batch_size": 0},
+        {"data.states": "another"},
+        {"data.states": "other", "data.batch_size": 1},
         {"optimiser.lr": 0},
         {"optimiser.lr": float("nan")},
         {"oops": 1},
