@@ -105,6 +105,7 @@ def _kept(
     seen: "Provenance",
 ) -> tuple["UtilisationResult", Path | None]:
     """The figures of a checkpoint, logged and written; with the folder that they are kept in."""
+    from ..evaluate.utilisation.adapted import HABIT_NOTE
     from ..models.precision import dtype_name
     from ..models.quantised import quantised_note
     from ..report.utilisation_figure import write_utilisation_figure
@@ -122,6 +123,7 @@ def _kept(
                 held,
                 quantised_note(state.spec.teacher, state.spec.reasoner),
                 record.untrained_ratio(bench.ratio),
+                HABIT_NOTE,
             ),
             "provenance": seen.model_dump(mode="json"),
         }

@@ -18,6 +18,7 @@ from .baselines_block import baselines_block, retrieval_block
 from .ladder_block import ladder_block
 from .measured_with import teacher_of
 from .models_block import models_block
+from .real_arms_block import real_arms_block
 from .real_block import parity_block, prompts_block, sink_block
 from .real_results_block import real_results_block, real_sentence
 from .real_text_block import real_text_block
@@ -197,6 +198,7 @@ BLOCKS: Final = (
     Block("real_prompts", prompts_block, "docs/real_model.md"),
     Block("sink", sink_block, "docs/real_model.md"),
     Block("real-results", real_results_block, "docs/real_model.md"),
+    Block("real-arms", real_arms_block, "docs/real_model.md"),
     Block("real-text", real_text_block, "docs/real_text.md"),
 )
 PAGES: Final = tuple(dict.fromkeys(block.page for block in BLOCKS))

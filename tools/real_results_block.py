@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from .real_arms_block import RESULTS as TRAININGS
+from .real_arms_block import content_sentence
 from .speeds import result_file
 
 RESULTS: Final = "real_text.json"
 ARMS: Final = {
     "compressed": "latents",
     "truncation": "its first tokens, as many as latents",
+    "truncation_tail": "its last tokens, as many",
     "bm25": "chunks by words (BM25), as many tokens",
     "shuffled": "another document's latents",
     "zero": "latents of zeros",
@@ -30,7 +33,7 @@ def real_sentence(results: Path) -> str:
         LatentcompError: the file is missing or damaged.
     """
     record = result_file(results / RESULTS)
-    kept, every = record["headline"]["frozen"], record["headline"]["all_families"]
+    kept = record["headline"]["frozen"]
     one = next(iter(record["continuation"].values()))
     return (
         f"**On real text** (SmolLM2-135M, quantised Q4_1, teacher and frozen reader; "
@@ -38,10 +41,9 @@ def real_sentence(results: Path) -> str:
         f"{len(one['seeds'])} trainings) latents save "
         f"{_listed(kept, _share)} of the nats that the whole text saves on what follows it; the "
         f"text's first tokens, as many as there are latents, save "
-        f"{_listed(record['continuation'], lambda one: _point(one, 'truncation'))}. The compressor "
-        "learned from other documents of the same kinds and the reader did not, which flatters the "
-        f"latents: on questions they save more than the text itself ({_listed(every, _number)} "
-        "over both). [What this shows and what not](docs/real_model.md#what-it-keeps-of-real-text)."
+        f"{_listed(record['continuation'], lambda one: _point(one, 'truncation'))}. "
+        f"{content_sentence(results)} "
+        "[What this shows and what not](docs/real_model.md#what-it-keeps-of-real-text)."
     )
 
 
@@ -56,6 +58,9 @@ def real_results_block(results: Path) -> str:
     """
     record = result_file(results / RESULTS)
     ends, every = record["continuation"], record["all"]
+    for ratio, pieces in result_file(results / TRAININGS)["text"].items():
+        for part, pooled in (("continuation", ends), ("all", every)):
+            pooled[ratio]["utilisation"] |= pieces[part]
     first = next(iter(ends.values()))
     count = len(first["seeds"])
     head = " | ".join(f"{ratio}x" for ratio in _ratios(ends))
@@ -102,10 +107,6 @@ def _listed(cells: Mapping[str, Any], show: Any) -> str:  # noqa: ANN401  a func
 
 def _share(cell: Mapping[str, Any]) -> str:
     return f"{cell['ce_utilisation']:.0%}"
-
-
-def _number(cell: Mapping[str, Any]) -> str:
-    return f"{cell['ce_utilisation']:.2f}"
 
 
 def _point(cell: Mapping[str, Any], arm: str) -> str:

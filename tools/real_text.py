@@ -91,7 +91,7 @@ def summary(measured: Measured, long: Measured) -> dict[str, Any]:
         },
         "model": results[0].provenance.get("inputs", {}),
         "checkpoints": {one.checkpoint_sha256: one.steps for one in results},
-        "training": _training(next(iter(measured[min(measured)].values())).parent.parent),
+        "training": training_of(next(iter(measured[min(measured)].values())).parent.parent),
         "measured_by": _made_by({"provenance": results[0].provenance}),
         "corpus": _source(results[0]),
         "long_corpus": _source_of(long),
@@ -131,7 +131,7 @@ def _made_by(record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _training(folder: Path) -> dict[str, Any]:
+def training_of(folder: Path) -> dict[str, Any]:
     """What a trial says of itself; empty where it says nothing."""
     file = folder / "trial.json"
     if not file.exists():
@@ -163,7 +163,7 @@ def _headline(pooled: PooledUtilisation) -> dict[str, float]:
 
 
 def _dumped(pooled: Mapping[str, PooledUtilisation]) -> dict[str, Any]:
-    return {ratio: _record(each) for ratio, each in pooled.items()}
+    return {ratio: record_of(each) for ratio, each in pooled.items()}
 
 
 def _cells(
@@ -192,10 +192,10 @@ def _parts(
 
 
 def _plain(cells: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _record(cell) for name, cell in cells.items()}
+    return {name: record_of(cell) for name, cell in cells.items()}
 
 
-def _record(record: Record) -> dict[str, Any]:
+def record_of(record: Record) -> dict[str, Any]:
     """As JSON has it: null for NaN."""
     return dict(json.loads(record.model_dump_json()))
 

@@ -9,10 +9,11 @@ from latentcomp.common.atomic import write_json
 from latentcomp.common.errors import LatentcompError
 from latentcomp.corpus.records import CONTINUATION
 from latentcomp.evaluate.held_out import Source
+from latentcomp.evaluate.utilisation.adapted import adapted_figures
 from latentcomp.evaluate.utilisation.measure import Costs
 from latentcomp.evaluate.utilisation.result import UtilisationResult, figures_of
 from latentcomp.experiment.run_folder import RunFolder
-from latentcomp.tools import real_text
+from latentcomp.tools import real_arms, real_text
 
 from .test_utilisation import NATS, rows_of
 
@@ -81,3 +82,79 @@ def test_ratios_and_seeds_of_one_corpus_are_summed_up(tmp_path):
 def test_what_was_not_measured_names_the_command(tmp_path):
     with pytest.raises(LatentcompError, match="latentcomp utilisation --recipe real"):
         real_text.measured_on(RunFolder(tmp_path), "real", CORPUS)
+
+
+def arm(run, name, ratio, nats, corpus=CORPUS, **extra):
+    """A trial of one comparison, measured."""
+    costs = {**NATS, "compressed": nats, **extra}
+    rows = rows_of(costs, documents=20) + rows_of(costs, family=CONTINUATION, documents=20)
+    folder = run / "trials" / name / "seed-0" / "utilisation" / f"{corpus[:8]}-{ratio:g}x"
+    write_json(folder.parent.parent / "trial.json", {"overrides": {"arm": name}})
+    write_costs(folder / "costs.parquet", Costs(rows))
+    result = UtilisationResult(
+        name=name, corpus=Source(sha256=corpus, path="held"), **figures_of(rows, None, seed=0)
+    )
+    result.model_copy(update={"ratio": ratio, "steps": 600}).write(folder / "utilisation.json")
+
+
+@pytest.fixture
+def compared(tmp_path):
+    """By the usual ends 5 and 1: habit alone saves half, one latent a token more than the text."""
+    run = tmp_path / "run"
+    arm(run, "other", 4.0, 3.1, shuffled=3.0)
+    arm(run, "whole", 1.0, 0.8)
+    arm(run, "all", 4.0, 1.9)
+    arm(run, "habit-again", 4.0, 3.0)
+    arm(run, "all", 8.0, 2.0, LONG, truncation=3.0, truncation_tail=2.0)
+    return run
+
+
+def test_what_is_kept_between_trained_ends_is_content(compared, tmp_path):
+    out = tmp_path / "arms.json"
+    line = ["--corpus", CORPUS[:8], "--habit", "other", "--whole", "whole", "--text", LONG[:8]]
+    real_arms.main([str(compared), *line, "--out", str(out)])
+    record = json.loads(out.read_text())
+    kept = record["adapted"]["continuation"]["utilisation"]
+    assert set(kept) == {"other 4x", "whole 1x", "all 4x", "habit-again 4x"}
+    assert kept["all 4x"]["point"] == pytest.approx(1.1 / 2.2)
+    assert kept["habit-again 4x"]["point"] == pytest.approx(0.0), "habit is no content"
+    assert kept["whole 1x"]["point"] == pytest.approx(1.0)
+    usual = record["trials"]["habit-again 4x"]["continuation"]["utilisation"]["compressed"]
+    assert usual["point"] == pytest.approx(0.5), "by the usual ends it looks like half the text"
+    assert record["adapted"]["all"]["questions"] == 40
+    assert record["trials"]["all 4x"]["training"]["overrides"] == {"arm": "all"}
+    assert record["text"] == {
+        "8": {
+            part: {
+                name: pytest.approx(record["text"]["8"][part][name] | {"point": point})
+                for name, point in (("truncation", 0.5), ("truncation_tail", 0.75))
+            }
+            for part in ("continuation", "all")
+        }
+    }
+    assert set(record["provenance"]["inputs"]) == {
+        f"{name}/{CORPUS[:8]}-{ratio}x"
+        for name, ratio in (("other", 4), ("whole", 1), ("all", 4), ("habit-again", 4))
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"--habit": "nothing"}, "no measured trial 'nothing'; there are all, habit-again, other"),
+        ({"--corpus": "ef" * 32}, "latentcomp utilisation --recipe all"),
+        ({"--text": "ef" * 32}, "latentcomp utilisation --arms truncation,truncation_tail"),
+    ],
+)
+def test_what_a_comparison_lacks_is_named(compared, given, words):
+    options = {"--corpus": CORPUS, "--habit": "other", "--whole": "whole", "--text": LONG} | given
+    line = [part for pair in options.items() for part in pair]
+    with pytest.raises(LatentcompError, match=words):
+        real_arms.main([str(compared), *line])
+
+
+def test_ends_of_other_answers_are_refused(compared):
+    rows = real_text.costs_of(next((compared / "trials/all/seed-0/utilisation").glob("*4x")))
+    fewer = [row for row in rows if row.document_id != "d0"]
+    with pytest.raises(ValueError, match="did not weigh the same answers"):
+        adapted_figures(rows, fewer, {"all": rows}, seed=0)

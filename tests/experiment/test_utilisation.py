@@ -9,6 +9,7 @@ from latentcomp.commands.trials import TrialRequest, train_trial
 from latentcomp.corpus.continuation import with_continuation
 from latentcomp.corpus.files import write_corpus
 from latentcomp.corpus.records import CONTINUATION
+from latentcomp.evaluate.utilisation.adapted import HABIT_NOTE
 from latentcomp.evaluate.utilisation.measure import AnswerCost
 from latentcomp.evaluate.utilisation.result import UtilisationResult, figures_of
 from latentcomp.experiment.looks import read_looks
@@ -55,6 +56,7 @@ def test_a_measurement_is_kept_logged_and_comes_back(capsys, trained, texts, dee
     again = figures_of(rows, None, seed=result.seed)
     assert again["families"][CONTINUATION].nats == result.families[CONTINUATION].nats
     assert result.checkpoint_sha256 == trial.weights_sha256()
+    assert HABIT_NOTE in result.notes
     looks = [look for look in read_looks(RunFolder(trained)) if look.trial == str(trial)]
     assert [look.documents for look in looks] == [3], "a look counts, whatever is measured"
     assert run_command(capsys, *line, *models).code == 0
@@ -68,6 +70,7 @@ def test_the_reasoner_alone(capsys, texts, deep, tmp_path):
     assert ran.code == 0, ran.err
     result = UtilisationResult.read(tmp_path / "u.json")
     assert set(result.families[CONTINUATION].nats) == {"ceiling", "floor"}
+    assert HABIT_NOTE not in result.notes, "nothing was trained that could have one"
 
 
 def test_greedy_answers_are_not_asked_for_continuations(capsys, texts, deep):
