@@ -42,8 +42,21 @@ def real_sentence(results: Path) -> str:
         f"{_listed(kept, _share)} of the nats that the whole text saves on what follows it; the "
         f"text's first tokens, as many as there are latents, save "
         f"{_listed(record['continuation'], lambda one: _point(one, 'truncation'))}. "
-        f"{content_sentence(results)} "
+        f"{_content(record, results)} "
         "[What this shows and what not](docs/real_model.md#what-it-keeps-of-real-text)."
+    )
+
+
+def _content(record: Mapping[str, Any], results: Path) -> str:
+    """What is left without habit: of the same trainings where their ends were trained too."""
+    kept = record.get("content", {}).get("continuation")
+    if not kept:
+        return content_sentence(results)
+    shares = _listed(kept, lambda one: _interval(one["utilisation"]["compressed"]))
+    return (
+        "**Part of that is habit**, which a compressor learns from other documents just as well. "
+        f"Between such a one and one latent for every token, trained alike, latents keep {shares} "
+        "of the content."
     )
 
 

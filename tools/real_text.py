@@ -6,7 +6,8 @@ writes `docs/results/real_text.json`: for each ratio that was measured on that c
 of the recipe pooled, every arm, with intervals over documents and seeds. Twice: over continuations
 alone, which is the headline, and over every family that counts. Training teaches how questions of a
 corpus are answered, too, which the whole text does not tell the reader; so over questions the
-latents may save more than the text itself, and continuations are the stricter figure.
+latents may save more than the text itself, and continuations are the stricter figure. With
+`--habit NAME` also between trained ends (`tools/real_content.py`), which takes habit from both.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from ..evaluate.utilisation.measure import AnswerCost
 from ..evaluate.utilisation.pooled import PooledUtilisation, pool
 from ..evaluate.utilisation.result import UtilisationResult, figures_of
 from ..experiment.run_folder import RunFolder
+from .real_content import WHOLE, content
 
 RESULT: Final = Path("docs/results/real_text.json")
 Measured = dict[float, dict[int, Path]]
@@ -207,18 +209,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--recipe", required=True)
     parser.add_argument("--corpus", required=True, metavar="SHA256")
     parser.add_argument("--long", metavar="SHA256", help="of longer documents, for the lengths")
+    parser.add_argument("--habit", metavar="NAME", help="trials of data.states=other: trained ends")
     parser.add_argument("--out", type=Path, default=RESULT)
     options = parser.parse_args(arguments)
     run = RunFolder(options.run)
     measured = measured_on(run, options.recipe, options.corpus)
     long = measured_on(run, options.recipe, options.long) if options.long else {}
+    habit = measured_on(run, options.habit, options.corpus) if options.habit else {}
     inputs = {
         f"{path.parent.parent.name}/{path.name}": file_sha256(path / "costs.parquet")
-        for part in (measured, long)
+        for part in (measured, long, habit)
         for folders in part.values()
         for path in folders.values()
     }
-    record = summary(measured, long)
+    kept = content(measured, habit, costs_of, seed=0) if habit else {}
+    record = summary({ratio: each for ratio, each in measured.items() if ratio > WHOLE}, long)
+    record["content"] = {part: _dumped(pooled) for part, pooled in kept.items()}
     seeds = {f"training-{seed}": seed for seed in next(iter(measured.values()))}
     seen = collect(seeds, inputs).model_dump(mode="json")
     write_json(options.out, {**record, "provenance": seen})

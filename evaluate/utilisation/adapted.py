@@ -44,10 +44,19 @@ def adapted_figures(
     Raises:
         ValueError: the measurements are not of the same answers.
     """
+    return figures_of(between_ends(habit, whole, trials), None, seed=seed)
+
+
+def between_ends(
+    habit: Sequence[AnswerCost],
+    whole: Sequence[AnswerCost],
+    trials: Mapping[str, Sequence[AnswerCost]],
+) -> list[AnswerCost]:
+    """Costs with trained ends as `floor` and `ceiling`, and each training as an arm; as above."""
     rows = [*_as("floor", habit, HABIT), *_as("ceiling", whole, LATENTS)]
     for name, costs in trials.items():
         rows += _as(name, costs, LATENTS)
-    return figures_of(rows, None, seed=seed)
+    return rows
 
 
 def _as(name: str, costs: Sequence[AnswerCost], arm: str) -> list[AnswerCost]:

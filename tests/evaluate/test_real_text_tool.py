@@ -84,6 +84,48 @@ def test_what_was_not_measured_names_the_command(tmp_path):
         real_text.measured_on(RunFolder(tmp_path), "real", CORPUS)
 
 
+def test_trainings_with_trained_ends_say_what_of_the_content_they_keep(tmp_path):
+    """By the usual ends 3 of 4 nats; between 3 (habit) and 1.4 (one latent a token) half."""
+    for seed, nats in ((0, 1.8), (1, 1.8)):
+        keep(tmp_path, seed, 4.0, nats)
+        keep(tmp_path, seed, 1.0, 1.0, name="whole")
+        habit(tmp_path, seed, 3.0)
+    line = [str(tmp_path), "--recipe", "real", "--corpus", CORPUS, "--habit", "habit"]
+    real_text.main([*line, "--out", str(tmp_path / "real_text.json")])
+    record = json.loads((tmp_path / "real_text.json").read_text())
+    assert set(record["headline"]["frozen"]) == {"4"}, "one latent a token is an end, no result"
+    kept = record["content"]["continuation"]["4"]
+    assert kept["utilisation"]["compressed"]["point"] == pytest.approx(0.8 / 1.6)
+    assert kept["seeds"] == [0, 1]
+    assert record["content"]["all"]["4"]["utilisation"]["compressed"]["point"] > 0.5
+    assert any("habit" in name for name in record["provenance"]["inputs"])
+
+
+def habit(run, seed, nats):
+    rows = rows_of({**NATS, "shuffled": nats}, documents=20)
+    rows += rows_of({**NATS, "shuffled": nats}, family=CONTINUATION, documents=20)
+    folder = run / "trials" / "habit" / f"seed-{seed}" / "utilisation" / "habit-4x"
+    write_costs(folder / "costs.parquet", Costs(rows))
+    result = UtilisationResult(
+        name="habit", corpus=Source(sha256=CORPUS, path="held"), **figures_of(rows, None, seed=0)
+    )
+    result.model_copy(update={"ratio": 4.0}).write(folder / "utilisation.json")
+
+
+@pytest.mark.parametrize("lacking", ["whole", "habit"])
+def test_an_end_that_was_not_trained_is_named(tmp_path, lacking):
+    keep(tmp_path, 0, 4.0, 2.0)
+    keep(tmp_path, 1, 4.0, 2.0)
+    if lacking != "whole":
+        keep(tmp_path, 0, 1.0, 1.0, name="whole")
+        keep(tmp_path, 1, 1.0, 1.0, name="whole")
+    habit(tmp_path, 0, 3.0)
+    words = {"whole": "utilisation --ratio 1", "habit": "training seed 1 at 4x"}[lacking]
+    line = [str(tmp_path), "--recipe", "real", "--corpus", CORPUS, "--habit", "habit"]
+    with pytest.raises(LatentcompError, match=words):
+        real_text.main([*line, "--out", str(tmp_path / "out.json")])
+
+
 def arm(run, name, ratio, nats, corpus=CORPUS, **extra):
     """A trial of one comparison, measured."""
     costs = {**NATS, "compressed": nats, **extra}
