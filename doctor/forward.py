@@ -4,10 +4,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 from pathlib import Path
 from typing import Final
 
 import torch
+from safetensors import SafetensorError, safe_open
 
 from ..common.errors import TeacherError
 from ..corpus.generators import LAB_GENERATOR, generator
@@ -255,9 +257,19 @@ def _distance(a_TD: torch.Tensor, b_TD: torch.Tensor) -> float:
 
 
 def _weight_bytes(name: str, weights: Sequence[Path], device: torch.device) -> float:
-    """Of the loaded weights, taking the files for bfloat16."""
-    size = sum(file.stat().st_size for file in weights)
-    return size * (2.0 if usual_dtype(name, device.type) == "float32" else 1.0)
+    """Of the loaded weights, whatever the precision of the files."""
+    size = 4 if usual_dtype(name, device.type) == "float32" else 2
+    return float(sum(map(_numbers, weights))) * size
+
+
+def _numbers(file: Path) -> int:
+    """How many a file of weights has; none of a damaged one, of which loading says more."""
+    try:
+        with safe_open(file, framework="pt") as opened:
+            names = opened.keys()
+            return sum(prod(opened.get_slice(name).get_shape()) for name in names)
+    except SafetensorError:
+        return 0
 
 
 def _room(device: torch.device) -> float:

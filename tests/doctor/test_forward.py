@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from latentcomp.doctor import forward
 from latentcomp.doctor.forward import ForwardStates, every_layer, judge
@@ -168,3 +169,13 @@ def test_a_model_that_an_extraction_refuses_fails(tmp_path, monkeypatch):
     finding = forward.check_forward(Settings(teacher=str(save_tiny(model, tmp_path / "tiny"))))
     assert finding.status == "failed"
     assert "is not that of the document alone" in finding.observed
+
+
+@pytest.mark.parametrize("kept", [torch.float32, torch.bfloat16])
+def test_weights_take_what_their_numbers_do_in_whatever_precision_they_lie(tmp_path, kept):
+    """Files of a real model may be float32; a GPU reads them as bfloat16."""
+    file = tmp_path / "model.safetensors"
+    save_file({"a": torch.zeros(10, 3, dtype=kept), "b": torch.zeros(5, dtype=kept)}, file)
+    for device in ("cpu", "cuda"):
+        size = {"float32": 4, "bfloat16": 2}[forward.usual_dtype("lab", device)]
+        assert forward._weight_bytes("lab", [file], torch.device(device)) == 35 * size
