@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from latentcomp.compressor.model import Compressed, compress
+from latentcomp.reasoner import selftest
 from latentcomp.reasoner.frozen import SEQUENCE_STEP, FrozenReasoner
 from latentcomp.reasoner.packing import pack
 from latentcomp.train.batches import collate
@@ -201,3 +202,26 @@ def test_collate_pads_to_the_length_that_is_given(lm):
     assert replace(batch, questions=pack([(), ()], 4, Random(0))).questions.answer_BS.sum() == 0
     with pytest.raises(ValueError, match="max"):
         collate([], 4, Random(0))
+
+
+def test_generation_with_a_cache_is_not_compiled(monkeypatch):
+    """A cache is another length at every token: each would be compiled, until torch gives up."""
+    compiled = []
+
+    def fake(forward, *, dynamic):
+        def call(*args, **kwargs):
+            compiled.append(kwargs.get("past_key_values"))
+            return forward(*args, **kwargs)
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", fake)
+    lm = tiny.lm(4, seed=5)
+    reasoner = FrozenReasoner(lm, compile_blocks=True)
+    selftest._tested.clear()
+    selftest.check_reader(lm, tiny.documents(2))
+    assert all(cache is None for cache in compiled)
+    batch = tiny.batch_of(lm, tiny.documents(2))
+    before = len(compiled)
+    answer_loss(reasoner, model_of(lm), batch)
+    assert len(compiled) == before + 4, "each block of the training's reading is compiled"
