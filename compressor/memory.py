@@ -2,7 +2,8 @@
 
 The teacher is causal: the states of a chunk do not depend on what comes after it. So the memory
 after chunk c is the beginning of the memory of the whole document, nothing is read twice, and no
-latent is ever rewritten. Which third of the document a chunk lies in is not known when it
+latent is ever rewritten. The number of latents is rounded up over all that has arrived and not chunk
+by chunk: a memory has as many as the same text compressed at once. Which third of the document a chunk lies in is not known when it
 arrives, so it is not told here.
 
 Shapes: B = documents, T = tokens (padded), N = chunks of all documents, S = tokens of the longest
@@ -84,6 +85,33 @@ def appended(values_NJX: Tensor, mask_NJ: Tensor, document_N: Tensor, documents:
     places = torch.arange(len(rows), device=rows.device) - first_B[rows]
     out = kept.new_zeros((documents, int(count_B.max()), *kept.shape[1:]))
     return out.index_put((rows, places), kept)
+
+
+def counts_of(tokens_N: Tensor, document_N: Tensor, documents: int, ratio: float) -> Tensor:
+    """Latents of each chunk: with those of earlier chunks as many as the text so far asks for.
+
+    At least one each, taken from what later chunks of the document get.
+
+    Args:
+        tokens_N: int64, of each chunk.
+        document_N: row of each chunk, ascending, chunks in order.
+        documents: B.
+        ratio: tokens per latent.
+
+    Returns:
+        int64 [N].
+    """
+    before_N = counts_before(tokens_N, document_N, documents)
+    # In float64, as for whole documents: in float32, 33 / 3.3 is 10, and a little more in truth.
+    asked_N = ((before_N + tokens_N).double() / ratio).ceil().long()
+    number_N = counts_before(torch.ones_like(tokens_N), document_N, documents)
+    longest = int(number_N.max()) + 1
+    # With at least one latent a chunk, u(c) = max(u(c - 1) + 1, asked(c)): a running maximum of
+    # asked(c) - c, in the row of the document.
+    grid_BC = asked_N.new_zeros((documents, longest))
+    grid_BC[document_N, number_N] = asked_N - number_N
+    used_N = grid_BC.cummax(dim=1).values[document_N, number_N] + number_N
+    return used_N - used_N.roll(1).masked_fill(number_N == 0, 0)
 
 
 def counts_before(counts_N: Tensor, document_N: Tensor, documents: int) -> Tensor:

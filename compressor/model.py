@@ -15,7 +15,7 @@ from ..store.format.schema import LayerRecord, ModelIdentity
 from .allocation import segments
 from .config import ModelConfig
 from .kinds import COMPRESSORS
-from .memory import appended, by_chunk, counts_before
+from .memory import appended, by_chunk, counts_before, counts_of
 from .projection import Projection
 from .states import States
 
@@ -166,7 +166,8 @@ def _compress_whole(model: nn.Module, states: States, ratio: float) -> Compresse
 def _compress_chunks(model: nn.Module, states: States, ratio: float) -> Compressed:
     """Each chunk alone, at the same ratio; its latents stand behind those of earlier chunks."""
     chunks, documents = by_chunk(states), len(states.mask_BT)
-    made = _compress_whole(model, chunks.states, ratio)
+    asked_N = counts_of(chunks.states.tokens_B, chunks.document_N, documents, ratio)
+    made: Compressed = model(chunks.states, asked_N, int(asked_N.max()))
 
     def join(values_NJX: Tensor) -> Tensor:
         return appended(values_NJX, made.mask_BK, chunks.document_N, documents)

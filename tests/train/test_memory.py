@@ -1,5 +1,6 @@
 """A memory that is appended to: chunk by chunk, nothing rewritten, nothing of the future in it."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latentcomp.compressor.memory import appended, by_chunk, counts_before
+from latentcomp.compressor.memory import appended, by_chunk, counts_before, counts_of
 from latentcomp.compressor.model import CompressionModel, compress
 from latentcomp.compressor.states import States
 from latentcomp.train.losses.places import latent_of_token
@@ -75,14 +76,14 @@ def test_the_memory_of_a_beginning_is_the_beginning_of_the_memory(lm, changes, r
 
 
 @pytest.mark.parametrize("changes", CHANGES, ids=lambda changes: "-".join(changes) or "plain")
-def test_a_document_is_left_to_itself_and_rounds_up_by_chunk(lm, changes):
+def test_a_document_is_left_to_itself_and_rounds_up_over_all_that_came(lm, changes):
     made = model_of(lm, **changes)
     among = given_states([[9, 5, 12], [3], [8, 8]], len(made.spec.layers), lm)
     with torch.no_grad():
         crowd = compress(made, among, 4.0)
         alone = compress(made, given_states([[9, 5, 12]], len(made.spec.layers), lm), 4.0)
-    assert crowd.mask_BK.sum(1).tolist() == [3 + 2 + 3, 1, 2 + 2]
-    torch.testing.assert_close(crowd.x_BKR[0, :8], alone.x_BKR[0], rtol=1e-3, atol=1e-4)
+    assert crowd.mask_BK.sum(1).tolist() == [3 + 1 + 3, 1, 2 + 2]
+    torch.testing.assert_close(crowd.x_BKR[0, :7], alone.x_BKR[0], rtol=1e-3, atol=1e-4)
     assert not crowd.x_BKR[~crowd.mask_BK].any()
 
 
@@ -102,7 +103,7 @@ def test_a_token_is_in_a_latent_of_its_own_chunk(lm, changes):
     given = given_states([[9, 5, 12], [3, 4]], len(made.spec.layers), lm)
     with torch.no_grad():
         latent_BT = latent_of_token(compress(made, given, 4.0), given)
-    of_chunk = [[3, 2, 3], [1, 1]]
+    of_chunk = [[3, 1, 3], [1, 1]]
     for row, counts in enumerate(of_chunk):
         owner = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
         real = given.mask_BT[row]
@@ -115,6 +116,28 @@ def test_it_learns(lm):
         made, given_states([[9, 5], [3]], len(made.spec.layers), lm), 4.0
     ).x_BKR.sum().backward()
     assert all(weight.grad is not None for weight in made.parameters() if weight.requires_grad)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.lists(st.integers(1, 30), min_size=1, max_size=6), min_size=1, max_size=4),
+    st.sampled_from([1.0, 2.0, 3.3, 4.0, 16.0]),
+)
+def test_a_memory_has_as_many_latents_as_the_same_text_at_once(lengths, ratio):
+    tokens = torch.tensor([size for each in lengths for size in each])
+    row = torch.arange(len(lengths)).repeat_interleave(torch.tensor([len(e) for e in lengths]))
+    made = counts_of(tokens, row, len(lengths), ratio).tolist()
+    wanted = []
+    for each in lengths:  # one chunk after the other, knowing nothing of the next
+        used, read = 0, 0
+        for size in each:
+            read += size
+            now = max(used + 1, math.ceil(read / ratio))
+            wanted.append(now - used)
+            used = now
+        if all(size >= ratio for size in each):
+            assert used == math.ceil(sum(each) / ratio)
+    assert made == wanted
 
 
 @settings(deadline=None)
