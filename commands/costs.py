@@ -52,9 +52,11 @@ def evaluation_cost(lm: TextSide, documents: tuple[Document, ...], checkpoints: 
     """
     questions = sum(len(document.questions) for document in documents)
     tokens = sum(len(lm.encode_text(document.text)) for document in documents)
+    whole = len({document.original for document in documents})
+    of = f" beginnings of {whole:,}" if any(one.beginning_of for one in documents) else ""
     each = f", for each of {checkpoints} checkpoints" if checkpoints > 1 else ""
     return (
-        f"evaluating: {len(documents):,} documents of {tokens:,} tokens with {questions:,} "
+        f"evaluating: {len(documents):,}{of} documents of {tokens:,} tokens with {questions:,} "
         f"questions, asked once for every arm{each}; how long it takes, the bar says as it goes"
     )
 

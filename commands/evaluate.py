@@ -73,7 +73,8 @@ def _judge_where_complete(options: EvaluateOptions, recipe: str, console: "Conso
     from ..experiment.verdict_table import render_verdict
 
     for phase in PHASES:
-        if phase.recipe.name == recipe and not phase.grid:
+        measured = phase.recipe.name == recipe and phase.steps == options.beginnings()
+        if measured and not phase.grid:
             try:
                 verdict = judge_phase(RunFolder(options.run), phase.number, seed=options.seed)
             except PhaseError as error:

@@ -3,15 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from ..common.terminal import option
-from .measure_options import HOW, WHAT, MeasureOptions
+from .measure_options import HOW, ON, WHAT, MeasureOptions
 
 if TYPE_CHECKING:
     from .subjects import EvaluationRequest
+
+WHOLE: Final = 1
+"""Of `--steps`: documents are read whole, whatever the phase asks for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +47,15 @@ class EvaluateOptions(MeasureOptions):
             min=1,
         ),
     ] = None
+    steps: Annotated[
+        int | None,
+        option(
+            ON,
+            "Read so many beginnings of each document, asked what is known then; 1: the whole. "
+            "[default: the phase's own; of phase 6: 4]",
+            min=1,
+        ),
+    ] = None
     judge: Annotated[bool, option(HOW, "Judge the phase where this completes its evidence.")] = True
 
     def request(self) -> "EvaluationRequest":
@@ -58,7 +70,16 @@ class EvaluateOptions(MeasureOptions):
             rank=self.rank,
             scorer=self.scorer,
             summaries=self.summaries,
+            steps=self.beginnings(),
         )
+
+    def beginnings(self) -> int | None:
+        """Beginnings of each document that are read; None: documents as they are."""
+        from ..experiment.catalogue import steps_of
+
+        if self.steps is None:
+            return None if self.corpus is not None else steps_of(self.named())
+        return None if self.steps == WHOLE else self.steps
 
     def _checks(self) -> list[Callable[[], None]]:
         from ..evaluate.scores import check_scorer

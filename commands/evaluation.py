@@ -13,7 +13,7 @@ from ..evaluate.samples import choose_samples
 from ..evaluate.scores import EXACT, AnswersSource, check_scorer, write_answers
 from ..evaluate.suite import Outcome, Progress, run_arms
 from ..evaluate.text_arms import run_text_arms
-from ..experiment.catalogue import recipes
+from ..experiment.catalogue import known_steps, recipes, steps_of
 from ..experiment.eligibility import is_finished, not_exact, why_unjudged
 from ..experiment.lineage import Lineage
 from ..experiment.phases import PHASES
@@ -132,7 +132,14 @@ def _prepare(request: EvaluationRequest, held: HeldOutSet, reasoner: CausalLM) -
 
 def _held_out(request: EvaluationRequest, teacher: str) -> HeldOutSet:
     version = generator_for(teacher, request.generator)
-    return held_out(request.corpus, request.preset, request.documents, request.seed, version)
+    return held_out(
+        request.corpus,
+        request.preset,
+        request.documents,
+        request.seed,
+        version,
+        steps=request.steps,
+    )
 
 
 def _measure(
@@ -214,7 +221,8 @@ def _keep(
 def _ranking(
     request: EvaluationRequest, held: HeldOutSet, ranked: Sequence[RankedQuestion]
 ) -> Ranking | None:
-    return ranking(ranked, [one.document_id for one in held.documents], seed=request.seed)
+    originals = {one.document_id: one.original for one in held.documents}
+    return ranking(ranked, list(originals), seed=request.seed, originals=originals)
 
 
 def _unjudged(
@@ -231,4 +239,6 @@ def _unjudged(
     catalogue = recipes().get(record.recipe.name)
     if catalogue is None:
         return f"{record.recipe.name} is no recipe of the catalogue"
-    return why_unjudged(record, catalogue, held.source, lineage.doubt(held.source))
+    name, steps = record.recipe.name, held.source.steps
+    wanted = steps if steps in known_steps(name) else steps_of(name)
+    return why_unjudged(record, catalogue, held.source, lineage.doubt(held.source), wanted)

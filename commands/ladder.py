@@ -126,6 +126,7 @@ def _run_phase(
             options.documents or sweep.size.documents,
             seed,
             watch,
+            phase.steps,
         ),
     ]
     if failures and not phase.grid:

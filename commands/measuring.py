@@ -71,6 +71,6 @@ def record_look(
         checkpoint_sha256=subject.sha256,
         corpus_sha256=held.source.sha256,
         seed=held.source.seed,
-        documents=len(held.documents),
+        documents=held.originals,
         ratio=ratio,
     )

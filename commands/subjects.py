@@ -35,6 +35,8 @@ class EvaluationRequest:
     """Version of the world of generated documents; None: that of the teacher."""
     corpus: Path | None = None
     """Given documents instead of generated ones."""
+    steps: int | None = None
+    """Beginnings of each document that are read, asked what is known then; None: whole ones."""
     checkpoint: Path | None = None
     """Another checkpoint than those of the run."""
     teacher: str | None = None

@@ -16,6 +16,7 @@ from ..experiment.sizes import Size
 from ..train import checkpoint
 from ..train.recipe import Recipe
 from .evaluate import EvaluateOptions
+from .evaluate_options import WHOLE
 from .evaluation import evaluate_trials
 from .jobs import Failure, Job, Watch, run_jobs, visible_gpus
 from .train import TrainOptions
@@ -61,13 +62,16 @@ class Sweep:
     def _is_live(self, recipe: str) -> bool:
         return self.size.of(recipe_named(recipe)).data.source == "live"
 
-    def evaluate_options(self, recipe: str, documents: int, seed: int) -> EvaluateOptions:
+    def evaluate_options(
+        self, recipe: str, documents: int, seed: int, steps: int | None
+    ) -> EvaluateOptions:
         """The command that measures the trials of a recipe."""
         return EvaluateOptions(
             recipe=recipe,
             training_seed=list(self.seeds),
             documents=documents,
             seed=seed,
+            steps=steps or WHOLE,
             run=self.run,
             device=self.device,
             reasoner=self.reasoner,
@@ -100,9 +104,23 @@ def train_all(sweep: Sweep, recipes: Iterable[str], watch: Watch) -> tuple[Failu
 
 
 def evaluate_all(
-    sweep: Sweep, recipes: Iterable[str], documents: int, seed: int, watch: Watch
+    sweep: Sweep,
+    recipes: Iterable[str],
+    documents: int,
+    seed: int,
+    watch: Watch,
+    steps: int | None = None,
 ) -> tuple[Failure, ...]:
-    """Measure the trained trials of every recipe on the same documents, where it was not done."""
+    """Measure the trained trials of every recipe on the same documents, where it was not done.
+
+    Args:
+        sweep: what is the same for all.
+        recipes: names of the trials.
+        documents: held out, whole ones.
+        seed: of the documents.
+        watch: is told of every job.
+        steps: beginnings of each document that are read; None: whole documents.
+    """
     jobs, present = [], 0
     run = RunFolder(sweep.run)
     for name in recipes:
@@ -111,11 +129,13 @@ def evaluate_all(
             for trial in run.trials(name)
             if trial.seed in sweep.seeds and checkpoint.exists(trial.checkpoint)
         ]
-        missing = [each.seed for each in trained if not is_measured(each, documents, seed)]
+        missing = [each.seed for each in trained if not is_measured(each, documents, seed, steps)]
         if not missing:
             present += bool(trained)
             continue
-        options = replace(sweep.evaluate_options(name, documents, seed), training_seed=missing)
+        options = replace(
+            sweep.evaluate_options(name, documents, seed, steps), training_seed=missing
+        )
         jobs.append(
             Job(
                 f"evaluate {name}, {len(missing)} {'trial' if len(missing) == 1 else 'trials'}",
@@ -140,12 +160,13 @@ def is_trained(trial: TrialFolder, recipe: Recipe) -> bool:
     return same and state.finished is True
 
 
-def is_measured(trial: TrialFolder, documents: int, seed: int) -> bool:
+def is_measured(trial: TrialFolder, documents: int, seed: int, steps: int | None = None) -> bool:
     """Whether the weights that lie there were measured on these documents."""
     weights = trial.weights_sha256()
     for folder in trial.evaluations():
         result = EvaluationResult.read(folder.result)
-        same = (result.documents, result.seed) == (documents, seed)
+        read = result.corpus.steps if result.corpus else None
+        same = (result.documents, result.seed, read) == (documents, seed, steps)
         if same and result.checkpoint_sha256 == weights:
             return True
     return False

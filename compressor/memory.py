@@ -2,9 +2,9 @@
 
 The teacher is causal: the states of a chunk do not depend on what comes after it. So the memory
 after chunk c is the beginning of the memory of the whole document, nothing is read twice, and no
-latent is ever rewritten. The number of latents is rounded up over all that has arrived and not chunk
-by chunk: a memory has as many as the same text compressed at once. Which third of the document a chunk lies in is not known when it
-arrives, so it is not told here.
+latent is ever rewritten. The number of latents is rounded up over all that has arrived, not chunk
+by chunk, so a memory has as many as the same text compressed at once. Which third of the document
+a chunk lies in is not known when it arrives, so it is not told here.
 
 Shapes: B = documents, T = tokens (padded), N = chunks of all documents, S = tokens of the longest
 chunk (padded), K = latents of a document (padded), J = latents of a chunk (padded).

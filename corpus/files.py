@@ -169,10 +169,14 @@ def _rows(documents: tuple[Document, ...]) -> dict[str, list[dict[str, Any]]]:
     for document in documents:
         key = {"document_id": document.document_id}
         counts = {"chunks": len(document.chunks), "questions": len(document.questions)}
-        rows["documents"].append(key | counts | {"summary": document.summary})
+        rows["documents"].append(key | counts | _of_document(document))
         rows["chunks"].extend(key | plain(chunk) for chunk in document.chunks)
         rows["questions"].extend(key | _row(question) for question in document.questions)
     return rows
+
+
+def _of_document(document: Document) -> dict[str, Any]:
+    return {"summary": document.summary, "beginning_of": document.beginning_of}
 
 
 def _row(question: Question) -> dict[str, Any]:
@@ -271,7 +275,13 @@ def _documents(tables: Mapping[str, list[dict[str, Any]]]) -> Iterator[Document]
         questions[owner].append(_question(row))
     for row in tables["documents"]:
         name = row["document_id"]
-        yield Document(name, tuple(chunks[name]), tuple(questions[name]), row["summary"])
+        yield Document(
+            name,
+            tuple(chunks[name]),
+            tuple(questions[name]),
+            row["summary"],
+            row.get("beginning_of"),
+        )
 
 
 def _question(row: dict[str, Any]) -> Question:

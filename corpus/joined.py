@@ -53,6 +53,10 @@ def _renamed(name: str, part: Corpus) -> Iterator[Document]:
         questions = (
             replace(each, question_id=f"{name}/{each.question_id}") for each in document.questions
         )
+        whole = document.beginning_of
         yield replace(
-            document, document_id=f"{name}/{document.document_id}", questions=tuple(questions)
+            document,
+            document_id=f"{name}/{document.document_id}",
+            questions=tuple(questions),
+            beginning_of=None if whole is None else f"{name}/{whole}",
         )

@@ -88,6 +88,13 @@ class Document:
     questions: tuple[Question, ...] = ()
     summary: str | None = None
     """A reference summary with updates resolved, where the source has one."""
+    beginning_of: str | None = None
+    """Id of the document whose first chunks these are (`beginnings.py`); None of a whole one."""
+
+    @property
+    def original(self) -> str:
+        """Id of the whole document: its beginnings are no independent documents."""
+        return self.document_id if self.beginning_of is None else self.beginning_of
 
     @property
     def text(self) -> str:

@@ -8,7 +8,7 @@ from .. import __version__
 from ..common.atomic import make_folder
 from ..common.errors import CorpusError, UsageError
 from ..common.lock import folder_mutex
-from .beginnings import in_steps
+from .beginnings import NOT_ASKED_BY_STEPS, in_steps
 from .files import (
     Corpus,
     check_unclaimed,
@@ -125,10 +125,7 @@ def write_generated(wanted: GeneratedCorpus, folder: Path, steps: int | None = N
 def _in_steps(corpus: Corpus, steps: int) -> Corpus:
     parts = in_steps(corpus.documents, steps)
     if not parts:
-        raise CorpusError(
-            f"--steps {steps}: no question of these documents says from which chunk on it can be "
-            "asked; give --generator 4"
-        )
+        raise CorpusError(f"--steps {steps}: {NOT_ASKED_BY_STEPS}")
     return Corpus(parts, {**corpus.meta, "steps": steps}, corpus_sha256(parts))
 
 

@@ -2,7 +2,8 @@
 
 Version 2 appends columns to those of version 1: what records say of a chunk and of a question
 beside text, day, answer and evidence. Version 3 adds other right answers of a question; it is
-written only where there are any, so that other corpora keep their bytes.
+written only where there are any, so that other corpora keep their bytes; version 4, which says of
+a document what it is a beginning of, likewise.
 """
 
 from collections.abc import Iterable, Mapping
@@ -66,15 +67,20 @@ _ADDED: Final = {
     ],
 }
 
-_OTHER_ANSWERS: Final = pa.field("other_answers", pa.list_(pa.string()), nullable=False)
+_THIRD: Final = {
+    "questions": [pa.field("other_answers", pa.list_(pa.string()), nullable=False)],
+}
+_FOURTH: Final = {"documents": [pa.field("beginning_of", pa.string())]}
 
 VERSIONS: Final[Mapping[int, Mapping[str, pa.Schema]]] = {
     1: {name: pa.schema(columns) for name, columns in _FIRST.items()},
     2: {name: pa.schema([*columns, *_ADDED[name]]) for name, columns in _FIRST.items()},
     3: {
-        name: pa.schema(
-            [*columns, *_ADDED[name], *([_OTHER_ANSWERS] if name == "questions" else [])]
-        )
+        name: pa.schema([*columns, *_ADDED[name], *_THIRD.get(name, [])])
+        for name, columns in _FIRST.items()
+    },
+    4: {
+        name: pa.schema([*columns, *_ADDED[name], *_THIRD.get(name, []), *_FOURTH.get(name, [])])
         for name, columns in _FIRST.items()
     },
 }
@@ -85,5 +91,8 @@ TABLES: Final = tuple(_FIRST)
 
 def version_for(documents: Iterable[Document]) -> int:
     """The version that is written of some documents: the oldest that holds what they say."""
+    documents = tuple(documents)
+    if any(document.beginning_of is not None for document in documents):
+        return 4
     questions = (question for document in documents for question in document.questions)
     return 3 if any(question.other_answers for question in questions) else 2

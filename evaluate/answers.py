@@ -70,6 +70,7 @@ def answer_questions(
                     text,
                     scorer,
                     chunks=len(document.chunks),
+                    original=document.beginning_of or "",
                 )
                 for question, text in zip(document.questions, texts, strict=True)
             ]

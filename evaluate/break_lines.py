@@ -88,7 +88,8 @@ def _scored(result: EvaluationResult) -> str:
 
 
 def _past(result: EvaluationResult) -> list[str]:
-    if result.past is None or len(result.past.ages) < 2:
+    past = result.past
+    if past is None:
         return []
     arms = _arms(result)
 
@@ -99,10 +100,16 @@ def _past(result: EvaluationResult) -> list[str]:
         )
         return f"{what} ({' of '.join(arms)}): {', '.join(parts)}"
 
-    return [
-        line("by chunks behind the answer", result.past.ages),
-        line("by values that were replaced", result.past.overrides),
-    ]
+    lines = []
+    if len(past.ages) > 1:
+        lines.append(line("by chunks behind the answer", past.ages))
+        lines.append(line("by values that were replaced", past.overrides))
+    if past.steps:
+        lines.append(line("by chunks read", past.steps))
+    if drifts := [f"{arm} {in_words(past.drift[arm])}" for arm in arms if arm in past.drift]:
+        questions = past.drift[arms[0]].n
+        lines.append(f"{questions} questions asked again later: {', '.join(drifts)}")
+    return lines
 
 
 def _fresh(result: EvaluationResult) -> str:

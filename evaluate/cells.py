@@ -50,7 +50,9 @@ class Breakdown:
     """All figures of an evaluation, each with its interval; one draw of documents serves all."""
 
     documents: int
-    """Documents with questions."""
+    """Whole documents with questions: the independent units."""
+    beginnings: int
+    """Beginnings of them that were read in their place; 0 where they were read whole."""
     overall: Cell
     """All questions."""
     families: dict[str, Cell]
@@ -67,7 +69,7 @@ class Breakdown:
     """By arm: its accuracy minus that of the text as it ships, over the questions that need days;
     of the ceiling, what knowing the days is worth."""
     past: Past | None
-    """By age and by replaced values, of those questions whose evidence is known."""
+    """By age, replaced values and chunks read, of those questions whose evidence is known."""
     f1: dict[str, Interval]
     """By arm: mean F1 of the words; empty where exact match decides."""
     above_text: dict[str, Interval]
@@ -95,6 +97,7 @@ def break_down(rows: Sequence[ScoredAnswer], *, seed: int, resamples: int) -> Br
 
     return Breakdown(
         documents=len(answers.documents),
+        beginnings=answers.beginnings,
         overall=cell(answers.all()),
         families={name: cell(answers.of_families([name])) for name in answers.families},
         buckets={name: cell(answers.of_bucket(name)) for name in answers.buckets},
@@ -102,7 +105,7 @@ def break_down(rows: Sequence[ScoredAnswer], *, seed: int, resamples: int) -> Br
         forms={name: cell(answers.of_form(name)) for name in answers.forms},
         needs_days={name: cell(answers.of_days(name)) for name in answers.days},
         above_undated=_above(_UNDATED, answers, answers.of_days("yes"), bootstrap),
-        past=by_past(answers, cell),
+        past=by_past(rows, answers, cell, bootstrap),
         f1=_f1(answers, bootstrap),
         above_text=_above_text(answers, bootstrap),
         above_stale=_above(_STALE, answers, answers.of_bucket("late"), bootstrap),

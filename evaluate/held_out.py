@@ -1,12 +1,13 @@
 """The documents of an evaluation, and where they come from."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..common.errors import CorpusError
 from ..common.record import Record
+from ..corpus.beginnings import NOT_ASKED_BY_STEPS, in_steps
 from ..corpus.dates import date_of
 from ..corpus.files import Corpus, corpus_sha256, read_corpus
 from ..corpus.generators import LAB_GENERATOR, UNRECORDED, generator
@@ -36,6 +37,8 @@ class Source(Record):
     """Likewise."""
     generator: int | None = None
     """Version of the generator; None where the corpus does not say."""
+    steps: int | None = None
+    """Beginnings of every document that are read in its place; None of documents as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,15 @@ class HeldOutSet:
     """Held-out documents and where they come from."""
 
     documents: tuple[Document, ...]
-    """Those that have questions; at least two."""
+    """Those that have questions; at least two, and not all beginnings of one."""
     source: Source
     imported: str | None = None
     """The published set that they were imported from, a key of `FORMATS`; None of others."""
+
+    @property
+    def originals(self) -> int:
+        """Whole documents: beginnings of one count once."""
+        return len({document.original for document in self.documents})
 
     @property
     def world(self) -> int | None:
@@ -63,6 +71,7 @@ def held_out(
     version: int = LAB_GENERATOR,
     *,
     continuations: bool = False,
+    steps: int | None = None,
 ) -> HeldOutSet:
     """A given corpus, or generated documents of the test split where no path is given.
 
@@ -74,6 +83,7 @@ def held_out(
         version: of the generator.
         continuations: whether continuations count as questions. No greedy answer gives one to the
             letter, so only a measure of likelihoods wants them.
+        steps: beginnings of every document instead of the whole, asked what is known then.
 
     Raises:
         CorpusError: unreadable, no such generator or preset, too few documents, or no questions
@@ -93,17 +103,29 @@ def held_out(
         corpus = read_corpus(path)
         documents, source = corpus.documents, _source(corpus, path)
         imported = corpus.meta.get("source")
+    if steps is not None:
+        documents = in_steps(documents, steps)
+        source = source.model_copy(update={"sha256": corpus_sha256(documents), "steps": steps})
     kept = tuple(one if continuations else _without_continuations(one) for one in documents)
     kept = tuple(document for document in kept if document.questions)
-    if len(kept) < 2:
+    if steps is not None and not kept:
+        raise CorpusError(f"--steps {steps}: {NOT_ASKED_BY_STEPS}")
+    if len({document.original for document in kept}) < 2:
         only = any(one.questions for one in documents) and not kept
         raise CorpusError(
-            f"{path or 'the generated corpus'}: {len(kept)} documents with questions; at least 2 "
+            f"{path or 'the generated corpus'}: {_counted(kept)} with questions; at least 2 "
             "are needed, because one control borrows the latents of another document"
             + (f"; its continuations are measured by `{UTILISATION} {path}`" if only else "")
         )
     known = isinstance(imported, str) and imported in FORMATS
     return HeldOutSet(kept, source, str(imported) if known else None)
+
+
+def _counted(documents: Sequence[Document]) -> str:
+    if not any(document.beginning_of for document in documents):
+        return f"{len(documents)} documents"
+    whole = len({document.original for document in documents})
+    return f"beginnings of {whole} {'document' if whole == 1 else 'documents'}"
 
 
 def _without_continuations(document: Document) -> Document:
@@ -138,6 +160,11 @@ def explored(
     """
     if path is not None:
         given = held_out(path, preset, count, seed, version)
+        if any(document.beginning_of for document in given.documents):
+            raise CorpusError(
+                f"{path}: beginnings of documents, which only `evaluate` and `utilisation` "
+                "know as one document; give whole ones"
+            )
         return replace(given, documents=given.documents[:count])
     live = generator(version).live(preset, split, seed, questions_per_family)
     made = (live.document(index) for index in range(count))
@@ -153,8 +180,13 @@ def explored(
 
 
 def _source(corpus: Corpus, path: Path) -> Source:
-    known = {name: corpus.meta.get(name) for name in ("preset", "split", "seed", "generator")}
-    kinds = {"preset": str, "split": str, "seed": int, "generator": int}
+    kinds = {"preset": str, "split": str, "seed": int, "generator": int, "steps": int}
+    known = {name: corpus.meta.get(name) for name in kinds}
+    if known["steps"] is not None and not any(one.beginning_of for one in corpus.documents):
+        raise CorpusError(
+            f"{path}: a corpus by steps of a version that did not record which beginnings are of "
+            "one document; write it again with `latentcomp corpus --steps`"
+        )
     recorded = {name: value for name, value in known.items() if isinstance(value, kinds[name])}
     return Source.model_validate({"sha256": corpus.sha256, "path": str(path), **recorded})
 

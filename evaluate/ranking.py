@@ -6,9 +6,10 @@ the reasoner weighs the right answer, the stale ones and values of other attribu
 whole one; means do not favour short answers. Questions without a known wrong answer are left out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -125,6 +126,7 @@ def ranking(
     documents: Sequence[str],
     *,
     seed: int,
+    originals: Mapping[str, str] = MappingProxyType({}),
     resamples: int = RESAMPLES,
 ) -> Ranking | None:
     """Shares with intervals, from the draw of documents that the evaluation's other figures have.
@@ -133,6 +135,7 @@ def ranking(
         ranked: of every arm, the same questions.
         documents: ids of all that were evaluated.
         seed: of the draw, that of the evaluation.
+        originals: id of a beginning -> that of its whole document, which is what is drawn.
         resamples: bootstrap draws.
 
     Returns:
@@ -140,8 +143,10 @@ def ranking(
     """
     if not ranked:
         return None
-    position = {name: index for index, name in enumerate(sorted(set(documents)))}
-    bootstrap = Bootstrap.draw(len(position), seed=seed, resamples=resamples)
+    owners = {name: originals.get(name, name) for name in documents}
+    place = {name: index for index, name in enumerate(sorted(set(owners.values())))}
+    position = {name: place[owner] for name, owner in owners.items()}
+    bootstrap = Bootstrap.draw(len(place), seed=seed, resamples=resamples)
     arms = in_order(each.arm for each in ranked)
     first = [each for each in ranked if each.arm == arms[0]]
 
@@ -155,8 +160,8 @@ def ranking(
         rows = [each for each in ranked if each.arm == arm and kind in each.kinds]
         won = [each.winner(by_mean=by_mean) == kind for each in rows]
         columns = {
-            "won": _sums(rows, won, position),
-            "all": _sums(rows, [True] * len(rows), position),
+            "won": _sums(rows, won, position, len(place)),
+            "all": _sums(rows, [True] * len(rows), position, len(place)),
         }
         return bootstrap.interval(share("won", "all"), columns, columns["all"])
 
@@ -169,11 +174,11 @@ def ranking(
 
 
 def _sums(
-    rows: Sequence[RankedQuestion], values: Sequence[bool], position: dict[str, int]
+    rows: Sequence[RankedQuestion], values: Sequence[bool], position: dict[str, int], documents: int
 ) -> FloatArray:
     """Sums per document, [D]."""
     at = np.array([position[row.document_id] for row in rows], dtype=np.int64)
-    return np.bincount(at, np.array(values, np.float64), len(position)).astype(np.float64)
+    return np.bincount(at, np.array(values, np.float64), documents).astype(np.float64)
 
 
 _SCHEMA: Final = pa.schema(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from math import isnan, nan
+from math import nan
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +18,7 @@ from ..common import atomic
 from ..common.errors import LatentcompError
 from ..common.record import Record, read_record
 from .balanced import Balanced
+from .cell import accuracies_of, point_of
 from .cells import Cell, Check, break_down, self_check
 from .held_out import Source
 from .measures import Measure
@@ -40,12 +41,11 @@ class EvaluationResult(Record):
     ratio: Figure
     """Nominal compression: context tokens per latent."""
     tokens_per_latent: Figure
-    """Measured compression: document tokens per vector that the reasoner read in their place.
-    A little under the nominal one, as the number of latents is rounded up."""
+    """Measured: document tokens per vector that the reasoner read; latents are rounded up."""
     bytes: Bytes
     """The same in bytes."""
     documents: int
-    """Held-out documents."""
+    """Held-out documents: whole ones, however many beginnings of them were read."""
     seed: int
     """Seed of the held-out documents, and of the resampling."""
     training_seeds: tuple[int, ...]
@@ -65,7 +65,9 @@ class EvaluationResult(Record):
     above_undated: dict[str, Interval] = Field(default_factory=dict)
     """By arm: its accuracy minus that of `undated`, over the questions that need days."""
     past: Past | None = None
-    """By age of the answer and by replaced values; None where no evidence is known."""
+    """By age of the answer, replaced values and chunks read; None where no evidence is known."""
+    beginnings: int = 0
+    """Beginnings of the documents that were read in their place; 0 where they were read whole."""
     scorer: str = EXACT
     """What decided which answers are right: a key of `evaluate.scores.SCORERS`."""
     f1: dict[str, Interval] = Field(default_factory=dict)
@@ -122,47 +124,47 @@ class EvaluationResult(Record):
     @property
     def accuracy(self) -> float:
         """Of the headline arm."""
-        return _point(self.arms.get(self.headline))
+        return point_of(self.arms.get(self.headline))
 
     @property
     def by_family(self) -> dict[str, float]:
         """Accuracy of the headline arm by question family."""
-        return _accuracies(self.families, self.headline)
+        return accuracies_of(self.families, self.headline)
 
     @property
     def by_bucket(self) -> dict[str, float]:
         """By third of the document that holds the evidence."""
-        return _accuracies(self.buckets, self.headline)
+        return accuracies_of(self.buckets, self.headline)
 
     @property
     def ceiling(self) -> float:
         """Accuracy with the full document."""
-        return _point(self.arms.get("ceiling"))
+        return point_of(self.arms.get("ceiling"))
 
     @property
     def floor(self) -> float:
         """Accuracy without any document."""
-        return _point(self.arms.get("floor"))
+        return point_of(self.arms.get("floor"))
 
     @property
     def shuffled(self) -> float:
         """Accuracy with the latents of another document."""
-        return _point(self.arms.get("shuffled"))
+        return point_of(self.arms.get("shuffled"))
 
     @property
     def zero(self) -> float:
         """Accuracy with latents of zeros."""
-        return _point(self.arms.get("zero"))
+        return point_of(self.arms.get("zero"))
 
     @property
     def stale_rate(self) -> float:
         """Of the headline arm."""
-        return _point(self.overall.stale_rate.get(self.headline))
+        return point_of(self.overall.stale_rate.get(self.headline))
 
     @property
     def retention(self) -> float:
         """Of the arm `compressed`."""
-        return _point(self.overall.retention.get("compressed"))
+        return point_of(self.overall.retention.get("compressed"))
 
     @property
     def retention_low(self) -> float:
@@ -255,18 +257,24 @@ class EvaluationResult(Record):
             ValueError: the arms did not answer the same questions.
         """
         changes = _figures(rows, self.seed, RESAMPLES)
-        changes |= {"ratio": source.ratio, "checkpoint_sha256": source.checkpoint}
-        changes |= {"scorer": source.scorer}
+        changes |= {"ratio": source.ratio, "scorer": source.scorer}
+        changes |= {"checkpoint_sha256": source.checkpoint}
         if source.tokens and (read := (source.vectors or {}).get("compressed")):
             changes |= {"tokens_per_latent": source.tokens / read, "vectors": source.vectors}
         return self.model_copy(update=changes)
 
     @property
+    def readings(self) -> int:
+        """Documents as they were read, every beginning counted."""
+        return self.beginnings or self.documents
+
+    @property
     def documents_line(self) -> str:
         """What was read: `200 held-out documents, seed 7` or `12 documents of mine.jsonl`."""
-        if self.corpus is not None and self.corpus.path is not None:
-            return f"{self.documents} documents of {self.corpus.path}"
-        return f"{self.documents} held-out documents, seed {self.seed}"
+        parts = f" in {self.beginnings} beginnings" if self.beginnings else ""
+        if path := self.corpus and self.corpus.path:
+            return f"{self.documents} documents of {path}{parts}"
+        return f"{self.documents} held-out documents{parts}, seed {self.seed}"
 
     def to_json(self) -> str:
         """JSON with null for NaN."""
@@ -290,11 +298,3 @@ def _figures(rows: Sequence[ScoredAnswer], seed: int, resamples: int) -> dict[st
         )
     breakdown = break_down(rows, seed=seed, resamples=resamples)
     return {field.name: getattr(breakdown, field.name) for field in fields(breakdown)}
-
-
-def _point(interval: Interval | None) -> float:
-    return nan if interval is None or isnan(interval.point) else interval.point
-
-
-def _accuracies(cells: Mapping[str, Cell], arm: str) -> dict[str, float]:
-    return {name: _point(cell.accuracy.get(arm)) for name, cell in cells.items()}

@@ -49,7 +49,7 @@ class ScoredAnswer:
     """One answer of one arm to one question."""
 
     document_id: str
-    """Document the question is about; intervals resample whole documents."""
+    """Document the question is about, or the beginning of one (`original`)."""
     question_id: str
     """Unique within its document."""
     family: str
@@ -80,6 +80,15 @@ class ScoredAnswer:
     """Values that were replaced before the answer held; None as above."""
     f1: float | None = None
     """Words in common with the nearest right answer; None where exact match decides."""
+    original: str = ""
+    """Document that this is a beginning of; "" of whole documents."""
+    read: int | None = None
+    """Chunks that were read; None where that is not known."""
+
+    @property
+    def cluster(self) -> str:
+        """The independent unit, which intervals resample: all beginnings of a document are one."""
+        return self.original or self.document_id
 
 
 def score(question: Question, prediction: str, scorer: str = EXACT) -> Score:
@@ -98,6 +107,7 @@ def score_answer(
     scorer: str = EXACT,
     *,
     chunks: int | None = None,
+    original: str = "",
 ) -> ScoredAnswer:
     """Scores one prediction and keeps with it all that the statistics need.
 
@@ -108,6 +118,7 @@ def score_answer(
         prediction: as generated.
         scorer: a key of `SCORERS`.
         chunks: of the document, for the age of the answer; None if it is not wanted.
+        original: document that it is a beginning of; "" of a whole one.
     """
     last = question.evidence[-1] if question.evidence else None
     age = None if chunks is None or last is None or last >= chunks else chunks - 1 - last
@@ -129,6 +140,8 @@ def score_answer(
         age=age,
         overrides=None if age is None else len(question.stale_answers),
         f1=None if scorer == EXACT else token_f1(prediction, question.answers),
+        original=original,
+        read=chunks or None,
     )
 
 
@@ -146,7 +159,7 @@ def rescore(
         LatentcompError: a question does not exist, or an arm answered one twice or not at all.
     """
     questions = {
-        (document.document_id, question.question_id): (question, len(document.chunks))
+        (document.document_id, question.question_id): (question, document)
         for document in documents
         for question in document.questions
     }
@@ -159,9 +172,17 @@ def rescore(
         if key in answered.setdefault(row.arm, set()):
             raise _unusable(key, f"was answered twice by the arm {row.arm}")
         answered[row.arm].add(key)
-        question, chunks = questions[key]
+        question, document = questions[key]
         rescored.append(
-            score_answer(key[0], question, row.arm, row.prediction, scorer, chunks=chunks)
+            score_answer(
+                key[0],
+                question,
+                row.arm,
+                row.prediction,
+                scorer,
+                chunks=len(document.chunks),
+                original=document.beginning_of or "",
+            )
         )
     for arm, keys in answered.items():
         if missing := questions.keys() - keys:
@@ -194,8 +215,12 @@ _SCHEMA = pa.schema(
     + [(name, pa.bool_()) for name in ("correct", "stale", "can_be_stale")]
     + [("form", pa.string()), ("needs_days", pa.bool_()), ("near", pa.string())]
     + [("age", pa.int32()), ("overrides", pa.int32()), ("f1", pa.float64())]
+    + [("original", pa.string()), ("read", pa.int32())]
 )
-_ADDED = {"form": "", "needs_days": None, "near": "", "age": None, "overrides": None, "f1": None}
+_ADDED = {
+    "form": "", "needs_days": None, "near": "", "age": None, "overrides": None, "f1": None,
+    "original": "", "read": None,
+}  # fmt: skip
 """Columns that files of earlier versions lack -> what stands for them."""
 
 

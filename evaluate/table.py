@@ -144,7 +144,7 @@ def sizes_line(result: EvaluationResult) -> str:
     """The ratio in tokens and in bytes: latents against stored states against the text."""
     return (
         f"ratio {figure(result.ratio, 0)}x nominal, {figure(result.tokens_per_latent)} tokens per "
-        f"latent measured; bytes a document: {bytes_line(result.bytes, result.documents)}"
+        f"latent measured; bytes a document: {bytes_line(result.bytes, result.readings)}"
     )
 
 

@@ -1,4 +1,7 @@
-"""From single answers to sums per document: the columns that the bootstrap resamples."""
+"""From single answers to sums per document: the columns that the bootstrap resamples.
+
+Beginnings of one document are summed with it: they share its text and its questions.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +39,7 @@ class Tally:
     """Sums per document over one choice of questions, the same for every arm."""
 
     documents: tuple[str, ...]
-    """Document ids, sorted; row order of every column."""
+    """Ids of whole documents, sorted; row order of every column."""
     columns: Mapping[str, FloatArray]
     """`questions`, `stale_questions`, `<arm>` (right answers), `stale:<arm>`, and `f1:<arm>` where
     F1 is known; each [D]."""
@@ -62,10 +65,13 @@ class Answers:
             ValueError: an arm answered a question twice, or not the questions of the other arms.
         """
         self.arms = in_order(row.arm for row in rows)
-        self.documents = tuple(sorted({row.document_id for row in rows}))
+        self.documents = tuple(sorted({row.cluster for row in rows}))
+        """The independent ones: whole documents, whether they were read or beginnings of them."""
+        self.beginnings = len({r.document_id for r in rows}) if any(r.original for r in rows) else 0
+        """Documents as they were read, where some are beginnings; else 0."""
         self._check_paired(rows)
         position = {document: index for index, document in enumerate(self.documents)}
-        self._document = np.array([position[row.document_id] for row in rows], dtype=np.int64)
+        self._document = np.array([position[row.cluster] for row in rows], dtype=np.int64)
         self._arm = np.array([row.arm for row in rows])
         self._correct = np.array([row.correct for row in rows], dtype=np.float64)
         self._stale = np.array([row.stale for row in rows], dtype=np.float64)
@@ -75,6 +81,7 @@ class Answers:
         self._age = np.array([-1 if row.age is None else row.age for row in rows])
         self._overrides = np.array([-1 if row.overrides is None else row.overrides for row in rows])
         self.has_ages = bool((self._age >= 0).any())
+        self._read = np.array([-1 if row.read is None else row.read for row in rows])
         self._family = np.array([row.family for row in rows])
         self._bucket = np.array([row.bucket for row in rows])
         self._form = np.array([row.form for row in rows])
@@ -124,6 +131,10 @@ class Answers:
     def of_overrides(self, least: int, most: int | None) -> Tally:
         """Sums over the questions with so many replaced values."""
         return self._tally(_between(self._overrides, least, most))
+
+    def of_step(self, least: int, most: int | None) -> Tally:
+        """Sums over the questions that were asked when so many chunks had been read."""
+        return self._tally(_between(self._read, least, most))
 
     def of_pair(self, family: str, form: str) -> Tally:
         """Sums over the questions of one family with one form of answer."""

@@ -40,6 +40,21 @@ def phase_of(recipe: str) -> int:
     return next(each.number for each in PHASES if each.grid)
 
 
+def steps_of(recipe: str) -> int | None:
+    """Beginnings of each document that trials of this name are measured on by their own phase."""
+    return next((each.steps for each in PHASES if each.recipe.name == recipe), None)
+
+
+def known_steps(recipe: str) -> set[int | None]:
+    """The same of every phase that rests on these trials: their own, and those compared with it."""
+    references = {
+        each.steps
+        for each in PHASES
+        if each.reference is not None and phase(each.reference).recipe.name == recipe
+    }
+    return {steps_of(recipe), *references}
+
+
 def size_named(name: str) -> Size:
     """Look a size up.
 

@@ -13,7 +13,11 @@ _AMOUNT = ("data.", "optimiser.", "budget.")
 
 
 def why_unjudged(
-    record: TrialRecord, catalogue: Recipe, source: Source | None, lineage_doubt: str
+    record: TrialRecord,
+    catalogue: Recipe,
+    source: Source | None,
+    lineage_doubt: str,
+    steps: int | None = None,
 ) -> str:
     """Why figures of a trial get no verdict; empty if they may.
 
@@ -22,11 +26,16 @@ def why_unjudged(
         catalogue: the recipe that is judged, as the phase or the grid has it.
         source: of the documents.
         lineage_doubt: why the training documents are not known to be disjoint; empty if they are.
+        steps: beginnings of each document that the phase is measured on; None: whole ones.
     """
     if source is None:
         return "the documents are not recorded"
     if source.path is not None or source.split != "test":
         return "the documents were given, and are not generated ones of the test split"
+    if source.steps != steps:
+        return (
+            f"it was measured on {_read_as(source.steps)}, and the phase asks for {_read_as(steps)}"
+        )
     other = other_than(record, catalogue)
     if other:
         was, is_ = record.recipe.differences(catalogue)[other[0]]
@@ -35,6 +44,10 @@ def why_unjudged(
             f"there {is_}"
         )
     return lineage_doubt
+
+
+def _read_as(steps: int | None) -> str:
+    return "whole documents" if steps is None else f"{steps} beginnings of each document"
 
 
 def not_exact(scorer: str) -> str:

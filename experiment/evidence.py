@@ -12,7 +12,8 @@ from pathlib import Path
 
 from ..common.atomic import file_sha256
 from ..common.errors import CheckpointError, CorpusError, LatentcompError
-from ..corpus.files import read_corpus
+from ..corpus.beginnings import in_steps
+from ..corpus.files import corpus_sha256, read_corpus
 from ..corpus.generators import UNRECORDED
 from ..corpus.records import Document
 from ..evaluate.arms.table import in_order
@@ -57,9 +58,14 @@ class Measured:
 
     @functools.cached_property
     def size(self) -> tuple[int, int]:
-        """Documents, and questions about them."""
+        """Whole documents, and questions about them or their beginnings."""
         keys = {(row.document_id, row.question_id) for row in self.rows}
-        return len({document for document, _ in keys}), len(keys)
+        return len({row.cluster for row in self.rows}), len(keys)
+
+    @property
+    def steps(self) -> int | None:
+        """Beginnings of each document that were read; None of documents as they are."""
+        return self.recorded.corpus.steps if self.recorded.corpus else None
 
     @property
     def tokens_per_latent(self) -> float:
@@ -246,22 +252,34 @@ def _documents(source: Source | None, count: int) -> tuple[Document, ...] | None
         return None
     if source.path is None and source.preset is not None and source.seed is not None:
         version = UNRECORDED if source.generator is None else source.generator
-        return _generated(version, source.preset, source.seed, count, source.sha256)
+        return _generated(version, source.preset, source.seed, count, source.sha256, source.steps)
     if source.path is None:
         return None
     try:
         corpus = read_corpus(Path(source.path))
     except (CorpusError, OSError):
         return None
+    if source.steps is not None and corpus.sha256 != source.sha256:
+        return _by_steps(corpus.documents, source.steps, source.sha256)
     return corpus.documents if corpus.sha256 == source.sha256 else None
+
+
+def _by_steps(
+    documents: tuple[Document, ...], steps: int, sha256: str
+) -> tuple[Document, ...] | None:
+    try:
+        parts = in_steps(documents, steps)
+    except CorpusError:  # they are beginnings by now
+        return None
+    return parts if corpus_sha256(parts) == sha256 else None
 
 
 @functools.lru_cache(maxsize=4)
 def _generated(
-    version: int, preset: str, seed: int, count: int, sha256: str
+    version: int, preset: str, seed: int, count: int, sha256: str, steps: int | None
 ) -> tuple[Document, ...] | None:
     try:
-        held = held_out(None, preset, count, seed, version)
+        held = held_out(None, preset, count, seed, version, steps=steps)
     except CorpusError:  # no such generator or preset, or too few documents
         return None
     return held.documents if held.source.sha256 == sha256 else None

@@ -90,7 +90,7 @@ def regather(run: RunFolder, judged: Phase, evaluations: Iterable[str]) -> Gathe
         if trial is None or trial.recipe not in named:
             raise PhaseError(f"{run.path / name}: the evaluation is gone; evaluate and judge again")
         measured = load_evaluation(trial, EvaluationFolder(run.path / name))
-        if reason := eligible(run, measured, named[trial.recipe]):
+        if reason := eligible(run, measured, named[trial.recipe], judged.steps):
             raise PhaseError(f"{run.path / name}: {reason}")
         every.setdefault(trial.recipe, {})[trial.seed] = measured
     lead = next(iter(next(iter(every.values())).values()))
@@ -161,8 +161,8 @@ def _check_distinct(side: Trials) -> None:
         seen[measured.source.checkpoint] = measured
 
 
-def eligible(run: RunFolder, measured: Measured, recipe: Recipe) -> str:
-    """Why an evaluation may not be judged as one of a recipe; empty if it may."""
+def eligible(run: RunFolder, measured: Measured, recipe: Recipe, steps: int | None = None) -> str:
+    """Why an evaluation may not be judged as one of a recipe, on these steps; empty if it may."""
     if measured.state is None:
         return "the trial holds other weights by now"
     if measured.documents_gone:
@@ -176,7 +176,7 @@ def eligible(run: RunFolder, measured: Measured, recipe: Recipe) -> str:
         return not_exact(measured.source.scorer)
     source = measured.recorded.corpus
     doubt = "" if source is None else Lineage.of(record, run.corpus, own=True).doubt(source)
-    return why_unjudged(record, recipe, source, doubt)
+    return why_unjudged(record, recipe, source, doubt, steps)
 
 
 def _newest(run: RunFolder, judged: Phase, names: list[str], seed: int | None) -> Measured:
@@ -192,7 +192,7 @@ def _newest(run: RunFolder, judged: Phase, names: list[str], seed: int | None) -
         measured = load_evaluation(trial, folder)
         if seed is not None and measured.recorded.seed != seed:
             continue
-        reason = eligible(run, measured, _recipe_of(judged, trial))
+        reason = eligible(run, measured, _recipe_of(judged, trial), judged.steps)
         if not reason:
             return measured
         reasons.append(f"{folder.path}: {reason}")
@@ -229,7 +229,7 @@ def _trials(run: RunFolder, recipe: Recipe, lead: Measured) -> dict[int, Measure
                 lead.recorded.corpus,
                 lead.source.ratio,
             )
-            if same and not eligible(run, measured, recipe):
+            if same and not eligible(run, measured, recipe, lead.steps):
                 chosen[trial.seed] = measured
                 break
     return chosen
@@ -259,7 +259,8 @@ def _same_seeds(
 def _evaluate_again(run: RunFolder, recipe: str, lead: Measured) -> str:
     """The command that measures the trials of a recipe on the documents of `lead`."""
     recorded = lead.recorded
-    return evaluate_command(run, recipe=recipe, documents=recorded.documents, seed=recorded.seed)
+    like = {"documents": recorded.documents, "seed": recorded.seed, "steps": lead.steps}
+    return evaluate_command(run, recipe=recipe, **like)
 
 
 def _check_comparable(measured: Iterable[Measured]) -> None:

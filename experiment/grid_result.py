@@ -95,7 +95,7 @@ def _measured(run: RunFolder, recipe: str, documents: int, seed: int) -> dict[in
         for folder in trial.evaluations():
             measured = load_evaluation(trial, folder)
             same = (measured.recorded.documents, measured.recorded.seed) == (documents, seed)
-            if same and measured.state is not None:
+            if same and measured.steps is None and measured.state is not None:
                 chosen[trial.seed] = measured
     return dict(sorted(chosen.items()))
 

@@ -31,6 +31,8 @@ class Phase:
     """The phase that it is compared with; None where the gate asks for existence alone."""
     grid: bool = False
     """Whether its trials are the ablations of the reference (ablations.py)."""
+    steps: int | None = None
+    """Beginnings of each held-out document that it is measured on; None: on whole documents."""
     lacks: str = ""
     """A part that it needs and this version does not have; empty where it can run."""
 
@@ -56,7 +58,7 @@ _PROJECTION = _TIME.changed(
     name="phase-4",
 )
 _STRATEGY = _PROJECTION.changed({"objectives.alignment": 1.0}, name="phase-5")
-_SEQUENTIAL = _STRATEGY.changed({}, name="phase-6")
+_SEQUENTIAL = _STRATEGY.changed({"model.memory": "append"}, name="phase-6")
 _ABLATIONS = _STRATEGY.changed({}, name="phase-7")
 _TRANSFER = _STRATEGY.changed({"reasoner": "student"}, name="phase-8")
 
@@ -114,7 +116,7 @@ PHASES: Final[tuple[Phase, ...]] = (
             COMPARISON,
         ),
         reference=5,
-        lacks="a corpus that arrives chunk by chunk with questions in between",
+        steps=4,
     ),
     Phase(
         7,

@@ -67,9 +67,10 @@ def evaluate_command(
     recipe: str | None = None,
     documents: int | None = None,
     seed: int | None = None,
+    steps: int | None = None,
 ) -> str:
     """`latentcomp evaluate` for the trials of a phase or of a recipe."""
-    given = {"phase": phase, "recipe": recipe, "documents": documents, "seed": seed}
+    given = {"phase": phase, "recipe": recipe, "documents": documents, "seed": seed, "steps": steps}
     options = "".join(f" --{name} {value}" for name, value in given.items() if value is not None)
     options += run_option(run.path)
     return f"latentcomp evaluate{options}{unknown_option(run, '--teacher', teacher_of_run(run))}"

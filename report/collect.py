@@ -146,7 +146,7 @@ def _lead(
         for each in measured:
             if each.answers_sha256 in verdict.evaluations.values():
                 return each
-    judgeable = [each for each in measured if not eligible(run, each, phase.recipe)]
+    judgeable = [each for each in measured if not eligible(run, each, phase.recipe, phase.steps)]
     every = judgeable or list(measured)
     return every[-1] if every else None
 

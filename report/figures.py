@@ -143,7 +143,7 @@ def sizes(result: EvaluationResult) -> str:
         figure, axes = blank(0.5 + ROW * len(rows))
         for row, (name, total) in enumerate(rows):
             color = ACCENT if name == "latents" else SOFT
-            mean = total / result.documents
+            mean = total / result.readings
             axes.barh(row, mean, height=0.62, color=color)
             times = f"  ({total / size.text:.1f}x the text)" if name != "text" and size.text else ""
             axes.annotate(

@@ -15,7 +15,7 @@ from ..bench import ArmInputs
 
 def shuffled(inputs: ArmInputs) -> list[Prefix]:
     """Prefixes of latents of another document of the same evaluation."""
-    donors = donor_cycle(len(inputs.latents), inputs.seed)
+    donors = donors_of([document.original for document in inputs.documents], inputs.seed)
     return [inputs.latents[donor] for donor in donors]
 
 
@@ -27,6 +27,32 @@ def zero(inputs: ArmInputs) -> list[Prefix]:
 def gaussian(inputs: ArmInputs) -> list[Prefix]:
     """Prefixes of random vectors, each with the norm of the latent it replaces."""
     return _with_vectors(inputs, random_directions(inputs.vectors, inputs.seed))
+
+
+def donors_of(originals: Sequence[str], seed: int) -> list[int]:
+    """For every document, or beginning of one, the one whose latents it borrows.
+
+    Whole documents lend and borrow in one cycle. A beginning borrows from the beginning of the
+    next document that is as far from its end: never from its own document, which holds its facts,
+    and from one that has read about as much.
+
+    Args:
+        originals: id of the whole document behind each; at least two different ones.
+        seed: of the cycle.
+
+    Raises:
+        ValueError: they are all of one document.
+    """
+    parts: dict[str, list[int]] = {}
+    for index, original in enumerate(originals):
+        parts.setdefault(original, []).append(index)
+    groups = list(parts.values())
+    donors = [0] * len(originals)
+    for own, number in zip(groups, donor_cycle(len(groups), seed), strict=True):
+        other = groups[number]
+        for place, index in enumerate(own):
+            donors[index] = other[max(0, len(other) - len(own) + place)]
+    return donors
 
 
 def donor_cycle(count: int, seed: int) -> list[int]:

@@ -36,6 +36,13 @@ class AnswerCost:
     """Of the whole document, in the reasoner's tokens."""
     age: int | None = None
     """Chunks behind the last one that settles the answer; None where that is not known."""
+    original: str = ""
+    """Document that this is a beginning of; "" of whole documents."""
+
+    @property
+    def cluster(self) -> str:
+        """The independent unit, which intervals resample: all beginnings of a document are one."""
+        return self.original or self.document_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +166,7 @@ def _rows(
             likelihood.tokens,
             tokens,
             _age(document, question),
+            document.beginning_of or "",
         )
         for question, likelihood in zip(document.questions, likelihoods, strict=True)
     ]

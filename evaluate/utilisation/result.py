@@ -196,10 +196,10 @@ class _Table:
         if not rows:
             raise ValueError("no answers were weighed")
         self.arms = in_order(row.arm for row in rows)
-        self.documents = tuple(sorted({row.document_id for row in rows}))
+        self.documents = tuple(sorted({row.cluster for row in rows}))
         position = {name: index for index, name in enumerate(self.documents)}
         self._arm = np.array([row.arm for row in rows])
-        self._document = np.array([position[row.document_id] for row in rows], np.int64)
+        self._document = np.array([position[row.cluster] for row in rows], np.int64)
         self._value = np.array([row.log_likelihood for row in rows], np.float64)
         self._tokens = np.array([row.tokens for row in rows], np.float64)
         self.family = np.array([row.family for row in rows])

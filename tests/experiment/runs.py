@@ -7,7 +7,7 @@ Checkpoints are right in form, documents are generated, answers are scored and w
 import functools
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -19,7 +19,7 @@ from latentcomp.common import atomic
 from latentcomp.compressor.config import ModelConfig
 from latentcomp.compressor.model import CompressionModel, ModelSpec
 from latentcomp.corpus.chronicle import presets
-from latentcomp.corpus.generators import UNRECORDED
+from latentcomp.corpus.generators import GENERATORS, UNRECORDED, Generator
 from latentcomp.corpus.records import Document, Question
 from latentcomp.evaluate.arms.table import REQUIRED_ARMS
 from latentcomp.evaluate.held_out import HeldOutSet, held_out
@@ -78,6 +78,21 @@ def small_lab(patch: pytest.MonkeyPatch) -> None:
     small = presets.Preset("lab", (4, 5), (10, 99), 1.0, 2, 2, True)
     patch.setitem(presets.PRESETS, "lab", small)
     patch.setattr(phases, "PHASES", tuple(map(_small, phases.PHASES)))
+
+
+def ask_on_the_way(patch: pytest.MonkeyPatch) -> None:
+    """Let the quick generator say from when on a question can be asked, as number 4 does.
+
+    What it says is not checked here: the reasoner follows a script.
+    """
+    made = GENERATORS[UNRECORDED]
+
+    def generate(preset: str, split: str, documents: int, seed: int) -> Iterator[Document]:
+        for one in made.generate(preset, split, documents, seed):
+            asked = (replace(q, asked_after=max(q.evidence, default=0)) for q in one.questions)
+            yield replace(one, questions=tuple(asked))
+
+    patch.setitem(GENERATORS, UNRECORDED, Generator(generate, made.document))
 
 
 def _small(each: phases.Phase) -> phases.Phase:
@@ -141,6 +156,7 @@ def script(documents: Sequence[Document], shares: Mapping[str, float]) -> list[S
             arm,
             say(question, document.document_id, arm, shares.get(arm, 0.05)),
             chunks=len(document.chunks),
+            original=document.beginning_of or "",
         )
         for arm in REQUIRED_ARMS
         for document in documents
@@ -157,10 +173,11 @@ def save_evaluation(
     samples: Sequence[Sample] | None = None,
     unjudged: str = "",
     ratio: float = 4.0,
+    steps: int | None = None,
     **shares: float,
 ) -> EvaluationFolder:
     """An evaluation of a trial on generated documents, logged and written as the command does."""
-    held = _held(presets.PRESETS["lab"], documents, seed)
+    held = _held(presets.PRESETS["lab"], documents, seed, steps)
     rows = script(held.documents, {"ceiling": 0.98, "compressed": 0.6} | shares)
     state = checkpoint.open_checkpoint(trial.checkpoint).state
     record = state.known_trial
@@ -204,10 +221,10 @@ def save_evaluation(
 
 
 @functools.lru_cache(maxsize=8)
-def _held(preset: presets.Preset, documents: int, seed: int) -> HeldOutSet:
+def _held(preset: presets.Preset, documents: int, seed: int, steps: int | None) -> HeldOutSet:
     """Documents of the preset as it is now, generated once; of the version that is made fastest,
     which trials that do not say theirs are of."""
-    return held_out(None, "lab", documents, seed, UNRECORDED)
+    return held_out(None, "lab", documents, seed, UNRECORDED, steps=steps)
 
 
 def keep(

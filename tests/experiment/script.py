@@ -22,6 +22,8 @@ from latentcomp.experiment import ablations, phases, sizes
 from latentcomp.experiment.gates import Minimum
 from latentcomp.reasoner.generate import vectors_before_questions
 
+from .runs import ask_on_the_way
+
 CEILING, FLOOR = 0.98, 0.05
 DOCUMENTS = 40
 ROWS = ("no-time", "equal-mix", "no-alignment")
@@ -69,6 +71,7 @@ def install(patch: pytest.MonkeyPatch, modules: Mapping[str, ModuleType]) -> Scr
     script = Script()
     small = presets.Preset("lab", (4, 5), (10, 99), 1.0, 2, 2, True)
     patch.setitem(presets.PRESETS, "lab", small)
+    ask_on_the_way(patch)
     step = {"data.batch_size": 1, "data.question_tokens": 96, "budget.steps": 1}
     laptop = replace(sizes.SIZES["laptop"], changes=step, documents=DOCUMENTS)
     patch.setitem(sizes.SIZES, "laptop", laptop)
@@ -112,6 +115,8 @@ def _script_answers(patch: pytest.MonkeyPatch, script: Script) -> None:
                 question,
                 arm,
                 script.say(arm, document.document_id, question, 0),
+                chunks=len(document.chunks),
+                original=document.beginning_of or "",
             )
             for document in documents
             for question in document.questions

@@ -20,14 +20,17 @@ def test_each_phase_changes_one_thing():
     changes = {
         later.title: set(earlier.recipe.differences(later.recipe))
         for earlier, later in zip(PHASES, PHASES[1:], strict=False)
-        if later.number <= 5
+        if later.number <= 6
     }
     assert changes == {
         "layers": {"layers"},
         "time": {"model.time", "model.positions"},
         "projection": {"model.projection", "model.scale"},
         "strategy": {"objectives.alignment"},
+        "sequential": {"model.memory"},
     }
+    assert {each.number: each.steps for each in PHASES if each.steps} == {6: 4}
+    assert not any(each.lacks for each in PHASES)
     assert phase(8).recipe.reasoner == "student"
     assert [each.number for each in PHASES] == list(range(1, 9))
 

@@ -70,7 +70,8 @@ def documents(draw):
             Question(f"{number}/{i}", "f", q, a, tuple(stale), (0,), bucket, **draw(facts))
             for i, (q, a, stale, bucket) in enumerate(asked)
         )
-        made.append(Document(name, chunks, questions, draw(st.none() | text)))
+        extra = draw(st.tuples(st.none() | text, st.none() | text))
+        made.append(Document(name, chunks, questions, *extra))
     return tuple(made)
 
 
@@ -267,7 +268,7 @@ def test_a_corpus_of_a_later_format_is_refused(tmp_path):
     file = tmp_path / "corpus.json"
     later = f'"version": {CORPUS_VERSION + 1}'
     file.write_text(file.read_text().replace('"version": 2', later))
-    with pytest.raises(CorpusError, match=r"version 4 is not known here: .*write the corpus again"):
+    with pytest.raises(CorpusError, match=r"version 5 is not known here: .*write the corpus again"):
         read_corpus(tmp_path)
 
 
@@ -296,6 +297,17 @@ def test_a_record_that_uses_nothing_new_says_what_it_said_in_version_1():
 
 def test_every_field_that_came_later_is_tried():
     assert ADDED[Question].keys() == FACTS.keys()
+    assert ADDED[Document].keys() == {"beginning_of"}
+
+
+def test_a_beginning_is_another_document_and_of_a_version_of_its_own(tmp_path):
+    part = replace(DOCUMENT, beginning_of="d")
+    whole = write_corpus(tmp_path / "whole", [DOCUMENT], {})
+    written = write_corpus(tmp_path / "part", [part], {})
+    assert (part.original, DOCUMENT.original) == ("d", "d1") and whole.sha256 != written.sha256
+    versions = [json.loads((tmp_path / x / "corpus.json").read_text()) for x in ("whole", "part")]
+    assert [each["version"] for each in versions] == [2, 4]
+    assert read_corpus(tmp_path / "part").documents == (part,)
 
 
 @pytest.mark.parametrize(("name", "value"), FACTS.items())

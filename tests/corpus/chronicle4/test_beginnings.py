@@ -2,6 +2,8 @@
 
 import pytest
 
+from latentcomp.common.buckets import bucket_of
+from latentcomp.common.errors import CorpusError
 from latentcomp.corpus.beginnings import beginnings, in_steps
 from latentcomp.corpus.chronicle4.presets import preset
 from latentcomp.corpus.chronicle4.solving import readings, solve
@@ -24,6 +26,21 @@ def test_a_question_is_asked_from_its_chunk_on():
     assert names == {"d@1": "a", "d@2": "ad", "d@3": "abd", "d@4": "abd"}
     assert [len(one.chunks) for one in made.values()] == [1, 2, 3, 4]
     assert [one.summary for one in made.values()] == [None, None, None, "a summary"]
+    assert {one.original for one in made.values()} == {"d"} and whole.original == "d"
+
+
+def test_a_third_is_that_of_what_was_read():
+    """Else "late" would be what the whole document says late, and a beginning has no such."""
+    whole = Document("d", tuple(Chunk(i, "t") for i in range(9)), (question("a", 1, (1,)),))
+    thirds = {len(one.chunks): one.questions[0].bucket for one in beginnings(whole, 9)}
+    assert thirds == {kept: bucket_of(1, kept) for kept in range(2, 10)}
+    assert [thirds[kept] for kept in (2, 3, 4, 9)] == ["middle", "middle", "early", "early"]
+
+
+def test_a_beginning_has_no_beginnings():
+    whole = Document("d", tuple(Chunk(i, "t") for i in range(4)), (question("a", 0),))
+    with pytest.raises(CorpusError, match="'d@2' is a beginning of 'd' already"):
+        in_steps(beginnings(whole, 2), 2)
 
 
 @pytest.mark.parametrize(("count", "lengths"), [(1, [7]), (2, [3, 7]), (3, [2, 4, 7]), (7, None)])
@@ -40,7 +57,10 @@ def test_every_answer_is_that_of_the_beginning_alone():
         for part in beginnings(document, 4):
             read = readings([c.text for c in part.chunks], [c.day or 0 for c in part.chunks], *days)
             for each in part.questions:
-                assert solve(read, each.text).as_written.answers == {each.answer}
+                solved = solve(read, each.text).as_written
+                assert solved.answers == {each.answer}
+                # No value that only a later chunk replaces counts as stale yet.
+                assert set(solved.stale) == {*each.stale_answers}
                 answered += 1
     assert answered > 200
 
@@ -51,6 +71,7 @@ def test_the_command_writes_them_and_refuses_a_world_without(capsys, tmp_path):
     assert ran.code == 0, ran.err
     corpus = read_corpus(tmp_path / "steps")
     assert 3 < len(corpus.documents) <= 9 and corpus.meta["steps"] == 3
+    assert len({one.original for one in corpus.documents}) == 3
     assert run_command(capsys, *line, "--generator", 4, "--out", tmp_path / "steps").code == 0
     error = run_command(capsys, *line, "--generator", 3, "--out", tmp_path / "old").error
     assert "give --generator 4" in error and not (tmp_path / "old").exists()
