@@ -166,9 +166,10 @@ def _held_out(documents: Texts) -> HeldOutSet:
     if isinstance(documents, Path):
         return held_out(documents, "", 0, 0)
     given = tuple(one for one in as_documents(documents) if one.questions)
-    if len(given) < 2:
+    count = len({one.original for one in given})
+    if count < 2:
         raise CorpusError(
-            f"{len(given)} documents with questions; at least 2 are needed, because one control "
+            f"{count} documents with questions; at least 2 are needed, because one control "
             "borrows the latents of another document"
         )
     return HeldOutSet(given, Source(sha256=corpus_sha256(given), path="Python"))
@@ -191,7 +192,7 @@ def _log(compressor: Compressor, held: HeldOutSet, ratio: float) -> None:
             checkpoint_sha256=compressor.sha256,
             corpus_sha256=held.source.sha256,
             seed=held.source.seed,
-            documents=len(held.documents),
+            documents=held.originals,
             ratio=ratio,
         )
 

@@ -108,7 +108,9 @@ def _past(result: EvaluationResult) -> list[str]:
         lines.append(line("by chunks read", past.steps))
     if drifts := [f"{arm} {in_words(past.drift[arm])}" for arm in arms if arm in past.drift]:
         questions = past.drift[arms[0]].n
-        lines.append(f"{questions} questions asked again later: {', '.join(drifts)}")
+        lines.append(
+            f"{questions} questions asked more than once, last minus first: {', '.join(drifts)}"
+        )
     return lines
 
 

@@ -1,15 +1,18 @@
 """One recipe against another: the same documents, the same questions, several training seeds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import nan
 from pathlib import Path
 
 import numpy as np
 
 from ..common.errors import LatentcompError
-from .arms.table import REFERENCE_ARMS
+from ..common.record import Record
 from .comparable import Comparable, check_comparable
 from .measures import TIME_FAMILIES, Measure, Measurement
+from .paired import check_paired, with_shared_arms
+from .past import BREAKDOWNS, Choice
 from .scores import ScoredAnswer, read_answers, read_source
 from .seed_effect import SeedEffect
 from .stats import (
@@ -18,6 +21,7 @@ from .stats import (
     Bootstrap,
     Columns,
     FloatArray,
+    Interval,
     Statistic,
     difference,
     largest,
@@ -33,7 +37,24 @@ Runs = Mapping[int, Sequence[ScoredAnswer]]
 Files = Mapping[int, Path]
 """Files of answers by training seed."""
 
+Choose = Callable[[Answers], Tally]
+"""The questions that a figure is over."""
+
 _STALE = stale_column("compressed")
+_THEIRS = retained("reference:compressed", "reference:ceiling", "reference:floor")
+
+
+class PairedCell(Record):
+    """What two recipes keep of the same questions; training seeds pooled within each document."""
+
+    retention: Interval
+    """Of the recipe."""
+    reference: Interval
+    """Of the one that it is compared with."""
+    gain: Interval
+    """Retention minus that of the reference, paired."""
+    stale_rise: Interval
+    """Stale rate of the latents minus that of the reference's; NaN where none can be stale."""
 
 
 class Comparison:
@@ -60,8 +81,8 @@ class Comparison:
             )
         self.seeds = tuple(sorted(runs))
         sides = [*(runs[key] for key in self.seeds), *(reference[key] for key in sorted(reference))]
-        _check_paired(sides)
-        answers = [Answers(rows) for rows in _with_shared_arms(sides)]
+        check_paired(sides)
+        answers = [Answers(rows) for rows in with_shared_arms(sides)]
         self._runs, self._reference = answers[: len(runs)], answers[len(runs) :]
         self._bootstrap = Bootstrap.draw(len(answers[0].documents), seed=seed, resamples=resamples)
 
@@ -92,19 +113,44 @@ class Comparison:
         """Everything that a gate of a comparison may look at, all seeds pooled."""
         return {
             "retention_gain": self.retention_gain(),
-            "time_gain": self._over(TIME_FAMILIES, _gain_of_accuracy),
-            "stale_rise": self._over(None, _rise_of_stale, of=STALE_QUESTIONS),
-            "retention": self._over(None, retained("compressed")),
-            "stale_rate": self._over(None, share(_STALE, STALE_QUESTIONS), of=STALE_QUESTIONS),
+            "time_gain": self._over(_of_time, _gain_of_accuracy),
+            "stale_rise": self._over(_all, _rise_of_stale, of=STALE_QUESTIONS),
+            "retention": self._over(_all, retained("compressed")),
+            "stale_rate": self._over(_all, share(_STALE, STALE_QUESTIONS), of=STALE_QUESTIONS),
             "compressed_minus_shuffled": self._over(
-                None, difference("compressed", "shuffled", QUESTIONS)
+                _all, difference("compressed", "shuffled", QUESTIONS)
             ),
             # The self-check holds where its interval reaches 0: wider would be more lenient.
             "shuffled_minus_floor": self._over(
-                None, difference("shuffled", "floor", QUESTIONS), documents_only=True
+                _all, difference("shuffled", "floor", QUESTIONS), documents_only=True
             ),
-            "ceiling_minus_floor": self._over(None, difference("ceiling", "floor", QUESTIONS)),
+            "ceiling_minus_floor": self._over(_all, difference("ceiling", "floor", QUESTIONS)),
         }
+
+    def by_past(self) -> dict[str, dict[str, PairedCell]]:
+        """What is kept of both, by age of the answer, by replaced values and by chunks read.
+
+        By field of `Past` and by bin, where any question is in it; exploratory, as all that is
+        looked at many at a time. Chunks read only where beginnings of documents were.
+        """
+        first = self._runs[0]
+        return {
+            what: {
+                name: self._paired(partial(_bin, choose, least, most))
+                for name, least, most in bins
+                if choose(first, least, most).questions.sum()
+            }
+            for what, (bins, choose) in BREAKDOWNS.items()
+            if what != "steps" or first.beginnings
+        }
+
+    def _paired(self, choose: Choose) -> PairedCell:
+        return PairedCell(
+            retention=self._over(choose, retained("compressed")).interval,
+            reference=self._over(choose, _THEIRS).interval,
+            gain=self._over(choose, _gain_of_retention).interval,
+            stale_rise=self._over(choose, _rise_of_stale, of=STALE_QUESTIONS).interval,
+        )
 
     def retention_gain(
         self, *, confidence: float = CONFIDENCE, effect: SeedEffect | None = None
@@ -115,11 +161,11 @@ class Comparison:
             confidence: nominal coverage.
             effect: of seeds; estimated from this comparison alone when None.
         """
-        return self._over(None, _gain_of_retention, confidence, effect=effect)
+        return self._over(_all, _gain_of_retention, confidence, effect=effect)
 
     def _over(
         self,
-        families: Sequence[str] | None,
+        choose: Choose,
         statistic: Statistic,
         confidence: float = CONFIDENCE,
         *,
@@ -127,8 +173,8 @@ class Comparison:
         effect: SeedEffect | None = None,
         documents_only: bool = False,
     ) -> Measurement:
-        runs = [_choose(run, families) for run in self._runs]
-        references = [_choose(reference, families) for reference in self._reference]
+        runs = [choose(run) for run in self._runs]
+        references = [choose(reference) for reference in self._reference]
         by_seed = [
             _point(statistic, _side_by_side(run, reference))
             for run, reference in zip(runs, references, strict=True)
@@ -197,56 +243,21 @@ def ablation_drops(
     }
 
 
-def _check_paired(sides: Sequence[Sequence[ScoredAnswer]]) -> None:
-    _check_same(
-        [_questions(rows) for rows in sides],
-        "is on one side only, or with another answer or family; evaluate both sides "
-        "with the same --documents and --seed",
-    )
-    # What does not depend on the recipe must not differ: else it is another reasoner, or
-    # another device, and the difference is not that of the recipes alone.
-    for arm in REFERENCE_ARMS:
-        _check_same(
-            [_predictions(rows, arm) for rows in sides],
-            f"got another answer of the arm {arm} on one side; evaluate both sides with one "
-            "reasoner, on one kind of device",
-        )
+def _bin(choose: Choice, least: int, most: int | None, answers: Answers) -> Tally:
+    return choose(answers, least, most)
 
 
-def _with_shared_arms(sides: Sequence[Sequence[ScoredAnswer]]) -> list[list[ScoredAnswer]]:
-    """The rows of every side, of those arms that all sides have."""
-    shared = set.intersection(*({row.arm for row in rows} for rows in sides))
-    if missing := [arm for arm in ("compressed", *REFERENCE_ARMS) if arm not in shared]:
-        raise LatentcompError(
-            f"the arm {missing[0]} was not measured on every side of the comparison; run "
-            "`latentcomp evaluate` again for those without it"
-        )
-    return [[row for row in rows if row.arm in shared] for rows in sides]
+def _all(answers: Answers) -> Tally:
+    return answers.all()
 
 
-def _questions(rows: Sequence[ScoredAnswer]) -> set[tuple[str, ...]]:
-    return {(row.document_id, row.question_id, row.family, row.answer) for row in rows}
-
-
-def _predictions(rows: Sequence[ScoredAnswer], arm: str) -> set[tuple[str, ...]]:
-    return {(row.document_id, row.question_id, row.prediction) for row in rows if row.arm == arm}
-
-
-def _check_same(sides: Sequence[set[tuple[str, ...]]], fault: str) -> None:
-    for other in sides[1:]:
-        if odd := sides[0] ^ other:
-            document, question, *_ = min(odd)
-            raise LatentcompError(f"question {question} of document {document} {fault}")
-
-
-def _choose(answers: Answers, families: Sequence[str] | None) -> Tally:
-    return answers.all() if families is None else answers.of_families(families)
+def _of_time(answers: Answers) -> Tally:
+    return answers.of_families(TIME_FAMILIES)
 
 
 def _gain_of_retention(totals: Columns) -> FloatArray:
     mine = retained("compressed")(totals)
-    theirs = retained("reference:compressed", "reference:ceiling", "reference:floor")(totals)
-    return mine - theirs
+    return mine - _THEIRS(totals)
 
 
 def _gain_of_accuracy(totals: Columns) -> FloatArray:

@@ -21,7 +21,12 @@ from .scores import ScoredAnswer
 from .stats import Bootstrap, Interval, difference
 from .tally import Answers, Tally
 
-AGES: Final[tuple[tuple[str, int, int | None], ...]] = (
+Bins = tuple[tuple[str, int, int | None], ...]
+"""(name, least, most), most None for no limit."""
+Choice = Callable[[Answers, int, int | None], Tally]
+"""Sums over the questions of one bin."""
+
+AGES: Final[Bins] = (
     ("0", 0, 0),
     ("1-2", 1, 2),
     ("3-5", 3, 5),
@@ -29,13 +34,13 @@ AGES: Final[tuple[tuple[str, int, int | None], ...]] = (
     ("11+", 11, None),
 )
 """(name, least, most): chunks behind the one that settles the answer."""
-OVERRIDES: Final[tuple[tuple[str, int, int | None], ...]] = (
+OVERRIDES: Final[Bins] = (
     ("0", 0, 0),
     ("1", 1, 1),
     ("2+", 2, None),
 )
 """(name, least, most): values that were replaced before the answer held."""
-STEPS: Final[tuple[tuple[str, int, int | None], ...]] = (
+STEPS: Final[Bins] = (
     ("1-2", 1, 2),
     ("3-4", 3, 4),
     ("5-6", 5, 6),
@@ -45,6 +50,12 @@ STEPS: Final[tuple[tuple[str, int, int | None], ...]] = (
     ("51+", 51, None),
 )
 """(name, least, most): chunks that had been read when it was asked."""
+BREAKDOWNS: Final[dict[str, tuple[Bins, Choice]]] = {
+    "ages": (AGES, Answers.of_age),
+    "overrides": (OVERRIDES, Answers.of_overrides),
+    "steps": (STEPS, Answers.of_step),
+}
+"""Field of `Past` -> its bins, and the questions of one of them."""
 
 
 class Past(Record):
@@ -77,16 +88,17 @@ def by_past(
     """
     if not answers.has_ages:
         return None
-    steps = {name: answers.of_step(least, most) for name, least, most in STEPS}
     grows = bool(answers.beginnings)
-    ages = {name: answers.of_age(least, most) for name, least, most in AGES}
-    overrides = {name: answers.of_overrides(least, most) for name, least, most in OVERRIDES}
-    return Past(
-        ages={name: cell(tally) for name, tally in ages.items() if tally.questions.sum()},
-        overrides={name: cell(tally) for name, tally in overrides.items() if tally.questions.sum()},
-        steps={name: cell(t) for name, t in steps.items() if grows and t.questions.sum()},
-        drift=_drift(rows, answers, bootstrap) if grows else {},
-    )
+    cells = {
+        what: {
+            name: cell(tally)
+            for name, least, most in bins
+            if (tally := choose(answers, least, most)).questions.sum()
+        }
+        for what, (bins, choose) in BREAKDOWNS.items()
+        if what != "steps" or grows
+    }
+    return Past(**cells, drift=_drift(rows, answers, bootstrap) if grows else {})
 
 
 def _drift(

@@ -10,6 +10,7 @@ from typing import Any, Final
 from ..common.errors import LatentcompError
 from ..evaluate.result import EvaluationResult
 from ..experiment.ablations import ABLATIONS, ablated
+from ..experiment.against import against_reference
 from ..experiment.evidence import Measured, load_evaluation
 from ..experiment.gather import eligible
 from ..experiment.history import read_history, standing
@@ -18,6 +19,7 @@ from ..experiment.phases import PHASES, Phase
 from ..experiment.run_folder import RunFolder, TrialFolder
 from ..experiment.suggest import evaluate_command, train_command
 from ..experiment.verdict import Verdict
+from .arriving import Against
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class PhaseStory:
     """Record of the trial: resolved recipe and provenance; empty where absent."""
     log: tuple[LogPoint, ...]
     """Training curve, by ascending step."""
+    against: Against
+    """Of a phase on documents that arrive: what it keeps against its reference; else empty."""
 
     @property
     def remark(self) -> str:
@@ -131,7 +135,14 @@ def _story(run: RunFolder, phase: Phase) -> PhaseStory | None:
         ),
         config=_read_config(trial),
         log=read_log(trial.curve),
+        against=_against(run, phase, None if fault else verdict),
     )
+
+
+def _against(run: RunFolder, phase: Phase, verdict: Verdict | None) -> Against:
+    if verdict is None or phase.steps is None:
+        return {}
+    return against_reference(run, phase, verdict)
 
 
 _NOT_YET: Final = "trained, and not evaluated yet."

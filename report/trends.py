@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from ..evaluate.cell import Cell
-from ..evaluate.past import AGES, OVERRIDES
+from ..evaluate.past import AGES, OVERRIDES, STEPS
 from ..evaluate.result import EvaluationResult
 from .axes import (
     LINES,
@@ -38,6 +38,12 @@ def overrides(result: EvaluationResult) -> str:
     cells = {} if result.past is None else result.past.overrides
     names = [name for name, *_ in OVERRIDES]
     return _trend(cells, names, "Accuracy by replaced values") if len(cells) > 1 else ""
+
+
+def steps(result: EvaluationResult) -> str:
+    """Accuracy by the chunks that had been read; empty of whole documents."""
+    cells = {} if result.past is None else result.past.steps
+    return _trend(cells, [name for name, *_ in STEPS], "Accuracy by chunks read")
 
 
 def forms(result: EvaluationResult) -> str:

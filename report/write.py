@@ -22,6 +22,7 @@ from ..experiment.run_folder import RunFolder
 from ..experiment.verdict import CriterionOutcome, Verdict
 from ..models.quantised import QUANTISED
 from . import figures, trends
+from .arriving import against_rows, past_rows
 from .collect import PhaseStory, collect
 from .worth import Worth, pictures, worths
 
@@ -88,6 +89,9 @@ def _render(
         outcome=outcome,
         capital=capital,
         plates=plates,
+        past_rows=past_rows,
+        against_rows=against_rows,
+        reference_of=lambda number: phase(number).reference,
         flat=_flat,
         bytes_line=bytes_line,
         remarks=remarks,
@@ -225,6 +229,12 @@ def _evaluation_plates(result: EvaluationResult, verdict: Verdict | None) -> lis
             "Does it let go of what was replaced?",
             "Accuracy by how many values were replaced before the answer held.",
             Markup(trends.overrides(result)),
+        ),
+        Plate(
+            "Does it hold as the document grows?",
+            "Accuracy by how many chunks had been read when it was asked; later steps ask more "
+            "questions, and other ones, as the ceiling shows.",
+            Markup(trends.steps(result)),
         ),
         Plate(
             "Does the spelling of the answer matter?",

@@ -210,7 +210,27 @@ def test_steps_and_what_was_lost_on_the_way(capsys):
     shown = " ".join(capsys.readouterr().out.split())
     assert "30 held-out documents in 90 beginnings, seed 0" in shown
     assert "by chunks read (compressed of ceiling): 1-2: 1.000 of 1.000, 3-4: 1.000" in shown
-    assert "asked again later: compressed -0.500" in shown
+    assert "60 questions asked more than once, last minus first: compressed -0.500" in shown
+
+
+def test_two_memories_are_told_apart_by_the_step_at_which_they_differ():
+    """One knows all; the other says the old value once six chunks were read."""
+    documents = in_steps([chunked(f"d{n}") for n in range(30)], 3)
+    short, whole = (
+        answered(
+            documents,
+            lambda arm, read, most=most: arm == "ceiling" or (arm == "compressed" and read < most),
+        )  # fmt: skip
+        for most in (5, 99)
+    )
+    cells = Comparison({1: short}, {1: whole}, seed=0, resamples=100).by_past()
+    steps = cells["steps"]
+    gains = {name: cell.gain.point for name, cell in steps.items()}
+    assert gains == {"1-2": pytest.approx(float("nan"), nan_ok=True), "3-4": 0, "5-6": -1}
+    assert {name: cell.gain.n for name, cell in steps.items()} == {"1-2": 30, "3-4": 60, "5-6": 60}
+    assert (steps["5-6"].retention.point, steps["5-6"].reference.point) == (0, 1)
+    assert steps["5-6"].stale_rise.point == 1 and steps["5-6"].gain.clusters == 30
+    assert sum(cell.gain.n for cell in cells["ages"].values()) == 150
 
 
 def test_every_count_of_chunks_is_in_one_step():

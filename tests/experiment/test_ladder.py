@@ -134,7 +134,8 @@ def judged(folder, number, seed):
     reference = [each.recipe.name for each in PHASES if each.number == phase.reference]
     for name in names + reference:
         run("evaluate", "--recipe", name, "--run", folder, "--documents", scripted.DOCUMENTS,
-            "--seed", seed, "--device", "cpu", "--no-judge")  # fmt: skip
+            "--seed", seed, "--steps", phase.steps or 1, "--device", "cpu",
+            "--no-judge")  # fmt: skip
     run("judge", "--phase", number, "--run", folder)
     return read_history(RunFolder(folder), number)[-1]
 

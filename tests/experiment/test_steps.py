@@ -1,7 +1,10 @@
 """Phase 6 is judged on beginnings of documents, and every other phase on whole ones."""
 
+from pathlib import Path
+
 import pytest
 
+from latentcomp.commands.evaluate import EvaluateOptions
 from latentcomp.commands.sweep import is_measured
 from latentcomp.common.errors import PhaseError
 from latentcomp.evaluate.result import EvaluationResult
@@ -98,6 +101,24 @@ def test_a_sweep_knows_what_was_read(run):
     assert is_measured(trial, runs.DOCUMENTS, 7, STEPS)
     assert not is_measured(trial, runs.DOCUMENTS, 7)
     assert not is_measured(trial, runs.DOCUMENTS, 7, 3)
+
+
+@pytest.mark.parametrize(
+    ("given", "steps"),
+    [
+        ({"phase": 6}, 4),
+        ({"recipe": "phase-6"}, 4),
+        ({"phase": 6, "steps": 2}, 2),
+        ({"phase": 6, "steps": 1}, None),
+        ({"phase": 6, "corpus": Path("mine")}, None),
+        ({"phase": 5}, None),
+        ({"phase": 5, "steps": 4}, 4),
+        ({"recipe": "my-own", "steps": 3}, 3),
+        ({}, None),
+    ],
+)
+def test_beginnings_are_those_of_the_phase_or_as_given(given, steps):
+    assert EvaluateOptions(**given).request().steps == steps
 
 
 def test_who_is_measured_on_what():
