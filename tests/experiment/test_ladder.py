@@ -45,7 +45,7 @@ OUTCOMES = {
     3: ({"phase-3": 0.50}, {"phase-3": 0.60}),
     4: ({"phase-4": 0.30}, {"phase-4": 0.43}),
     5: ({"phase-5": 0.70}, {"phase-5": 0.80}),
-    6: ({"phase-6": 0.60}, {"phase-6": 0.805}),
+    6: ({"phase-6": 0.60}, {"phase-6": 0.825}),
     7: (
         {"ablation-no-time": 0.9, "ablation-no-alignment": 0.9, "ablation-equal-mix": 0.9},
         {"ablation-no-time": 0.85, "ablation-no-alignment": 0.9, "ablation-equal-mix": 0.9},
