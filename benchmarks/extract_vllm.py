@@ -41,9 +41,9 @@ from latentcomp.extract.releasing import max_uncommitted, write_function
 from latentcomp.extract.teachers.loading import random_identity
 from latentcomp.extract.teachers.vllm.engine import EngineSettings, engine_arguments, start
 from latentcomp.extract.teachers.vllm.teacher import VllmTeacher
-from latentcomp.extract.teachers.vllm.versions import installed_vllm
 from latentcomp.models.files import locate_model, read_config
 from latentcomp.models.layers import resolve_layers
+from latentcomp.models.vllm_versions import installed_vllm
 from latentcomp.store.format.schema import DocumentEntry, Manifest
 from latentcomp.store.write.writer import StoreWriter
 

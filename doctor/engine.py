@@ -1,6 +1,6 @@
 """Check of the engine: who extracts, and what is there if vLLM is not."""
 
-from ..extract.teachers.vllm.versions import installed_vllm, supported_text
+from ..models.vllm_versions import installed_vllm, supported_text
 from .findings import Finding
 from .settings import Settings
 

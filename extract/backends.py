@@ -13,20 +13,23 @@ from ..common.errors import TeacherError
 from ..models.files import ModelFiles, identify_model, read_config
 from ..models.layers import layer_name
 from ..models.loading import DTYPES
+from ..models.vllm_versions import (
+    attention_numbers,
+    installed_vllm,
+    why_absent,
+    why_not_heads,
+    why_not_on,
+)
 from ..store.format.schema import LayerRecord
 from .releasing import Uncommitted, max_uncommitted_tokens
 from .teachers.vllm.engine import EngineSettings
 from .teachers.vllm.teacher import VllmTeacher
-from .teachers.vllm.versions import installed_vllm, supported_text
 
 BackendName = Literal["transformers", "vllm"]
 RequestedBackend = Literal["auto", "transformers", "vllm"]
 
 PROVEN_ARCHITECTURES: Final = ("Qwen3ForCausalLM", "Qwen3MoeForCausalLM")
 """Whose states tests/vllm compare with those of transformers, at every layer."""
-
-CPU_HEAD_SIZES: Final = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
-"""Of vLLM's attention on CPUs (`CPUAttentionBackend.get_supported_head_sizes`)."""
 
 GPU_SHARE: Final = 0.9
 """Of the memory of a GPU that vLLM takes, its own default."""
@@ -142,15 +145,9 @@ def cache_bytes_per_token(
     """Bytes of vLLM's cache for a token: keys and values of every block up to the deepest, and
     the states themselves."""
     text = config.get_text_config()
-    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
-    attention = 2 * heads * _head_size(text) * max(1, layers[-1].blocks_completed)
+    attention = attention_numbers(text, max(1, layers[-1].blocks_completed))
     values = attention + len(layers) * text.hidden_size
     return int(values * DTYPES[dtype].itemsize)
-
-
-def _head_size(text: Any) -> int:  # noqa: ANN401
-    size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
-    return int(size)
 
 
 def _installed_version() -> str:
@@ -158,26 +155,13 @@ def _installed_version() -> str:
     return str(vllm.version) if vllm else "none"
 
 
-def _not_installed(need: Need) -> str | None:
+def _absent(need: Need) -> str | None:
     del need
-    if installed_vllm() is None:
-        return "vLLM is not installed: pip install 'latentcomp[vllm]' on a GPU machine"
-    return None
-
-
-def _other_version(need: Need) -> str | None:
-    del need
-    vllm = installed_vllm()
-    if vllm is None or vllm.supported:
-        return None
-    return f"vLLM {vllm.version} is installed, supported is {supported_text()}"
+    return why_absent()
 
 
 def _other_device(need: Need) -> str | None:
-    vllm = installed_vllm()
-    if vllm is None or vllm.device == need.device.type:
-        return None
-    return f"the installed vLLM is built for {vllm.device}, the device is {need.device.type}"
+    return why_not_on(need.device.type)
 
 
 def _after_the_norm(need: Need) -> str | None:
@@ -198,10 +182,7 @@ def _unproven_architecture(need: Need) -> str | None:
 
 
 def _head_size_on_cpu(need: Need) -> str | None:
-    size = _head_size(read_config(need.files).get_text_config())
-    if need.device.type != "cpu" or size in CPU_HEAD_SIZES:
-        return None
-    return f"vLLM on a CPU has no attention for heads of {size}"
+    return why_not_heads(read_config(need.files).get_text_config(), need.device.type)
 
 
 def _too_large(need: Need) -> str | None:
@@ -222,8 +203,7 @@ def _too_large(need: Need) -> str | None:
 
 
 OBJECTIONS: Final = (
-    Objection(_not_installed, binding=True),
-    Objection(_other_version, binding=True),
+    Objection(_absent, binding=True),
     Objection(_other_device, binding=True),
     Objection(_after_the_norm, binding=True),
     Objection(_head_size_on_cpu, binding=True),

@@ -25,10 +25,10 @@ from ..common import atomic
 from ..common.provenance import collect
 from ..corpus.files import read_corpus
 from ..extract.agreement import token_errors
-from ..extract.teachers.vllm.versions import installed_vllm
 from ..models.files import identify_model, locate_model
 from ..models.layers import negative
 from ..models.loading import load_causal_lm
+from ..models.vllm_versions import installed_vllm
 from ..store.read.reader import FeatureStore
 
 ROOT: Final = Path(__file__).resolve().parents[1]

@@ -10,9 +10,9 @@ from latentcomp.common.errors import TeacherError
 from latentcomp.extract import backends
 from latentcomp.extract.backends import Need, cache_bytes_per_token, choose_backend
 from latentcomp.extract.teachers.vllm.channel import StateChannel, arrived, channel_named
-from latentcomp.extract.teachers.vllm.versions import SUPPORTED, installed_vllm
 from latentcomp.models.files import locate_model, read_config
 from latentcomp.models.layers import resolve_layers
+from latentcomp.models.vllm_versions import SUPPORTED, installed_vllm
 
 from .command_line import run_command
 

@@ -10,9 +10,9 @@ from latentcomp.extract.backends import Need, cache_bytes_per_token
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
 from latentcomp.extract.teachers.vllm.engine import EngineSettings
 from latentcomp.extract.teachers.vllm.teacher import VllmTeacher
-from latentcomp.extract.teachers.vllm.versions import installed_vllm
 from latentcomp.models.files import identify_model, locate_model, read_config
 from latentcomp.models.loading import load_causal_lm
+from latentcomp.models.vllm_versions import installed_vllm
 from latentcomp.store.format.schema import LayerRecord
 
 from . import checkpoints

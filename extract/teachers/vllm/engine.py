@@ -1,10 +1,8 @@
 """vLLM's engine in this process, configured to compute hidden states only."""
 
 import math
-import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,18 +10,14 @@ from typing import Any, Final
 import torch
 
 from ....common.errors import TeacherError
-from ....models.files import one_line
+from ....models.vllm_process import set_environment, vllm_reasons
 from .channel import StateChannel
 
 _ENVIRONMENT: Final = {
-    # The engine and its worker in this process: states are handed over by a plain call.
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     # A document may fill the whole context: the one token that vLLM samples is never computed.
     "VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1",
-    "VLLM_NO_USAGE_STATS": "1",
 }
-_QUIET: Final = {"VLLM_LOGGING_LEVEL": "ERROR"}
-"""Set unless the user has: a failure shall be one line, ours."""
+_SMALLER: Final = "a smaller --batch-tokens"
 
 _MAX_DOCUMENTS: Final = 256
 """Documents of one step; more are computed in the next one."""
@@ -78,7 +72,7 @@ class VllmEngine:
         self.channel = StateChannel()
         self._settings = settings
         try:
-            with _reasons("vLLM cannot start", "give --backend transformers"):
+            with vllm_reasons("vLLM cannot start", "give --backend transformers", _SMALLER):
                 arguments = engine_arguments(settings, self.channel.name)
                 self._engine = start(arguments, settings.device)
                 self._core = self._engine.engine_core.engine_core
@@ -114,7 +108,8 @@ class VllmEngine:
         Raises:
             TeacherError: vLLM failed.
         """
-        with _reasons("vLLM failed", "give a smaller --batch-tokens or --backend transformers"):
+        advice = f"give {_SMALLER} or --backend transformers"
+        with vllm_reasons("vLLM failed", advice, _SMALLER):
             for document, ticket in zip(documents, tickets, strict=True):
                 self._add(document, ticket)
             while not all(self.channel.has(ticket) for ticket in tickets):
@@ -126,7 +121,7 @@ class VllmEngine:
         Raises:
             TeacherError: vLLM failed.
         """
-        with _reasons("vLLM failed", "run the same command again"):
+        with vllm_reasons("vLLM failed", "run the same command again", _SMALLER):
             self._engine.step()
 
     @property
@@ -175,9 +170,7 @@ def start(arguments: dict[str, Any], device: torch.device) -> Any:  # noqa: ANN4
 
 def engine_arguments(settings: EngineSettings, channel: str) -> dict[str, Any]:
     """The arguments of vLLM's `EngineArgs`."""
-    os.environ.update(_ENVIRONMENT)  # before anything of vLLM is imported
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
+    set_environment(_ENVIRONMENT)  # before anything of vLLM is imported
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of libraries that vLLM imports
         from .connector import CHANNEL, StateConnector
@@ -233,25 +226,3 @@ would leave half of the cache empty on short documents."""
 def _cache_bytes(settings: EngineSettings) -> int:
     blocks = settings.held_tokens / _CPU_BLOCK + settings.held_documents + 2
     return int(_SLACK * blocks * _CPU_BLOCK * settings.bytes_per_token)
-
-
-@contextmanager
-def _reasons(what: str, advice: str) -> Iterator[None]:
-    """Convert exceptions of vLLM into a TeacherError of one line."""
-    try:
-        yield
-    except TeacherError:
-        raise
-    except torch.OutOfMemoryError as error:
-        raise TeacherError(
-            f"{what}: the memory of the device is full; give a smaller --batch-tokens"
-        ) from error
-    except Exception as error:  # of vLLM and everything below it
-        raise TeacherError(f"{what} ({one_line(_root(error))}); {advice}") from error
-
-
-def _root(error: BaseException) -> BaseException:
-    """The root cause; vLLM wraps some exceptions."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
