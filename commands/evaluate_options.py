@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -56,6 +56,10 @@ class EvaluateOptions(MeasureOptions):
             min=1,
         ),
     ] = None
+    backend: Annotated[
+        Literal["transformers", "vllm"],
+        option(HOW, "Who computes the answers (recorded); vllm: latents at positions 0, 1, 2..."),
+    ] = "transformers"
     judge: Annotated[bool, option(HOW, "Judge the phase where this completes its evidence.")] = True
 
     def request(self) -> "EvaluationRequest":
@@ -67,6 +71,7 @@ class EvaluateOptions(MeasureOptions):
         return EvaluationRequest(
             **shared | {"arms": tuple(dict.fromkeys((*shared["arms"], *summary)))},
             answer_tokens=self.answer_tokens,
+            backend=self.backend,
             rank=self.rank,
             scorer=self.scorer,
             summaries=self.summaries,
@@ -83,5 +88,7 @@ class EvaluateOptions(MeasureOptions):
 
     def _checks(self) -> list[Callable[[], None]]:
         from ..evaluate.scores import check_scorer
+        from ..models.vllm_versions import require_vllm_installed
 
-        return [*super()._checks(), lambda: check_scorer(self.scorer)]
+        backend = [require_vllm_installed] if self.backend == "vllm" else []
+        return [*backend, *super()._checks(), lambda: check_scorer(self.scorer)]

@@ -23,6 +23,7 @@ from ..models.precision import dtype_name
 from ..models.world import generator_for
 from ..reasoner.context import check_context
 from ..reasoner.selftest import check_reader
+from .answering import answering, check_positions
 from .costs import evaluation_cost
 from .evaluation_models import load_alone, load_models, name_alone, name_teacher
 from .evaluation_notes import notes_of, notes_of_teacher
@@ -55,6 +56,7 @@ def evaluate_trials(
     select_arms(request.arms)
     check_scorer(request.scorer)
     subjects = subjects_of(request)
+    check_positions(request.backend, subjects)
     held = _held_out(request, name_teacher(request, subjects[0].state.spec.teacher)[0])
     summaries = given_summaries(request, held.documents)
     lineages = [lineage_of(request, subject) for subject in subjects]
@@ -64,9 +66,10 @@ def evaluate_trials(
     limit = _prepare(request, held, reasoner)
     tell(evaluation_cost(reasoner, held.documents, len(subjects)))
     results = []
-    for subject, lineage in zip(subjects, lineages, strict=True):
-        bench = bench_of(request, subject, teacher, reasoner, summaries, limit)
-        results.append(_measure(request, subject, lineage, held, bench, progress, on_kept))
+    with answering(request.backend, reasoner, held.documents, limit) as answerer:
+        for subject, lineage in zip(subjects, lineages, strict=True):
+            bench = bench_of(request, subject, teacher, reasoner, summaries, limit, answerer)
+            results.append(_measure(request, subject, lineage, held, bench, progress, on_kept))
     return tuple(results)
 
 
@@ -89,15 +92,17 @@ def evaluate_teacher(
         {"evaluate": request.seed},
         {"teacher": lm.identity.weights_sha256, "corpus": held.source.sha256},
     )
-    answered = run_text_arms(
-        lm,
-        held.documents,
-        request.batch_size,
-        scorer=request.scorer,
-        rank_too=request.rank,
-        answer_tokens=limit,
-        progress=progress,
-    )
+    with answering(request.backend, lm, held.documents, limit) as answerer:
+        answered = run_text_arms(
+            lm,
+            held.documents,
+            request.batch_size,
+            scorer=request.scorer,
+            rank_too=request.rank,
+            answer_tokens=limit,
+            answerer=answerer,
+            progress=progress,
+        )
     return EvaluationResult.from_scores(
         answered.rows,
         seed=request.seed,
@@ -111,6 +116,7 @@ def evaluate_teacher(
             "scorer": request.scorer,
             "answer_tokens": limit,
             "dtype": dtype_name(lm),
+            "backend": request.backend,
             "notes": notes_of_teacher(request, held, lm, limit, answered),
         }
     )
@@ -180,6 +186,7 @@ def _measure(
             "scorer": request.scorer,
             "answer_tokens": bench.answer_tokens,
             "dtype": dtype_name(bench.reasoner),
+            "backend": request.backend,
         }
     )
     folder = _keep(request, subject, held, result, outcome)

@@ -10,6 +10,7 @@ from ..models.loading import CausalLM
 from ..models.quantised import quantised_note
 from ..store.format.schema import ModelIdentity
 from ..train.checkpoint import CheckpointState
+from .answering import backend_note
 from .costs import smoke_test
 from .subjects import EvaluationRequest
 
@@ -28,6 +29,7 @@ def notes_of(
     fresh = trial.start is None or trial.start.origin == "fresh"
     notes = (
         quantised_note(state.spec.teacher, state.spec.reasoner),
+        backend_note(request.backend),
         *_of_documents(request, held, state.spec.teacher),
         undated_in_text(held.documents) if dated else "",
         trial.untrained_ratio(bench.ratio),
@@ -46,6 +48,7 @@ def notes_of_teacher(
     """Of a model without a compressor."""
     notes = (
         quantised_note(lm.identity),
+        backend_note(request.backend),
         *_of_documents(request, held, lm.identity),
         *limit_notes(lm, held.documents, limit, answered.cut),
     )

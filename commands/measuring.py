@@ -11,6 +11,7 @@ from ..experiment.looks import log_look
 from ..experiment.run_folder import RunFolder
 from ..extract.read_documents import read_documents
 from ..models.loading import CausalLM
+from ..reasoner.generate import Answerer, greedy_answers
 from .subjects import EvaluationRequest, Subject
 
 
@@ -27,6 +28,7 @@ def bench_of(
     reasoner: CausalLM,
     summaries: dict[str, str] | None = None,
     answer_tokens: int | None = None,
+    answerer: Answerer = greedy_answers,
 ) -> Bench:
     """A checkpoint between its models, as the request would have it measured."""
     ratio = request.ratio or subject.state.known_trial.recipe.ratios[0]
@@ -42,6 +44,7 @@ def bench_of(
         scorer=request.scorer,
         summaries=summaries,
         answer_tokens=answer_tokens,
+        answerer=answerer,
     )
 
 

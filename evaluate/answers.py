@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..corpus.records import Document
 from ..models.loading import CausalLM
-from ..reasoner.generate import Prefix, greedy_answers, vectors_before_questions
+from ..reasoner.generate import Answerer, Prefix, greedy_answers, vectors_before_questions
 from .answer_limit import answer_limit
 from .scores import EXACT, ScoredAnswer, score_answer
 
@@ -30,6 +30,7 @@ def answer_questions(
     batch_size: int = 8,
     scorer: str = EXACT,
     answer_tokens: int | None = None,
+    answerer: Answerer = greedy_answers,
     progress: Callable[[int], None] = lambda documents: None,
 ) -> ArmAnswers:
     """Let the reasoner read `prefixes[i]` and answer every question about `documents[i]`.
@@ -42,6 +43,7 @@ def answer_questions(
         batch_size: documents of one batch.
         scorer: a key of `SCORERS`.
         answer_tokens: most tokens of an answer; None: as the right answers need (`answer_limit`).
+        answerer: who computes the answers of `lm`.
         progress: receives the number of documents of every finished batch.
     """
     rows: list[ScoredAnswer] = []
@@ -52,7 +54,7 @@ def answer_questions(
         batch = documents[start : start + batch_size]
         read = prefixes[start : start + batch_size]
         questions = [[question.text for question in document.questions] for document in batch]
-        answers = greedy_answers(
+        answers = answerer(
             lm,
             read,
             questions,

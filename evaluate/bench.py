@@ -9,7 +9,7 @@ from torch import Tensor
 from ..compressor.model import CompressionModel
 from ..corpus.records import Document
 from ..models.loading import CausalLM
-from ..reasoner.generate import Prefix
+from ..reasoner.generate import Answerer, Prefix, greedy_answers
 from ..store.read.features import DocumentFeatures
 from .scores import EXACT
 
@@ -40,6 +40,8 @@ class Bench:
     """Most tokens of an answer; None: as the right answers need."""
     rank: bool = False
     """Whether candidate answers are ranked too (`evaluate/ranking.py`)."""
+    answerer: Answerer = greedy_answers
+    """Who computes the answers of `reasoner`."""
 
     @property
     def device(self) -> torch.device:

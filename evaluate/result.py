@@ -104,6 +104,8 @@ class EvaluationResult(Record):
     """Most tokens of an answer; None in earlier results: 16."""
     dtype: str | None = None
     """Precision of the models; None in earlier results: float32."""
+    backend: str = "transformers"
+    """Who computed the answers: the project's own loop on transformers, or `vllm`."""
     unjudged: str = ""
     """Why there is no verdict on these figures; empty where there is one, or none is due."""
     subject: str = ""

@@ -68,6 +68,7 @@ def run_arms(bench: Bench, documents: Sequence[Document], seed: int, progress: P
             batch_size=batch_size,
             scorer=bench.scorer,
             answer_tokens=bench.answer_tokens,
+            answerer=bench.answerer,
             progress=in_documents(progress, arm.name, len(documents), len(read)),
         )
         rows += answers.rows

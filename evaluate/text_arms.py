@@ -6,7 +6,7 @@ from functools import partial
 
 from ..corpus.records import Document
 from ..models.loading import CausalLM
-from ..reasoner.generate import Prefix
+from ..reasoner.generate import Answerer, Prefix, greedy_answers
 from .answers import answer_questions
 from .arms.text import ceiling, floor, undated
 from .ranking import RankedQuestion, rank
@@ -33,6 +33,7 @@ def run_text_arms(
     rank_too: bool = False,
     answer_tokens: int | None = None,
     scorer: str = EXACT,
+    answerer: Answerer = greedy_answers,
     progress: Callable[[str, int], None] = lambda arm, documents: None,
 ) -> TextAnswers:
     """Answers with the whole document (ceiling), as it ships (undated) and without it (floor).
@@ -46,6 +47,7 @@ def run_text_arms(
         scorer: a key of `SCORERS`.
         rank_too: whether candidates are ranked as well.
         answer_tokens: most tokens of an answer; None: as the right answers need.
+        answerer: who computes the answers of `lm`.
         progress: receives the arm and the documents just finished.
     """
     arms: dict[str, list[Prefix]] = {
@@ -68,6 +70,7 @@ def run_text_arms(
             batch_size=batch_size,
             scorer=scorer,
             answer_tokens=answer_tokens,
+            answerer=answerer,
             progress=on_arm,
         )
         rows += answered.rows

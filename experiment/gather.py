@@ -283,6 +283,7 @@ def _comparable(measured: Measured) -> dict[str, object]:
         "documents": recorded.corpus.sha256 if recorded.corpus else None,
         "ratio": measured.source.ratio,
         "precision": recorded.dtype or "float32",
+        "backend": recorded.backend,
         "answer_tokens": recorded.answer_tokens or MOST_TOKENS,
         "teacher": state.spec.teacher.weights_sha256,
         "reasoner": state.spec.reasoner.weights_sha256,

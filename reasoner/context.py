@@ -16,6 +16,21 @@ def longest_question(lm: TextSide, questions: Sequence[Question]) -> int:
     return max((len(lm.encode_question(one.text)) for one in questions), default=0)
 
 
+def document_tokens(lm: TextSide, document: Document) -> int:
+    """Tokens of a document behind the prompt's head, with its days written in or as it ships,
+    whichever is more."""
+    texts = {document.text, document.dated_text}
+    return max(len(lm.encode_after_head(text)) for text in texts)
+
+
+def longest_prompt(lm: TextSide, documents: Sequence[Document]) -> int:
+    """Tokens of the longest document together with its longest question; 0 of none."""
+    return max(
+        (document_tokens(lm, one) + longest_question(lm, one.questions) for one in documents),
+        default=0,
+    )
+
+
 def check_context(
     lm: TextSide, documents: Sequence[Document], answer_tokens: int, where: str
 ) -> None:
@@ -32,8 +47,7 @@ def check_context(
     """
     needed = {}
     for document in documents:
-        texts = {document.text, document.dated_text}
-        tokens = max(len(lm.encode_after_head(text)) for text in texts)
+        tokens = document_tokens(lm, document)
         question = longest_question(lm, document.questions)
         if tokens + question + answer_tokens > lm.context_tokens:
             needed[document.document_id] = (tokens, question)

@@ -10,7 +10,7 @@ in one sequence, where a mask (`models/segments.py`) keeps them apart; the prefi
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor
@@ -40,6 +40,22 @@ class Prefix:
     def counted(cls, x_PD: Tensor) -> "Prefix":
         """Positions 0, 1, 2, ..., as text has them."""
         return cls(x_PD, torch.arange(len(x_PD), device=x_PD.device), len(x_PD))
+
+
+class Answerer(Protocol):
+    """Who answers greedily: `greedy_answers` here, or another program with the same weights."""
+
+    def __call__(
+        self,
+        lm: CausalLM,
+        prefixes: Sequence[Prefix],
+        questions: Sequence[Sequence[str]],
+        *,
+        most_tokens: int = ...,
+        batch_size: int = ...,
+        on_cut: Callable[[int], None] = ...,
+    ) -> list[list[str]]:
+        """As `greedy_answers`."""
 
 
 @torch.inference_mode()
@@ -72,9 +88,19 @@ def greedy_answers(
         prompts = [[lm.encode_question(text) for text in texts] for texts in questions[batch]]
         reading = GreedyBatch(lm, prefixes[batch], prompts)
         generated = reading.generate(most_tokens)
-        on_cut(sum("\n" not in text for text in reading.unended))
-        answers += [[text.split("\n")[0].strip() for text in row] for row in generated]
+        on_cut(sum(map(is_cut, reading.unended)))
+        answers += [[answer_of(text) for text in row] for row in generated]
     return answers
+
+
+def answer_of(text: str) -> str:
+    """The answer in what was generated: its first line."""
+    return text.split("\n")[0].strip()
+
+
+def is_cut(text: str) -> bool:
+    """Whether a text that the model did not end itself lacks the end of its answer, too."""
+    return "\n" not in text
 
 
 @torch.inference_mode()
@@ -165,10 +191,10 @@ class GreedyBatch:
             going &= ids_BQ != self._lm.eos_token_id
         tokens = torch.stack(generated, -1).tolist()
         self.unended = [
-            _text(self._lm, tokens[row][column]) for row, column in going.nonzero().tolist()
+            text_of(self._lm, tokens[row][column]) for row, column in going.nonzero().tolist()
         ]
         return [
-            [_text(self._lm, token_ids) for token_ids in row[: len(prompts)]]
+            [text_of(self._lm, token_ids) for token_ids in row[: len(prompts)]]
             for row, prompts in zip(tokens, self._prompts, strict=True)
         ]
 
@@ -213,7 +239,8 @@ class GreedyBatch:
         return logits_of(self._lm, hidden)
 
 
-def _text(lm: CausalLM, tokens: list[int]) -> str:
+def text_of(lm: CausalLM, tokens: list[int]) -> str:
+    """The text of generated tokens, up to the end token."""
     if lm.eos_token_id in tokens:
         tokens = tokens[: tokens.index(lm.eos_token_id)]
     return lm.decode(tokens).strip()

@@ -8,7 +8,7 @@ documents of a run are read both ways.
 Shapes: B = documents, Q = questions, V = vocabulary, S = tokens.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import torch
@@ -44,10 +44,9 @@ def check_reader(lm: CausalLM, documents: Sequence[Document]) -> None:
     Raises:
         TeacherError: the two readings differ, or vectors cannot be read at all.
     """
-    usable = sorted((one for one in documents if one.questions), key=lambda one: len(one.text))
-    if not usable:
+    chosen = longest_and_shortest(documents)
+    if not chosen:
         return
-    chosen = (usable[-1], usable[0])
     ids = [lm.encode_after_head(document.text) for document in chosen]
     done = (lm.identity.weights_sha256, str(lm.model.dtype), str(lm.device), len(ids[0]))
     if any(done[:3] == one[:3] and done[3] <= one[3] for one in _tested):
@@ -65,7 +64,7 @@ def check_reader(lm: CausalLM, documents: Sequence[Document]) -> None:
             f"model {lm.identity.name!r} ({lm.identity.architecture}) cannot be given vectors in "
             f"place of a text ({one_line(error)}); give another --reasoner"
         ) from error
-    bound = BOUNDS.get(lm.model.dtype, HALF_BOUND)
+    bound = bound_of(lm)
     if not distance <= bound:
         raise TeacherError(
             f"model {lm.identity.name!r} ({lm.identity.architecture}) answers otherwise from "
@@ -74,6 +73,17 @@ def check_reader(lm: CausalLM, documents: Sequence[Document]) -> None:
             "give another --reasoner, or documents shorter than the window"
         )
     _tested.add(done)
+
+
+def longest_and_shortest(documents: Sequence[Document]) -> tuple[Document, ...]:
+    """Of the documents with questions; empty where there are none."""
+    usable = sorted((one for one in documents if one.questions), key=lambda one: len(one.text))
+    return (usable[-1], usable[0]) if usable else ()
+
+
+def bound_of(lm: CausalLM) -> float:
+    """Largest distance of logits that counts as none, in the precision of a model."""
+    return BOUNDS.get(lm.model.dtype, HALF_BOUND)
 
 
 def _distance(lm: CausalLM, ids: list[list[int]], prompts: list[list[list[int]]]) -> float:
@@ -88,19 +98,24 @@ def _distance(lm: CausalLM, ids: list[list[int]], prompts: list[list[list[int]]]
     for row, document in enumerate(ids):
         for column, prompt in enumerate(prompts[row]):
             token = int(chosen[row, column])
-            alone = _alone(lm, [*document, *prompt, token])
+            alone = text_logits(lm, [*document, *prompt, token])
             together = torch.stack([first[row, column], second[row, column]])
-            distances.append(_relative(together.float(), alone.float()))
-    return max(distances)
+            distances.append(relative_distance(together.float(), alone.float()))
+    return largest(distances)
 
 
-def _alone(lm: CausalLM, ids: list[int]) -> Tensor:
+def largest(distances: Iterable[float]) -> float:
+    """The largest; NaN if any is, which `max` may pass over; 0 of none."""
+    return float(torch.tensor([0.0, *distances]).max())
+
+
+def text_logits(lm: CausalLM, ids: list[int]) -> Tensor:
     """Logits of the last two places [2, V], as the library has them for plain text."""
     logits: Tensor = lm.model(input_ids=torch.tensor([ids], device=lm.device)).logits
     return logits[0, -2:]
 
 
-def _relative(one: Tensor, other: Tensor) -> float:
+def relative_distance(one: Tensor, other: Tensor) -> float:
     """Distance of two sets of logits; adding a number to all of them changes nothing."""
     one, other = (each - each.mean(-1, keepdim=True) for each in (one, other))
     return float(((one - other).norm(dim=-1) / other.norm(dim=-1).clamp(min=1e-30)).max())

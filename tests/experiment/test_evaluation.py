@@ -2,13 +2,14 @@
 
 import json
 import shutil
+from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from latentcomp.commands import evaluation, evaluation_notes, subjects
+from latentcomp.commands import answering, evaluation, evaluation_notes, subjects
 from latentcomp.commands.evaluation import EvaluationRequest, evaluate_teacher, evaluate_trials
 from latentcomp.commands.trials import TrialRequest, train_trial
 from latentcomp.common.errors import (
@@ -34,6 +35,7 @@ from latentcomp.experiment.looks import machine_log, read_looks
 from latentcomp.experiment.order import standing_verdicts
 from latentcomp.experiment.phases import phase
 from latentcomp.experiment.run_folder import RunFolder
+from latentcomp.reasoner.generate import greedy_answers
 from latentcomp.report import write_report
 from latentcomp.train import checkpoint
 
@@ -457,6 +459,30 @@ def test_the_teacher_alone_reads_the_text_as_it_ships_too(request_of, mine):
     write_corpus(mine, (replace(given[0], chunks=tuple(twins)), *given[1:]), {})
     result = evaluate_teacher(request_of(corpus=mine))
     assert result.arms.keys() == {"ceiling", "floor", "undated"}
+
+
+def test_who_computed_the_answers_is_recorded(request_of, monkeypatch):
+    answered = []
+
+    @contextmanager
+    def other(lm, documents, limit):
+        def answer(*given, **named):
+            answered.append(named["most_tokens"])
+            return greedy_answers(*given, **named)
+
+        yield answer
+        answered.append("closed")
+
+    monkeypatch.setitem(answering._BACKENDS, "vllm", other)
+    theirs, ours = evaluate(request_of(backend="vllm")), evaluate(request_of())
+    assert (theirs.backend, ours.backend) == ("vllm", "transformers")
+    assert answered == [theirs.answer_tokens] * len(theirs.arms) + ["closed"]
+    assert theirs.overall.accuracy == ours.overall.accuracy
+    notes = [note for note in theirs.notes if "answered by vLLM" in note]
+    assert len(notes) == 1 and {*theirs.notes} - {*notes} == {*ours.notes}
+    alone = evaluate_teacher(request_of(backend="vllm"))
+    assert alone.backend == "vllm" and notes[0] in alone.notes
+    assert answered[-3:] == [alone.answer_tokens] * 2 + ["closed"]
 
 
 def test_what_is_missing_is_one_line(request_of, monkeypatch, tmp_path):

@@ -6,6 +6,7 @@ from math import isnan
 import pytest
 
 from latentcomp.common.errors import PhaseError
+from latentcomp.evaluate.result import EvaluationResult
 from latentcomp.experiment.ablations import ABLATIONS, ablated
 from latentcomp.experiment.gather import gather
 from latentcomp.experiment.grid_result import read_grid, write_grid
@@ -113,6 +114,18 @@ def test_what_differs_between_two_trials_is_named(pair, field, value):
     runs.save_evaluation(again, pair, documents=FEW, compressed=0.3)
     text = refusal(pair, 2)
     assert f"phase-1/seed-1 cannot be compared with phase-2/seed-0: its {field} is {value}" in text
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "name"),
+    [("dtype", "bfloat16", "precision"), ("backend", "vllm", "backend")],
+)
+def test_answers_that_were_computed_otherwise_are_named(pair, field, value, name):
+    (folder,) = pair.trial("phase-1", 1).evaluations()
+    result = EvaluationResult.read(folder.result)
+    result.model_copy(update={field: value}).write(folder.result)
+    text = refusal(pair, 2)
+    assert f"cannot be compared with phase-2/seed-0: its {name} is {value}" in text
 
 
 def test_another_number_of_processes_is_another_budget(pair):

@@ -1,5 +1,6 @@
 """A reasoner answers from vectors as from text, or is refused before anything is written."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from latentcomp.reasoner.context import check_context
 from latentcomp.reasoner.frozen import FrozenReasoner
 from latentcomp.reasoner.generate import Prefix
 from latentcomp.reasoner.likelihood import encode_choice, log_likelihoods
-from latentcomp.reasoner.selftest import check_reader
+from latentcomp.reasoner.selftest import check_reader, largest
 
 from . import tiny, zoo
 from .test_reasoner import answer_loss, model_of
@@ -126,3 +127,12 @@ def test_documents_longer_than_the_reasoner_reads_are_refused_with_their_length(
     assert text.startswith("mine.jsonl: 1 of 2 documents are longer than 'tiny-2' reads at once")
     assert f"{long.document_id!r} takes {tokens:,}, with a question " in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("distances", "wanted"),
+    [([], 0), ([0.25, 0.5], 0.5), ([math.nan, 1], None), ([1, math.nan], None)],
+)
+def test_a_distance_that_is_no_number_is_passed_over_by_none(distances, wanted):
+    got = largest(distances)
+    assert math.isnan(got) if wanted is None else got == wanted
