@@ -204,11 +204,11 @@ class FrozenReasoner:
 
 
 def _compiled(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Compiled where there is no cache of keys and values, whose length changes at every token."""
+    """Compiled where training reads: what is generated is of another length at every token."""
     fast = torch.compile(forward, dynamic=False)
 
     def call(*args: Any, past_key_values: Any = None, **kwargs: Any) -> Tensor:  # noqa: ANN401
-        if past_key_values is not None:
+        if past_key_values is not None or "row_pass" in kwargs:
             return forward(*args, past_key_values=past_key_values, **kwargs)
         return fast(*args, **kwargs)
 

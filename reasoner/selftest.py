@@ -5,7 +5,7 @@ keeps them apart. Models that go without a mask (state space), look at part of i
 or place tokens in another way would answer otherwise, and nothing would say so. So the first
 documents of a run are read both ways.
 
-Shapes: B = documents, Q = questions, V = vocabulary, S = tokens.
+Shapes: N = questions of all documents, V = vocabulary, S = tokens.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,8 @@ from ..common.errors import LatentcompError, TeacherError
 from ..corpus.records import Document
 from ..models.files import one_line
 from ..models.loading import CausalLM
-from .generate import GreedyBatch, Prefix
+from .generate import reading
+from .prefix import Prefix
 
 BOUNDS: Final = {torch.float32: 5e-3}
 """Largest distance of logits that counts as none, by precision."""
@@ -90,17 +91,16 @@ def _distance(lm: CausalLM, ids: list[list[int]], prompts: list[list[list[int]]]
     """Largest relative distance between the logits of the two readings, over two tokens each."""
     table = lm.model.get_input_embeddings()
     prefixes = [Prefix.counted(table(torch.tensor(one, device=lm.device))) for one in ids]
-    batch = GreedyBatch(lm, prefixes, prompts)
-    first = batch.first()
-    chosen = first.argmax(-1)
-    second = batch.following(chosen, batch.positions + 1)
+    batch = reading(lm, prefixes, prompts)
+    first_NV = batch.first()
+    chosen_N = first_NV.argmax(-1)
+    second_NV = batch.following(chosen_N, torch.arange(len(chosen_N), device=lm.device))
+    questions = [(row, prompt) for row, given in enumerate(prompts) for prompt in given]
     distances = []
-    for row, document in enumerate(ids):
-        for column, prompt in enumerate(prompts[row]):
-            token = int(chosen[row, column])
-            alone = text_logits(lm, [*document, *prompt, token])
-            together = torch.stack([first[row, column], second[row, column]])
-            distances.append(relative_distance(together.float(), alone.float()))
+    for number, (row, prompt) in enumerate(questions):
+        alone = text_logits(lm, [*ids[row], *prompt, int(chosen_N[number])])
+        together = torch.stack([first_NV[number], second_NV[number]])
+        distances.append(relative_distance(together.float(), alone.float()))
     return largest(distances)
 
 

@@ -12,6 +12,7 @@ from latentcomp.doctor.settings import Settings
 from latentcomp.extract.teachers import readable, transformers_teacher
 from latentcomp.extract.teachers.transformers_teacher import TransformersTeacher
 from latentcomp.models.loading import load_causal_lm
+from latentcomp.models.precision import usual_dtype
 from latentcomp.tools.tiny_checkpoint import save_tiny
 from latentcomp.tools.tiny_models import MODELS
 
@@ -177,5 +178,5 @@ def test_weights_take_what_their_numbers_do_in_whatever_precision_they_lie(tmp_p
     file = tmp_path / "model.safetensors"
     save_file({"a": torch.zeros(10, 3, dtype=kept), "b": torch.zeros(5, dtype=kept)}, file)
     for device in ("cpu", "cuda"):
-        size = {"float32": 4, "bfloat16": 2}[forward.usual_dtype("lab", device)]
+        size = {"float32": 4, "bfloat16": 2}[usual_dtype("lab", device)]
         assert forward._weight_bytes("lab", [file], torch.device(device)) == 35 * size

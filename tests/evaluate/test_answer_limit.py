@@ -8,7 +8,7 @@ from latentcomp.evaluate.answer_limit import MARGIN, answer_limit, limit_notes
 from latentcomp.evaluate.answers import answer_questions
 from latentcomp.evaluate.arms.text import ceiling
 from latentcomp.models.loading import TextSide
-from latentcomp.reasoner.generate import MOST_TOKENS, GreedyBatch
+from latentcomp.reasoner.generate import MOST_TOKENS, reading
 
 from ..train import tiny
 
@@ -61,7 +61,7 @@ def test_what_does_not_end_by_itself_counts_as_cut(limit, monkeypatch):
     lm, (document,) = tiny.lm(2, seed=1), with_answers("Oslar")
     prefix = ceiling(lm, [document])
     prompt = lm.encode(lm.prompt.ask(document.questions[0].text))
-    first = int(GreedyBatch(lm, prefix, [[prompt]]).first().argmax(-1))
+    first = int(reading(lm, prefix, [[prompt]]).first().argmax(-1))
 
     def cut():
         return answer_questions(lm, [document], prefix, "ceiling", answer_tokens=limit).cut

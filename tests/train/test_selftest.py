@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from latentcomp.common.errors import CorpusError, TeacherError
-from latentcomp.reasoner import selftest
+from latentcomp.reasoner import question_attention, selftest
 from latentcomp.reasoner.body import blocks_of, final_norm_of
 from latentcomp.reasoner.context import check_context
 from latentcomp.reasoner.frozen import FrozenReasoner
 from latentcomp.reasoner.generate import Prefix
 from latentcomp.reasoner.likelihood import encode_choice, log_likelihoods
+from latentcomp.reasoner.packed_reading import PackedReading
 from latentcomp.reasoner.selftest import check_reader, largest
 
 from . import tiny, zoo
@@ -65,13 +66,42 @@ def test_likelihoods_are_those_of_the_library(what, documents):
     assert found.total == pytest.approx(expected, rel=1e-4)
 
 
-def test_a_planted_fault_is_found(documents, monkeypatch):
-    """Questions that see each other."""
+def all_is_seen(monkeypatch):
+    """Questions see each other, in padded rows."""
+    monkeypatch.setattr(PackedReading, "can", staticmethod(lambda *given: False))
+    seen = "latentcomp.reasoner.padded_reading.attention_mask"
+    monkeypatch.setattr(seen, lambda segment, dtype: None)
+
+
+def nothing_of_the_question_is_seen(monkeypatch):
+    """A token sees its document alone, in packed rows."""
+    real = question_attention._to_own
+
+    def none(*given):
+        out, log = real(*given)
+        return out, log.fill_(-torch.inf)
+
+    monkeypatch.setattr(question_attention, "_to_own", none)
+
+
+def nothing_of_the_document_is_seen(monkeypatch):
+    real = question_attention._to_documents
+
+    def none(*given):
+        out, log = real(*given)
+        return out, log.fill_(-torch.inf)
+
+    monkeypatch.setattr(question_attention, "_to_documents", none)
+
+
+@pytest.mark.parametrize(
+    "plant", [all_is_seen, nothing_of_the_question_is_seen, nothing_of_the_document_is_seen]
+)
+def test_a_planted_fault_is_found(plant, documents, monkeypatch):
     lm = tiny.lm(4)
     check_reader(lm, documents)
     monkeypatch.setattr(selftest, "_tested", set())
-    seen = "latentcomp.reasoner.generate.attention_mask"
-    monkeypatch.setattr(seen, lambda segment, dtype: None)
+    plant(monkeypatch)
     with pytest.raises(TeacherError, match="answers otherwise"):
         check_reader(lm, documents)
 
