@@ -85,7 +85,7 @@ def ablations(options: AblationOptions) -> None:
     Rows that are there already are not run again, and one that fails is shown as failed and stops
     no other. Prints the table; table, plot and figures go to the run folder.
     """
-    from ..experiment.ablations import ABLATIONS, ablated
+    from ..experiment.ablations import ablated, rows
     from ..experiment.grid_result import read_grid, write_grid
     from ..experiment.phases import PHASES, phase
     from ..experiment.run_folder import RunFolder
@@ -97,7 +97,7 @@ def ablations(options: AblationOptions) -> None:
     console, sweep, run = stdout_console(), options.sweep(), RunFolder(options.run)
     grid = next(each for each in PHASES if each.grid)
     assert grid.reference is not None
-    names = [phase(grid.reference).recipe.name, *(ablated(row).name for row in ABLATIONS)]
+    names = [phase(grid.reference).recipe.name, *(ablated(row).name for row in rows())]
     if sweep.size.gated:
         _check_turn(options, sweep, run, grid.number)
     else:
@@ -128,6 +128,7 @@ def ablations(options: AblationOptions) -> None:
 def _check_turn(options: AblationOptions, sweep: "Sweep", run: "RunFolder", number: int) -> None:
     """Refuses in one line, before the first training, what every training would refuse."""
     from ..common.errors import StoreError
+    from ..experiment.ablations import layers_of_grid
     from ..experiment.order import require, standing_verdicts
     from ..experiment.phases import phase
     from ..experiment.suggest import teacher_of_run
@@ -141,7 +142,7 @@ def _check_turn(options: AblationOptions, sweep: "Sweep", run: "RunFolder", numb
     else:
         raise StoreError(
             f"{run.store}: no finished store, and the size {sweep.size.name} trains from one; run "
-            f"`latentcomp extract --layers {','.join(map(str, recipe.layers))} --run {run.path}`"
+            f"`latentcomp extract --layers {','.join(map(str, layers_of_grid()))} --run {run.path}`"
         )
     verdicts = standing_verdicts(run, teacher.weights_sha256)
     require(number, verdicts, run=run, skip=options.skip_order)
@@ -156,6 +157,7 @@ def _no_full_recipe(name: str, reasons: Sequence[str]) -> None:
 
 def _prepare(options: AblationOptions, run: "RunFolder") -> None:
     """A small store for the tiny grid, where there is none."""
+    from ..experiment.ablations import layers_of_grid
     from .extract import ExtractOptions, extract
 
     if not (run.store / "seal.json").exists():
@@ -164,6 +166,7 @@ def _prepare(options: AblationOptions, run: "RunFolder") -> None:
                 run=options.run,
                 split="train",
                 documents=TINY_DOCUMENTS,
+                layers=",".join(map(str, layers_of_grid())),
                 seed=options.seed,
                 teacher=options.teacher,
                 device=options.device,

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..common.errors import RecipeError, UsageError
 from ..train.recipe import Recipe
-from .ablations import ABLATIONS, ablated
+from .ablations import ablated, rows
 from .phases import PHASES, phase
 from .sizes import DEFAULT, SIZES, Size
 
@@ -12,7 +12,7 @@ from .sizes import DEFAULT, SIZES, Size
 def recipes() -> dict[str, Recipe]:
     """Every recipe of the catalogue at the default size, by name."""
     named = {each.recipe.name: each.recipe for each in PHASES}
-    return named | {recipe.name: recipe for recipe in map(ablated, ABLATIONS)}
+    return named | {recipe.name: recipe for recipe in map(ablated, rows())}
 
 
 def recipe_named(name: str) -> Recipe:

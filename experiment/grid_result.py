@@ -11,7 +11,7 @@ from ..evaluate.compare import ablation_drops
 from ..evaluate.difference import Word, smallest_shown, word
 from ..evaluate.scores import ScoredAnswer
 from ..evaluate.stats import Figure, Interval, holm
-from .ablations import ABLATIONS, ablated
+from .ablations import ABLATIONS, ablated, rows
 from .evidence import Measured, load_evaluation
 from .phases import PHASES, phase
 from .run_folder import RunFolder
@@ -22,7 +22,9 @@ class GridRow(Record):
 
     name: str
     changes: dict[str, object]
-    """Fields of the full recipe that it changes."""
+    """Fields of the full recipe that it changes, at the size that was measured."""
+    judged: bool = True
+    """Whether a verdict is about it too, or this table alone."""
     status: str
     """`measured`, `failed` (why) or `missing`."""
     retention: tuple[Figure, ...] = ()
@@ -63,22 +65,28 @@ def read_grid(run: RunFolder, documents: int, seed: int) -> GridResult | None:
     full = _measured(run, name, documents, seed)
     if not full:
         return None
-    sides = {row: _measured(run, ablated(row).name, documents, seed) for row in ABLATIONS}
+    sides = {row: _measured(run, ablated(row).name, documents, seed) for row in rows()}
     whole = [row for row, side in sides.items() if side.keys() == full.keys()]
     drops = _drops(full, {row: sides[row] for row in whole})
-    rows = []
+    made_rows = []
     for row, side in sides.items():
         status = "measured" if row in whole else _status(run, ablated(row).name)
         kept = tuple(each.result.retention for each in side.values())
-        made = GridRow(name=row, changes=ABLATIONS[row], status=status, retention=kept)
-        rows.append(made.model_copy(update=drops.get(row, {})))
+        made = GridRow(
+            name=row,
+            changes=_changes(row, full, side),
+            judged=row in ABLATIONS,
+            status=status,
+            retention=kept,
+        )
+        made_rows.append(made.model_copy(update=drops.get(row, {})))
     return GridResult(
         full=name,
         retention=tuple(each.result.retention for each in full.values()),
         seeds=tuple(full),
         documents=documents,
         seed=seed,
-        rows=tuple(rows),
+        rows=tuple(made_rows),
     )
 
 
@@ -87,6 +95,18 @@ def write_grid(result: GridResult, folder: Path) -> Path:
     path = folder / "ablations.json"
     atomic.write_text(path, result.model_dump_json(indent=2) + "\n")
     return path
+
+
+def _changes(
+    row: str, full: Mapping[int, Measured], side: Mapping[int, Measured]
+) -> dict[str, object]:
+    """What a row changed where it was measured, else what the catalogue has it change."""
+    pair = [next(iter(each.values())) for each in (full, side) if each]
+    states = [each.state for each in pair if each.state is not None]
+    if len(states) < 2:
+        return rows()[row]
+    ours, theirs = (state.known_trial.recipe for state in states)
+    return {field: value for field, (_, value) in ours.differences(theirs).items()}
 
 
 def _measured(run: RunFolder, recipe: str, documents: int, seed: int) -> dict[int, Measured]:

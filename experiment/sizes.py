@@ -1,12 +1,33 @@
 """Sizes of an experiment: one budget for all recipes that are compared, fixed before they run.
 
-A size changes the data, the optimiser and the budget of a recipe and nothing else.
+A size changes the data, the optimiser and the budget of a recipe and nothing else. Two rows of
+the grid are about these themselves: theirs is the size's own, with one change.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ..train.recipe import Recipe
+
+PREFIX: Final = "ablation-"
+"""Of the names of recipes that are rows of the grid (ablations.py)."""
+
+
+def _half_data(recipe: Recipe) -> dict[str, Any]:
+    """Half of the documents in as many steps."""
+    return {"data.batch_size": max(1, recipe.data.batch_size // 2)}
+
+
+def _other_optimiser(recipe: Recipe) -> dict[str, Any]:
+    return {"optimiser.kind": "adamw" if recipe.optimiser.kind == "muon" else "muon"}
+
+
+OWN_AMOUNT: Final[dict[str, Callable[[Recipe], dict[str, Any]]]] = {
+    "half-data": _half_data,
+    "other-optimiser": _other_optimiser,
+}
+"""Row of the grid -> what it changes of the full recipe at any size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +46,14 @@ class Size:
     """Whether a verdict may rest on it."""
 
     def of(self, recipe: Recipe) -> Recipe:
-        """The recipe at this size."""
-        return recipe.changed(self.changes)
+        """The recipe at this size.
+
+        Args:
+            recipe: of the catalogue; by its name it is known for a row of `OWN_AMOUNT`.
+        """
+        made = recipe.changed(self.changes)
+        own = OWN_AMOUNT.get(recipe.name.removeprefix(PREFIX))
+        return made if own is None else made.changed(own(made))
 
 
 _LAB = {
@@ -48,6 +75,7 @@ SIZES: Final[dict[str, Size]] = {
         {
             "data.batch_size": 2,
             "data.question_tokens": 128,
+            "optimiser.kind": "adamw",
             "optimiser.lr": 3e-4,
             "budget.steps": 4,
         },
@@ -58,7 +86,12 @@ SIZES: Final[dict[str, Size]] = {
     "laptop": Size(
         "laptop",
         "a CPU for an hour or a small GPU",
-        {"data.batch_size": 8, "optimiser.lr": 3e-4, "budget.steps": 200},
+        {
+            "data.batch_size": 8,
+            "optimiser.kind": "adamw",
+            "optimiser.lr": 3e-4,
+            "budget.steps": 200,
+        },
         documents=400,
         seeds=3,
         gated=True,

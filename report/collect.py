@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ..common.errors import LatentcompError
 from ..evaluate.result import EvaluationResult
-from ..experiment.ablations import ABLATIONS, ablated
+from ..experiment.ablations import ablated, rows
 from ..experiment.against import against_reference
 from ..experiment.evidence import Measured, load_evaluation
 from ..experiment.gather import eligible
@@ -104,7 +104,7 @@ def collect(run: Path, *, alone: bool = True) -> tuple[PhaseStory, ...]:
 def _story(run: RunFolder, phase: Phase) -> PhaseStory | None:
     names = [phase.recipe.name]
     if phase.grid:
-        names = [ablated(row).name for row in ABLATIONS]
+        names = [ablated(row).name for row in rows()]
     trials = [trial for trial in run.every() if trial.recipe in names]
     if not trials:
         return None

@@ -28,12 +28,14 @@ def test_the_grid_says_where_it_stands_and_what_failed(capsys, tmp_path, monkeyp
     """One of the trainings is there, one fails: shown at once, in the table and at the end."""
     from latentcomp.commands import ablations, sweep
     from latentcomp.common.errors import TrainingError
-    from latentcomp.experiment.ablations import ABLATIONS
+    from latentcomp.experiment.ablations import ABLATIONS, ADDED
     from latentcomp.experiment.phases import phase
     from latentcomp.experiment.sizes import SIZES
 
     for row in set(ABLATIONS) - {"no-time", "equal-mix"}:
         monkeypatch.delitem(ABLATIONS, row)
+    for row in tuple(ADDED):
+        monkeypatch.delitem(ADDED, row)
     runs.small_lab(monkeypatch)
     run = RunFolder(tmp_path / "run")
     runs.save_trial(run, SIZES["tiny"].of(phase(5).recipe))

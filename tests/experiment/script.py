@@ -77,6 +77,8 @@ def install(patch: pytest.MonkeyPatch, modules: Mapping[str, ModuleType]) -> Scr
     patch.setitem(sizes.SIZES, "laptop", laptop)
     for row in set(ablations.ABLATIONS) - set(ROWS):
         patch.delitem(ablations.ABLATIONS, row)
+    for row in tuple(ablations.ADDED):
+        patch.delitem(ablations.ADDED, row)
     ladder = tuple(_small(phase) for phase in phases.PHASES)
     everywhere(patch, modules, "PHASES", phases.PHASES, ladder)
     _script_answers(patch, script)

@@ -8,6 +8,7 @@ import pytest
 from latentcomp.common.errors import PhaseError
 from latentcomp.evaluate.result import EvaluationResult
 from latentcomp.experiment.ablations import ABLATIONS, ablated
+from latentcomp.experiment.ablations import rows as grid_rows
 from latentcomp.experiment.gather import gather
 from latentcomp.experiment.grid_result import read_grid, write_grid
 from latentcomp.experiment.history import read_history
@@ -230,7 +231,8 @@ def test_the_table_of_a_grid_has_every_row(grid, tmp_path):
     failed.path.mkdir(parents=True)
     failed.failure.write_text('{"reason": "the disk is full"}')
     result = read_grid(grid, FEW, 7)
-    assert result is not None and [row.name for row in result.rows] == list(ABLATIONS)
+    assert result is not None and [row.name for row in result.rows] == list(grid_rows())
+    assert [row.name for row in result.rows if row.judged] == list(ABLATIONS)
     rows = {row.name: row for row in result.rows}
     assert {name: row.status for name, row in rows.items() if row.status != "missing"} == {
         "no-time": "measured",

@@ -6,10 +6,10 @@ import pytest
 
 from latentcomp.common.errors import PhaseError, RecipeError, UsageError
 from latentcomp.compressor.kinds import COMPRESSORS
-from latentcomp.experiment.ablations import ABLATIONS, ablated
+from latentcomp.experiment.ablations import ABLATIONS, ADDED, ablated, layers_of_grid, rows
 from latentcomp.experiment.catalogue import phase_of, recipe_named, recipes, resolve, size_named
 from latentcomp.experiment.phases import PHASES, phase
-from latentcomp.experiment.sizes import DEFAULT, SIZES, size_of
+from latentcomp.experiment.sizes import DEFAULT, OWN_AMOUNT, PREFIX, SIZES, size_of
 from latentcomp.train.objectives import OBJECTIVES, check_objectives
 from latentcomp.train.optimisers import OPTIMISERS
 from latentcomp.train.recipe import flat, parse_set
@@ -71,20 +71,52 @@ def test_every_recipe_of_the_catalogue_can_be_built(recipe):
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=lambda size: size.name)
 def test_a_size_is_one_budget_for_all_and_nothing_else(size):
-    amounts = {(at.data, at.optimiser, at.budget) for at in map(size.of, recipes().values())}
-    assert len(amounts) == 1
+    own = {f"{PREFIX}{row}" for row in OWN_AMOUNT}
+    amounts = {
+        (at.data, at.optimiser, at.budget)
+        for name, at in ((name, size.of(recipe)) for name, recipe in recipes().items())
+        if name not in own
+    }
+    assert len(amounts) == 1 and own <= set(recipes())
     for recipe in recipes().values():
         changed = recipe.differences(size.of(recipe))
         assert all(field.startswith(("data.", "optimiser.", "budget.")) for field in changed)
         assert size_of(size.of(recipe), recipe) is size
 
 
-@pytest.mark.parametrize("name", ABLATIONS)
-def test_an_ablation_changes_what_its_row_says(name):
+@pytest.mark.parametrize("size", SIZES.values(), ids=lambda size: size.name)
+@pytest.mark.parametrize("name", rows())
+def test_an_ablation_changes_the_one_thing_that_its_row_says_at_every_size(name, size):
     full = phase(5).recipe
-    changed = full.differences(ablated(name))
-    assert changed and set(changed) == set(ABLATIONS[name])
+    for changed in (
+        full.differences(ablated(name)),
+        size.of(full).differences(size.of(ablated(name))),
+    ):
+        assert set(changed) == set(rows()[name]) and len(changed) == 1
     assert ablated(name).name == f"ablation-{name}"
+
+
+def test_no_two_rows_of_the_grid_are_the_same():
+    for size in SIZES.values():
+        assert len({size.of(ablated(name)).sha256 for name in rows()}) == len(rows())
+    assert not set(ABLATIONS) & set(ADDED)
+    assert set(layers_of_grid()) == {-6, -18, -30, 0}
+
+
+def test_the_plan_lists_the_rows_of_the_grid():
+    plan = (Path(__file__).parents[2] / "docs" / "experiment_plan.md").read_text()
+    table = plan.partition("<!-- grid:begin")[2].partition("<!-- grid:end -->")[0]
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[3:]]
+    stated = {cells[0]: tuple(cells[1:]) for cells in lines if cells}
+    made = {}
+    for name in rows():
+        ((field, (_, value)),) = phase(5).recipe.differences(ablated(name)).items()
+        shown = OF_AMOUNT.get(name) or ("left out" if value is None else _shown(value))
+        made[name] = (field, shown, "yes" if name in ABLATIONS else "no")
+    assert stated == made
+
+
+OF_AMOUNT = {"half-data": "half of the size's", "other-optimiser": "the other one"}
 
 
 @pytest.mark.parametrize("number", [-1, 0, 9, 44])
