@@ -16,6 +16,7 @@ from ..common import atomic, provenance
 from ..common.errors import CheckpointError, PhaseError, UsageError
 from ..compressor.model import CompressionModel, ModelSpec
 from ..experiment.catalogue import phase_of
+from ..experiment.looks import run_identity
 from ..experiment.order import require, standing_verdicts, tell_order
 from ..experiment.phases import phase
 from ..experiment.run_folder import RunFolder, TrialFolder
@@ -85,6 +86,8 @@ def train_trial(
     run.folder = folder.path
 
     def begin(step: int) -> None:
+        if run.accelerator.is_main_process:
+            run_identity(RunFolder(request.run))  # a copy that is looked at has its name
         remember(request, run)
         _write_record(folder, run, step)
         on_begin(run, step)

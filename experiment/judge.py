@@ -4,9 +4,11 @@ It takes evaluations that lie in the run folder, checks that they may be compare
 evidence from their answers, and appends the verdict to the phase's history.
 """
 
+import contextlib
 from datetime import UTC, datetime
 
-from ..train.checkpoint import exists
+from ..common.errors import CheckpointError
+from ..train.checkpoint import MODEL, exists, read_state
 from .ablations import ABLATIONS
 from .eligibility import below_budget
 from .evidence import evidence_of_comparison, evidence_of_grid, evidence_of_one
@@ -44,8 +46,17 @@ def judge_phase(run: RunFolder, number: int, *, seed: int | None = None) -> Verd
     names = {each.trial.recipe for each in gathered.everything()}
     trained = (each for name in names for each in run.trials(name) if exists(each.checkpoint))
     own = [each.weights_sha256() for each in trained]
-    seen = seeds_seen(read_looks(run), judged.recipe, own)
+    seen = seeds_seen(read_looks(run, _weights(run)), judged.recipe, own)
     return record_verdict(run, verdict, seen)
+
+
+def _weights(run: RunFolder) -> set[str]:
+    """SHA-256 of all weights that a run has or put aside; of those that can be read."""
+    known = set()
+    for root in run.checkpoints():
+        with contextlib.suppress(CheckpointError):
+            known.add(read_state(root).sha256[MODEL])
+    return known
 
 
 def weigh(judged: Phase, gathered: Gathered) -> Verdict:

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -53,7 +53,7 @@ class Look(Record):
 
 
 def run_identity(run: RunFolder) -> str:
-    """The random name of a run, made at the first look."""
+    """The random name of a run, made when its first trial begins, or at the first look."""
     if run.identity.is_file():
         try:
             return str(json.loads(run.identity.read_bytes())["run"])
@@ -104,15 +104,21 @@ def log_look(
         return  # a machine without a home: the run's own log holds it
 
 
-def read_looks(run: RunFolder) -> tuple[Look, ...]:
+def read_looks(run: RunFolder, weights: Collection[str] = ()) -> tuple[Look, ...]:
     """Looks of this run and of its copies on this machine, each once, the oldest first.
+
+    Args:
+        run: the run folder.
+        weights: SHA-256 of weights that were trained in it. Looks with these count whichever run
+            was named: `--checkpoint` takes weights anywhere.
 
     Raises:
         LatentcompError: a line of a log is damaged; names it.
     """
     own = read_lines(Look, run.looks)
     name = run_identity(run) if own or run.identity.is_file() else None
-    elsewhere = (look for look in read_lines(Look, machine_log()) if look.run == name)
+    every = read_lines(Look, machine_log())
+    elsewhere = (look for look in every if look.run == name or look.checkpoint_sha256 in weights)
     unique = {look.model_dump_json(): look for look in (*own, *elsewhere)}
     return tuple(sorted(unique.values(), key=lambda look: look.made))
 

@@ -222,6 +222,16 @@ class RunFolder:
         unique = {(each.recipe, each.seed): each for each in every}
         return tuple(unique[key] for key in sorted(unique) if recipe is None or key[0] == recipe)
 
+    def checkpoints(self) -> tuple[Path, ...]:
+        """Roots of the checkpoints of all trials, and of those that were put aside."""
+        aside = [
+            *(self.path / "trials").glob("*/seed-*.replaced-*"),
+            *(self.path / "phases").glob("*.replaced-*"),
+        ]
+        roots = [trial.checkpoint for trial in self.trials()]
+        roots += [path / "checkpoint" for path in sorted(aside)]
+        return tuple(root for root in roots if (root / LATEST).is_file())
+
     def _own(self) -> Iterator[TrialFolder]:
         for path in (self.path / "trials").glob("*/seed-*"):
             if (match := _SEED.fullmatch(path.name)) and path.is_dir():

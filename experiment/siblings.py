@@ -27,12 +27,18 @@ class Sibling:
     threshold: float
 
     def outcome(self, taken: Mapping[StrictMeasure, Interval]) -> SiblingOutcome:
-        """How it came out; inconclusive where it was not taken or its interval is undefined."""
+        """How it came out; inconclusive where it was not taken or its interval is undefined.
+
+        An interval without width at the threshold, as of latents that equal their control answer by
+        answer, shows nothing above it: it fails.
+        """
         interval = taken.get(self.measure)
         status: Status = "inconclusive"
         if interval is not None and interval.defined:
-            above, below = interval.low > self.threshold, interval.high < self.threshold
-            passed, failed = (above, below) if self.bound == "low" else (below, above)
+            low, high, at = interval.low, interval.high, self.threshold
+            passed, failed = (
+                (low > at, high <= at) if self.bound == "low" else (high < at, low >= at)
+            )
             status = "passed" if passed else "failed" if failed else "inconclusive"
         return SiblingOutcome(
             measure=self.measure,
