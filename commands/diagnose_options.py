@@ -25,6 +25,12 @@ class DiagnoseOptions:
     ratio: Annotated[
         float | None, option(_WHAT, "Tokens per latent; the recipe's own by default.", min=1.0)
     ] = None
+    probes_only: Annotated[
+        bool,
+        option(
+            _WHAT, "Linear probes alone: nothing is answered, so more documents.", "--probes-only"
+        ),
+    ] = False
     json: Annotated[
         Path | None,
         option(_WHAT, "Where the record goes. [default: beside the checkpoint]", "--json"),

@@ -11,9 +11,10 @@ from ..evaluate.answer_limit import answer_limit
 from ..evaluate.bench import Bench
 from ..evaluate.diagnosis.injected import by_depth
 from ..evaluate.diagnosis.layers import Progress, leave_one_out
-from ..evaluate.diagnosis.probes import Probe, probe
+from ..evaluate.diagnosis.people import Encode
+from ..evaluate.diagnosis.probes import Probe, probe, require_sklearn
 from ..evaluate.diagnosis.result import Diagnosis
-from ..evaluate.diagnosis.segment_rows import Encode, segment_rows
+from ..evaluate.diagnosis.segment_rows import segment_rows
 from ..evaluate.held_out import explored
 from ..extract.read_documents import read_documents
 from ..models.world import generator_for
@@ -59,7 +60,6 @@ def diagnose_checkpoint(
     read = partial(read_documents, teacher, layers=spec.layers, batch_size=options.batch_size)
     ratio = options.ratio or subject.state.known_trial.recipe.ratios[0]
     bench = Bench(subject.weights.model(), read, reasoner, ratio, options.batch_size)
-    depths = by_depth(bench, held.documents)
     probes, notes = _probes(bench, held.documents, teacher.encode, options.seed)
     result = Diagnosis(
         checkpoint=subject.name,
@@ -68,8 +68,10 @@ def diagnose_checkpoint(
         seed=options.seed,
         ratio=ratio,
         corpus=held.source,
-        depths=depths,
-        layers=leave_one_out(bench, held.documents, options.seed, progress),
+        depths=() if options.probes_only else by_depth(bench, held.documents),
+        layers=None
+        if options.probes_only
+        else leave_one_out(bench, held.documents, options.seed, progress),
         probes=probes,
         notes=notes,
         provenance=seen.model_dump(mode="json"),
@@ -99,6 +101,7 @@ def _probes(
 ) -> tuple[tuple[Probe, ...], tuple[str, ...]]:
     """What linear maps read off, or one line where the package for them is not there."""
     try:
+        require_sklearn()
         return probe(segment_rows(bench, documents, encode), seed), ()
     except LatentcompError as error:
         return (), (str(error),)

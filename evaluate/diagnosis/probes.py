@@ -2,7 +2,8 @@
 
 Needs scikit-learn (`pip install 'latentcomp[analysis]'`). Probes are fitted on every second
 document and scored on the others; intervals are clustered by document. That something can be read
-off does not say that the reasoner reads it.
+off does not say that the reasoner reads it. How strongly a map is held back is chosen on the
+documents that it is fitted on, for both inputs alike, as they have unequally many numbers.
 
 Shapes: n = latents of all documents, F = numbers of one input.
 """
@@ -17,8 +18,11 @@ from numpy.typing import NDArray
 from ...common.errors import LatentcompError
 from ...common.record import Record
 from ..stats import Bootstrap, FloatArray, Interval, share
+from .people import NO_PERSON
 from .segment_rows import UNKNOWN, SegmentRows
 
+_STRENGTHS: Final = (1.0, 10.0, 100.0, 1e3, 1e4)
+"""Of the penalty on squared weights."""
 _TOKENS: Final = 256
 """Most frequent tokens that are probed for."""
 
@@ -37,7 +41,7 @@ class Probe(Record):
     score: Interval
     """Share that is told rightly."""
     base: Interval
-    """The same by the best constant guess."""
+    """The same by the best constant guess; of people, by one of the document at random."""
 
 
 class Scores:
@@ -53,7 +57,7 @@ def probe(rows: SegmentRows, seed: int) -> tuple[Probe, ...]:
     Raises:
         LatentcompError: scikit-learn is not installed.
     """
-    _sklearn()
+    require_sklearn()
     fitted = rows.document % 2 == 0
     probes = []
     for name, guess in PROBES.items():
@@ -88,7 +92,7 @@ def day(x_nF: FloatArray, rows: SegmentRows, fitted: Chosen) -> Scores:
     train, test = fitted & known, np.flatnonzero(~fitted & known)
     if not train.any():
         return Scores(np.zeros(0), np.zeros(0), test[:0])
-    model = _sklearn().Ridge(alpha=1.0).fit(x_nF[train], rows.day[train])
+    model = require_sklearn().RidgeCV(_STRENGTHS).fit(x_nF[train], rows.day[train])
     mean = float(rows.day[train].mean())
 
     def nearest(row: int, guess: float) -> bool:
@@ -109,7 +113,7 @@ def value(x_nF: FloatArray, rows: SegmentRows, fitted: Chosen) -> Scores:
     kinds = Counter(rows.value[train].tolist())
     if len(kinds) < 2:
         return Scores(np.zeros(0), np.zeros(0), test[:0])
-    model = _sklearn().LogisticRegression(max_iter=1000).fit(x_nF[train], rows.value[train])
+    model = require_sklearn().RidgeClassifierCV(_STRENGTHS).fit(x_nF[train], rows.value[train])
     common = kinds.most_common(1)[0][0]
     guesses = model.predict(x_nF[test]) if len(test) else np.zeros(0)
     truth = rows.value[test]
@@ -125,10 +129,38 @@ def tokens(x_nF: FloatArray, rows: SegmentRows, fitted: Chosen) -> Scores:
     for row, held in enumerate(rows.tokens):
         bag[row, [names[token] for token in held if token in names]] = 1
     test = np.flatnonzero(~fitted & (bag.sum(1) > 0))
-    model = _sklearn().Ridge(alpha=1.0).fit(x_nF[train], bag[train])
+    model = require_sklearn().RidgeCV(_STRENGTHS).fit(x_nF[train], bag[train])
     guesses = model.predict(x_nF[test]) if len(test) else np.zeros((0, len(names)))
     order = np.tile(np.arange(len(names), 0, -1.0), (len(test), 1))
     return Scores(_recall(guesses, bag[test]), _recall(order, bag[test]), test)
+
+
+def entity(x_nF: FloatArray, rows: SegmentRows, fitted: Chosen) -> Scores:
+    """Which person of the document is named in the segment."""
+    return _who(x_nF, rows, fitted, rows.named)
+
+
+def owner(x_nF: FloatArray, rows: SegmentRows, fitted: Chosen) -> Scores:
+    """Whose value stands in the segment, where the name does not."""
+    return _who(x_nF, rows, fitted, rows.owner)
+
+
+def _who(x_nF: FloatArray, rows: SegmentRows, fitted: Chosen, label_n: NDArray[np.int64]) -> Scores:
+    """Whether the code that is told is nearest to that of the right person of the document."""
+    crowd = np.array([len(rows.people[document]) for document in rows.document])
+    known = (label_n != NO_PERSON) & (crowd > 1)
+    train, test = np.flatnonzero(fitted & known), np.flatnonzero(~fitted & known)
+    if not len(train) or not len(test):
+        return Scores(np.zeros(0), np.zeros(0), test[:0])
+    codes = np.stack([rows.people[rows.document[row]][label_n[row]] for row in train])
+    model, mean = require_sklearn().RidgeCV(_STRENGTHS).fit(x_nF[train], codes), codes.mean(0)
+    right = np.zeros(len(test))
+    for place, (row, code) in enumerate(zip(test, model.predict(x_nF[test]), strict=True)):
+        # A held-back map tells too little of everything, so directions are compared.
+        away = rows.people[rows.document[row]] - mean
+        near = away @ (code - mean) / np.linalg.norm(away, axis=1).clip(min=1e-12)
+        right[place] = near.argmax() == label_n[row]
+    return Scores(right, 1 / crowd[test], test)
 
 
 def _recall(score_nV: FloatArray, bag_nV: FloatArray) -> FloatArray:
@@ -140,7 +172,13 @@ def _recall(score_nV: FloatArray, bag_nV: FloatArray) -> FloatArray:
     return out
 
 
-PROBES: Final[dict[str, Guess]] = {"day": day, "value": value, "tokens": tokens}
+PROBES: Final[dict[str, Guess]] = {
+    "day": day,
+    "value": value,
+    "entity": entity,
+    "owner": owner,
+    "tokens": tokens,
+}
 """By what is told."""
 
 
@@ -149,7 +187,12 @@ def _standard(x_nF: FloatArray, fitted: Chosen) -> FloatArray:
     return np.asarray((x_nF - mean) / np.where(spread > 0, spread, 1.0), dtype=np.float64)
 
 
-def _sklearn() -> Any:  # noqa: ANN401  an optional extra
+def require_sklearn() -> Any:  # noqa: ANN401  an optional extra
+    """Its linear models.
+
+    Raises:
+        LatentcompError: scikit-learn is not installed.
+    """
     try:
         from sklearn import linear_model
     except ImportError as error:

@@ -28,7 +28,9 @@ class Diagnosis(Record):
     ratio: float
     corpus: Source
     depths: tuple[Depth, ...]
-    layers: LayerReport
+    """Empty where probes alone were asked for."""
+    layers: LayerReport | None
+    """None likewise."""
     probes: tuple[Probe, ...]
     notes: tuple[str, ...] = ()
     """What could not be measured, a line each."""
@@ -47,20 +49,10 @@ class Diagnosis(Record):
 def print_diagnosis(result: Diagnosis, console: Console) -> None:
     """One table for each kind of figure."""
     title = f"{result.checkpoint}: {result.documents} documents at {result.ratio:g}x"
-    depths = _table(title, "blocks", "size", "of text", "nearest", "of text ")
-    for depth in result.depths:
-        means = (depth.latents_rms, depth.text_rms, depth.latents_nearest, depth.text_nearest)
-        depths.add_row(str(depth.blocks_completed), *map(figure, means))
-    console.print(depths)
-    names = [f"without {one.layer.blocks_completed}" for one in result.layers.layers]
-    layers = _table("accuracy, and what is lost without a layer", "family", "all layers", *names)
-    for family, whole in {**result.layers.families, "all": result.layers.accuracy}.items():
-        lost = [one.families.get(family, one.drop) for one in result.layers.layers]
-        layers.add_row(family, figure(whole.point), *(span(each, 2) for each in lost))
-    console.print(layers)
-    for one in result.layers.layers:
-        shares = ", ".join(f"{module} {value:.3f}" for module, value in one.shares.items())
-        console.print(f"share of the layer after {one.layer.blocks_completed} blocks: {shares}")
+    if result.layers is None:
+        console.print(title)
+    else:
+        _print_insides(result, result.layers, title, console)
     if result.probes:
         probes = _table("linear probes", "of", "from", "score [95 %]", "constant guess")
         for each in result.probes:
@@ -68,6 +60,23 @@ def print_diagnosis(result: Diagnosis, console: Console) -> None:
         console.print(probes)
     for note in result.notes:
         console.print(note, style="yellow")
+
+
+def _print_insides(result: Diagnosis, report: LayerReport, title: str, console: Console) -> None:
+    depths = _table(title, "blocks", "size", "of text", "nearest", "of text ")
+    for depth in result.depths:
+        means = (depth.latents_rms, depth.text_rms, depth.latents_nearest, depth.text_nearest)
+        depths.add_row(str(depth.blocks_completed), *map(figure, means))
+    console.print(depths)
+    names = [f"without {one.layer.blocks_completed}" for one in report.layers]
+    layers = _table("accuracy, and what is lost without a layer", "family", "all layers", *names)
+    for family, whole in {**report.families, "all": report.accuracy}.items():
+        lost = [one.families.get(family, one.drop) for one in report.layers]
+        layers.add_row(family, figure(whole.point), *(span(each, 2) for each in lost))
+    console.print(layers)
+    for one in report.layers:
+        shares = ", ".join(f"{module} {value:.3f}" for module, value in one.shares.items())
+        console.print(f"share of the layer after {one.layer.blocks_completed} blocks: {shares}")
 
 
 def _table(title: str, first: str, *columns: str) -> Table:

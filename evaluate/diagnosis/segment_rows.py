@@ -4,7 +4,7 @@ Shapes: B = documents, K = latents, T = tokens, L = layers, D = teacher width, E
 latents of all documents.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -22,9 +22,7 @@ from ...corpus.records import Document
 from ...store.read.features import DocumentFeatures
 from ..bench import Bench
 from ..stats import FloatArray
-
-Encode = Callable[[str], list[int]]
-"""Text to tokens of the teacher."""
+from .people import NO_PERSON, Encode, codes, named, owned, people_of
 
 CURRENT: Final = 1
 STALE: Final = 0
@@ -47,6 +45,12 @@ class SegmentRows:
     """The tokens that it stands for: of its equal segment, or of its part of the learned mass."""
     value: NDArray[np.int64]
     """[n]: whether a value in it still holds at the end: `CURRENT`, `STALE`, or `UNKNOWN`."""
+    named: NDArray[np.int64]
+    """[n]: index of the one person who is named in it; `NO_PERSON` for none or several."""
+    owner: NDArray[np.int64]
+    """[n]: index of the person whose value stands in it without the name; `NO_PERSON` likewise."""
+    people: tuple[FloatArray, ...]
+    """By document, the codes of its people [P, 64]."""
 
 
 @torch.inference_mode()
@@ -60,7 +64,7 @@ def segment_rows(bench: Bench, documents: Sequence[Document], encode: Encode) ->
     """
     model = bench.model.to(bench.device).eval()
     columns: list[list[NDArray[np.float64]]] = [[], []]
-    rows: list[tuple[int, int, frozenset[int], int]] = []
+    rows: list[_Row] = []
     features, index = iter(bench.read(documents)), 0
     while batch := list(islice(features, bench.batch_size)):
         states = pad_states(batch).to(bench.device)
@@ -74,11 +78,23 @@ def segment_rows(bench: Bench, documents: Sequence[Document], encode: Encode) ->
         for one, pool_KT, mask_K in zip(batch, pool_BKT.cpu(), mask_BK.cpu(), strict=True):
             rows += _told(index, documents[index], one, pool_KT[mask_K], encode)
             index += 1
-    owner, day, tokens, value = zip(*rows, strict=True)
+    document, day, tokens, value, who, whose = zip(*rows, strict=True)
     latents, means = (np.concatenate(column) for column in columns)
     return SegmentRows(
-        latents, means, np.array(owner), np.array(day), list(tokens), np.array(value)
+        latents,
+        means,
+        np.array(document),
+        np.array(day),
+        list(tokens),
+        np.array(value),
+        np.array(who),
+        np.array(whose),
+        tuple(codes(people_of(one), encode) for one in documents),
     )
+
+
+_Row = tuple[int, int, frozenset[int], int, int, int]
+"""Document, day, tokens, value, who is named, whose value it is."""
 
 
 def _pool(compressed: Compressed, states: States) -> Tensor:
@@ -95,18 +111,28 @@ def _pool(compressed: Compressed, states: States) -> Tensor:
 
 def _told(
     index: int, document: Document, features: DocumentFeatures, pool_KT: Tensor, encode: Encode
-) -> list[tuple[int, int, frozenset[int], int]]:
-    """(document, day, tokens, value) of each latent of a document."""
+) -> list[_Row]:
+    """What each latent of a document stands for."""
     ids, days = features.token_ids.tolist(), features.day.tolist()
     values = _values(document, features, encode)
-    rows = []
+    names, owners = named(document, features, encode), owned(document, features, encode)
+    rows: list[_Row] = []
     for share_T in pool_KT:
         places = share_T.nonzero().flatten().tolist()
-        labels = {values[t] for t in places if t in values}
-        value = labels.pop() if len(labels) == 1 else UNKNOWN
+        value = _only(values, places, UNKNOWN)
+        who, whose = _only(names, places, NO_PERSON), _only(owners, places, NO_PERSON)
+        if whose in {names[t] for t in places if t in names}:
+            whose = NO_PERSON  # the name stands there: nothing has to be known of the owner
         middle = places[len(places) // 2]
-        rows.append((index, days[middle], frozenset(ids[t] for t in places), value))
+        held = frozenset(ids[t] for t in places)
+        rows.append((index, days[middle], held, value, who, whose))
     return rows
+
+
+def _only(labels: dict[int, int], places: Sequence[int], otherwise: int) -> int:
+    """The one label of some tokens; `otherwise` for none or several."""
+    held = {labels[t] for t in places if t in labels}
+    return held.pop() if len(held) == 1 else otherwise
 
 
 def _values(document: Document, features: DocumentFeatures, encode: Encode) -> dict[int, int]:

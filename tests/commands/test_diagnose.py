@@ -44,11 +44,20 @@ def test_the_record_of_a_diagnosis(diagnose, tmp_path):
     assert (result.checkpoint, result.documents, result.ratio) == ("phase-4/seed-0", 4, 4.0)
     assert result.corpus.split == "validation" and result.probes == ()
     assert [depth.blocks_completed for depth in result.depths] == [0, 1, 2, 3]
+    assert result.layers is not None
     assert [one.layer.blocks_completed for one in result.layers.layers] == [1, 3]
     assert result.provenance["inputs"].keys() == {"checkpoint", "teacher", "reasoner", "corpus"}
     again = tmp_path / "again.json"
     assert diagnose("--json", again).code == 0
     assert Diagnosis.read(again).layers == result.layers
+
+
+def test_probes_alone_ask_nothing(diagnose, tmp_path):
+    ran = diagnose("--probes-only", "--json", tmp_path / "alone.json")
+    assert ran.code == 0, ran.err
+    result = Diagnosis.read(tmp_path / "alone.json")
+    assert (result.depths, result.layers, result.probes) == ((), None, ())
+    assert "without a layer" not in ran.out and "latentcomp[analysis]" in ran.out
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from latentcomp.evaluate.arms import latents
 from latentcomp.evaluate.diagnosis import layers, probes
 from latentcomp.evaluate.diagnosis.injected import by_depth
 from latentcomp.evaluate.diagnosis.layers import layer_shares, leave_one_out
+from latentcomp.evaluate.diagnosis.people import CODE, NO_PERSON, people_of
 from latentcomp.evaluate.diagnosis.segment_rows import (
     CURRENT,
     STALE,
@@ -19,6 +20,7 @@ from latentcomp.evaluate.diagnosis.segment_rows import (
     SegmentRows,
     segment_rows,
 )
+from latentcomp.evaluate.held_out import explored
 
 from ..train import tiny
 from .tiny_suite import bench
@@ -146,16 +148,22 @@ def test_values_that_hold_and_values_that_were_replaced(lm, made):
             assert rows.tokens[row] & tokens
 
 
-def planted(count=40, documents=8):
+def planted(count=80, documents=8):
     """Rows whose inputs say everything, and rows whose inputs say nothing."""
     rng = np.random.default_rng(0)
     document = np.arange(count * documents) % documents
     day = 10 * (np.arange(len(document)) // documents % 4) + document
     value = rng.integers(0, 2, len(document))
     held = rng.integers(0, 9, len(document))
-    told = np.concatenate([day[:, None], value[:, None], np.eye(9)[held]], 1).astype(float)
+    people = tuple(rng.normal(size=(5, CODE)) for _ in range(documents))
+    named, owner = rng.integers(-1, 5, (2, len(document)))
+    codes = [np.vstack([people[d][who] for d, who in zip(document, label, strict=True)])
+             * (label >= 0)[:, None] for label in (named, owner)]  # fmt: skip
+    columns = [day[:, None], value[:, None], np.eye(9)[held], *codes]
+    told = np.concatenate(columns, 1).astype(float)
     tokens = [frozenset({int(token)}) for token in held]
-    return SegmentRows(told, rng.normal(size=told.shape), document, day, tokens, value)
+    nothing = rng.normal(size=told.shape)
+    return SegmentRows(told, nothing, document, day, tokens, value, named, owner, people)
 
 
 def test_probes_tell_what_is_there_and_nothing_else():
@@ -173,8 +181,42 @@ def test_probes_tell_what_is_there_and_nothing_else():
 
 def test_what_no_document_says_is_not_probed():
     pytest.importorskip("sklearn")
-    bare = replace(planted(), day=np.full(320, -1), value=np.full(320, UNKNOWN))
+    unknown = np.full(640, -1)
+    bare = replace(planted(), day=unknown, value=unknown, named=unknown, owner=unknown)
+    assert UNKNOWN == NO_PERSON == -1
     assert {one.of for one in probes.probe(bare, 0)} == {"tokens"}
+
+
+def test_a_document_with_one_person_asks_nothing_of_a_probe():
+    pytest.importorskip("sklearn")
+    rows = planted()
+    alone = replace(rows, named=rows.named.clip(max=0), people=tuple(p[:1] for p in rows.people))
+    assert "entity" not in {one.of for one in probes.probe(replace(alone, owner=alone.named), 0)}
+
+
+def test_who_is_named_and_whose_a_value_is(lm, made):
+    """Of generator 4, whose questions say forms: each label is in the text as it says."""
+    generated = explored(None, "lab", "validation", 4, 1, 4, 4).documents
+    documents = [replace(one, chunks=one.chunks[:3]) for one in generated]
+    documents = [replace(one, questions=tuple(q for q in one.questions
+                 if not q.evidence or q.evidence[-1] < 3)) for one in documents]  # fmt: skip
+    rows = segment_rows(made, documents, lm.encode)
+    crowds = [people_of(one) for one in documents]
+    assert [len(codes) for codes in rows.people] == [len(each) for each in crowds]
+    owned = np.flatnonzero(rows.owner != NO_PERSON)
+    assert len(np.flatnonzero(rows.named != NO_PERSON)) > 20 and len(owned) > 3
+    for row in np.flatnonzero(rows.named != NO_PERSON):
+        name = crowds[rows.document[row]][rows.named[row]]
+        assert rows.tokens[row] & {*lm.encode(f" {name}"), *lm.encode(name)}
+    for row in owned:
+        document, who = documents[rows.document[row]], crowds[rows.document[row]][rows.owner[row]]
+        values = [q.answer for q in document.questions if who in q.text and q.hops == 0]
+        assert rows.tokens[row] & {token for one in values for token in lm.encode(f" {one}")}
+        assert rows.named[row] != rows.owner[row]
+
+
+def test_people_of_a_source_without_forms_are_not_known():
+    assert people_of(DOCUMENTS[0]) == ()
 
 
 def test_without_scikit_learn_one_line_says_so(monkeypatch):
