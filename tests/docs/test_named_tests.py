@@ -8,6 +8,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SECURITY, FORMAT = ROOT / "docs" / "security.md", ROOT / "store" / "FORMAT.md"
+MEASURES = ROOT / "docs" / "measures.md"
+PLANTED = "tests/experiment/test_planted_faults.py"
 NAMED = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 
 
@@ -18,7 +20,7 @@ def functions_of(path):
     return {node.name for node in functions if node.name.startswith("test_")}
 
 
-@pytest.mark.parametrize("page", [SECURITY, FORMAT], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [SECURITY, FORMAT, MEASURES], ids=lambda page: page.name)
 def test_every_test_that_a_page_names_exists(page):
     named = NAMED.findall(page.read_text(encoding="utf-8"))
     assert len(named) > 15
@@ -58,3 +60,20 @@ def test_every_claim_in_words_of_the_security_page_names_its_test_or_says_that_i
     assert [one for one in made if not NAMED.search(one) and "not tested" not in one] == []
     planted = "# Page\nwords\n\n## One\nIt holds.\n- And this (`tests/a.py::test_b`).\n"
     assert list(claims(planted)) == ["It holds.", "- And this (`tests/a.py::test_b`)."]
+
+
+def test_every_planted_fault_is_in_the_table_of_its_page():
+    _, _, table = MEASURES.read_text(encoding="utf-8").partition("## Faults that are planted")
+    named = {f"{path}::{name}" for path, name in NAMED.findall(table)}
+    own = functions_of(PLANTED) - {
+        "test_what_is_said_to_be_planted_elsewhere_is",
+        "test_without_a_fault_the_phase_passes",
+    }
+    tree = ast.parse((ROOT / PLANTED).read_text(encoding="utf-8"))
+    (elsewhere,) = (
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ELSEWHERE"
+    )
+    others = {f"tests/experiment/{file}.py::{name}" for file, name in elsewhere.values()}
+    assert named == {f"{PLANTED}::{name}" for name in own} | others
