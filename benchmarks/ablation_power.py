@@ -3,6 +3,7 @@
 `python benchmarks/ablation_power.py` draws documents, questions and training seeds, lets
 `evaluate/` make p-values and intervals as for `make ablations`, and counts over many grids:
 
+- how often any row of a grid without any effect is called different after Holm's adjustment;
 - how often any of the rows without an effect is called different after Holm's adjustment, and
   how often one of them is before it;
 - how often a row that costs `--effect` is found, beside the power that its own interval states;
@@ -110,6 +111,7 @@ def measure(size: Grid, repeats: int, seed: int) -> dict[str, float]:
         "stated_power": float(np.mean([one.stated for one in found])),
         "smallest_shown": float(np.mean([one.shown for one in found])),
         "any_invented_after_holm": float(np.mean([one.invented for one in found])),
+        "any_called": float(np.mean([one.planted or one.invented for one in found])),
         "invented_each": float(np.mean([one.unadjusted for one in found])),
     }
 
@@ -164,12 +166,15 @@ def main() -> None:
             shares = measure(size, options.repeats, options.seed)
             shown = Grid(documents=documents, seed_sd=seed_sd, effect=shares["smallest_shown"])
             again = measure(shown, options.repeats, options.seed)
+            none = Grid(documents=documents, seed_sd=seed_sd, effect=0.0)
+            nulls = measure(none, options.repeats, options.seed)
             grids.append(
                 {
                     "documents": documents,
                     "seed_sd": seed_sd,
-                    **shares,
+                    **{name: share for name, share in shares.items() if name != "any_called"},
                     "found_of_smallest_shown": again["found"],
+                    "any_invented_of_nulls": nulls["any_called"],
                 }
             )
             Console().print(grids[-1])

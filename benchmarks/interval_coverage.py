@@ -4,6 +4,8 @@
 counts. Documents differ in how much of them survives; ceiling and floor do not.
 
 - How often the interval of a retention holds the truth, by the number of documents.
+- The same of the gain of one recipe over another with three training seeds, where both recipes
+  vary from seed to seed: of documents alone, and with the seeds as a random effect.
 - How often a gate on the gain of one recipe over another passes although the true gain is just
   its threshold, by the standard deviation of training seeds: with the seeds as a random effect
   (`evaluate/seed_effect.py`), and without, as intervals were made before 2026-11-28.
@@ -77,12 +79,15 @@ def null_passes(
         resamples: bootstrap draws.
 
     Returns:
-        Shares: `documents_only` of intervals that take the seeds as fixed, `documents_and_seeds`
+        Shares: `covered` of intervals with the seeds that hold the truth, and
+        `covered_documents_only` of those without. Of lower ends above the threshold,
+        `documents_only` of intervals that take the seeds as fixed, `documents_and_seeds`
         of those that do not, and of the latter `gate`, where every seed has to pass too.
     """
     rng = np.random.default_rng([seed, round(1000 * seed_sd)])
     counts = np.full(GATE_DOCUMENTS, float(GATE_QUESTIONS))
-    passes = dict.fromkeys(("documents_only", "documents_and_seeds", "gate"), 0)
+    names = ("documents_only", "documents_and_seeds", "gate", "covered_documents_only", "covered")
+    passes = dict.fromkeys(names, 0)
     for number in range(repeats):
         survives = rng.beta(4, 4, GATE_DOCUMENTS)
         sides = _recipe(rng, survives + THRESHOLD, seed_sd), _recipe(rng, survives, seed_sd)
@@ -99,6 +104,8 @@ def null_passes(
         after = bootstrap.interval(_gain, pooled, counts, deviations=deviations)
         passes["documents_only"] += before.low > THRESHOLD
         passes["documents_and_seeds"] += after.low > THRESHOLD
+        passes["covered_documents_only"] += before.low <= THRESHOLD <= before.high
+        passes["covered"] += after.low <= THRESHOLD <= after.high
         passes["gate"] += after.low > THRESHOLD and min(by_seed) > THRESHOLD
     return {name: count / repeats for name, count in passes.items()}
 

@@ -209,8 +209,7 @@ def ablation_drop(
 ) -> Measurement:
     """The largest fall of retention among ablations, with a simultaneous 95 % interval.
 
-    Seeds are a random effect here too, with one standard deviation pooled over the m ablations:
-    m (S - 1) degrees of freedom.
+    Seeds are a random effect here too, with one standard deviation pooled over the ablations.
 
     Raises:
         LatentcompError: an ablation was evaluated with other seeds or on other questions.

@@ -9,6 +9,11 @@ is added to every bootstrap draw of the pooled figure, independent of the drawn 
 distribution of the sum is the generalised one for a mean in a random-effects model (Weerahandi
 1993, "Generalized confidence intervals"), and its percentiles cover documents and seeds.
 
+Of m comparisons with one full recipe the variances are pooled. They share the seeds of that recipe,
+so the degrees of freedom are not m (S - 1) but 4 m (S - 1) / (m + 3), at most four comparisons'
+worth: Satterthwaite (1946) for the mean of m variances of differences, all recipes alike. With
+m (S - 1) a null row of twelve was told apart 5.8 % of the time (docs/LOG.md, 2026-11-29).
+
 s holds a little of the chance of documents too, so the interval is rather too wide than too narrow.
 """
 
@@ -30,7 +35,7 @@ class SeedEffect:
 
     sd: float
     """Standard deviation of one seed, in units of the figure; NaN where one is undefined."""
-    degrees: int
+    degrees: float
     """Degrees of freedom behind `sd`."""
     seeds: int
     """Seeds that were averaged."""
@@ -40,8 +45,8 @@ class SeedEffect:
         """From the figure of every seed; None for fewer than two seeds.
 
         Args:
-            estimates: by comparison the figures of its S seeds. Of m comparisons the standard
-                deviations are pooled, with m (S - 1) degrees of freedom.
+            estimates: by comparison the figures of its S seeds; of several, all are against the
+                same full recipe, and their variances are pooled.
 
         Raises:
             ValueError: no comparison, or unequal numbers of seeds.
@@ -53,7 +58,9 @@ class SeedEffect:
         if seeds < 2:
             return None
         variance = np.var(np.asarray(estimates, dtype=np.float64), axis=1, ddof=1).mean()
-        return cls(float(np.sqrt(variance)), len(estimates) * (seeds - 1), seeds)
+        pooled = len(estimates)
+        degrees = 4 * pooled * (seeds - 1) / (pooled + 3)
+        return cls(float(np.sqrt(variance)), degrees, seeds)
 
     def draws(self, count: int, seed: int) -> FloatArray:
         """Deviations of the mean [count]; the same seed gives the same ones."""

@@ -43,10 +43,22 @@ def test_one_seed_has_no_effect_and_several_comparisons_pool_theirs():
     assert SeedEffect.of((0.4,)) is None
     pooled = SeedEffect.of((0.1, 0.2, 0.3), (0.0, 0.0, 0.0))
     assert pooled is not None
-    assert (pooled.degrees, pooled.seeds) == (4, 3)
+    assert pooled.seeds == 3 and pooled.degrees == pytest.approx(3.2)
     assert pooled.sd == pytest.approx((0.1**2 / 2) ** 0.5)
     with pytest.raises(ValueError, match=r"\[1, 2\] seeds cannot be pooled"):
         SeedEffect.of((0.1,), (0.1, 0.2))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 12])
+def test_degrees_of_freedom_are_those_that_a_shared_recipe_leaves(rows):
+    """Of the pooled variance, by its own mean and variance over simulated seeds."""
+    rng, seeds = np.random.default_rng(rows), 3
+    full, others = rng.normal(size=(20_000, 1, seeds)), rng.normal(size=(20_000, rows, seeds))
+    variances = np.var(full - others, axis=2, ddof=1).mean(axis=1)
+    matched = 2 * variances.mean() ** 2 / variances.var()
+    effect = SeedEffect.of(*np.zeros((rows, seeds)).tolist())
+    assert effect is not None
+    assert effect.degrees == pytest.approx(matched, rel=0.05)
 
 
 def test_one_seed_is_compared_as_in_earlier_versions():
