@@ -347,7 +347,8 @@ def test_peeking_through_checkpoint(world, tmp_path, whole, moved_away):
         given = shutil.copytree(trial.checkpoint, tmp_path / "elsewhere")
     other = World(RunFolder(tmp_path / "other"), world.teacher, world.lm, world.reader)
     (world if whole else other).evaluate(checkpoint=given)
-    assert_seen(world, trial)
+    trial.put_aside()
+    assert_seen(world)
 
 
 @pytest.mark.parametrize("when", ["before any look", "after a look"])
@@ -360,12 +361,14 @@ def test_peeking_through_a_copied_run(world, tmp_path, when):
     copy = World(RunFolder(tmp_path / "copy"), world.teacher, world.lm, world.reader)
     copy.evaluate()
     shutil.rmtree(tmp_path / "copy")
-    assert_seen(world, trial)
-
-
-def assert_seen(world, trial):
-    """Other weights pass on documents that nobody looked at, and not on seed 7."""
+    if when == "after a look":  # the copy has the run's name: its weights need not be known
+        shutil.rmtree(trial.path)
     trial.put_aside()
+    assert_seen(world)
+
+
+def assert_seen(world):
+    """Other weights pass on documents that nobody looked at, and not on seed 7."""
     again = world.trial(weights=1)
     for seed, status in ((7, "inconclusive"), (8, "passed")):
         world.learn(again, seed)

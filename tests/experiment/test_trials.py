@@ -124,6 +124,15 @@ def test_the_first_phase_may_begin_and_its_record_says_what_it_is(request_of, ru
     assert [layer.blocks_completed for layer in state.spec.layers] == [27]
 
 
+def test_a_run_has_its_name_when_its_first_trial_begins(request_of, run):
+    """A copy of it that is looked at before the run is has that name too."""
+    assert not RunFolder(run).identity.exists()
+    train_trial(request_of())
+    name = RunFolder(run).identity.read_bytes()
+    train_trial(request_of(seed=1))
+    assert RunFolder(run).identity.read_bytes() == name
+
+
 def test_a_grid_is_not_trained_and_says_so_before_its_turn(request_of, run):
     """Not after days of training the phases before it."""
     assert "latentcomp ablations" in error_of(request_of(7))
