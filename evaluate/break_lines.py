@@ -12,7 +12,7 @@ from .scores import EXACT
 
 def break_lines(result: EvaluationResult) -> list[str]:
     """What is known of forms and days, a line each; none where the documents do not say."""
-    once = (_forms(result), _balanced(result), _near_misses(result))
+    once = (_forms(result), _balanced(result), _near_misses(result), _near_by_form(result))
     more = (_scored(result), *_past(result), *_days(result), _fresh(result), *_ranking(result))
     return [line for line in (*_text(result), *once, *more) if line]
 
@@ -129,8 +129,23 @@ def _near_misses(result: EvaluationResult) -> str:
     counts = result.near_misses.get(result.headline, {})
     if not result.forms or not counts:  # of earlier generators few wrong answers are known
         return ""
-    kinds = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
-    return f"{sum(counts.values())} wrong answers ({result.headline}): {kinds}"
+    return f"{sum(counts.values())} wrong answers ({result.headline}): {_kinds(counts)}"
+
+
+def _near_by_form(result: EvaluationResult) -> str:
+    by_form = {
+        form: counts
+        for form, arms in result.near_misses_by_form.items()
+        if (counts := arms.get(result.headline))
+    }
+    if not by_form:
+        return ""
+    parts = (f"{form} {_kinds(counts)}" for form, counts in by_form.items())
+    return f"of them by form of the right answer: {'; '.join(parts)}"
+
+
+def _kinds(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
 
 
 def _ranking(result: EvaluationResult) -> list[str]:

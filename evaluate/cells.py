@@ -79,6 +79,8 @@ class Breakdown:
     questions which that third settles; a reader of overrides lies above 0."""
     near_misses: dict[str, dict[str, int]]
     """By arm and what they are nearest to (`near_miss.VERDICTS`): wrong answers."""
+    near_misses_by_form: dict[str, dict[str, dict[str, int]]]
+    """The same by form of the right answer, of those questions whose form is known."""
     balanced: Balanced | None
     """Every kind of question weighed alike; None where forms are unknown or kinds too small."""
 
@@ -110,6 +112,10 @@ def break_down(rows: Sequence[ScoredAnswer], *, seed: int, resamples: int) -> Br
         above_text=_above_text(answers, bootstrap),
         above_stale=_above(_STALE, answers, answers.of_bucket("late"), bootstrap),
         near_misses=_near_misses(rows, answers.arms),
+        near_misses_by_form={
+            form: _near_misses([row for row in rows if row.form == form], answers.arms)
+            for form in answers.forms
+        },
         balanced=balance(answers, bootstrap),
     )
 

@@ -80,6 +80,8 @@ class EvaluationResult(Record):
     """Accuracy and retention with every family and form weighed alike."""
     near_misses: dict[str, dict[str, int]] = Field(default_factory=dict)
     """By arm: wrong answers by what they are nearest to (`near_miss.VERDICTS`)."""
+    near_misses_by_form: dict[str, dict[str, dict[str, int]]] = Field(default_factory=dict)
+    """The same by form of the right answer; empty as above."""
     ranking: Ranking | None = None
     """Candidate ranking, where it was requested; not computed again with the other figures."""
     samples: tuple[Sample, ...] = ()

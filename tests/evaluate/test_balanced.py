@@ -161,7 +161,8 @@ def test_a_result_goes_to_disk_and_back_with_all_of_it(tmp_path):
 
 def test_a_result_from_before_forms_is_read_without_them(tmp_path):
     old = json.loads(result(simulated(documents=9)).to_json())
-    for name in ("forms", "needs_days", "above_undated", "balanced", "near_misses"):
+    for name in ("forms", "needs_days", "above_undated", "balanced", "near_misses",
+                 "near_misses_by_form"):  # fmt: skip
         del old[name]
     (tmp_path / "evaluation.json").write_text(json.dumps(old))
     found = EvaluationResult.read(tmp_path / "evaluation.json")

@@ -1,5 +1,6 @@
 """Near misses: what was mixed up, what was misspelt, and what to rank."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from latentcomp.corpus.chronicle4 import confusions
 from latentcomp.corpus.chronicle4.chronicle import generate
 from latentcomp.corpus.records import Question
+from latentcomp.evaluate.break_lines import break_lines
 from latentcomp.evaluate.cells import break_down
 from latentcomp.evaluate.near_miss import (
     MISTAKES,
@@ -18,6 +20,7 @@ from latentcomp.evaluate.near_miss import (
     distance_within,
     near_miss,
 )
+from latentcomp.evaluate.result import EvaluationResult
 from latentcomp.evaluate.scores import score_answer
 
 QUESTION = Question(
@@ -159,6 +162,7 @@ def test_wrong_answers_are_counted_by_arm_and_right_ones_are_not():
         "ceiling": {},
         "compressed": {"misspelt": 2, "stale": 1, "abstain": 1},
     }
+    assert found.near_misses_by_form == {}, "its form is not known"
     wrong = [row for row in rows_of(["vuge"]) if not row.correct]
     assert [row.near for row in wrong] == ["other_entity"]
 
@@ -166,3 +170,26 @@ def test_wrong_answers_are_counted_by_arm_and_right_ones_are_not():
 def test_an_exactly_stale_answer_is_so_by_both_measures():
     (row,) = [row for row in rows_of(["zutebo"]) if row.arm == "compressed"]
     assert row.stale and row.near == "stale"
+
+
+def test_wrong_answers_are_counted_by_form_of_the_right_one_too():
+    number = replace(QUESTION, question_id="q1", form="number", answer="417", mistakes=())
+    name = replace(QUESTION, form="name")
+    given = {("q1", "418"): number, (name.question_id, "zutebo"): name}
+    rows = [
+        score_answer("d0", question, arm, said if arm == "compressed" else question.answer)
+        for (_, said), question in given.items()
+        for arm in ("compressed", "ceiling")
+    ]
+    counted = break_down(rows, seed=0, resamples=10)
+    assert counted.near_misses_by_form == {
+        "name": {"compressed": {"stale": 1}, "ceiling": {}},
+        "number": {"compressed": {"misspelt": 1}, "ceiling": {}},
+    }
+    result = EvaluationResult.from_scores(rows, seed=0, resamples=10)
+    lines = " ".join(break_lines(result))
+    assert "of them by form of the right answer: name 1 stale; number 1 misspelt" in lines
+    totals: Counter[str] = Counter()
+    for arms in counted.near_misses_by_form.values():
+        totals.update(arms["compressed"])
+    assert dict(totals) == counted.near_misses["compressed"]
