@@ -49,7 +49,8 @@ def covered(documents: int, repeats: int, *, seed: int = 0, resamples: int = 100
             arm: rng.binomial(QUESTIONS, chance, documents).astype(np.float64)
             for arm, chance in right.items()
         }
-        bootstrap = Bootstrap.draw(documents, seed=number, resamples=resamples)
+        if number % SHARE_DRAWS == 0:
+            bootstrap = Bootstrap.draw(documents, seed=number, resamples=resamples)
         interval = bootstrap.interval(retained("compressed"), columns, counts)
         hits += interval.low <= TRUTH <= interval.high
     return hits / repeats
@@ -63,7 +64,7 @@ GATE_QUESTIONS: Final = 8
 """Of every document: the least evidence of a comparison is 400 documents and 3,000 questions."""
 
 SHARE_DRAWS: Final = 50
-"""Comparisons that share one draw of documents, which takes longer than all else of them."""
+"""Samples that share one draw of documents, which takes longer than all else of them."""
 
 
 def null_passes(
