@@ -28,6 +28,15 @@ def test_parts_keep_their_order_and_get_ids_of_their_own(tmp_path: Path) -> None
     assert corpus.meta["parts"]["a"]["sha256"] == read_corpus(parts["a"]).sha256
 
 
+def test_beginnings_of_two_documents_of_one_name_stay_of_two(tmp_path: Path) -> None:
+    """Else intervals would take them for one document."""
+    for name in ("a", "b"):
+        parts = [Document(f"1@{n}", (Chunk(0, f"{name}{n}"),), beginning_of="1") for n in (1, 2)]
+        write_corpus(tmp_path / name, parts, {})
+    corpus = joined({name: tmp_path / name for name in ("a", "b")})
+    assert [each.original for each in corpus.documents] == ["a/1", "a/1", "b/1", "b/1"]
+
+
 @pytest.mark.parametrize(
     ("splits", "expected"),
     [(("train", "train"), "train"), (("train", "test"), MIXED), ((None, None), MIXED)],
