@@ -256,13 +256,10 @@ class EvaluationResult(Record):
             rows: of every arm, best scored again (`rescore`).
             source: recorded with the answers; ratio and checkpoint are taken from it.
 
-        Raises:
-            LatentcompError: there are no rows.
-            ValueError: the arms did not answer the same questions.
+        Raises: LatentcompError or ValueError, as above.
         """
-        changes = _figures(rows, self.seed, RESAMPLES)
-        changes |= {"ratio": source.ratio, "scorer": source.scorer}
-        changes |= {"checkpoint_sha256": source.checkpoint}
+        changes = _figures(rows, self.seed, RESAMPLES) | {"scorer": source.scorer}
+        changes |= {"ratio": source.ratio, "checkpoint_sha256": source.checkpoint}
         if source.tokens and (read := (source.vectors or {}).get("compressed")):
             changes |= {"tokens_per_latent": source.tokens / read, "vectors": source.vectors}
         return self.model_copy(update=changes)
