@@ -7,7 +7,15 @@ LATENTS = "compressed"
 
 def heading(result: EvaluationResult) -> str:
     """Such as `phase 4, training seed 0: 200 held-out documents, seed 7`."""
-    return f"{_measured(result)}: {result.documents_line}"
+    return f"{_measured(result)}: {documents_line(result)}"
+
+
+def documents_line(result: EvaluationResult) -> str:
+    """What was read: `200 held-out documents, seed 7` or `12 documents of mine.jsonl`."""
+    parts = f" in {result.beginnings} beginnings" if result.beginnings else ""
+    if path := result.corpus and result.corpus.path:
+        return f"{result.documents} documents of {path}{parts}"
+    return f"{result.documents} held-out documents{parts}, seed {result.seed}"
 
 
 def _measured(result: EvaluationResult) -> str:

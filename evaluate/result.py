@@ -269,14 +269,6 @@ class EvaluationResult(Record):
         """Documents as they were read, every beginning counted."""
         return self.beginnings or self.documents
 
-    @property
-    def documents_line(self) -> str:
-        """What was read: `200 held-out documents, seed 7` or `12 documents of mine.jsonl`."""
-        parts = f" in {self.beginnings} beginnings" if self.beginnings else ""
-        if path := self.corpus and self.corpus.path:
-            return f"{self.documents} documents of {path}{parts}"
-        return f"{self.documents} held-out documents{parts}, seed {self.seed}"
-
     def to_json(self) -> str:
         """JSON with null for NaN."""
         return self.model_dump_json(indent=2) + "\n"

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from ..common import atomic
 from ..evaluate.arms.table import ARMS
 from ..evaluate.break_lines import break_lines
+from ..evaluate.heading import documents_line
 from ..evaluate.numbers import figure, human, span
 from ..evaluate.result import EvaluationResult
 from ..evaluate.stats import Interval
@@ -89,6 +90,7 @@ def _render(
         outcome=outcome,
         capital=capital,
         plates=plates,
+        documents_line=documents_line,
         past_rows=past_rows,
         against_rows=against_rows,
         reference_of=lambda number: phase(number).reference,

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from latentcomp.common.errors import LatentcompError
 from latentcomp.corpus.records import Chunk, Document, Question
 from latentcomp.evaluate.cells import self_check
+from latentcomp.evaluate.heading import documents_line
 from latentcomp.evaluate.held_out import Source
 from latentcomp.evaluate.measures import shuffled_at_floor
 from latentcomp.evaluate.result import EvaluationResult
@@ -242,7 +243,7 @@ def test_results_that_are_committed_still_read(name):
     path = Path(__file__).parents[2] / "docs" / "results" / name
     found, plain = EvaluationResult.read(path), json.loads(path.read_text())
     assert found.accuracy == plain["accuracy"]
-    assert found.documents_line == f"{plain['documents']} held-out documents, seed {plain['seed']}"
+    assert documents_line(found) == f"{plain['documents']} held-out documents, seed {plain['seed']}"
 
 
 def documents():

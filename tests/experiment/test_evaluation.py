@@ -24,7 +24,7 @@ from latentcomp.corpus.files import read_corpus, write_corpus
 from latentcomp.evaluate import answers
 from latentcomp.evaluate import held_out as documents
 from latentcomp.evaluate.arms.table import REQUIRED_ARMS
-from latentcomp.evaluate.heading import heading
+from latentcomp.evaluate.heading import documents_line, heading
 from latentcomp.evaluate.ranking import read_ranking
 from latentcomp.evaluate.result import EvaluationResult
 from latentcomp.evaluate.scores import read_answers, read_source
@@ -243,7 +243,7 @@ def test_figures_of_a_look_that_cannot_be_logged_are_not_shown(request_of, run):
 def test_no_verdict_on_given_documents(request_of, run, mine):
     result = evaluate(request_of(corpus=mine))
     assert "the documents were given" in result.unjudged
-    assert result.documents_line == f"2 documents of {mine}"
+    assert documents_line(result) == f"2 documents of {mine}"
     assert result.corpus is not None
     assert result.corpus.sha256 == read_corpus(mine).sha256
     with pytest.raises(PhaseError, match="the documents were given"):
@@ -445,7 +445,7 @@ def test_candidates_are_ranked_on_request(request_of, run, mine):
 
 def test_the_teacher_alone_names_its_documents_too(request_of, mine):
     result = evaluate_teacher(request_of(corpus=mine))
-    assert result.documents_line == f"2 documents of {mine}"
+    assert documents_line(result) == f"2 documents of {mine}"
     assert result.provenance["inputs"]["corpus"] == read_corpus(mine).sha256
     assert result.unjudged == "" and result.checkpoint_sha256 is None
     assert heading(result) == f"teacher alone: 2 documents of {mine}"
