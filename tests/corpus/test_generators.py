@@ -87,7 +87,7 @@ def test_documents_are_of_the_generator_that_the_model_reads(model, given, versi
 @pytest.mark.parametrize(("teacher", "version"), [("lab", 4), ("lab3", 3)])
 def test_an_evaluation_is_on_what_the_teacher_reads(teacher, version, monkeypatch):
     asked = []
-    monkeypatch.setattr(evaluation, "held_out", lambda *given: asked.append(given[-1]))
+    monkeypatch.setattr(evaluation, "held_out", lambda *given, **named: asked.append(given[-1]))
     for given in (None, 3):
         request = EvaluateOptions(teacher=teacher, generator=given).request()
         evaluation._held_out(request, teacher)
