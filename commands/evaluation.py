@@ -107,7 +107,9 @@ def evaluate_teacher(
         answered.rows,
         seed=request.seed,
         headline="ceiling",
-        samples=choose_samples(answered.rows, held.documents, seed=request.seed),
+        samples=choose_samples(
+            answered.rows, held.documents, seed=request.seed, errors_of="ceiling"
+        ),
         provenance=seen,
     ).model_copy(
         update={
@@ -169,7 +171,9 @@ def _measure(
         ratio=bench.ratio,
         sizes=outcome.sizes,
         training_seeds=(record.seed,),
-        samples=choose_samples(outcome.rows, held.documents, seed=request.seed),
+        samples=choose_samples(
+            outcome.rows, held.documents, seed=request.seed, errors_of="compressed"
+        ),
         skipped=record.skipped,
         provenance=seen,
     ).model_copy(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import nan
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -41,6 +42,8 @@ Choose = Callable[[Answers], Tally]
 """The questions that a figure is over."""
 
 _STALE = stale_column("compressed")
+REFERENCE: Final = "reference:"
+"""Before the name of a column that is of the reference."""
 _THEIRS = retained("reference:compressed", "reference:ceiling", "reference:floor")
 
 
@@ -176,7 +179,7 @@ class Comparison:
         runs = [choose(run) for run in self._runs]
         references = [choose(reference) for reference in self._reference]
         by_seed = [
-            _point(statistic, _side_by_side(run, reference))
+            _point(statistic, side_by_side(run, reference))
             for run, reference in zip(runs, references, strict=True)
         ]
         if not documents_only:
@@ -184,7 +187,7 @@ class Comparison:
         bootstrap, deviations = self._bootstrap, None
         if effect is not None:
             deviations = effect.draws(len(bootstrap.weights), bootstrap.seed)
-        columns = _side_by_side(pooled(runs), pooled(references))
+        columns = side_by_side(pooled(runs), pooled(references))
         interval = bootstrap.interval(
             statistic, columns, runs[0].columns[of], confidence=confidence, deviations=deviations
         )
@@ -192,11 +195,11 @@ class Comparison:
         return Measurement(interval, tuple(by_seed), p)
 
 
-def _side_by_side(run: Tally, reference: Tally) -> Columns:
+def side_by_side(run: Tally, reference: Tally) -> Columns:
     """Columns of both, those of the reference under `reference:<name>`."""
     return {
         **run.columns,
-        **{f"reference:{name}": column for name, column in reference.columns.items()},
+        **{f"{REFERENCE}{name}": column for name, column in reference.columns.items()},
     }
 
 

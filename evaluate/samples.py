@@ -1,7 +1,11 @@
-"""A few questions with every arm's answer, drawn by seed and not by hand."""
+"""A few questions with every arm's answer, drawn by seed and not by hand.
 
-from collections.abc import Iterable, Iterator, Sequence
+Some without looking at the answers; and besides, where it is asked for, some of the errors.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from random import Random
+from typing import Literal
 
 from ..common.record import Record
 from ..corpus.records import Document, Question
@@ -38,6 +42,8 @@ class Sample(Record):
     """Text of the chunks that settle the answer."""
     answers: dict[str, SampleAnswer]
     """By arm."""
+    chosen: Literal["wrong", "stale"] | None = None
+    """What it was drawn from; None: from all questions of its family, whatever was answered."""
 
 
 def choose_samples(
@@ -46,8 +52,18 @@ def choose_samples(
     *,
     seed: int,
     per_family: int = 1,
+    errors_of: str | None = None,
 ) -> tuple[Sample, ...]:
-    """Draws questions of every family at random, without looking at the answers."""
+    """Draws questions of every family at random, without looking at the answers.
+
+    Args:
+        rows: scored answers of all arms.
+        documents: what was asked about.
+        seed: of the draws.
+        per_family: how many.
+        errors_of: an arm of whose wrong and of whose stale answers one each is drawn besides, of
+            every family; the first draws are the same with it and without.
+    """
     answers: dict[tuple[str, str], dict[str, SampleAnswer]] = {}
     for row in rows:
         answer = SampleAnswer(prediction=row.prediction, correct=row.correct, stale=row.stale)
@@ -56,14 +72,32 @@ def choose_samples(
     for document, question in _questions(documents):
         if (document.document_id, question.question_id) in answers:
             by_family.setdefault(question.family, []).append((document, question))
-    random = Random(seed)
-    return tuple(
-        _sample(document, question, answers[document.document_id, question.question_id])
-        for family in sorted(by_family)
-        for document, question in random.sample(
-            by_family[family], min(per_family, len(by_family[family]))
-        )
-    )
+    random, drawn = Random(seed), []
+    for family in sorted(by_family):
+        drawn += random.sample(by_family[family], min(per_family, len(by_family[family])))
+    samples = {_key(*each): _sample(*each, answers[_key(*each)]) for each in drawn}
+    for which in ("stale", "wrong") if errors_of is not None else ():
+        for family in sorted(by_family):
+            left = [
+                each
+                for each in by_family[family]
+                if _key(*each) not in samples and _errs(answers[_key(*each)], errors_of, which)
+            ]
+            if left:
+                each = random.choice(left)
+                made = _sample(*each, answers[_key(*each)])
+                samples[_key(*each)] = made.model_copy(update={"chosen": which})
+    return tuple(samples.values())
+
+
+def _key(document: Document, question: Question) -> tuple[str, str]:
+    return document.document_id, question.question_id
+
+
+def _errs(answers: Mapping[str, SampleAnswer], arm: str | None, which: str) -> bool:
+    """Whether an arm's answer is stale, or wrong in another way."""
+    answer = answers.get(arm or "")
+    return answer is not None and not answer.correct and answer.stale == (which == "stale")
 
 
 def _questions(documents: Iterable[Document]) -> Iterator[tuple[Document, Question]]:

@@ -114,7 +114,7 @@ def _story(run: RunFolder, phase: Phase) -> PhaseStory | None:
     fault = ""
     if verdict is not None:
         fault = outdated(run, verdict) or contradicted(run, verdict)
-    lead = None if phase.grid else _lead(run, phase, measured, verdict)
+    lead = None if phase.grid else lead_of(run, phase, measured, verdict)
     trial = lead.trial if lead else trials[0]
     remarks = list(lead.remarks) if lead else []
     if fault and verdict is not None:
@@ -149,7 +149,7 @@ _NOT_YET: Final = "trained, and not evaluated yet."
 _GRID: Final = "one part is left out at a time; every evaluation stands below."
 
 
-def _lead(
+def lead_of(
     run: RunFolder, phase: Phase, measured: Sequence[Measured], verdict: Verdict | None
 ) -> Measured | None:
     """The evaluation that the page speaks of: that of the verdict, else one that may be judged."""

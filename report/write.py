@@ -7,14 +7,13 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from ..common import atomic
 from ..evaluate.arms.table import ARMS
 from ..evaluate.break_lines import break_lines
 from ..evaluate.heading import documents_line
-from ..evaluate.numbers import figure, human, span
+from ..evaluate.numbers import figure
 from ..evaluate.result import EvaluationResult
 from ..evaluate.stats import Interval
 from ..evaluate.table import bytes_line, remarks
@@ -25,6 +24,8 @@ from ..models.quantised import QUANTISED
 from . import figures, trends
 from .arriving import against_rows, past_rows
 from .collect import PhaseStory, collect
+from .examples import examples_of
+from .pages import environment
 from .worth import Worth, pictures, worths
 
 
@@ -63,23 +64,9 @@ def write_report(run: Path) -> Path:
 def _render(
     template: str, phases: tuple[PhaseStory, ...], measured: tuple[Worth, ...], *, escape: bool
 ) -> str:
-    # Read by path and not by package name: a checkout is imported under more than one name.
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=escape,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
-        "figure": figure,
-        "span": span,
-        "human": human,
-        "cell": _cell,
-        "percent": _percent,
-    }
-    return environment.get_template(template).render(
+    made = environment(escape=escape)
+    made.filters |= {"cell": _cell, "percent": _percent}
+    return made.get_template(template).render(
         phases=phases,
         worths=measured,
         pictures=pictures,
@@ -94,11 +81,15 @@ def _render(
         past_rows=past_rows,
         against_rows=against_rows,
         reference_of=lambda number: phase(number).reference,
+        examples_of=examples_of,
         flat=_flat,
         bytes_line=bytes_line,
         remarks=remarks,
         break_lines=break_lines,
         arm_order=tuple(ARMS),
+        most_families=max(
+            (len(story.evaluation.families) for story in phases if story.evaluation), default=0
+        ),
         gate_of=lambda number: phase(number).gate,
         pretty=lambda config: json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False),
     )
