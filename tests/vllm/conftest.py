@@ -73,6 +73,13 @@ class Bench:
         teacher = TransformersTeacher(lm)
         return [teacher.states([document], layers)[0] for document in documents]
 
+    def exact(self, documents, layers):
+        """The same in float64, from which float32 is away by its own rounding."""
+        lm = load_causal_lm(self.name, dtype="float32", device=self.device)
+        lm.model.double()
+        teacher = TransformersTeacher(lm)
+        return [teacher.states([document], layers)[0] for document in documents]
+
     def settings(self, documents, layers, **changes):
         files = locate_model(self.name)
         lengths = [len(document) for document in documents]

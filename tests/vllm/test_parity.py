@@ -11,7 +11,7 @@ from latentcomp.models.loading import load_causal_lm
 from latentcomp.store.format.schema import LayerRecord
 
 from .conftest import Bench
-from .parity import FLOAT32, assert_equal_states, documents_of, errors
+from .parity import FLOAT32, assert_equal_states, documents_of, errors, rounding
 
 pytestmark = pytest.mark.vllm
 
@@ -28,7 +28,9 @@ def test_every_layer_of_every_token_is_that_of_transformers(models, kind):
     with bench.vllm(documents, layers, step_tokens=STEP) as teacher:
         actual = teacher.states(documents, layers)
     assert all(state.dtype == torch.float32 for state in actual)
-    assert_equal_states(actual, bench.expected(documents, layers))
+    expected = bench.expected(documents, layers)
+    exact = bench.exact(documents[:-1], layers)  # of the longest it would take minutes
+    assert_equal_states(actual, expected, rounding(expected[:-1], exact))
 
 
 @pytest.mark.parametrize("kind", KINDS)
