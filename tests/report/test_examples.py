@@ -22,7 +22,7 @@ def answered():
     """Documents, and answers of which a third of the compressed ones are wrong."""
     with pytest.MonkeyPatch.context() as patch:
         runs.small_lab(patch)
-        held = runs._held(presets.PRESETS["lab"], FEW, 7)
+        held = runs._held(presets.PRESETS["lab"], FEW, 7, None)
         yield held.documents, runs.script(held.documents, {"ceiling": 0.98, "compressed": 0.6})
 
 
