@@ -8,16 +8,18 @@ verdict. docs/measures.md shows all of them in a table, which tests/docs compare
 import importlib
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from latentcomp.commands import evaluation
 from latentcomp.common.errors import CheckpointError, CorpusError, LatentcompError, PhaseError
 from latentcomp.corpus.files import write_corpus
 from latentcomp.corpus.generators import generator
-from latentcomp.evaluate import answers, held_out, suite
+from latentcomp.evaluate import held_out, suite
 from latentcomp.evaluate.arms import latents
 from latentcomp.evaluate.arms.other_states import before_last_third
 from latentcomp.evaluate.arms.text import ceiling
@@ -102,9 +104,14 @@ def teacher(tmp_path_factory):
 def world(small_lab, teacher, tmp_path, monkeypatch):
     """A run in which phase 4 was trained, and whose reasoner answers from what it is given."""
     made = load(teacher, tmp_path / "run")
-    monkeypatch.setattr(answers, "greedy_answers", made.reader)
+    answering(monkeypatch, made.reader)
     made.learn(made.trial())
     return made
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, answerer: Callable[..., Any]) -> None:
+    """Let it answer in place of the reasoner, whatever the backend."""
+    monkeypatch.setattr(evaluation, "answering", lambda *given: nullcontext(answerer))
 
 
 def compressing(monkeypatch: pytest.MonkeyPatch, change: Callable[..., Any]) -> None:
@@ -157,7 +164,7 @@ def leaking(reader, arms):
 )
 def test_the_answer_in_the_prompt(world, monkeypatch, arms, words):
     """The floor knows it too; and where only latents bring it along, those of others do."""
-    monkeypatch.setattr(answers, "greedy_answers", leaking(world.reader, arms))
+    answering(monkeypatch, leaking(world.reader, arms))
     world.evaluate()
     verdict = judge_phase(world.run, PHASE)
     assert verdict.status == "inconclusive" and words in verdict.reason
