@@ -35,6 +35,20 @@ def test_few_documents_cover_less_and_many_what_they_say():
         assert short > 2 if documents < FEW_DOCUMENTS else short < 3
 
 
+def test_intervals_over_enough_documents_hold_the_truth_93_to_97_times_of_100():
+    _, shares = recorded()
+    enough = [share["covered"] for documents, share in shares.items() if documents >= FEW_DOCUMENTS]
+    assert len(enough) >= 3 and all(0.93 <= covered <= 0.97 for covered in enough)
+
+
+def test_intervals_over_documents_and_seeds_hold_it_at_least_as_often():
+    """Never under 93: three seeds say little of their spread, so rather more than 97."""
+    for seed_sd, shares in results()["null_passes"]["by_seed_sd"].items():
+        assert shares["covered"] >= 0.93
+        if float(seed_sd) >= 0.02:
+            assert shares["covered_documents_only"] < 0.90, "why seeds are counted"
+
+
 def test_the_simulation_gives_what_was_recorded():
     """Fewer repeats, another seed: within four standard errors of so few."""
     _, shares = recorded()
@@ -60,3 +74,4 @@ def test_the_simulation_of_seeds_gives_what_was_recorded():
     error = (expected * (1 - expected) / repeats) ** 0.5
     assert abs(passes["documents_only"] - expected) < 4 * error
     assert passes["documents_and_seeds"] < passes["documents_only"]
+    assert passes["covered"] > passes["covered_documents_only"]

@@ -1,5 +1,6 @@
 """The judge: which trials a verdict rests on, which are refused, and what the verdict says."""
 
+import json
 import shutil
 from math import isnan
 
@@ -251,10 +252,22 @@ def test_the_table_of_a_grid_has_every_row(grid, tmp_path):
     assert read_grid(grid, FEW + 1, 7) is None, "other documents are another grid"
 
 
-def test_a_copied_trial_is_no_training_seed(pair):
+@pytest.mark.parametrize(
+    ("edited", "words"),
+    [
+        (False, "phase-2/seed-1 was trained and is not measured on these documents"),
+        (True, "hold the same weights: one of them is a copy"),
+    ],
+    ids=["as it is", "its seed edited"],
+)
+def test_a_copied_trial_is_no_training_seed(pair, edited, words):
     """Seed variance of zero, by `cp -r`."""
     trial = pair.trial("phase-2", 1)
     shutil.rmtree(trial.path)
     shutil.copytree(pair.trial("phase-2", 0).path, trial.path)
-    text = refusal(pair, 2)
-    assert "seed 1" in text or "seed-1" in text
+    if edited:
+        (file,) = trial.checkpoint.glob("*/state.json")
+        state = json.loads(file.read_text())
+        state["trial"]["seed"] = 1
+        file.write_text(json.dumps(state))
+    assert words in refusal(pair, 2)
