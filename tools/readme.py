@@ -18,6 +18,7 @@ from .baselines_block import baselines_block, retrieval_block
 from .ladder_block import ladder_block
 from .measured_with import teacher_of
 from .models_block import models_block
+from .probes_block import probes_block
 from .real_arms_block import real_arms_block
 from .real_block import parity_block, prompts_block, sink_block
 from .real_results_block import real_results_block, real_sentence
@@ -191,6 +192,7 @@ BLOCKS: Final = (
     Block("models", models_block, "docs/findings.md"),
     Block("results", results_block, "docs/findings.md"),
     Block("baselines", baselines_block, "docs/findings.md"),
+    Block("probes", probes_block, "docs/findings.md"),
     Block("ladder", ladder_block, "docs/findings.md"),
     Block("extraction", extraction_block, "docs/big.md"),
     Block("store", store_block, "docs/big.md"),
