@@ -46,7 +46,7 @@ def test_no_path_of_any_command_is_an_address(options):
     for context, parameter in options["path"]:
         for value in ("s3://bucket/run", "file:///tmp/run", "gs://a"):
             several = getattr(parameter, "multiple", False) or parameter.nargs == -1
-            given = [value] if several else value
+            given = [value] * max(1, parameter.nargs) if several or parameter.nargs > 1 else value
             with pytest.raises(UsageFault, match="is an address"):
                 parameter.process_value(context, given)
                 pytest.fail(f"{context.command_path} {parameter.opts} takes {value}")
