@@ -9,7 +9,9 @@ work of the machine slows both alike. CPU seconds are those of the process, on o
 
 `matrix_products` is how long the products of weights and these positions alone would take at the
 rate that this machine reached in between: no way of reading the same positions in the same
-precision is faster. Then the whole command runs once, as a process of its own.
+precision is faster. Then the whole command runs once, as a process of its own and on one thread by
+default: on a machine that is busy with other work, threads that wait for each other burn seconds
+that are no work.
 
 Writes to `docs/results/evaluation_speed.json`.
 """
@@ -181,6 +183,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--documents", type=int, default=16)
     parser.add_argument("--command-documents", type=int, default=100)
+    parser.add_argument("--threads", type=int, default=1, help="of the command")
     parser.add_argument("--seed", type=int, default=771)
     parser.add_argument("--json", type=Path, default=Path("docs/results/evaluation_speed.json"))
     options = parser.parse_args()
@@ -205,7 +208,7 @@ def main() -> None:
             "batch_size": bench.batch_size,
             "way_now": type(generate.reading(reasoner, *_one(reasoner))).__name__,
             "arms": rows,
-            "command": run_command(options.command_documents, options.seed, os.cpu_count() or 1),
+            "command": run_command(options.command_documents, options.seed, options.threads),
             "provenance": collect(
                 {"documents": options.seed}, {"checkpoint": subject.sha256}
             ).model_dump(mode="json"),
