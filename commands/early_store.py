@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..common.errors import StoreError, UsageError
+from ..common.terminal import run_option
 from ..experiment.present_run import require_run
 from ..store.format.files import MANIFEST, is_store
 from ..store.format.ledger import read_sealed
@@ -25,7 +26,8 @@ def check_store(recipe: Recipe, run: Path) -> None:
     require_run(run)
     place = place_of(run / "store")
     if not is_store(place):
-        raise StoreError(f"{place}: no feature store here: write one with `extract`")
+        step = f"`latentcomp extract{run_option(run)}`"
+        raise StoreError(f"{place}: no feature store here; write one with {step}")
     manifest = read_sealed(place, MANIFEST, Manifest)
     layers = layers_of(recipe, manifest.teacher.blocks, manifest)
     # Whether the reasoner has the embeddings is known with the reasoner.

@@ -42,7 +42,10 @@ class LadderOptions:
     ] = 8
 
     def check(self) -> None:
-        """Refuse a size and models that there are not. Raises: UsageError, TeacherError."""
+        """Refuse a size and models that there are not, or a run without the store that is needed.
+
+        Raises: UsageError, TeacherError, StoreError.
+        """
         from ..experiment.catalogue import size_named
         from .early import check_input, refuse_all
 
@@ -50,6 +53,17 @@ class LadderOptions:
             lambda: size_named(self.size),
             lambda: check_input(None, self.teacher, self.reasoner),
         )
+        self._check_stores()
+
+    def _check_stores(self) -> None:
+        """One line now instead of a failure for every seed of a phase."""
+        from ..experiment.catalogue import size_named
+        from ..experiment.phases import PHASES
+        from .early_store import check_store
+
+        for phase in PHASES:
+            if phase.number <= self.through and not phase.grid:
+                check_store(size_named(self.size).of(phase.recipe), self.run)
 
     def sweep(self) -> "Sweep":
         """What is the same for every phase."""

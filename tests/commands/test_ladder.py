@@ -1,4 +1,6 @@
-"""`latentcomp ladder` where a training fails."""
+"""`latentcomp ladder` where a training fails, or where there is nothing to train from."""
+
+import pytest
 
 from latentcomp import cli
 from latentcomp.commands import sweep
@@ -9,7 +11,21 @@ def test_a_ladder_that_cannot_go_on_says_so_and_ends_with_1(monkeypatch, tmp_pat
     failed = (Failure("train phase-1/seed-0", "the disk is full"),)
     monkeypatch.setattr(sweep, "train_all", lambda *arguments: failed)
     monkeypatch.setattr(sweep, "evaluate_all", lambda *arguments: ())
-    assert cli.run(["ladder", "--run", str(tmp_path / "run"), "--through", "2"]) == 1
+    line = ["ladder", "--run", str(tmp_path / "run"), "--through", "2", "--size", "lab"]
+    assert cli.run(line) == 1
     said = capsys.readouterr().out
     assert "phase 1 is not judged" in said
     assert "phase 2" not in said
+
+
+@pytest.mark.parametrize("through", ["1", "3"])
+def test_a_run_without_a_store_is_one_line_and_nothing_is_written(tmp_path, capsys, through):
+    """Not a failure for every seed; at size `lab` documents are live, and no store is needed."""
+    run = tmp_path / "run"
+    run.mkdir()
+    assert cli.run(["ladder", "--run", str(run), "--through", through, "--size", "tiny"]) == 2
+    error = capsys.readouterr().err
+    assert f"`latentcomp extract --run {run}`" in error and error.count("\n") == 1
+    assert not any(run.iterdir())
+    assert cli.run(["ladder", "--run", str(tmp_path / "none"), "--size", "tiny"]) == 2
+    assert "there is no such run folder" in capsys.readouterr().err
