@@ -32,6 +32,8 @@ class ModelConfig(BaseModel):
     """Whether the mean-pooled teacher states are added to the latents (equal widths only)."""
     time: bool
     """Whether tokens carry bucket, chunk order and day."""
+    time_std: float = Field(default=0.02, gt=0)
+    """Standard deviation of these three at the start; what a token says has a size of about 1."""
     latent_width: int | None = Field(default=None, ge=1)
     """Numbers of one latent; None: as many as a teacher state has."""
     projection: ProjectionKind
@@ -90,6 +92,6 @@ class ModelConfig(BaseModel):
 
 ADDED: Final = (
     "allocation", "mass_floor", "start", "end_norm", "pooling", "slots", "window", "mixing",
-    "mixing_kind", "mixing_window", "memory",
+    "mixing_kind", "mixing_window", "memory", "time_std",
 )  # fmt: skip
 """Fields that came after records with hashes of recipes had been written."""

@@ -47,13 +47,13 @@ class Latents:
 class TimeEmbedding(nn.Module):
     """Bucket, chunk order and day of every token, as one vector."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, std: float) -> None:
         super().__init__()
         self.bucket = nn.Embedding(3, width)
         self.order = nn.Embedding(MAX_CHUNKS, width)
         self.digits = nn.Embedding(10 * DAY_DIGITS + 1, width)  # the last row: no day known
         for table in (self.bucket, self.order, self.digits):
-            nn.init.normal_(table.weight, std=0.02)
+            nn.init.normal_(table.weight, std=std)
 
     def forward(self, states: States) -> Tensor:
         """[B, T, W]. Days are embedded by digits, so unseen days are encoded too."""
@@ -162,7 +162,7 @@ class Perceiver(nn.Module):
         self.window = config.window
         self.slots = config.slots if config.pooling == "concat" else 0
         self.mix = LayerMix(layers, teacher_width, width, learned=learned)
-        self.time = TimeEmbedding(width) if config.time else None
+        self.time = TimeEmbedding(width, config.time_std) if config.time else None
         self.token_mlp_norm = nn.RMSNorm(width, eps=_EPS)
         self.token_mlp = GatedMLP(width, width)
         self.token_norm = nn.RMSNorm(width, eps=_EPS)

@@ -23,6 +23,7 @@ from ..extract.command_line import run_command
 TINY = ("--steps", 2, "--batch-size", 1, "--question-tokens", 96, "--device", "cpu")
 LEVERS = {
     "mass": ("model.allocation=learned_mass", "model.mass_floor=0.05"),
+    "days": ("model.time_std=0.5",),
     "identity": ("model.start=identity", "model.end_norm=false"),
     "concat": ("model.pooling=concat", "model.slots=4"),
     "window": ("model.window=8",),
@@ -127,7 +128,7 @@ def test_a_recipe_of_before_the_levers_keeps_its_hash():
 OTHERS = {
     "allocation": "learned_mass", "mass_floor": 0.1, "start": "identity", "end_norm": False,
     "pooling": "concat", "slots": 2, "window": 0, "mixing": 1, "mixing_kind": "convolution",
-    "mixing_window": 4, "memory": "append",
+    "mixing_window": 4, "memory": "append", "time_std": 0.5,
 }  # fmt: skip
 
 
@@ -141,7 +142,7 @@ def test_every_lever_changes_the_hash_and_can_be_an_ablation():
 @pytest.mark.parametrize(
     "wrong",
     ["model.allocation=mass", "model.mass_floor=1", "model.window=-1", "model.mixing_kind=conv",
-     "model.slots=0", "model.start=zero"],
+     "model.slots=0", "model.start=zero", "model.time_std=0"],
 )  # fmt: skip
 def test_a_wrong_value_is_one_line(capsys, run, deep, wrong):
     ran = run_command(

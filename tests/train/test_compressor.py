@@ -141,7 +141,7 @@ def test_days_that_cannot_be_told_are_refused(day):
 @given(st.integers(-1, 99_999), st.integers(-1, 99_999))
 def test_days_are_embedded_apart_whether_seen_or_not(one, other):
     torch.manual_seed(0)
-    embedding = TimeEmbedding(16)
+    embedding = TimeEmbedding(16, 0.02)
     days = torch.tensor([[one, other]])
     same = torch.zeros_like(days)
     first, second = embedding(States(torch.zeros(1, 2, 1, 1), same.bool(), same, same, days))[0]
