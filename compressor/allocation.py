@@ -55,7 +55,11 @@ def allocate_equally(
 
 
 def allocate_by_mass(
-    mass_BT: Tensor, counts_B: Tensor, max_latents: int, slots: int = 0
+    mass_BT: Tensor,
+    counts_B: Tensor,
+    max_latents: int,
+    slots: int = 0,
+    place_BT: Tensor | None = None,
 ) -> Allocation:
     """As much mass for every latent: continuous integrate-and-fire [Dong & Xu 2020, 1905.11235].
 
@@ -67,10 +71,11 @@ def allocate_by_mass(
         counts_B: int64, latents of each document.
         max_latents: K, at least the largest count.
         slots: of every latent; 0 for none.
+        place_BT: of each token in its document, where they do not count on from 0.
     """
     mask_BK = torch.arange(max_latents, device=mass_BT.device)[None] < counts_B[:, None]
     pool_BKT = _shares(mass_BT, mask_BK)
-    position_BK = _middles(pool_BKT.detach())
+    position_BK = _middles(pool_BKT.detach(), place_BT)
     position_BK = (position_BK * _POSITION_STEPS).round() / _POSITION_STEPS
     slots_BST = None
     if slots:
@@ -137,14 +142,16 @@ def segments(mask_BT: Tensor, counts_B: Tensor, max_latents: int) -> tuple[Tenso
     return pool_BKT, _middles(pool_BKT), mask_BK
 
 
-def _middles(pool_BKT: Tensor) -> Tensor:
+def _middles(pool_BKT: Tensor, place_BT: Tensor | None = None) -> Tensor:
     """Mean place of the tokens of each latent [B, K], float32 whatever autocast says.
 
     In bfloat16, places from 256 on would be even numbers: other ones than without autocast.
     """
     steps_T = torch.arange(pool_BKT.shape[2], device=pool_BKT.device)
     with torch.autocast(pool_BKT.device.type, enabled=False):
-        return pool_BKT @ steps_T.float()
+        if place_BT is None:
+            return pool_BKT @ steps_T.float()
+        return (pool_BKT @ place_BT.float()[..., None]).squeeze(-1)
 
 
 def latent_count(tokens: int, ratio: float) -> int:

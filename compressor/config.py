@@ -34,6 +34,8 @@ class ModelConfig(BaseModel):
     """Whether tokens carry bucket, chunk order and day."""
     time_std: float = Field(default=0.02, gt=0)
     """Standard deviation of these three at the start; what a token says has a size of about 1."""
+    day_tokens: int = Field(default=0, ge=0, le=5)
+    """Last digits of its day that stand as tokens before each chunk; unused without `time`."""
     latent_width: int | None = Field(default=None, ge=1)
     """Numbers of one latent; None: as many as a teacher state has."""
     projection: ProjectionKind
@@ -92,6 +94,6 @@ class ModelConfig(BaseModel):
 
 ADDED: Final = (
     "allocation", "mass_floor", "start", "end_norm", "pooling", "slots", "window", "mixing",
-    "mixing_kind", "mixing_window", "memory", "time_std",
+    "mixing_kind", "mixing_window", "memory", "time_std", "day_tokens",
 )  # fmt: skip
 """Fields that came after records with hashes of recipes had been written."""

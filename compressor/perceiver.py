@@ -7,7 +7,7 @@ After Perceiver [Jaegle et al. 2021, arXiv 2103.03206], with three changes from 
 context compression: teacher layers are mixed by learned weights (ComprExIT, arXiv 2602.03784);
 queries start from the mean of their own segment of tokens instead of free vectors (arXiv
 2510.20797); queries and keys carry rotary positions. Time comes in as metadata: bucket, order of
-the chunk, and the digits of its day.
+the chunk, and the digits of its day, which may also stand among the tokens (`day_tokens.py`).
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from torch.nn import functional
 from .allocation import Allocation, MassHead, allocate_by_mass, allocate_equally
 from .attention import Attention, GatedMLP
 from .config import ModelConfig
+from .day_tokens import DayTokens, Sequence, as_sequence
 from .identity import begin_as_identity
 from .mixing import MixingLayer
 from .slots import SlotConcat
@@ -41,7 +42,8 @@ class Latents:
     position_BK: Tensor
     """float32: middle of the segment of tokens that the latent stands for."""
     mass_BT: Tensor | None = None
-    """float32: learned mass of each token; None where latents stand for equally many tokens."""
+    """float32: learned mass of each token; None where latents stand for equally many tokens. That
+    of digits of days is counted to the first token of their chunk."""
 
 
 class TimeEmbedding(nn.Module):
@@ -154,6 +156,9 @@ class Perceiver(nn.Module):
             config: with no None left in it (`ModelConfig.resolved`).
             layers: L, teacher layers read.
             teacher_width: D.
+
+        Raises:
+            ValueError: digits of days, which need room of their own, in equal segments.
         """
         super().__init__()
         assert config.width and config.heads and config.latent_width, "resolve the config first"
@@ -189,6 +194,7 @@ class Perceiver(nn.Module):
             if self.slots and pooled
             else None
         )
+        self.days = DayTokens(config.day_tokens, width) if _says_days(config) else None
         if config.start == "identity":
             begin_as_identity(self)
 
@@ -200,50 +206,79 @@ class Perceiver(nn.Module):
             counts_B: int64, latents of each document, 1 <= count <= its tokens.
             max_latents: K, at least the largest count; given so that shapes do not depend on data.
         """
-        steps = torch.arange(states.mask_BT.shape[1], device=states.mask_BT.device)
-        position_BT = steps.expand(len(states.mask_BT), -1)
-        x_BTW = self._tokens(states, position_BT)
-        given = self._allocation(x_BTW, states.mask_BT, counts_B, max_latents)
+        text = self._sequence(states)
+        x_BSW, mask_BS, position_BS = self._mixed(text), text.mask_BS, text.position_BS
+        given = self._allocation(x_BSW, mask_BS, position_BS, counts_B, max_latents)
         position_BK, mask_BK = given.position_BK, given.mask_BK
-        x_BTW = self.token_norm(x_BTW)
-        z_BKW = self._queries(x_BTW, given) + self.start
-        near = states.mask_BT
+        x_BSW = self.token_norm(x_BSW)
+        z_BKW = self._queries(x_BSW, given) + self.start
+        near = mask_BS
         if self.window is not None:
-            near = around_segments(given.pool_BKT, states.mask_BT, self.window)
+            near = around_segments(given.pool_BKT, mask_BS, self.window)
         for block in self.blocks:
-            z_BKW = block(z_BKW, position_BK, mask_BK, x_BTW, position_BT, near)
-        z_BKE = self.out(self.out_norm(z_BKW))
-        if self.residual is not None:
-            z_BKE = z_BKE + self.residual(states.h_BTLD, given.pool_BKT)
-        if self.residual_slots is not None:
-            assert given.slots_BST is not None
-            z_BKE = z_BKE + self.residual_slots(unit(states.h_BTLD).flatten(2), given.slots_BST)
-        return Latents(z_BKE, mask_BK, position_BK, given.mass_BT)
+            z_BKW = block(z_BKW, position_BK, mask_BK, x_BSW, position_BS, near)
+        z_BKE = self._on_pooled(self.out(self.out_norm(z_BKW)), states, text, given)
+        mass_BT = None if given.mass_BT is None else text.folded(given.mass_BT)
+        return Latents(z_BKE, mask_BK, position_BK, mass_BT)
 
-    def _tokens(self, states: States, position_BT: Tensor) -> Tensor:
-        """What latents are made of, a vector for each token: [B, T, W]."""
+    def _sequence(self, states: States) -> Sequence:
+        """What each token says, and digits of days among them if the config has them so."""
         x_BTW = self.mix(states.h_BTLD)
         if self.time is not None:
             x_BTW = x_BTW + self.time(states)
-        x_BTW = x_BTW + self.token_mlp(self.token_mlp_norm(x_BTW))
+        if self.days is not None:
+            return self.days(x_BTW, states)  # type: ignore[no-any-return]
+        return as_sequence(x_BTW, states.mask_BT)
+
+    def _mixed(self, text: Sequence) -> Tensor:
+        """What latents are made of, a vector for each token and digit: [B, S, W]."""
+        x_BSW = text.x_BSW + self.token_mlp(self.token_mlp_norm(text.x_BSW))
         for layer in self.mixing:
-            x_BTW = layer(x_BTW, position_BT, states.mask_BT)
-        return x_BTW  # type: ignore[no-any-return]
+            x_BSW = layer(x_BSW, text.position_BS, text.mask_BS)
+        return x_BSW  # type: ignore[no-any-return]
+
+    def _on_pooled(
+        self, z_BKE: Tensor, states: States, text: Sequence, given: Allocation
+    ) -> Tensor:
+        """What was written, added to the teacher's states of each latent; digits have none."""
+        if self.residual is not None:
+            z_BKE = z_BKE + self.residual(states.h_BTLD, text.of_text(given.pool_BKT))
+        if self.residual_slots is not None:
+            assert given.slots_BST is not None
+            slots_BST = text.of_text(given.slots_BST)
+            z_BKE = z_BKE + self.residual_slots(unit(states.h_BTLD).flatten(2), slots_BST)
+        return z_BKE
 
     def _allocation(
-        self, x_BTW: Tensor, mask_BT: Tensor, counts_B: Tensor, max_latents: int
+        self,
+        x_BSW: Tensor,
+        mask_BS: Tensor,
+        position_BS: Tensor,
+        counts_B: Tensor,
+        max_latents: int,
     ) -> Allocation:
         if self.mass is None:
-            return allocate_equally(mask_BT, counts_B, max_latents, self.slots)
-        mass_BT = self.mass(x_BTW, mask_BT, counts_B)
-        return allocate_by_mass(mass_BT, counts_B, max_latents, self.slots)
+            return allocate_equally(mask_BS, counts_B, max_latents, self.slots)
+        mass_BS = self.mass(x_BSW, mask_BS, counts_B)
+        return allocate_by_mass(mass_BS, counts_B, max_latents, self.slots, position_BS)
 
-    def _queries(self, x_BTW: Tensor, given: Allocation) -> Tensor:
+    def _queries(self, x_BSW: Tensor, given: Allocation) -> Tensor:
         """What latents start from, but for what they all start from: [B, K, W]."""
-        local_BKW = given.pool_BKT.to(x_BTW) @ x_BTW
+        local_BKW = given.pool_BKT.to(x_BSW) @ x_BSW
         if not self.local_queries:
             return torch.zeros_like(local_BKW)
         if self.query_slots is not None:
             assert given.slots_BST is not None
-            local_BKW = local_BKW + self.query_slots(x_BTW, given.slots_BST)
+            local_BKW = local_BKW + self.query_slots(x_BSW, given.slots_BST)
         return local_BKW
+
+
+def _says_days(config: ModelConfig) -> bool:
+    if not (config.time and config.day_tokens):
+        return False
+    if config.allocation != "learned_mass":
+        raise ValueError(
+            f"day_tokens is {config.day_tokens}, and equal segments give a digit no room of its "
+            "own; it needs allocation=learned_mass"
+        )
+    return True

@@ -24,6 +24,7 @@ TINY = ("--steps", 2, "--batch-size", 1, "--question-tokens", 96, "--device", "c
 LEVERS = {
     "mass": ("model.allocation=learned_mass", "model.mass_floor=0.05"),
     "days": ("model.time_std=0.5",),
+    "day-tokens": ("model.allocation=learned_mass", "model.day_tokens=2"),
     "identity": ("model.start=identity", "model.end_norm=false"),
     "concat": ("model.pooling=concat", "model.slots=4"),
     "window": ("model.window=8",),
@@ -33,8 +34,8 @@ LEVERS = {
     "embeddings-alone": ("layers=[0]", "model.residual=true"),
     "all": (
         "model.allocation=learned_mass", "model.start=identity", "model.end_norm=false",
-        "model.pooling=concat", "model.window=16", "model.mixing=1", "layers=[0,-6,-18,-30]",
-        "ratios=[2,4,8,16,32]", "optimiser.kind=muon",
+        "model.pooling=concat", "model.window=16", "model.mixing=1", "model.day_tokens=2",
+        "layers=[0,-6,-18,-30]", "ratios=[2,4,8,16,32]", "optimiser.kind=muon",
     ),
 }  # fmt: skip
 
@@ -129,6 +130,7 @@ OTHERS = {
     "allocation": "learned_mass", "mass_floor": 0.1, "start": "identity", "end_norm": False,
     "pooling": "concat", "slots": 2, "window": 0, "mixing": 1, "mixing_kind": "convolution",
     "mixing_window": 4, "memory": "append", "time_std": 0.5,
+    "day_tokens": 2,
 }  # fmt: skip
 
 
@@ -142,7 +144,8 @@ def test_every_lever_changes_the_hash_and_can_be_an_ablation():
 @pytest.mark.parametrize(
     "wrong",
     ["model.allocation=mass", "model.mass_floor=1", "model.window=-1", "model.mixing_kind=conv",
-     "model.slots=0", "model.start=zero", "model.time_std=0"],
+     "model.slots=0", "model.start=zero", "model.time_std=0",
+     "model.day_tokens=6", "model.day_tokens=2"],
 )  # fmt: skip
 def test_a_wrong_value_is_one_line(capsys, run, deep, wrong):
     ran = run_command(

@@ -305,13 +305,14 @@ LEVERS: list[dict[str, Any]] = [
     {},
     {"allocation": "learned_mass", "mass_floor": 0.1},
     {"start": "identity", "end_norm": False},
+    {"allocation": "learned_mass", "day_tokens": 2},
     {"pooling": "concat"},
     {"window": 1},
     {"mixing": 1, "mixing_window": 2},
     {"mixing": 1, "mixing_kind": "convolution", "mixing_window": 2},
     {
         "allocation": "learned_mass", "start": "identity", "end_norm": False, "pooling": "concat",
-        "window": 1, "mixing": 2, "mixing_window": 2,
+        "window": 1, "mixing": 2, "mixing_window": 2, "day_tokens": 3,
     },
 ]  # fmt: skip
 

@@ -33,7 +33,7 @@ def test_an_identity_start_makes_blocks_add_nothing(mixing, kind):
     position = torch.arange(20)[None]
     assert made.time is not None
     tokens = made.mix(given_states.h_BTLD) + made.time(given_states)
-    assert torch.equal(made._tokens(given_states, position), tokens)
+    assert torch.equal(made._mixed(made._sequence(given_states)), tokens)
     normed = [slow.normed(made.token_norm, x) for x in slow.rows(tokens[0])]
     queries = [
         slow.added([v / 4 for v in slow.added(*normed[4 * k : 4 * k + 4])], slow.rows(made.start))

@@ -1,0 +1,135 @@
+"""The day of a chunk as tokens of its own: each digit gets a place, and so may get a latent.
+
+A text says its day in tokens before what happened on it, and a causal reader finds it there, digit
+by digit. Metadata added to every token of a chunk has no such place: tens and units of a day stand
+in one vector with all that the chunk says, and no latent can be spent on either.
+
+Shapes: B = documents, T = tokens (padded), C = chunks (padded), G = digits of a day, S = T + C * G,
+W = inner width.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from .states import States
+
+TOKENS_PER_CHUNK: Final = 8
+"""Room is made for a day in every so many tokens; where chunks are shorter throughout, the last
+ones get none. A bound, so that shapes do not depend on data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """Tokens of documents with digits of days among them, in order, padding last."""
+
+    x_BSW: Tensor
+    mask_BS: Tensor
+    """bool: a token or a digit, not padding."""
+    position_BS: Tensor
+    """int64: place in the document, in tokens of the text; digits count on from their chunk's
+    first token, and take no places from the text."""
+    days: "Days | None" = None
+    """Where the digits went; None where there are none."""
+
+    def of_text(self, values: Tensor) -> Tensor:
+        """What tokens of the text have: [B, T] of [B, S], or [B, K, T] of [B, K, S]."""
+        if self.days is None:
+            return values
+        index = self.days.token_BT if values.ndim == 2 else self.days.token_BT[:, None]
+        return values.gather(-1, index.expand(*values.shape[:-1], -1))
+
+    def folded(self, mass_BS: Tensor) -> Tensor:
+        """Mass of the text's tokens, that of digits counted to their chunk's first token: [B, T].
+
+        So masses of a document add up to the same, and say where in the text its latents are.
+        """
+        if self.days is None:
+            return mass_BS
+        digit_BCG = self.days.digit_BCG
+        mass_BC = mass_BS.gather(1, digit_BCG.flatten(1)).view(digit_BCG.shape).sum(-1)
+        room = nn.functional.pad(self.of_text(mass_BS), (0, 1))
+        return room.scatter_add(1, self.days.first_BC, mass_BC)[:, :-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Places of tokens and digits in a sequence of both."""
+
+    token_BT: Tensor
+    """int64: where in S each token of the text is."""
+    digit_BCG: Tensor
+    """int64: where in S each digit is."""
+    first_BC: Tensor
+    """int64: first token of the chunk of each day; T where there is no day."""
+
+
+def as_sequence(x_BTW: Tensor, mask_BT: Tensor) -> Sequence:
+    """Tokens alone."""
+    step_T = torch.arange(mask_BT.shape[1], device=mask_BT.device)
+    return Sequence(x_BTW, mask_BT, step_T.expand(len(mask_BT), -1))
+
+
+class DayTokens(nn.Module):
+    """Puts the last digits of its day before every chunk whose day is known."""
+
+    def __init__(self, digits: int, width: int) -> None:
+        """Random rows, as large as what tokens say.
+
+        Args:
+            digits: G, the last ones of a day; further ones are left to `TimeEmbedding`.
+            width: W.
+        """
+        super().__init__()
+        self.digits = digits
+        self.rows = nn.Embedding(10 * digits, width)
+        nn.init.normal_(self.rows.weight)
+
+    def forward(self, x_BTW: Tensor, states: States) -> Sequence:
+        """Tokens and digits in one sequence.
+
+        Args:
+            x_BTW: what each token says.
+            states: of the documents.
+        """
+        first_BC, day_BC = _days(states)
+        tokens, span = x_BTW.shape[1], self.digits + 1
+        step_T = torch.arange(tokens, device=x_BTW.device)
+        step_G = torch.arange(self.digits, device=x_BTW.device)
+        # Digits before their token; days that are missing have the place T, behind all padding.
+        key_BT = (step_T * span + self.digits).expand(len(x_BTW), -1)
+        key_BCG = first_BC[..., None] * span + step_G
+        order_BS = torch.cat([key_BT, key_BCG.flatten(1)], 1).argsort(dim=1, stable=True)
+        where_BS = order_BS.argsort(dim=1)
+        row_BCG = day_BC[..., None] // 10 ** (self.digits - 1 - step_G) % 10 + 10 * step_G
+        place_BCG = (first_BC[..., None] + step_G).clamp(max=tokens - 1)
+        present_BCG = (first_BC < tokens)[..., None].expand_as(row_BCG)
+        x_BSW = torch.cat([x_BTW, self.rows(row_BCG).to(x_BTW.dtype).flatten(1, 2)], 1)
+        mask_BS = torch.cat([states.mask_BT, present_BCG.flatten(1)], 1)
+        place_BS = torch.cat([step_T.expand(len(x_BTW), -1), place_BCG.flatten(1)], 1)
+        return Sequence(
+            x_BSW.gather(1, order_BS[..., None].expand_as(x_BSW)),
+            mask_BS.gather(1, order_BS),
+            place_BS.gather(1, order_BS),
+            Days(where_BS[:, :tokens], where_BS[:, tokens:].view_as(key_BCG), first_BC),
+        )
+
+
+def _days(states: States) -> tuple[Tensor, Tensor]:
+    """First token [B, C] and day [B, C] of every chunk with a day; T and any day elsewhere."""
+    mask_BT, chunk_BT = states.mask_BT, states.chunk_BT
+    documents, tokens = mask_BT.shape
+    room = -(-tokens // TOKENS_PER_CHUNK)
+    first_BT = mask_BT.clone()
+    first_BT[:, 1:] &= chunk_BT[:, 1:] != chunk_BT[:, :-1]
+    first_BT &= states.day_BT >= 0
+    rank_BT = first_BT.cumsum(1) - 1
+    # One column more takes what is no first token, and is thrown away.
+    column_BT = torch.where(first_BT & (rank_BT < room), rank_BT, room)
+    step_BT = torch.arange(tokens, device=mask_BT.device).expand(documents, -1)
+    first_BC = step_BT.new_full((documents, room + 1), tokens).scatter(1, column_BT, step_BT)
+    first_BC = first_BC[:, :room]
+    day_BC = states.day_BT.gather(1, first_BC.clamp(max=tokens - 1)).clamp(min=0)
+    return first_BC, day_BC
