@@ -208,7 +208,7 @@ class Perceiver(nn.Module):
         """
         text = self._sequence(states)
         x_BSW, mask_BS, position_BS = self._mixed(text), text.mask_BS, text.position_BS
-        given = self._allocation(x_BSW, mask_BS, position_BS, counts_B, max_latents)
+        given = self._allocation(x_BSW, text, counts_B, max_latents)
         position_BK, mask_BK = given.position_BK, given.mask_BK
         x_BSW = self.token_norm(x_BSW)
         z_BKW = self._queries(x_BSW, given) + self.start
@@ -250,17 +250,12 @@ class Perceiver(nn.Module):
         return z_BKE
 
     def _allocation(
-        self,
-        x_BSW: Tensor,
-        mask_BS: Tensor,
-        position_BS: Tensor,
-        counts_B: Tensor,
-        max_latents: int,
+        self, x_BSW: Tensor, text: Sequence, counts_B: Tensor, max_latents: int
     ) -> Allocation:
         if self.mass is None:
-            return allocate_equally(mask_BS, counts_B, max_latents, self.slots)
-        mass_BS = self.mass(x_BSW, mask_BS, counts_B)
-        return allocate_by_mass(mass_BS, counts_B, max_latents, self.slots, position_BS)
+            return allocate_equally(text.mask_BS, counts_B, max_latents, self.slots)
+        mass_BS = self.mass(x_BSW, text.mask_BS, counts_B)
+        return allocate_by_mass(mass_BS, counts_B, max_latents, self.slots, text.position_BS)
 
     def _queries(self, x_BSW: Tensor, given: Allocation) -> Tensor:
         """What latents start from, but for what they all start from: [B, K, W]."""

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from latentcomp.compressor.day_tokens import as_sequence
 from latentcomp.compressor.model import compress
 from latentcomp.compressor.perceiver import Perceiver
 from latentcomp.compressor.projection import OutputScale, Projection
@@ -30,7 +31,6 @@ def test_an_identity_start_makes_blocks_add_nothing(mixing, kind):
     torch.manual_seed(0)
     config = config_of(start="identity", residual=False, mixing=mixing, mixing_kind=kind)
     made, given_states = Perceiver(config, LAYERS, WIDTH), states([20])
-    position = torch.arange(20)[None]
     assert made.time is not None
     tokens = made.mix(given_states.h_BTLD) + made.time(given_states)
     assert torch.equal(made._mixed(made._sequence(given_states)), tokens)
@@ -145,7 +145,7 @@ def test_slots_are_laid_side_by_side(tokens, count):
     mask = torch.ones(1, tokens + 2, dtype=torch.bool)
     mask[:, tokens:] = False
     x = torch.randn(1, tokens + 2, WIDTH)
-    given_slots = made._allocation(x, mask, torch.tensor([count]), count).slots_BST
+    given_slots = made._allocation(x, as_sequence(x, mask), torch.tensor([count]), count).slots_BST
     expected = []
     for k in range(count):
         row, bits = [], []

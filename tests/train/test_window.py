@@ -42,10 +42,9 @@ def test_a_token_reads_its_neighbours(tokens, extra, window):
 
 def queries_of(made, given_states, count):
     """Tokens, queries and places, as they come to the first block."""
-    steps = torch.arange(given_states.mask_BT.shape[1])
-    position = steps.expand(len(given_states.mask_BT), -1)
-    x = made._tokens(given_states, position)
-    given_tokens = made._allocation(x, given_states.mask_BT, torch.tensor([count]), count)
+    text = made._sequence(given_states)
+    x = made._mixed(text)
+    given_tokens = made._allocation(x, text, torch.tensor([count]), count)
     x = made.token_norm(x)
     return x, made._queries(x, given_tokens) + made.start, given_tokens.position_BK
 
