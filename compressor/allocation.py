@@ -6,7 +6,7 @@ W = inner width.
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -96,6 +96,32 @@ def _shares(mass_BT: Tensor, mask_BK: Tensor) -> Tensor:
     return overlap_BKT / overlap_BKT.sum(-1, keepdim=True).clamp(min=1e-6)
 
 
+class _Bounded(torch.autograd.Function):
+    """A clamp through which gradients still come back from outside of the bounds."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, bound: float) -> Tensor:  # noqa: ANN401
+        ctx.save_for_backward(x)
+        ctx.bound = bound
+        return x.clamp(-bound, bound)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:  # noqa: ANN401
+        (x,), (grad,) = ctx.saved_tensors, grads
+        inward = ((x >= -ctx.bound) | (grad < 0)) & ((x <= ctx.bound) | (grad > 0))
+        return grad * inward, None
+
+
+def bounded(x: Tensor, bound: float) -> Tensor:
+    """`x` within [-bound, bound]; outside, the gradients that would bring it back pass.
+
+    Those of a plain clamp are zero there: a token that starves once could never be given mass
+    again, whatever is lost with it.
+    """
+    out: Tensor = _Bounded.apply(x, bound)  # type: ignore[no-untyped-call]
+    return out
+
+
 class MassHead(nn.Module):
     """Gives every token a mass; at the start all have the same."""
 
@@ -118,7 +144,7 @@ class MassHead(nn.Module):
         """Masses [B, T], float32: those of a document add up to its number of latents."""
         hidden = nn.functional.gelu(self.up(self.norm(x_BTW)))
         logit_BT = MASS_SLOPE * self.down(hidden).squeeze(-1).float()
-        mass_BT = logit_BT.clamp(-MASS_BOUND, MASS_BOUND).exp() * mask_BT
+        mass_BT = bounded(logit_BT, MASS_BOUND).exp() * mask_BT
         equal_BT = mask_BT / mask_BT.sum(1, keepdim=True).clamp(min=1)
         part_BT = mass_BT / mass_BT.sum(1, keepdim=True).clamp(min=math.exp(-MASS_BOUND))
         mixed_BT: Tensor = self.floor * equal_BT + (1 - self.floor) * part_BT

@@ -42,10 +42,11 @@ class TrainingStage:
 
 STAGES: Final[dict[str, tuple[TrainingStage, ...]]] = {
     "teacher": (
-        TrainingStage("trunk", 0.23, 16, "lab", "hints", 3e-3, seed=0),
-        TrainingStage("deep", 0.27, 48, "lab", "hard", 2e-3, seed=1),
-        TrainingStage("long", 0.2, 48, "long", "hard", 1e-3, seed=2),
-        TrainingStage("longer", 0.3, 48, "longer", "long", 1.5e-3, seed=4),
+        TrainingStage("trunk", 0.21, 16, "lab", "hints", 3e-3, seed=0),
+        TrainingStage("deep", 0.25, 48, "lab", "hard", 2e-3, seed=1),
+        TrainingStage("long", 0.18, 48, "long", "hard", 1e-3, seed=2),
+        TrainingStage("longer", 0.26, 48, "longer", "long", 1.5e-3, seed=4),
+        TrainingStage("settled", 0.10, 48, "longer", "long", 1e-3, seed=6),
     ),
     "student": (
         TrainingStage("whole", 0.5, 12, "lab", "hints", 3e-3, seed=3),

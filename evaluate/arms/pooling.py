@@ -24,7 +24,9 @@ def pooled_embeddings(inputs: ArmInputs) -> list[Prefix]:
     lm, prefixes = inputs.bench.reasoner, list[Prefix]()
     for document, x_KR in zip(inputs.documents, inputs.vectors, strict=True):
         text_TR = embed_tokens(lm, lm.encode(document.dated_text))
-        prefixes.append(_behind_head(inputs, stretch_means(text_TR, len(x_KR))))
+        # At one latent a token the prompt's head has latents too, and there are more than tokens.
+        means_KR = stretch_means(text_TR, min(len(x_KR), len(text_TR)))
+        prefixes.append(_behind_head(inputs, means_KR))
     return prefixes
 
 

@@ -165,6 +165,16 @@ def test_more_stretches_than_rows_are_refused(count):
 
 
 @pytest.mark.parametrize("name", ["pooled_embeddings", "pooled_states", "random_states"])
+def test_pooled_vectors_are_at_most_as_many_as_tokens(lm, documents, name):
+    """At one latent a token the prompt's head has latents too, so there are more than tokens."""
+    made = inputs(lm, documents, 10_000)
+    for document, prefix in zip(documents, ARMS[name].make(made), strict=True):
+        vectors = prefix.x_PD[made.head :]
+        assert 0 < len(vectors) <= made.head + len(lm.encode(document.dated_text))
+        assert torch.isfinite(vectors).all()
+
+
+@pytest.mark.parametrize("name", ["pooled_embeddings", "pooled_states", "random_states"])
 def test_pooled_vectors_are_as_many_as_latents_and_differ_by_document(lm, documents, name):
     made = inputs(lm, documents, 6)
     first, second = (prefix.x_PD[made.head :] for prefix in ARMS[name].make(made))

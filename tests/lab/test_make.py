@@ -65,7 +65,7 @@ def test_no_stage_reads_the_documents_of_another(launched, tmp_path):
     assert min(given["seed"] for _, _, given in launched) == 5
 
 
-@pytest.mark.parametrize("stages", [1, 2, 3])
+@pytest.mark.parametrize("stages", [1, 2, 3, 4])
 def test_stages_that_are_done_are_not_done_again(launched, tmp_path, stages):
     """As many as the model's own record has; the rest gets all the time."""
     after = done(tmp_path / "earlier" / "teacher", stages)

@@ -11,6 +11,7 @@ from latentcomp.compressor.allocation import (
     MassHead,
     allocate_by_mass,
     allocate_equally,
+    bounded,
     latent_count,
 )
 
@@ -174,3 +175,40 @@ def test_places_do_not_depend_on_autocast():
             places.append((equal.tolist(), learned.tolist()))
     assert places[0] == places[1]
     assert places[0][0][0][:3] == [1.5, 5.5, 9.5] and places[0][0][0][-1] == 445.5
+
+
+@pytest.mark.parametrize(
+    ("x", "pull", "passes"),
+    [
+        (-6.0, -1.0, True), (-6.0, 1.0, False), (6.0, 1.0, True), (6.0, -1.0, False),
+        (-4.0, 1.0, True), (4.0, -1.0, True), (0.5, 1.0, True), (0.5, -1.0, True),
+    ],
+)  # fmt: skip
+def test_a_bound_lets_back_what_is_outside(x, pull, passes):
+    """A step goes against the gradient: a negative one raises what lies below the bound."""
+    given_x = torch.tensor([x], requires_grad=True)
+    made = bounded(given_x, 4.0)
+    assert made.item() == max(-4.0, min(4.0, x))
+    (made * pull).sum().backward()
+    assert given_x.grad is not None
+    assert given_x.grad.item() == (pull if passes else 0.0)
+
+
+def test_a_starved_token_is_given_mass_again_where_it_is_missed():
+    """The loss asks for the state of one token, which has no room: by a plain clamp for ever."""
+    torch.manual_seed(0)
+    head, x = MassHead(8, 0.0), torch.nn.functional.one_hot(torch.arange(8))[None].float()
+    mask, counts = torch.ones(1, 8, dtype=torch.bool), torch.tensor([2])
+    with torch.no_grad():
+        head.up.weight.copy_(torch.cat([torch.eye(8)[:3], torch.eye(8)[3:4]]))
+        head.up.bias.zero_()
+        head.down.weight.copy_(torch.tensor([[0.0, 0.0, 0.0, -0.5]]))
+    before = head(x, mask, counts)[0, 3].item()
+    optimizer = torch.optim.Adam(head.parameters(), lr=0.05)
+    for _ in range(60):
+        made = allocate_by_mass(head(x, mask, counts), counts, 2)
+        loss = -made.pool_BKT[0, :, 3].sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert before < 0.01 < 0.5 < head(x, mask, counts)[0, 3].item()
