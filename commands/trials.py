@@ -32,6 +32,7 @@ from ..reasoner.frozen import FrozenReasoner
 from ..store.read.reader import FeatureStore
 from ..train import checkpoint
 from ..train.batches import Batches
+from ..train.day_start import begin_days
 from ..train.loop import Progress, train
 from ..train.objectives import check_objectives
 from ..train.record import Start, TrialRecord
@@ -127,6 +128,8 @@ def build(request: TrialRequest) -> Run:
     spec = ModelSpec.between(recipe.model, teacher, layers, lm.identity, reasoner.embedding_rms())
     torch.manual_seed(request.seed)
     model, start = _start(request, spec)
+    if start.origin == "fresh":
+        begin_days(model, reasoner)
     batches: Batches = (
         store_batches(run, store, lm, layers, accelerator, recipe, request.seed, request.batches)
         if store is not None

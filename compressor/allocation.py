@@ -96,6 +96,36 @@ def _shares(mass_BT: Tensor, mask_BK: Tensor) -> Tensor:
     return overlap_BKT / overlap_BKT.sum(-1, keepdim=True).clamp(min=1e-6)
 
 
+def within_chunks(mass_BT: Tensor, chunk_BT: Tensor, mask_BT: Tensor) -> Tensor:
+    """The same masses, scaled so that no latent stands for tokens of two chunks: [B, T].
+
+    Each end of a chunk comes to the whole number of latents next to it; a chunk with less than
+    half a latent shares those of the next one. So a mass moves the edges of its own chunk alone,
+    where otherwise it moves every edge behind it.
+
+    Args:
+        mass_BT: float32, adding up to the number of latents of each document; 0 for padding.
+        chunk_BT: int64, ascending.
+        mask_BT: bool, a token; padding last.
+    """
+    with torch.no_grad():
+        ends_BT = mask_BT.clone()
+        ends_BT[:, :-1] &= (chunk_BT[:, 1:] != chunk_BT[:, :-1]) | ~mask_BT[:, 1:]
+        before_BT = mass_BT.double().cumsum(1)
+        latents_B1 = before_BT[:, -1:].round()
+        final_BT = mask_BT & ~nn.functional.pad(mask_BT, (0, 1))[:, 1:]
+        edge_BT = torch.minimum(before_BT.round(), latents_B1 - 1)
+        edge_BT = torch.where(final_BT, latents_B1, edge_BT) * ends_BT
+        reached_BT = nn.functional.pad(edge_BT.cummax(1).values, (1, 0))[:, :-1]
+        new_BT = ends_BT & (edge_BT > reached_BT)
+        group_BT = new_BT.cumsum(1) - new_BT.long()
+        room_BT = torch.zeros_like(before_BT)
+        masses_BG = room_BT.scatter_add(1, group_BT, mass_BT.double())
+        latents_BG = room_BT.scatter_add(1, group_BT, (edge_BT - reached_BT) * new_BT)
+        scale_BT = (latents_BG / masses_BG.clamp(min=1e-9)).gather(1, group_BT)
+    return mass_BT * scale_BT.to(mass_BT.dtype)
+
+
 class _Bounded(torch.autograd.Function):
     """A clamp through which gradients still come back from outside of the bounds."""
 
@@ -140,10 +170,21 @@ class MassHead(nn.Module):
         nn.init.zeros_(self.down.weight)
         nn.init.zeros_(self.down.bias)
 
-    def forward(self, x_BTW: Tensor, mask_BT: Tensor, counts_B: Tensor) -> Tensor:
-        """Masses [B, T], float32: those of a document add up to its number of latents."""
+    def forward(
+        self, x_BTW: Tensor, mask_BT: Tensor, counts_B: Tensor, gain_BT: Tensor | None = None
+    ) -> Tensor:
+        """Masses [B, T], float32: those of a document add up to its number of latents.
+
+        Args:
+            x_BTW: what each token says.
+            mask_BT: bool, a token.
+            counts_B: int64, latents of each document.
+            gain_BT: float32, logarithm of a factor on the mass of each token; None for 1.
+        """
         hidden = nn.functional.gelu(self.up(self.norm(x_BTW)))
         logit_BT = MASS_SLOPE * self.down(hidden).squeeze(-1).float()
+        if gain_BT is not None:
+            logit_BT = logit_BT + gain_BT
         mass_BT = bounded(logit_BT, MASS_BOUND).exp() * mask_BT
         equal_BT = mask_BT / mask_BT.sum(1, keepdim=True).clamp(min=1)
         part_BT = mass_BT / mass_BT.sum(1, keepdim=True).clamp(min=math.exp(-MASS_BOUND))

@@ -36,6 +36,8 @@ class ModelConfig(BaseModel):
     """Standard deviation of these three at the start; what a token says has a size of about 1."""
     day_tokens: int = Field(default=0, ge=0, le=5)
     """Last digits of its day that stand as tokens before each chunk; unused without `time`."""
+    day_start: Literal["fresh", "tokens"] = "fresh"
+    """Whether day tokens begin as the reasoner's own tokens, a word before the digits."""
     latent_width: int | None = Field(default=None, ge=1)
     """Numbers of one latent; None: as many as a teacher state has."""
     projection: ProjectionKind
@@ -50,6 +52,8 @@ class ModelConfig(BaseModel):
     """Which tokens a latent stands for: as many each, or as much learned mass (`allocation.py`)."""
     mass_floor: float = Field(default=0.0, ge=0, lt=1)
     """Least mass of a token, in parts of what equal masses would be; unused by `equal`."""
+    mass_edges: Literal["document", "chunk"] = "document"
+    """Whether learned mass lets a latent stand for tokens of two chunks; unused by `equal`."""
     start: Literal["fresh", "identity"] = "fresh"
     """How branches begin: with random weights, or adding nothing, so that blocks are identities."""
     end_norm: bool = True
@@ -95,5 +99,6 @@ class ModelConfig(BaseModel):
 ADDED: Final = (
     "allocation", "mass_floor", "start", "end_norm", "pooling", "slots", "window", "mixing",
     "mixing_kind", "mixing_window", "memory", "time_std", "day_tokens",
+    "day_start", "mass_edges",
 )  # fmt: skip
 """Fields that came after records with hashes of recipes had been written."""

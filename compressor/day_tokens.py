@@ -4,10 +4,15 @@ A text says its day in tokens before what happened on it, and a causal reader fi
 by digit. Metadata added to every token of a chunk has no such place: tens and units of a day stand
 in one vector with all that the chunk says, and no latent can be spent on either.
 
-Shapes: B = documents, T = tokens (padded), C = chunks (padded), G = digits of a day, S = T + C * G,
-W = inner width.
+Started as tokens, a word goes before the digits, all have the vectors that the reasoner's own
+tokens have, and each has the mass of a latent at four tokens a latent: so the reasoner reads days
+before anything is learned. Without the word it does not (docs/LOG.md, 2026-11-30).
+
+Shapes: B = documents, T = tokens (padded), C = chunks (padded), G = digits of a day, with the word
+before them if there is one, S = T + C * G, W = inner width, E = width of a latent.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +24,8 @@ from .states import States
 TOKENS_PER_CHUNK: Final = 8
 """Room is made for a day in every so many tokens; where chunks are shorter throughout, the last
 ones get none. A bound, so that shapes do not depend on data."""
+FIRST_MASS: Final = 4.0
+"""Mass of a digit started as a token, in parts of what equal masses would be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +38,15 @@ class Sequence:
     position_BS: Tensor
     """int64: place in the document, in tokens of the text; digits count on from their chunk's
     first token, and take no places from the text."""
+    chunk_BS: Tensor
+    """int64: chunk that it is of."""
     days: "Days | None" = None
     """Where the digits went; None where there are none."""
+    own_BSE: Tensor | None = None
+    """What digits add to the latents that stand for them, as the rows of teacher states do for
+    tokens of the text; None where they have nothing of their own."""
+    gain_BS: Tensor | None = None
+    """float32: logarithm of a factor on the mass of digits, 0 for tokens of the text; or None."""
 
     def of_text(self, values: Tensor) -> Tensor:
         """What tokens of the text have: [B, T] of [B, S], or [B, K, T] of [B, K, S]."""
@@ -66,26 +80,44 @@ class Days:
     """int64: first token of the chunk of each day; T where there is no day."""
 
 
-def as_sequence(x_BTW: Tensor, mask_BT: Tensor) -> Sequence:
+def as_sequence(x_BTW: Tensor, mask_BT: Tensor, chunk_BT: Tensor) -> Sequence:
     """Tokens alone."""
     step_T = torch.arange(mask_BT.shape[1], device=mask_BT.device)
-    return Sequence(x_BTW, mask_BT, step_T.expand(len(mask_BT), -1))
+    return Sequence(x_BTW, mask_BT, step_T.expand(len(mask_BT), -1), chunk_BT)
 
 
 class DayTokens(nn.Module):
     """Puts the last digits of its day before every chunk whose day is known."""
 
-    def __init__(self, digits: int, width: int) -> None:
-        """Random rows, as large as what tokens say.
+    def __init__(self, digits: int, width: int, own_width: int | None = None) -> None:
+        """Random rows, as large as what tokens say; nothing of their own for the latents yet.
 
         Args:
-            digits: G, the last ones of a day; further ones are left to `TimeEmbedding`.
+            digits: the last ones of a day; further ones are left to `TimeEmbedding`.
             width: W.
+            own_width: E, for a word before the digits and vectors of their own; None: neither.
         """
         super().__init__()
-        self.digits = digits
-        self.rows = nn.Embedding(10 * digits, width)
+        self.digits, self.word = digits, own_width is not None
+        rows = 10 * digits + self.word
+        self.rows = nn.Embedding(rows, width)
         nn.init.normal_(self.rows.weight)
+        self.own = nn.Embedding(rows, own_width) if own_width is not None else None
+        self.gain = nn.Parameter(torch.tensor(math.log(FIRST_MASS))) if self.word else None
+        if self.own is not None:
+            nn.init.zeros_(self.own.weight)
+
+    @torch.no_grad()
+    def begin_as(self, word_E: Tensor, digits_XE: Tensor) -> None:
+        """Give the word and every digit vectors of their own.
+
+        Args:
+            word_E: of the word.
+            digits_XE: of 0 to 9.
+        """
+        assert self.own is not None, "only where they have vectors of their own"
+        rows = [digits_XE] * self.digits + [word_E[None]]
+        self.own.weight.copy_(torch.cat(rows).to(self.own.weight))
 
     def forward(self, x_BTW: Tensor, states: States) -> Sequence:
         """Tokens and digits in one sequence.
@@ -95,26 +127,50 @@ class DayTokens(nn.Module):
             states: of the documents.
         """
         first_BC, day_BC = _days(states)
-        tokens, span = x_BTW.shape[1], self.digits + 1
+        row_BCG = self._rows(day_BC)
+        tokens, added = x_BTW.shape[1], row_BCG.shape[2]
         step_T = torch.arange(tokens, device=x_BTW.device)
-        step_G = torch.arange(self.digits, device=x_BTW.device)
+        step_G = torch.arange(added, device=x_BTW.device)
         # Digits before their token; days that are missing have the place T, behind all padding.
-        key_BT = (step_T * span + self.digits).expand(len(x_BTW), -1)
-        key_BCG = first_BC[..., None] * span + step_G
+        key_BT = (step_T * (added + 1) + added).expand(len(x_BTW), -1)
+        key_BCG = first_BC[..., None] * (added + 1) + step_G
         order_BS = torch.cat([key_BT, key_BCG.flatten(1)], 1).argsort(dim=1, stable=True)
         where_BS = order_BS.argsort(dim=1)
-        row_BCG = day_BC[..., None] // 10 ** (self.digits - 1 - step_G) % 10 + 10 * step_G
-        place_BCG = (first_BC[..., None] + step_G).clamp(max=tokens - 1)
-        present_BCG = (first_BC < tokens)[..., None].expand_as(row_BCG)
-        x_BSW = torch.cat([x_BTW, self.rows(row_BCG).to(x_BTW.dtype).flatten(1, 2)], 1)
-        mask_BS = torch.cat([states.mask_BT, present_BCG.flatten(1)], 1)
-        place_BS = torch.cat([step_T.expand(len(x_BTW), -1), place_BCG.flatten(1)], 1)
+
+        def merged(of_text: Tensor, of_digits: Tensor) -> Tensor:
+            both = torch.cat(
+                [of_text, of_digits.expand(row_BCG.shape + of_text.shape[2:]).flatten(1, 2)], 1
+            )
+            index = order_BS.view(order_BS.shape + (1,) * (both.dim() - 2))
+            return both.gather(1, index.expand_as(both))
+
+        chunk_BC = states.chunk_BT.gather(1, first_BC.clamp(max=tokens - 1))
+        own_BSE = gain_BS = None
+        if self.own is not None and self.gain is not None:
+            own_BCGE = self.own(row_BCG)
+            own_BSE = merged(own_BCGE.new_zeros(*x_BTW.shape[:2], own_BCGE.shape[-1]), own_BCGE)
+            gain_BS = merged(torch.zeros_like(x_BTW[..., 0], dtype=torch.float32), self.gain)
         return Sequence(
-            x_BSW.gather(1, order_BS[..., None].expand_as(x_BSW)),
-            mask_BS.gather(1, order_BS),
-            place_BS.gather(1, order_BS),
+            merged(x_BTW, self.rows(row_BCG).to(x_BTW.dtype)),
+            merged(states.mask_BT, (first_BC < tokens)[..., None]),
+            merged(
+                step_T.expand(len(x_BTW), -1),
+                (first_BC[..., None] + step_G).clamp(max=tokens - 1),
+            ),
+            merged(states.chunk_BT, chunk_BC[..., None]),
             Days(where_BS[:, :tokens], where_BS[:, tokens:].view_as(key_BCG), first_BC),
+            own_BSE,
+            gain_BS,
         )
+
+    def _rows(self, day_BC: Tensor) -> Tensor:
+        """Rows of the word, if there is one, and of the digits: [B, C, G]."""
+        step_G = torch.arange(self.digits, device=day_BC.device)
+        digit_BCG = day_BC[..., None] // 10 ** (self.digits - 1 - step_G) % 10 + 10 * step_G
+        if not self.word:
+            return digit_BCG
+        word_BC1 = torch.full_like(day_BC, 10 * self.digits)[..., None]
+        return torch.cat([word_BC1, digit_BCG], -1)
 
 
 def _days(states: States) -> tuple[Tensor, Tensor]:

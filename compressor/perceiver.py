@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .allocation import Allocation, MassHead, allocate_by_mass, allocate_equally
+from .allocation import Allocation, MassHead, allocate_by_mass, allocate_equally, within_chunks
 from .attention import Attention, GatedMLP
 from .config import ModelConfig
 from .day_tokens import DayTokens, Sequence, as_sequence
@@ -186,6 +186,7 @@ class Perceiver(nn.Module):
         )
         by_mass = config.allocation == "learned_mass"
         self.mass = MassHead(width, config.mass_floor) if by_mass else None
+        self.edges_at_chunks = config.mass_edges == "chunk"
         self.query_slots = (
             SlotConcat(self.slots, width, width) if self.slots and self.local_queries else None
         )
@@ -194,7 +195,10 @@ class Perceiver(nn.Module):
             if self.slots and pooled
             else None
         )
-        self.days = DayTokens(config.day_tokens, width) if _says_days(config) else None
+        self.days: DayTokens | None = None
+        if _says_days(config, teacher_width):
+            as_tokens = config.day_start == "tokens"
+            self.days = DayTokens(config.day_tokens, width, teacher_width if as_tokens else None)
         if config.start == "identity":
             begin_as_identity(self)
 
@@ -228,7 +232,7 @@ class Perceiver(nn.Module):
             x_BTW = x_BTW + self.time(states)
         if self.days is not None:
             return self.days(x_BTW, states)  # type: ignore[no-any-return]
-        return as_sequence(x_BTW, states.mask_BT)
+        return as_sequence(x_BTW, states.mask_BT, states.chunk_BT)
 
     def _mixed(self, text: Sequence) -> Tensor:
         """What latents are made of, a vector for each token and digit: [B, S, W]."""
@@ -240,13 +244,15 @@ class Perceiver(nn.Module):
     def _on_pooled(
         self, z_BKE: Tensor, states: States, text: Sequence, given: Allocation
     ) -> Tensor:
-        """What was written, added to the teacher's states of each latent; digits have none."""
+        """What was written, added to what stands for the tokens and digits of each latent."""
         if self.residual is not None:
             z_BKE = z_BKE + self.residual(states.h_BTLD, text.of_text(given.pool_BKT))
         if self.residual_slots is not None:
             assert given.slots_BST is not None
             slots_BST = text.of_text(given.slots_BST)
             z_BKE = z_BKE + self.residual_slots(unit(states.h_BTLD).flatten(2), slots_BST)
+        if text.own_BSE is not None:
+            z_BKE = z_BKE + given.pool_BKT.to(text.own_BSE) @ text.own_BSE
         return z_BKE
 
     def _allocation(
@@ -254,7 +260,9 @@ class Perceiver(nn.Module):
     ) -> Allocation:
         if self.mass is None:
             return allocate_equally(text.mask_BS, counts_B, max_latents, self.slots)
-        mass_BS = self.mass(x_BSW, text.mask_BS, counts_B)
+        mass_BS = self.mass(x_BSW, text.mask_BS, counts_B, text.gain_BS)
+        if self.edges_at_chunks:
+            mass_BS = within_chunks(mass_BS, text.chunk_BS, text.mask_BS)
         return allocate_by_mass(mass_BS, counts_B, max_latents, self.slots, text.position_BS)
 
     def _queries(self, x_BSW: Tensor, given: Allocation) -> Tensor:
@@ -268,12 +276,17 @@ class Perceiver(nn.Module):
         return local_BKW
 
 
-def _says_days(config: ModelConfig) -> bool:
+def _says_days(config: ModelConfig, teacher_width: int) -> bool:
     if not (config.time and config.day_tokens):
         return False
     if config.allocation != "learned_mass":
         raise ValueError(
             f"day_tokens is {config.day_tokens}, and equal segments give a digit no room of its "
             "own; it needs allocation=learned_mass"
+        )
+    if config.day_start == "tokens" and config.latent_width != teacher_width:
+        raise ValueError(
+            f"day_start is tokens, for latents as wide as a teacher state, {teacher_width}; "
+            f"latent_width is {config.latent_width}"
         )
     return True

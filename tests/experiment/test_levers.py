@@ -24,6 +24,11 @@ TINY = ("--steps", 2, "--batch-size", 1, "--question-tokens", 96, "--device", "c
 LEVERS = {
     "mass": ("model.allocation=learned_mass", "model.mass_floor=0.05"),
     "days": ("model.time_std=0.5",),
+    "day-start": (
+        "model.allocation=learned_mass", "model.day_tokens=1", "model.day_start=tokens",
+        "model.end_norm=false", "model.mass_edges=chunk",
+    ),
+    "edges": ("model.allocation=learned_mass", "model.mass_edges=chunk"),
     "day-tokens": ("model.allocation=learned_mass", "model.day_tokens=2"),
     "identity": ("model.start=identity", "model.end_norm=false"),
     "concat": ("model.pooling=concat", "model.slots=4"),
@@ -35,7 +40,8 @@ LEVERS = {
     "all": (
         "model.allocation=learned_mass", "model.start=identity", "model.end_norm=false",
         "model.pooling=concat", "model.window=16", "model.mixing=1", "model.day_tokens=2",
-        "layers=[0,-6,-18,-30]", "ratios=[2,4,8,16,32]", "optimiser.kind=muon",
+        "model.mass_edges=chunk", "layers=[0,-6,-18,-30]",
+        "ratios=[2,4,8,16,32]", "optimiser.kind=muon",
     ),
 }  # fmt: skip
 
@@ -130,7 +136,7 @@ OTHERS = {
     "allocation": "learned_mass", "mass_floor": 0.1, "start": "identity", "end_norm": False,
     "pooling": "concat", "slots": 2, "window": 0, "mixing": 1, "mixing_kind": "convolution",
     "mixing_window": 4, "memory": "append", "time_std": 0.5,
-    "day_tokens": 2,
+    "day_tokens": 2, "mass_edges": "chunk", "day_start": "tokens",
 }  # fmt: skip
 
 
@@ -145,7 +151,8 @@ def test_every_lever_changes_the_hash_and_can_be_an_ablation():
     "wrong",
     ["model.allocation=mass", "model.mass_floor=1", "model.window=-1", "model.mixing_kind=conv",
      "model.slots=0", "model.start=zero", "model.time_std=0",
-     "model.day_tokens=6", "model.day_tokens=2"],
+     "model.day_tokens=6", "model.mass_edges=word",
+     "model.day_start=word", "model.day_tokens=2"],
 )  # fmt: skip
 def test_a_wrong_value_is_one_line(capsys, run, deep, wrong):
     ran = run_command(

@@ -306,6 +306,8 @@ LEVERS: list[dict[str, Any]] = [
     {"allocation": "learned_mass", "mass_floor": 0.1},
     {"start": "identity", "end_norm": False},
     {"allocation": "learned_mass", "day_tokens": 2},
+    {"allocation": "learned_mass", "day_tokens": 1, "mass_edges": "chunk"},
+    {"allocation": "learned_mass", "day_tokens": 2, "day_start": "tokens"},
     {"pooling": "concat"},
     {"window": 1},
     {"mixing": 1, "mixing_window": 2},

@@ -5,9 +5,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latentcomp.compressor.day_tokens import TOKENS_PER_CHUNK, DayTokens
+from latentcomp.common.errors import RecipeError
+from latentcomp.compressor.day_tokens import FIRST_MASS, TOKENS_PER_CHUNK, DayTokens
+from latentcomp.compressor.model import ModelSpec
 from latentcomp.compressor.states import States
+from latentcomp.experiment.phases import phase
+from latentcomp.reasoner.frozen import FrozenReasoner
+from latentcomp.store.format.schema import LayerRecord
+from latentcomp.train.day_start import WORD, begin_days
 
+from . import tiny
 from .made import perceiver, states
 
 DOCUMENT = st.lists(st.tuples(st.integers(1, 20), st.integers(-1, 12_345)), min_size=1, max_size=4)
@@ -101,6 +108,56 @@ def test_a_day_changes_latents_only_by_its_digits():
     assert not torch.allclose(latents(31), latents(32))
     torch.testing.assert_close(latents(31), latents(131))
     assert latents(-1).shape == latents(31).shape and not torch.allclose(latents(-1), latents(0))
+
+
+def as_tokens(**changes):
+    """A model of the tiny teacher whose days are to begin as its tokens."""
+    lm = tiny.lm(4)
+    config = (
+        phase(4)
+        .recipe.changed(
+            {"model.allocation": "learned_mass", "model.day_tokens": 2, "model.day_start": "tokens"}
+            | {"model.end_norm": False, "model.start": "identity", "model.mass_edges": "chunk"}
+            | {f"model.{name}": value for name, value in changes.items()}
+        )
+        .model
+    )
+    layer = LayerRecord(blocks_completed=2, post_norm=False)
+    reasoner = FrozenReasoner(lm)
+    rms = reasoner.embedding_rms()
+    spec = ModelSpec.between(config, lm.identity, (layer,), lm.identity, rms)
+    return spec.build(), reasoner
+
+
+def test_days_begin_as_the_reasoners_own_tokens():
+    """Where day tokens have a latent each, the reasoner finds its own word and digits."""
+    model, reasoner = as_tokens()
+    begin_days(model, reasoner)
+    width = model.spec.teacher.hidden_size
+    days = torch.zeros(1, 12, dtype=torch.int64) + 47
+    one = States(torch.zeros(1, 12, 1, width), days > 0, days * 0, days * 0, days)
+    # Three day tokens of four twelfths each and twelve of one: six latents, the first three whole.
+    made = model(one, torch.tensor([6]), 6)
+    ids = [reasoner.lm.encode(text)[-1] for text in (WORD, "4", "7")]
+    wanted = reasoner.embed(torch.tensor(ids)).float()
+    assert FIRST_MASS * 3 / (FIRST_MASS * 3 + 12) * 6 == 3.0
+    torch.testing.assert_close(made.x_BKR[0, :3], wanted, rtol=1e-4, atol=1e-6)
+    assert made.position_BK[0, :3].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"end_norm": True}, {"projection": "fixed_random"}, {"latent_width": 4}]
+)
+def test_days_that_cannot_begin_as_tokens_are_refused(changes):
+    with pytest.raises(RecipeError, match=r"day_start.*tokens"):
+        begin_days(*as_tokens(**changes))
+
+
+def test_days_begin_as_tokens_only_where_a_recipe_says_so():
+    model, reasoner = as_tokens(day_start="fresh")
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    begin_days(model, reasoner)
+    assert all(torch.equal(before[name], weight) for name, weight in model.state_dict().items())
 
 
 def test_equal_segments_give_digits_no_room():

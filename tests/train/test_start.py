@@ -145,7 +145,9 @@ def test_slots_are_laid_side_by_side(tokens, count):
     mask = torch.ones(1, tokens + 2, dtype=torch.bool)
     mask[:, tokens:] = False
     x = torch.randn(1, tokens + 2, WIDTH)
-    given_slots = made._allocation(x, as_sequence(x, mask), torch.tensor([count]), count).slots_BST
+    given_slots = made._allocation(
+        x, as_sequence(x, mask, mask.long()), torch.tensor([count]), count
+    ).slots_BST
     expected = []
     for k in range(count):
         row, bits = [], []
