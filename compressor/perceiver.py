@@ -281,12 +281,12 @@ def _says_days(config: ModelConfig, teacher_width: int) -> bool:
         return False
     if config.allocation != "learned_mass":
         raise ValueError(
-            f"day_tokens is {config.day_tokens}, and equal segments give a digit no room of its "
-            "own; it needs allocation=learned_mass"
+            f"model.day_tokens is {config.day_tokens}, and equal segments give a digit no room of "
+            "its own; it needs model.allocation=learned_mass"
         )
     if config.day_start == "tokens" and config.latent_width != teacher_width:
         raise ValueError(
-            f"day_start is tokens, for latents as wide as a teacher state, {teacher_width}; "
-            f"latent_width is {config.latent_width}"
+            f"model.day_start is tokens, for latents as wide as a teacher state, {teacher_width}; "
+            f"model.latent_width is {config.latent_width}"
         )
     return True

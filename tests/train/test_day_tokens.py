@@ -161,6 +161,6 @@ def test_days_begin_as_tokens_only_where_a_recipe_says_so():
 
 
 def test_equal_segments_give_digits_no_room():
-    with pytest.raises(ValueError, match="day_tokens is 2, .* needs allocation=learned_mass"):
+    with pytest.raises(ValueError, match="day_tokens is 2, .* needs model.allocation=learned_mass"):
         perceiver(day_tokens=2)
     assert perceiver(day_tokens=2, time=False).days is None, "an ablation of time takes them too"
