@@ -33,7 +33,10 @@ def diagnose_checkpoint(
     Raises:
         CheckpointError, TeacherError, CorpusError: what it needs is missing, damaged or does not
             belong together.
+        LatentcompError: probes alone are asked for, and scikit-learn is not installed.
     """
+    if options.probes_only:
+        require_sklearn()
     request = _request(options)
     subject = subjects_of(request)[0]
     held = explored(

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from latentcomp.commands import diagnosis
 from latentcomp.commands.diagnosis import _beside
 from latentcomp.corpus.chronicle import presets
 from latentcomp.evaluate.diagnosis.result import Diagnosis
@@ -52,12 +53,23 @@ def test_the_record_of_a_diagnosis(diagnose, tmp_path):
     assert Diagnosis.read(again).layers == result.layers
 
 
-def test_probes_alone_ask_nothing(diagnose, tmp_path):
+def test_probes_alone_ask_nothing(diagnose, tmp_path, monkeypatch):
+    monkeypatch.setattr(diagnosis, "require_sklearn", lambda: None)
+    monkeypatch.setattr(diagnosis, "probe", lambda rows, seed: ())
     ran = diagnose("--probes-only", "--json", tmp_path / "alone.json")
     assert ran.code == 0, ran.err
     result = Diagnosis.read(tmp_path / "alone.json")
     assert (result.depths, result.layers, result.probes) == ((), None, ())
-    assert "without a layer" not in ran.out and "latentcomp[analysis]" in ran.out
+    assert "without a layer" not in ran.out
+
+
+def test_probes_alone_without_what_makes_them_are_one_line(diagnose, tmp_path):
+    """Before anything is read, and no record without a probe in it."""
+    file = tmp_path / "alone.json"
+    file.write_text("of an earlier run")
+    ran = diagnose("--probes-only", "--json", file)
+    assert ran.code == 2 and "pip install 'latentcomp[analysis]'" in ran.error
+    assert file.read_text() == "of an earlier run"
 
 
 @pytest.mark.parametrize(
