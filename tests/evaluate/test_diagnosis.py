@@ -114,7 +114,7 @@ def test_latents_of_learned_mass_stand_for_the_tokens_of_their_mass(lm, made):
     model = made.model.spec.model_copy(update={"config": config}).build()
     equal = segment_rows(replace(made, model=model), DOCUMENTS, lm.encode)
 
-    def heavy(x_BTW, mask_BT, counts_B):
+    def heavy(x_BTW, mask_BT, counts_B, gain_BT=None):
         tokens_B1 = mask_BT.sum(1, keepdim=True)
         late_BT = torch.arange(mask_BT.shape[1])[None] >= 0.75 * tokens_B1
         mass_BT = torch.where(late_BT, 30.0, 1.0) * mask_BT
