@@ -33,11 +33,13 @@ class ModelConfig(BaseModel):
     time: bool
     """Whether tokens carry bucket, chunk order and day."""
     time_std: float = Field(default=0.02, gt=0)
-    """Standard deviation of these three at the start; what a token says has a size of about 1."""
+    """Standard deviation of these three at the start, where what a token says has a size of about
+    1; unused without `time`."""
     day_tokens: int = Field(default=0, ge=0, le=5)
     """Last digits of its day that stand as tokens before each chunk; unused without `time`."""
     day_start: Literal["fresh", "tokens"] = "fresh"
-    """Whether day tokens begin as the reasoner's own tokens, a word before the digits."""
+    """Whether day tokens begin as the reasoner's own tokens, a word before the digits; unused
+    without `day_tokens`."""
     latent_width: int | None = Field(default=None, ge=1)
     """Numbers of one latent; None: as many as a teacher state has."""
     projection: ProjectionKind

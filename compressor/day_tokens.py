@@ -29,7 +29,7 @@ FIRST_MASS: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence:
+class TokenSequence:
     """Tokens of documents with digits of days among them, in order, padding last."""
 
     x_BSW: Tensor
@@ -80,10 +80,10 @@ class Days:
     """int64: first token of the chunk of each day; T where there is no day."""
 
 
-def as_sequence(x_BTW: Tensor, mask_BT: Tensor, chunk_BT: Tensor) -> Sequence:
+def as_sequence(x_BTW: Tensor, mask_BT: Tensor, chunk_BT: Tensor) -> TokenSequence:
     """Tokens alone."""
     step_T = torch.arange(mask_BT.shape[1], device=mask_BT.device)
-    return Sequence(x_BTW, mask_BT, step_T.expand(len(mask_BT), -1), chunk_BT)
+    return TokenSequence(x_BTW, mask_BT, step_T.expand(len(mask_BT), -1), chunk_BT)
 
 
 class DayTokens(nn.Module):
@@ -119,7 +119,7 @@ class DayTokens(nn.Module):
         rows = [digits_XE] * self.digits + [word_E[None]]
         self.own.weight.copy_(torch.cat(rows).to(self.own.weight))
 
-    def forward(self, x_BTW: Tensor, states: States) -> Sequence:
+    def forward(self, x_BTW: Tensor, states: States) -> TokenSequence:
         """Tokens and digits in one sequence.
 
         Args:
@@ -150,7 +150,7 @@ class DayTokens(nn.Module):
             own_BCGE = self.own(row_BCG)
             own_BSE = merged(own_BCGE.new_zeros(*x_BTW.shape[:2], own_BCGE.shape[-1]), own_BCGE)
             gain_BS = merged(torch.zeros_like(x_BTW[..., 0], dtype=torch.float32), self.gain)
-        return Sequence(
+        return TokenSequence(
             merged(x_BTW, self.rows(row_BCG).to(x_BTW.dtype)),
             merged(states.mask_BT, (first_BC < tokens)[..., None]),
             merged(

@@ -20,7 +20,7 @@ from torch.nn import functional
 from .allocation import Allocation, MassHead, allocate_by_mass, allocate_equally, within_chunks
 from .attention import Attention, GatedMLP
 from .config import ModelConfig
-from .day_tokens import DayTokens, Sequence, as_sequence
+from .day_tokens import DayTokens, TokenSequence, as_sequence
 from .identity import begin_as_identity
 from .mixing import MixingLayer
 from .slots import SlotConcat
@@ -225,7 +225,7 @@ class Perceiver(nn.Module):
         mass_BT = None if given.mass_BT is None else text.folded(given.mass_BT)
         return Latents(z_BKE, mask_BK, position_BK, mass_BT)
 
-    def _sequence(self, states: States) -> Sequence:
+    def _sequence(self, states: States) -> TokenSequence:
         """What each token says, and digits of days among them if the config has them so."""
         x_BTW = self.mix(states.h_BTLD)
         if self.time is not None:
@@ -234,7 +234,7 @@ class Perceiver(nn.Module):
             return self.days(x_BTW, states)  # type: ignore[no-any-return]
         return as_sequence(x_BTW, states.mask_BT, states.chunk_BT)
 
-    def _mixed(self, text: Sequence) -> Tensor:
+    def _mixed(self, text: TokenSequence) -> Tensor:
         """What latents are made of, a vector for each token and digit: [B, S, W]."""
         x_BSW = text.x_BSW + self.token_mlp(self.token_mlp_norm(text.x_BSW))
         for layer in self.mixing:
@@ -242,7 +242,7 @@ class Perceiver(nn.Module):
         return x_BSW  # type: ignore[no-any-return]
 
     def _on_pooled(
-        self, z_BKE: Tensor, states: States, text: Sequence, given: Allocation
+        self, z_BKE: Tensor, states: States, text: TokenSequence, given: Allocation
     ) -> Tensor:
         """What was written, added to what stands for the tokens and digits of each latent."""
         if self.residual is not None:
@@ -256,7 +256,7 @@ class Perceiver(nn.Module):
         return z_BKE
 
     def _allocation(
-        self, x_BSW: Tensor, text: Sequence, counts_B: Tensor, max_latents: int
+        self, x_BSW: Tensor, text: TokenSequence, counts_B: Tensor, max_latents: int
     ) -> Allocation:
         if self.mass is None:
             return allocate_equally(text.mask_BS, counts_B, max_latents, self.slots)
