@@ -38,8 +38,8 @@ class ModelConfig(BaseModel):
     day_tokens: int = Field(default=0, ge=0, le=5)
     """Last digits of its day that stand as tokens before each chunk; unused without `time`."""
     day_start: Literal["fresh", "tokens"] = "fresh"
-    """Whether day tokens begin as the reasoner's own tokens, a word before the digits; unused
-    without `day_tokens`."""
+    """Whether day tokens begin as the reasoner's own tokens, a word before the digits, and are
+    given a latent each; unused without `day_tokens`."""
     latent_width: int | None = Field(default=None, ge=1)
     """Numbers of one latent; None: as many as a teacher state has."""
     projection: ProjectionKind
@@ -54,8 +54,9 @@ class ModelConfig(BaseModel):
     """Which tokens a latent stands for: as many each, or as much learned mass (`allocation.py`)."""
     mass_floor: float = Field(default=0.0, ge=0, lt=1)
     """Least mass of a token, in parts of what equal masses would be; unused by `equal`."""
-    mass_edges: Literal["document", "chunk"] = "document"
-    """Whether learned mass lets a latent stand for tokens of two chunks; unused by `equal`."""
+    mass_edges: Literal["document", "chunk", "token"] = "document"
+    """Where learned mass may put edges: anywhere in the document; at the end of every chunk and
+    anywhere within; or, beside ends of chunks, only at ends of tokens. Unused by `equal`."""
     start: Literal["fresh", "identity"] = "fresh"
     """How branches begin: with random weights, or adding nothing, so that blocks are identities."""
     end_norm: bool = True

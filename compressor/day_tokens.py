@@ -5,14 +5,14 @@ by digit. Metadata added to every token of a chunk has no such place: tens and u
 in one vector with all that the chunk says, and no latent can be spent on either.
 
 Started as tokens, a word goes before the digits, all have the vectors that the reasoner's own
-tokens have, and each has the mass of a latent at four tokens a latent: so the reasoner reads days
-before anything is learned. Without the word it does not (docs/LOG.md, 2026-11-30).
+tokens have, and each is given a latent: so the reasoner reads days before anything is learned.
+Without the word it does not, and learned mass would take their latents away, as one of the three
+says nothing without the others (docs/LOG.md, 2026-11-30).
 
 Shapes: B = documents, T = tokens (padded), C = chunks (padded), G = digits of a day, with the word
 before them if there is one, S = T + C * G, W = inner width, E = width of a latent.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,8 +24,6 @@ from .states import States
 TOKENS_PER_CHUNK: Final = 8
 """Room is made for a day in every so many tokens; where chunks are shorter throughout, the last
 ones get none. A bound, so that shapes do not depend on data."""
-FIRST_MASS: Final = 4.0
-"""Mass of a digit started as a token, in parts of what equal masses would be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +43,8 @@ class TokenSequence:
     own_BSE: Tensor | None = None
     """What digits add to the latents that stand for them, as the rows of teacher states do for
     tokens of the text; None where they have nothing of their own."""
-    gain_BS: Tensor | None = None
-    """float32: logarithm of a factor on the mass of digits, 0 for tokens of the text; or None."""
+    alone_BS: Tensor | None = None
+    """bool: a digit that is given a latent; None where digits have to earn theirs."""
 
     def of_text(self, values: Tensor) -> Tensor:
         """What tokens of the text have: [B, T] of [B, S], or [B, K, T] of [B, K, S]."""
@@ -103,7 +101,6 @@ class DayTokens(nn.Module):
         self.rows = nn.Embedding(rows, width)
         nn.init.normal_(self.rows.weight)
         self.own = nn.Embedding(rows, own_width) if own_width is not None else None
-        self.gain = nn.Parameter(torch.tensor(math.log(FIRST_MASS))) if self.word else None
         if self.own is not None:
             nn.init.zeros_(self.own.weight)
 
@@ -145,14 +142,15 @@ class DayTokens(nn.Module):
             return both.gather(1, index.expand_as(both))
 
         chunk_BC = states.chunk_BT.gather(1, first_BC.clamp(max=tokens - 1))
-        own_BSE = gain_BS = None
-        if self.own is not None and self.gain is not None:
+        known_BC1 = (first_BC < tokens)[..., None]
+        own_BSE = alone_BS = None
+        if self.own is not None:
             own_BCGE = self.own(row_BCG)
             own_BSE = merged(own_BCGE.new_zeros(*x_BTW.shape[:2], own_BCGE.shape[-1]), own_BCGE)
-            gain_BS = merged(torch.zeros_like(x_BTW[..., 0], dtype=torch.float32), self.gain)
+            alone_BS = merged(torch.zeros_like(states.mask_BT), known_BC1)
         return TokenSequence(
             merged(x_BTW, self.rows(row_BCG).to(x_BTW.dtype)),
-            merged(states.mask_BT, (first_BC < tokens)[..., None]),
+            merged(states.mask_BT, known_BC1),
             merged(
                 step_T.expand(len(x_BTW), -1),
                 (first_BC[..., None] + step_G).clamp(max=tokens - 1),
@@ -160,7 +158,7 @@ class DayTokens(nn.Module):
             merged(states.chunk_BT, chunk_BC[..., None]),
             Days(where_BS[:, :tokens], where_BS[:, tokens:].view_as(key_BCG), first_BC),
             own_BSE,
-            gain_BS,
+            alone_BS,
         )
 
     def _rows(self, day_BC: Tensor) -> Tensor:

@@ -17,11 +17,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .allocation import Allocation, MassHead, allocate_by_mass, allocate_equally, within_chunks
+from .allocation import Allocation, allocate_by_mass, allocate_equally
 from .attention import Attention, GatedMLP
 from .config import ModelConfig
 from .day_tokens import DayTokens, TokenSequence, as_sequence
 from .identity import begin_as_identity
+from .mass import MassHead, within_chunks
 from .mixing import MixingLayer
 from .slots import SlotConcat
 from .states import DAY_DIGITS, States
@@ -186,7 +187,7 @@ class Perceiver(nn.Module):
         )
         by_mass = config.allocation == "learned_mass"
         self.mass = MassHead(width, config.mass_floor) if by_mass else None
-        self.edges_at_chunks = config.mass_edges == "chunk"
+        self.edges = config.mass_edges
         self.query_slots = (
             SlotConcat(self.slots, width, width) if self.slots and self.local_queries else None
         )
@@ -260,10 +261,17 @@ class Perceiver(nn.Module):
     ) -> Allocation:
         if self.mass is None:
             return allocate_equally(text.mask_BS, counts_B, max_latents, self.slots)
-        mass_BS = self.mass(x_BSW, text.mask_BS, counts_B, text.gain_BS)
-        if self.edges_at_chunks:
+        mass_BS = self.mass(x_BSW, text.mask_BS, counts_B, text.alone_BS)
+        if self.edges != "document":
             mass_BS = within_chunks(mass_BS, text.chunk_BS, text.mask_BS)
-        return allocate_by_mass(mass_BS, counts_B, max_latents, self.slots, text.position_BS)
+        return allocate_by_mass(
+            mass_BS,
+            counts_B,
+            max_latents,
+            self.slots,
+            text.position_BS,
+            whole_tokens=self.edges == "token",
+        )
 
     def _queries(self, x_BSW: Tensor, given: Allocation) -> Tensor:
         """What latents start from, but for what they all start from: [B, K, W]."""

@@ -8,7 +8,8 @@ objectives -> gradients for the compressor alone.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from random import Random
 from typing import Final
 
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from ..common import atomic
 from ..common.errors import TrainingError
 from ..common.threads import short_switch_interval
-from ..compressor.model import compress
+from ..compressor.model import Compressed, compress
 from ..reasoner.frozen import ReaderOutput
 from .batches import Batch
 from .clock import Clock, clock_of
@@ -100,14 +101,20 @@ def _steps(
     interrupted: Callable[[], bool],
 ) -> Position:
     """Steps to the end of the budget or to a Ctrl-C; a checkpoint every so often."""
+    ahead: tuple[Batch, float] | None = None
     while (progress := clock.progress(at.step)) < 1 and not interrupted():
         lr = set_lr(optimizers, run.recipe.optimiser, at.step, progress)
-        waited = time.monotonic()
-        batch = run.batches.at(at.step).to(run.accelerator.device)
-        waited = time.monotonic() - waited
-        figures = _step(run, forward, optimizers, batch, at.step)
+        batch, waited = ahead or _batch(run, at.step)
+        launched = _backward(run, forward, batch, at.step)
+        # A GPU would stand still while this process waits for the norm of the gradient and then
+        # launches the update: meanwhile the teacher reads the next documents there.
+        more = _reads_ahead(run) and clock.progress(at.step + 1) < 1
+        ahead = _batch(run, at.step + 1) if more else None
+        figures = _update(run, optimizers, batch, launched)
         at = _advance(run, at, figures["gradient"])
         at.seconds = time.monotonic() - started
+        documents = len(batch.token_ids_BT) * run.accelerator.num_processes
+        figures |= {"documents": at.step * documents}
         figures |= {"lr": lr, "waited": waited, "seconds": at.seconds}
         if log is not None:
             log.write(figures)
@@ -115,6 +122,17 @@ def _steps(
         if at.step % run.save_every == 0 and clock.progress(at.step) < 1:
             save(run, optimizers, at, finished=False)
     return at
+
+
+def _reads_ahead(run: Run) -> bool:
+    return bool(run.accelerator.device.type == "cuda")
+
+
+def _batch(run: Run, step: int) -> tuple[Batch, float]:
+    """The batch of a step, and the seconds that it was waited for."""
+    waited = time.monotonic()
+    batch = run.batches.at(step).to(run.accelerator.device)
+    return batch, time.monotonic() - waited
 
 
 def _advance(run: Run, at: Position, gradient: float) -> Position:
@@ -136,13 +154,21 @@ def _advance(run: Run, at: Position, gradient: float) -> Position:
     )
 
 
-def _step(
-    run: Run,
-    forward: nn.Module,
-    optimizers: list[torch.optim.Optimizer],
-    batch: Batch,
-    step: int,
-) -> dict[str, float]:
+@dataclass(frozen=True, slots=True)
+class _Launched:
+    """A step whose gradients are there, or will be when the GPU has come so far."""
+
+    step: int
+    ratio: float
+    losses: Mapping[str, Tensor]
+    total: Tensor
+    norm: Tensor
+    """Of the gradient, before it was clipped."""
+    compressed: Compressed
+    reading: ReaderOutput
+
+
+def _backward(run: Run, forward: nn.Module, batch: Batch, step: int) -> _Launched:
     ratio = Random(f"ratio/{run.record.seed}/{step}").choice(run.recipe.ratios)
     own = run.recipe.data.states == "own"
     with run.accelerator.autocast():
@@ -156,21 +182,26 @@ def _step(
     total = torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
     run.accelerator.backward(total)
     norm = nn.utils.clip_grad_norm_(run.model.parameters(), run.recipe.optimiser.clip_norm)
-    finite = math.isfinite(float(norm))
+    return _Launched(step, ratio, losses, total, norm, compressed, reading)
+
+
+def _update(
+    run: Run, optimizers: list[torch.optim.Optimizer], batch: Batch, launched: _Launched
+) -> dict[str, float]:
+    """Step the optimisers; figures of the step."""
+    finite = math.isfinite(float(launched.norm))
     for optimizer in optimizers:
         if finite:  # one bad batch must not poison the weights
             optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-    documents = len(batch.token_ids_BT) * run.accelerator.num_processes
     return {
-        "step": step + 1,
-        "loss": float(total.detach()),
-        **{name: float(loss.detach()) for name, loss in losses.items()},
-        "token_accuracy": float(_token_accuracy(reading)),
-        "gradient": float(norm),
-        "ratio": ratio,
-        **mass_figures(compressed, batch, run.kinds),
-        "documents": (step + 1) * documents,
+        "step": launched.step + 1,
+        "loss": float(launched.total.detach()),
+        **{name: float(loss.detach()) for name, loss in launched.losses.items()},
+        "token_accuracy": float(_token_accuracy(launched.reading)),
+        "gradient": float(launched.norm),
+        "ratio": launched.ratio,
+        **mass_figures(launched.compressed, batch, run.kinds),
     }
 
 

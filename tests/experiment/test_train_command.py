@@ -50,16 +50,16 @@ def test_a_training_says_what_it_takes_and_what_it_did(train, run):
 
 
 def test_a_training_that_goes_on_says_from_where(train, monkeypatch):
-    step = loop._step
+    step = loop._backward
 
-    def stop(given, forward, optimizers, batch, number):
+    def stop(given, forward, batch, number):
         if number == 2:
             raise KeyboardInterrupt
-        return step(given, forward, optimizers, batch, number)
+        return step(given, forward, batch, number)
 
-    monkeypatch.setattr(loop, "_step", stop)
+    monkeypatch.setattr(loop, "_backward", stop)
     assert train("--steps", 5).code == 130
-    monkeypatch.setattr(loop, "_step", step)
+    monkeypatch.setattr(loop, "_backward", step)
     ran = train("--steps", 5)
     assert ran.code == 0, ran.err
     first, second, *_ = ran.out.splitlines()

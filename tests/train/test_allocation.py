@@ -8,13 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latentcomp.compressor.allocation import (
-    MassHead,
     allocate_by_mass,
     allocate_equally,
-    bounded,
     latent_count,
-    within_chunks,
+    reached,
 )
+from latentcomp.compressor.mass import MassHead, bounded, one_latent_each, within_chunks
 
 from . import slow
 from .made import WIDTH, perceiver, spread, states
@@ -274,3 +273,58 @@ def test_a_mass_moves_no_edge_outside_of_its_chunk():
     assert ((members @ torch.nn.functional.one_hot(chunk[0]).float()) > 0).sum(1).tolist() == [
         1
     ] * 6
+
+
+WHOLE = {
+    "one latent a token": ([1, 1, 1], 3, [[0], [1], [2]]),
+    "what is light goes to what is heavy behind it": ([0.1, 0.9, 0.1, 0.9], 2, [[0, 1], [2, 3]]),
+    "what comes last goes to the last latent": ([0.9, 0.1, 0.8, 0.2], 2, [[0], [1, 2, 3]]),
+    "a heavy token ends two": ([0.5, 2.0, 0.5], 3, [[0], [1], [1, 2]]),
+    "all light": ([0.25] * 4, 1, [[0, 1, 2, 3]]),
+}
+
+
+@pytest.mark.parametrize("case", WHOLE.values(), ids=list(WHOLE))
+def test_whole_tokens_are_in_one_latent(case):
+    mass, count, expected = case
+    given_mass = torch.tensor([mass], dtype=torch.float32)
+    made = allocate_by_mass(given_mass, torch.tensor([count]), count, whole_tokens=True)
+    assert [row.nonzero().flatten().tolist() for row in made.pool_BKT[0]] == expected
+    for row, tokens in zip(made.pool_BKT[0], expected, strict=True):
+        wanted = given_mass[0, tokens] / given_mass[0, tokens].sum()
+        assert torch.allclose(row[tokens], wanted, atol=1e-6)
+
+
+@given(MASSES, st.integers(1, 40))
+def test_every_latent_of_whole_tokens_has_one_and_every_token_is_used(mass, count):
+    count = min(count, len(mass))
+    given_mass = torch.tensor([scaled(mass, count)], dtype=torch.float32)
+    made = allocate_by_mass(given_mass, torch.tensor([count]), count, whole_tokens=True)
+    assert torch.allclose(made.pool_BKT.sum(-1), torch.ones(1, count), atol=1e-5)
+    assert (made.pool_BKT > 0).any(1).all()
+    before, after = reached(given_mass)
+    assert (after >= before).all() and int(after[0, -1]) == count
+
+
+def test_gradients_of_whole_tokens_are_those_of_split_ones():
+    mass = torch.tensor([[0.3, 1.2, 0.7, 0.2, 0.6]], requires_grad=True)
+    weights = torch.randn(1, 3, 5, generator=torch.Generator().manual_seed(0))
+
+    def gradient(whole):
+        pool = allocate_by_mass(mass, torch.tensor([3]), 3, whole_tokens=whole).pool_BKT
+        return torch.autograd.grad((pool * weights).sum(), mass)[0]
+
+    assert torch.equal(gradient(True), gradient(False)) and gradient(True).abs().sum() > 0
+
+
+@pytest.mark.parametrize(("alone", "count", "each"), [(2, 12, 1.0), (4, 12, 1.0), (8, 12, 0.5)])
+def test_tokens_that_are_given_a_latent_keep_it_whatever_is_learned(alone, count, each):
+    head = spread(MassHead(WIDTH, 0.0))
+    x = torch.randn(1, 20, WIDTH, generator=torch.Generator().manual_seed(0))
+    mask, alone_mask = torch.ones(1, 20, dtype=torch.bool), torch.arange(20)[None] < alone
+    mass = head(x, mask, torch.tensor([count]), alone_mask)
+    assert torch.allclose(mass[alone_mask], torch.full((alone,), each))
+    assert mass.sum().item() == pytest.approx(count, rel=1e-5)
+    assert torch.equal(
+        mass[alone_mask], one_latent_each(alone_mask, torch.tensor([[count]]))[alone_mask]
+    )

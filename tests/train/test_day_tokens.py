@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latentcomp.common.errors import RecipeError
-from latentcomp.compressor.day_tokens import FIRST_MASS, TOKENS_PER_CHUNK, DayTokens
+from latentcomp.compressor.day_tokens import TOKENS_PER_CHUNK, DayTokens
 from latentcomp.compressor.model import ModelSpec
 from latentcomp.compressor.states import States
 from latentcomp.experiment.phases import phase
@@ -136,11 +136,9 @@ def test_days_begin_as_the_reasoners_own_tokens():
     width = model.spec.teacher.hidden_size
     days = torch.zeros(1, 12, dtype=torch.int64) + 47
     one = States(torch.zeros(1, 12, 1, width), days > 0, days * 0, days * 0, days)
-    # Three day tokens of four twelfths each and twelve of one: six latents, the first three whole.
-    made = model(one, torch.tensor([6]), 6)
+    made = model(one, torch.tensor([9]), 9)
     ids = [reasoner.lm.encode(text)[-1] for text in (WORD, "4", "7")]
     wanted = reasoner.embed(torch.tensor(ids)).float()
-    assert FIRST_MASS * 3 / (FIRST_MASS * 3 + 12) * 6 == 3.0
     torch.testing.assert_close(made.x_BKR[0, :3], wanted, rtol=1e-4, atol=1e-6)
     assert made.position_BK[0, :3].tolist() == [0, 1, 2]
 

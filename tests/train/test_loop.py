@@ -121,6 +121,32 @@ def test_a_run_is_made_again_exactly(made, tmp_path):
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
+@pytest.mark.parametrize("ahead", [False, True])
+def test_reading_ahead_as_on_a_gpu_changes_nothing(made, monkeypatch, ahead):
+    """The batch of the next step is there before the update, and none is made for nothing."""
+    order: list[str] = []
+    run = made(steps=3)
+    at, step = run.batches.at, torch.optim.AdamW.step
+    monkeypatch.setattr(loop, "_reads_ahead", lambda run: ahead)
+
+    def noted(what, call):
+        order.append(what)
+        return call()
+
+    monkeypatch.setattr(run.batches, "at", lambda n: noted(f"read {n}", lambda: at(n)))
+    monkeypatch.setattr(torch.optim.AdamW, "step", lambda self: noted("update", lambda: step(self)))
+    lines: list[dict[str, float]] = []
+    train(run, lines.append)
+    plain = ["read 0", "update", "read 1", "update", "read 2", "update"]
+    overlapped = ["read 0", "read 1", "update", "read 2", "update", "update"]
+    assert order == (overlapped if ahead else plain)
+    (run.folder).rename(run.folder.with_name("first"))
+    again: list[dict[str, float]] = []
+    monkeypatch.undo()
+    train(made(steps=3), again.append)
+    assert [line["loss"] for line in lines] == [line["loss"] for line in again]
+
+
 def test_the_gradient_is_clipped(made, monkeypatch):
     run = made(steps=1, clip_norm=0.01)
     seen = []
