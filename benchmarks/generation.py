@@ -33,7 +33,7 @@ QUESTIONS_PER_FAMILY: Final = 2
 
 def make(seed: int, start: int) -> int:
     """Make `BLOCK` documents of the training split; returns how many."""
-    live = generator(LAB_GENERATOR).live("lab", "train", seed, QUESTIONS_PER_FAMILY)
+    live = generator(LAB_GENERATOR).live("lab", "train", seed, QUESTIONS_PER_FAMILY, training=True)
     return sum(1 for index in range(start, start + BLOCK) if live.document(index))
 
 

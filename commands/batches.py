@@ -8,6 +8,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from ..common.errors import StoreError
+from ..common.threads import cores
 from ..corpus.files import read_corpus
 from ..corpus.generators import generator
 from ..corpus.live import LiveCorpus
@@ -36,6 +37,7 @@ LIVE_LENGTHS: Final = (448, 640)
 LIVE_QUESTIONS: Final = 2
 """Questions of each family about a live document."""
 LIVE_WORKERS: Final = 15
+"""Processes that make live documents, at most: some 2,300 documents a second, or nine batches."""
 LIVE_SEED: Final = 10_000
 """Far from the seeds that people give, so that live documents are not those of a store."""
 
@@ -149,7 +151,9 @@ def live_batches(
         )
         for one in (reader, reasoner)
     )
-    corpus = generator(version).live("lab", "train", LIVE_SEED + seed, LIVE_QUESTIONS)
+    corpus = generator(version).live(
+        "lab", "train", LIVE_SEED + seed, LIVE_QUESTIONS, training=True
+    )
     teacher = TransformersTeacher(reader)
 
     def read_states(token_ids_BT: Tensor) -> Tensor:
@@ -164,7 +168,7 @@ def live_batches(
         generator=version,
         rank=accelerator.process_index,
         world=accelerator.num_processes,
-        workers=LIVE_WORKERS if accelerator.device.type == "cuda" else 0,
+        workers=max(1, min(LIVE_WORKERS, cores() - 1)) if accelerator.device.type == "cuda" else 0,
     )
     # The first documents take its processes half a minute: they are made beside the self-test.
     batches = LiveBatches(_LiveExamples(corpus, *sides), read_states, settings, first_step)

@@ -56,15 +56,11 @@ def allocate_by_mass(
     max_latents: int,
     slots: int = 0,
     place_BT: Tensor | None = None,
-    *,
-    whole_tokens: bool = False,
 ) -> Allocation:
     """As much mass for every latent: continuous integrate-and-fire [Dong & Xu 2020, 1905.11235].
 
     Latent k takes the tokens whose cumulated mass lies in [k, k+1); a token across an edge goes to
-    both, in proportion. Or, with whole tokens, latent k ends with the token whose mass reaches
-    k + 1/2, and no token is split; gradients are those of the edges that split tokens
-    (straight-through [Bengio and others 2013, 1308.3432]), as rounded edges have none.
+    both, in proportion.
 
     Args:
         mass_BT: float32, adding up to the number of latents of each document; 0 for padding.
@@ -72,24 +68,15 @@ def allocate_by_mass(
         max_latents: K, at least the largest count.
         slots: of every latent; 0 for none.
         place_BT: of each token in its document, where they do not count on from 0.
-        whole_tokens: whether edges are at the ends of tokens.
     """
     mask_BK = torch.arange(max_latents, device=mass_BT.device)[None] < counts_B[:, None]
-    shares = _whole_shares if whole_tokens else _shares
-    pool_BKT = shares(mass_BT, mask_BK)
+    pool_BKT = _shares(mass_BT, mask_BK)
     position_BK = _middles(pool_BKT.detach(), place_BT)
     position_BK = (position_BK * _POSITION_STEPS).round() / _POSITION_STEPS
     slots_BST = None
     if slots:
-        slots_BST = shares(mass_BT * slots, mask_BK.repeat_interleave(slots, 1))
+        slots_BST = _shares(mass_BT * slots, mask_BK.repeat_interleave(slots, 1))
     return Allocation(pool_BKT, position_BK, mask_BK, slots_BST, mass_BT)
-
-
-def reached(mass_BT: Tensor) -> tuple[Tensor, Tensor]:
-    """How many latents have ended before each token, and with it: int64 [B, T] twice."""
-    upper_BT = mass_BT.double().cumsum(1)
-    ended_BT = (upper_BT + 0.5).floor().long()
-    return nn.functional.pad(ended_BT[:, :-1], (1, 0)), ended_BT
 
 
 def _shares(mass_BT: Tensor, mask_BK: Tensor) -> Tensor:
@@ -103,22 +90,6 @@ def _shares(mass_BT: Tensor, mask_BK: Tensor) -> Tensor:
     )
     overlap_BKT = overlap_BKT.clamp(min=0) * mask_BK[..., None]
     return overlap_BKT / overlap_BKT.sum(-1, keepdim=True).clamp(min=1e-6)
-
-
-def _whole_shares(mass_BT: Tensor, mask_BK: Tensor) -> Tensor:
-    """The same of whole tokens: each counts by its mass in the one latent that it is in."""
-    with torch.no_grad():
-        before_BT, after_BT = (ended[:, None] for ended in reached(mass_BT))
-        latent_K1 = torch.arange(mask_BK.shape[1], device=mass_BT.device)[:, None]
-        last_B11 = mask_BK.sum(1)[:, None, None] - 1
-        # What comes after the last edge goes to the last latent. A heavy token may end several
-        # latents: it is in the first of them with what came before, and alone in the others.
-        own_BKT = before_BT.clamp(max=last_B11) == latent_K1
-        alone_BKT = (before_BT < latent_K1) & (latent_K1 < after_BT)
-        weight_BKT = (own_BKT | alone_BKT) * mass_BT[:, None] * mask_BK[..., None]
-        whole_BKT = weight_BKT / weight_BKT.sum(-1, keepdim=True).clamp(min=1e-6)
-    split_BKT = _shares(mass_BT, mask_BK)
-    return whole_BKT + split_BKT - split_BKT.detach()
 
 
 def segments(mask_BT: Tensor, counts_B: Tensor, max_latents: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -54,9 +54,11 @@ class ModelConfig(BaseModel):
     """Which tokens a latent stands for: as many each, or as much learned mass (`allocation.py`)."""
     mass_floor: float = Field(default=0.0, ge=0, lt=1)
     """Least mass of a token, in parts of what equal masses would be; unused by `equal`."""
-    mass_edges: Literal["document", "chunk", "token"] = "document"
-    """Where learned mass may put edges: anywhere in the document; at the end of every chunk and
-    anywhere within; or, beside ends of chunks, only at ends of tokens. Unused by `equal`."""
+    mass_kind: Literal["softmax", "sigmoid"] = "softmax"
+    """How what the head says becomes mass: parts of all latents, or at most one latent for a token;
+    unused by `equal`."""
+    mass_edges: Literal["document", "chunk"] = "document"
+    """Whether learned mass lets a latent stand for tokens of two chunks; unused by `equal`."""
     start: Literal["fresh", "identity"] = "fresh"
     """How branches begin: with random weights, or adding nothing, so that blocks are identities."""
     end_norm: bool = True
@@ -102,6 +104,6 @@ class ModelConfig(BaseModel):
 ADDED: Final = (
     "allocation", "mass_floor", "start", "end_norm", "pooling", "slots", "window", "mixing",
     "mixing_kind", "mixing_window", "memory", "time_std", "day_tokens",
-    "day_start", "mass_edges",
+    "day_start", "mass_edges", "mass_kind",
 )  # fmt: skip
 """Fields that came after records with hashes of recipes had been written."""

@@ -73,18 +73,69 @@ def bounded(x: Tensor, bound: float) -> Tensor:
     return out
 
 
+def by_softmax(logit_BT: Tensor, mask_BT: Tensor, room_B1: Tensor) -> Tensor:
+    """Each token's part of all latents of its document; nothing bounds it but the others."""
+    mass_BT = logit_BT.exp() * mask_BT
+    return room_B1 * mass_BT / mass_BT.sum(1, keepdim=True).clamp(min=math.exp(-MASS_BOUND))
+
+
+def by_sigmoid(logit_BT: Tensor, mask_BT: Tensor, room_B1: Tensor) -> Tensor:
+    """At most one latent for each token: sigmoids above a threshold that makes them add up.
+
+    A token has a latent of its own where edges of latents are edges of tokens. With parts of all,
+    edges stand wherever the masses before have put them, and a token has to pay for one and a half
+    latents to have one for itself (docs/LOG.md, 2026-11-30). Here it cannot, and where all masses
+    are near one or zero, edges are at ends of tokens.
+
+    Args:
+        logit_BT: float32, within `MASS_BOUND`.
+        mask_BT: bool, a token.
+        room_B1: latents of each document, no more than its tokens.
+    """
+    with torch.no_grad():
+        low_B1 = torch.full_like(logit_BT[:, :1], -_FAR)
+        high_B1 = -low_B1
+        for _ in range(_HALVINGS):
+            middle_B1 = (low_B1 + high_B1) / 2
+            less_B1 = _above(logit_BT, middle_B1, mask_BT).sum(1, keepdim=True) < room_B1
+            low_B1 = torch.where(less_B1, middle_B1, low_B1)
+            high_B1 = torch.where(less_B1, high_B1, middle_B1)
+        found_BT = _above(logit_BT, high_B1, mask_BT)
+        slope_B1 = (found_BT * (1 - found_BT)).sum(1, keepdim=True).clamp(min=_FLAT)
+    # The threshold moves with the logits, so that the sum does not: its gradient, not its value.
+    total_B1 = _above(logit_BT, high_B1, mask_BT).sum(1, keepdim=True)
+    threshold_B1 = high_B1 + (total_B1.detach() - total_B1) / slope_B1
+    mass_BT = _above(logit_BT, threshold_B1, mask_BT)
+    return mass_BT * (room_B1 / mass_BT.detach().sum(1, keepdim=True).clamp(min=_FLAT))
+
+
+def _above(logit_BT: Tensor, threshold_B1: Tensor, mask_BT: Tensor) -> Tensor:
+    return (logit_BT + threshold_B1).sigmoid() * mask_BT
+
+
+_FAR: Final = 32.0
+"""Threshold at which all masses are one, in float32."""
+_HALVINGS: Final = 32
+_FLAT: Final = 1e-3
+"""Least slope that is divided by: where all masses are one, no threshold moves them."""
+
+MASSES: Final = {"softmax": by_softmax, "sigmoid": by_sigmoid}
+"""How logits become masses that add up to the latents of a document, by `model.mass_kind`."""
+
+
 class MassHead(nn.Module):
     """Gives every token a mass; at the start all have the same."""
 
-    def __init__(self, width: int, floor: float) -> None:
+    def __init__(self, width: int, floor: float, kind: str = "softmax") -> None:
         """Its last weights are zero.
 
         Args:
             width: W.
             floor: least mass, in parts of what equal masses would be.
+            kind: row of `MASSES`.
         """
         super().__init__()
-        self.floor = floor
+        self.floor, self.masses = floor, MASSES[kind]
         self.norm = nn.RMSNorm(width, eps=1e-6)
         self.up = nn.Linear(width, width // 2)
         self.down = nn.Linear(width // 2, 1)
@@ -110,11 +161,9 @@ class MassHead(nn.Module):
             room_B1, mask_BT = room_B1 - given_BT.sum(1, keepdim=True), mask_BT & ~alone_BT
         hidden = nn.functional.gelu(self.up(self.norm(x_BTW)))
         logit_BT = MASS_SLOPE * self.down(hidden).squeeze(-1).float()
-        mass_BT = bounded(logit_BT, MASS_BOUND).exp() * mask_BT
-        equal_BT = mask_BT / mask_BT.sum(1, keepdim=True).clamp(min=1)
-        part_BT = mass_BT / mass_BT.sum(1, keepdim=True).clamp(min=math.exp(-MASS_BOUND))
-        mixed_BT: Tensor = self.floor * equal_BT + (1 - self.floor) * part_BT
-        return room_B1 * mixed_BT + given_BT
+        equal_BT = room_B1 * mask_BT / mask_BT.sum(1, keepdim=True).clamp(min=1)
+        mass_BT = self.masses(bounded(logit_BT, MASS_BOUND), mask_BT, room_B1)
+        return self.floor * equal_BT + (1 - self.floor) * mass_BT + given_BT
 
 
 def one_latent_each(alone_BT: Tensor, room_B1: Tensor) -> Tensor:

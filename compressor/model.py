@@ -86,8 +86,6 @@ class Compressed:
     """int64: position at which what follows begins; None for right after the last."""
     mass_BT: Tensor | None = None
     """float32: learned mass of each token; None where there is none."""
-    whole_tokens: bool = False
-    """Whether edges between latents of learned mass are at ends of tokens."""
     latent_BT: Tensor | None = None
     """int64: which latent each token is in, where chunks were compressed one by one into equal
     segments; None where the whole document was. Without meaning at padding."""
@@ -139,7 +137,6 @@ class CompressionModel(nn.Module):
             position_BK=latents.position_BK.long() if at_tokens else None,
             after_B=states.mask_BT.sum(1) if at_tokens else None,
             mass_BT=latents.mass_BT,
-            whole_tokens=self.spec.config.mass_edges == "token",
         )
 
 
@@ -199,6 +196,5 @@ def _compress_chunks(model: nn.Module, states: States, ratio: float) -> Compress
         position_BK=position_BK,
         after_B=after_B,
         mass_BT=mass_BT,
-        whole_tokens=made.whole_tokens,
         latent_BT=latent_BT,
     )

@@ -186,8 +186,8 @@ class Perceiver(nn.Module):
             for _ in range(config.mixing)
         )
         by_mass = config.allocation == "learned_mass"
-        self.mass = MassHead(width, config.mass_floor) if by_mass else None
-        self.edges = config.mass_edges
+        self.mass = MassHead(width, config.mass_floor, config.mass_kind) if by_mass else None
+        self.edges_at_chunks = config.mass_edges == "chunk"
         self.query_slots = (
             SlotConcat(self.slots, width, width) if self.slots and self.local_queries else None
         )
@@ -262,16 +262,9 @@ class Perceiver(nn.Module):
         if self.mass is None:
             return allocate_equally(text.mask_BS, counts_B, max_latents, self.slots)
         mass_BS = self.mass(x_BSW, text.mask_BS, counts_B, text.alone_BS)
-        if self.edges != "document":
+        if self.edges_at_chunks:
             mass_BS = within_chunks(mass_BS, text.chunk_BS, text.mask_BS)
-        return allocate_by_mass(
-            mass_BS,
-            counts_B,
-            max_latents,
-            self.slots,
-            text.position_BS,
-            whole_tokens=self.edges == "token",
-        )
+        return allocate_by_mass(mass_BS, counts_B, max_latents, self.slots, text.position_BS)
 
     def _queries(self, x_BSW: Tensor, given: Allocation) -> Tensor:
         """What latents start from, but for what they all start from: [B, K, W]."""

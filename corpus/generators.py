@@ -28,21 +28,39 @@ class Generator:
     """(preset, split, documents, seed) -> that many documents."""
     document: Make
     """One of them by its index."""
+    training_document: Make
+    """Its text and questions, without what only an evaluation wants to know of these."""
 
-    def live(self, preset: str, split: str, seed: int, questions_per_family: int) -> LiveCorpus:
+    def live(
+        self,
+        preset: str,
+        split: str,
+        seed: int,
+        questions_per_family: int,
+        *,
+        training: bool = False,
+    ) -> LiveCorpus:
         """An endless corpus with at most so many questions of each family.
+
+        Args:
+            preset, split, seed: of the corpus.
+            questions_per_family: at most.
+            training: whether texts, questions, answers and evidence are enough.
 
         Raises:
             CorpusError: no preset or no split has that name.
         """
-        corpus = LiveCorpus(self.document, preset, split, seed, questions_per_family)
+        make = self.training_document if training else self.document
+        corpus = LiveCorpus(make, preset, split, seed, questions_per_family)
         corpus.document(0)  # an unknown name is refused here, and not by a worker process
         return corpus
 
 
 GENERATORS: Final[dict[int, Generator]] = {
-    GENERATOR_VERSION: Generator(generate_3, live_3.document),
-    chronicle_4.GENERATOR_VERSION: Generator(chronicle_4.generate, live_4.document),
+    GENERATOR_VERSION: Generator(generate_3, live_3.document, live_3.document),
+    chronicle_4.GENERATOR_VERSION: Generator(
+        chronicle_4.generate, live_4.document, live_4.training_document
+    ),
 }
 """By version."""
 

@@ -39,7 +39,6 @@ def deferred_interrupt(processes: int) -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def ignore_interrupts(worker: int = 0) -> None:
+def ignore_interrupts() -> None:
     """For processes that make batches: a terminal sends Ctrl-C to them too."""
-    del worker  # as a DataLoader calls it
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from .batches import Batch, Example, collate
-from .interrupt import ignore_interrupts
 from .store_batches import WINDOW
+from .worker import begin_worker
 
 Documents = Callable[[int, int], list[Example]]
 """(first index, count) -> that many documents without states; picklable, for spawned workers."""
@@ -61,7 +61,7 @@ class LiveBatches:
             num_workers=settings.workers,
             prefetch_factor=1 if settings.workers else None,
             multiprocessing_context="spawn" if settings.workers else None,
-            worker_init_fn=ignore_interrupts,
+            worker_init_fn=begin_worker,
         )
         self._windows: Iterator[list[Batch]] | None = iter(loader)
         self._document_ids = lru_cache(maxsize=1)(windows.document_ids)

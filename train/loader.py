@@ -5,10 +5,7 @@ prefetching thread and CUDA stream, which this replaces, made a step 1.4 to 1.6 
 whose batch was there already; `DataLoader` makes it 1.03 times as long (docs/LOG-engineering.md).
 """
 
-import multiprocessing
-import os
 import shutil
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
@@ -20,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from ..common.errors import LatentcompError, StoreError
 from ..common.threads import cores
 from .batches import Batch, Batches
-from .interrupt import ignore_interrupts
+from .worker import begin_worker
 
 PREFETCHED: Final = 2
 """Batches in flight a process, finished ones included."""
@@ -102,7 +99,7 @@ class LoadedBatches:
             pin_memory=self._device.type == "cuda",
             prefetch_factor=PREFETCHED if self.workers else None,
             multiprocessing_context=START_METHOD if self.workers else None,
-            worker_init_fn=_exit_with_parent,
+            worker_init_fn=begin_worker,
         )
 
     def document_ids(self, step: int) -> tuple[str, ...]:
@@ -118,21 +115,6 @@ class LoadedBatches:
         self._closed = True
         self._items = None
         self.source.close()
-
-
-def _exit_with_parent(worker: int) -> None:
-    """Let a worker end with the training and not before it, by a Ctrl-C of the terminal.
-
-    torch's own watch misses a parent that died first.
-    """
-    ignore_interrupts()
-
-    def wait() -> None:
-        if (parent := multiprocessing.parent_process()) is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 class _Steps(Dataset[Any]):

@@ -48,6 +48,11 @@ class Told:
         """The world after that chunk under other days that the text allows."""
         return self.asker.other_views(self.upto)
 
+    def chunks(self) -> tuple[Chunk, ...]:
+        """All chunks, as they ship."""
+        texts, days = self.prose.texts(), self.asker.world.days
+        return tuple(Chunk(at, *each) for at, each in enumerate(zip(texts, days, strict=True)))
+
     def text(self, *, dated: bool = False) -> str:
         """What is read; with the day of every chunk written in if `dated`."""
         return CHUNK_SEPARATOR.join(self.prose.texts(dated=dated)[: self.upto + 1])
@@ -84,12 +89,7 @@ def chronicle(
     asked = tuple(each for _, each in pairs)
     document = Document(
         document_id=told.asker.document_id,
-        chunks=tuple(
-            Chunk(position, text, day)
-            for position, (text, day) in enumerate(
-                zip(told.prose.texts(), told.asker.world.days, strict=True)
-            )
-        ),
+        chunks=told.chunks(),
         questions=tuple(each.question for each in asked),
         summary=notes(told.view),
     )
@@ -98,6 +98,23 @@ def chronicle(
     return Chronicle(
         size.name, split, document, dated, asked, queries, told.prose, told.asker.world
     )
+
+
+def lesson(size: Preset, split: Split, seed: int, index: int, most: int) -> Document:
+    """The document of `chronicle` for who learns from it: without what an evaluation sorts by.
+
+    Same text, questions, answers and evidence; no summary, no days written in, and of questions
+    neither whether they need days, nor since when the answer holds, nor what mistakes it has.
+
+    Args:
+        size, split, seed, index: as `chronicle` has them.
+        most: questions of each family.
+    """
+    rng = _draws(size, split, seed, index)
+    told = _tell(rng, size, split, seed, index, None)
+    drafts = told.asker.drafts(rng, told.upto, most)
+    questions = tuple(told.asker.question(*each, trains=True) for each in enumerate(drafts))
+    return Document(told.asker.document_id, told.chunks(), questions)
 
 
 def _draws(size: Preset, split: Split, seed: int, index: int) -> random.Random:
@@ -212,27 +229,34 @@ class Asker:
                 found.setdefault(text, Draft(family, query, finding, text, wording))
         return list(found.values())
 
-    def _asked(self, draft: Draft, upto: int, number: int, others: list[View]) -> Asked:
-        query, finding, family = draft.query, draft.finding, draft.family
-        acts = closure(finding.acts, self._refers)
-        spans = tuple(Span(*span) for span in sorted(self._spans[act] for act in acts))
-        evidence = tuple(dict.fromkeys(span.chunk for span in spans))
-        question = Question(
+    def question(self, number: int, draft: Draft, *, trains: bool = False) -> Question:
+        """A draft as a question of this document, with the chunks that settle it."""
+        spans = self._spans_of(closure(draft.finding.acts, self._refers))
+        evidence = tuple(dict.fromkeys(chunk for chunk, _, _ in spans))
+        return Question(
             question_id=f"{self.document_id}/{number:03d}",
-            family=family.name,
+            family=draft.family.name,
             text=draft.text,
-            answer=finding.answer,
-            stale_answers=finding.stale,
+            answer=draft.finding.answer,
+            stale_answers=draft.finding.stale,
             evidence=evidence,
             bucket=bucket_of(evidence[-1], len(self.world.days)),
+            held_out=trains and draft.family.held_out,
         )
+
+    def _spans_of(self, acts: tuple[int, ...]) -> list[tuple[int, int, int]]:
+        return sorted(self._spans[act] for act in acts)
+
+    def _asked(self, draft: Draft, upto: int, number: int, others: list[View]) -> Asked:
+        query, finding = draft.query, draft.finding
+        acts = closure(finding.acts, self._refers)
         return Asked(
-            question=question,
+            question=self.question(number, draft),
             form=form_of(query),
-            spans=spans,
+            spans=tuple(Span(*span) for span in self._spans_of(acts)),
             needs_days=needs_days(query, finding.answer, others),
             asked_after=holds_from(query, finding.answer, upto, self.turns(query), self.views),
-            held_out=family.held_out,
+            held_out=draft.family.held_out,
             wording=draft.wording,
             statements=tuple(self._wordings[act] for act in acts),
             hops=len(query.hops),

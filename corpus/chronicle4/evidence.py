@@ -44,21 +44,12 @@ def needs_days(query: Query, answer: str, others: Sequence[View]) -> bool:
     if query.kind not in TIMED or (query.day is None and query.kind in ("value", "is_value")):
         return False
     for view in others:
-        if (query.day or 0) > view.last_day or not _in_order(view, query.attribute):
+        if (query.day or 0) > view.last_day or not view.in_order(query.attribute):
             continue
         found = ANSWERS[query.kind](view, query)
         if found is None or found.answer != answer:
             return True
     return False
-
-
-def _in_order(view: View, attribute: str) -> bool:
-    """Whether the days let every item of an attribute be set in the order in which it is told."""
-    for history in view.holders(attribute).values():
-        days = [view.day(setting) for setting in history]
-        if any(one >= other for one, other in zip(days, days[1:], strict=False)):
-            return False
-    return True
 
 
 def chunks_about(world: World, attribute: str) -> set[int]:

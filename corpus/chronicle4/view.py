@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 
 from .world import Item, Setting, Tie, World
 
@@ -18,6 +19,8 @@ class View:
     days: tuple[int, ...] = ()
     """Day of every chunk; those of the world unless others are tried."""
     _histories: dict[Item, tuple[Setting, ...]] = field(default_factory=dict, repr=False)
+    _holders: dict[str, dict[str, tuple[Setting, ...]]] = field(default_factory=dict, repr=False)
+    _in_order: dict[str, bool] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if not self.days:
@@ -35,11 +38,13 @@ class View:
 
     def history(self, item: Item) -> tuple[Setting, ...]:
         """Settings of an item, oldest first."""
-        if item not in self._histories:
+        history = self._histories.get(item)
+        if history is None:
             said = self.world.histories.get(item, [])
             known = [setting for setting in said if setting.chunk <= self.upto]
-            self._histories[item] = tuple(_amended(known) if self.hindsight else known)
-        return self._histories[item]
+            history = tuple(_amended(known) if self.hindsight else known)
+            self._histories[item] = history
+        return history
 
     def day(self, setting: Setting) -> int:
         """Day from which a setting holds."""
@@ -50,9 +55,22 @@ class View:
         return tuple(setting for setting in self.history(item) if self.day(setting) <= day)
 
     def holders(self, attribute: str) -> dict[str, tuple[Setting, ...]]:
-        """By person, the history of an attribute."""
-        about = (item for item in self.world.histories if item[1] == attribute)
-        return {item[0]: self.history(item) for item in about if self.history(item)}
+        """By person, the history of an attribute. To be read, not changed."""
+        if attribute not in self._holders:
+            about = (item for item in self.world.histories if item[1] == attribute)
+            found = ((item[0], self.history(item)) for item in about)
+            self._holders[attribute] = {person: history for person, history in found if history}
+        return self._holders[attribute]
+
+    def in_order(self, attribute: str) -> bool:
+        """Whether the days let every item of an attribute be set in the order of telling."""
+        if attribute not in self._in_order:
+            self._in_order[attribute] = all(
+                self.day(one) < self.day(other)
+                for history in self.holders(attribute).values()
+                for one, other in pairwise(history)
+            )
+        return self._in_order[attribute]
 
     @cached_property
     def ties(self) -> tuple[Tie, ...]:

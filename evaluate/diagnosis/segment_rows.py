@@ -101,8 +101,7 @@ def _pool(compressed: Compressed, states: States) -> Tensor:
     """Share of every token in each latent [B, K, T]: of equal segments, or of learned mass."""
     counts_B, most = compressed.mask_BK.sum(1), compressed.mask_BK.shape[1]
     if compressed.mass_BT is not None:
-        whole = compressed.whole_tokens
-        return allocate_by_mass(compressed.mass_BT, counts_B, most, whole_tokens=whole).pool_BKT
+        return allocate_by_mass(compressed.mass_BT, counts_B, most).pool_BKT
     if compressed.latent_BT is not None:
         member_BKT = functional.one_hot(compressed.latent_BT, most).movedim(2, 1)
         member_BKT = member_BKT * states.mask_BT[:, None]

@@ -92,7 +92,7 @@ def ask_on_the_way(patch: pytest.MonkeyPatch) -> None:
             asked = (replace(q, asked_after=max(q.evidence, default=0)) for q in one.questions)
             yield replace(one, questions=tuple(asked))
 
-    patch.setitem(GENERATORS, UNRECORDED, Generator(generate, made.document))
+    patch.setitem(GENERATORS, UNRECORDED, Generator(generate, made.document, made.document))
 
 
 def _small(each: phases.Phase) -> phases.Phase:

@@ -29,7 +29,7 @@ LEVERS = {
         "model.end_norm=false", "model.mass_edges=chunk",
     ),
     "edges": ("model.allocation=learned_mass", "model.mass_edges=chunk"),
-    "whole-tokens": ("model.allocation=learned_mass", "model.mass_edges=token"),
+    "sigmoid": ("model.allocation=learned_mass", "model.mass_kind=sigmoid"),
     "day-tokens": ("model.allocation=learned_mass", "model.day_tokens=2"),
     "identity": ("model.start=identity", "model.end_norm=false"),
     "concat": ("model.pooling=concat", "model.slots=4"),
@@ -137,7 +137,7 @@ OTHERS = {
     "allocation": "learned_mass", "mass_floor": 0.1, "start": "identity", "end_norm": False,
     "pooling": "concat", "slots": 2, "window": 0, "mixing": 1, "mixing_kind": "convolution",
     "mixing_window": 4, "memory": "append", "time_std": 0.5,
-    "day_tokens": 2, "mass_edges": "chunk", "day_start": "tokens",
+    "day_tokens": 2, "mass_edges": "chunk", "day_start": "tokens", "mass_kind": "sigmoid",
 }  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def test_every_lever_changes_the_hash_and_can_be_an_ablation():
     ["model.allocation=mass", "model.mass_floor=1", "model.window=-1", "model.mixing_kind=conv",
      "model.slots=0", "model.start=zero", "model.time_std=0",
      "model.day_tokens=6", "model.mass_edges=word",
-     "model.day_start=word", "model.day_tokens=2"],
+     "model.day_start=word", "model.day_tokens=2", "model.mass_kind=hard"],
 )  # fmt: skip
 def test_a_wrong_value_is_one_line(capsys, run, deep, wrong):
     ran = run_command(

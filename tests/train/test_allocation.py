@@ -11,9 +11,8 @@ from latentcomp.compressor.allocation import (
     allocate_by_mass,
     allocate_equally,
     latent_count,
-    reached,
 )
-from latentcomp.compressor.mass import MassHead, bounded, one_latent_each, within_chunks
+from latentcomp.compressor.mass import MassHead, bounded, by_sigmoid, one_latent_each, within_chunks
 
 from . import slow
 from .made import WIDTH, perceiver, spread, states
@@ -275,46 +274,46 @@ def test_a_mass_moves_no_edge_outside_of_its_chunk():
     ] * 6
 
 
-WHOLE = {
-    "one latent a token": ([1, 1, 1], 3, [[0], [1], [2]]),
-    "what is light goes to what is heavy behind it": ([0.1, 0.9, 0.1, 0.9], 2, [[0, 1], [2, 3]]),
-    "what comes last goes to the last latent": ([0.9, 0.1, 0.8, 0.2], 2, [[0], [1, 2, 3]]),
-    "a heavy token ends two": ([0.5, 2.0, 0.5], 3, [[0], [1], [1, 2]]),
-    "all light": ([0.25] * 4, 1, [[0, 1, 2, 3]]),
-}
+@given(MASSES, st.floats(0.05, 1.0), st.integers(0, 3))
+def test_no_token_takes_more_than_one_latent(logits, share, padding):
+    logit = torch.tensor([[math.log(x) for x in logits] + [0.0] * padding]).clamp(-4, 4)
+    mask = torch.arange(logit.shape[1])[None] < len(logits)
+    room = torch.tensor([[max(1.0, share * len(logits))]])
+    mass = by_sigmoid(logit, mask, room)
+    assert mass.sum().item() == pytest.approx(room.item(), rel=1e-5)
+    assert mass.max() <= 1 + 1e-4 and (mass[~mask] == 0).all()
+    order = logit[mask].argsort()
+    assert (mass[mask][order].diff() >= -1e-6).all(), "who says more gets more"
 
 
-@pytest.mark.parametrize("case", WHOLE.values(), ids=list(WHOLE))
-def test_whole_tokens_are_in_one_latent(case):
-    mass, count, expected = case
-    given_mass = torch.tensor([mass], dtype=torch.float32)
-    made = allocate_by_mass(given_mass, torch.tensor([count]), count, whole_tokens=True)
-    assert [row.nonzero().flatten().tolist() for row in made.pool_BKT[0]] == expected
-    for row, tokens in zip(made.pool_BKT[0], expected, strict=True):
-        wanted = given_mass[0, tokens] / given_mass[0, tokens].sum()
-        assert torch.allclose(row[tokens], wanted, atol=1e-6)
+def test_equal_logits_get_equal_sigmoids_and_gradients_keep_their_sum():
+    logit = torch.zeros(1, 8, requires_grad=True)
+    mask, room = torch.ones(1, 8, dtype=torch.bool), torch.tensor([[2.0]])
+    mass = by_sigmoid(logit, mask, room)
+    assert torch.allclose(mass, torch.full((1, 8), 0.25), atol=1e-5)
+    (gradient,) = torch.autograd.grad(mass[0, 0], logit)
+    expected = torch.full((8,), -0.25 * 0.75 / 8)
+    expected[0] += 0.25 * 0.75
+    assert torch.allclose(gradient[0], expected, atol=1e-5)
+    (gradient,) = torch.autograd.grad(by_sigmoid(logit, mask, room).sum(), logit)
+    assert gradient.abs().max() < 1e-6
 
 
-@given(MASSES, st.integers(1, 40))
-def test_every_latent_of_whole_tokens_has_one_and_every_token_is_used(mass, count):
-    count = min(count, len(mass))
-    given_mass = torch.tensor([scaled(mass, count)], dtype=torch.float32)
-    made = allocate_by_mass(given_mass, torch.tensor([count]), count, whole_tokens=True)
-    assert torch.allclose(made.pool_BKT.sum(-1), torch.ones(1, count), atol=1e-5)
-    assert (made.pool_BKT > 0).any(1).all()
-    before, after = reached(given_mass)
-    assert (after >= before).all() and int(after[0, -1]) == count
+@given(st.lists(st.floats(-4.0, 4.0), min_size=3, max_size=9), st.integers(0, 2))
+@settings(max_examples=30, deadline=None)
+def test_the_gradient_of_sigmoids_is_that_of_finite_differences(logits, at):
+    def masses(moved):
+        logit = torch.tensor([logits])
+        logit[0, at] += moved
+        mask = torch.ones_like(logit, dtype=torch.bool)
+        return by_sigmoid(logit.requires_grad_(), mask, torch.tensor([[len(logits) / 3]])), logit
 
-
-def test_gradients_of_whole_tokens_are_those_of_split_ones():
-    mass = torch.tensor([[0.3, 1.2, 0.7, 0.2, 0.6]], requires_grad=True)
-    weights = torch.randn(1, 3, 5, generator=torch.Generator().manual_seed(0))
-
-    def gradient(whole):
-        pool = allocate_by_mass(mass, torch.tensor([3]), 3, whole_tokens=whole).pool_BKT
-        return torch.autograd.grad((pool * weights).sum(), mass)[0]
-
-    assert torch.equal(gradient(True), gradient(False)) and gradient(True).abs().sum() > 0
+    mass, logit = masses(0.0)
+    weights = torch.arange(1.0, len(logits) + 1)
+    (gradient,) = torch.autograd.grad((mass[0] * weights).sum(), logit)
+    step = 0.02
+    above, below = ((masses(moved)[0][0].detach() * weights).sum() for moved in (step, -step))
+    assert gradient[0, at].item() == pytest.approx(((above - below) / (2 * step)).item(), abs=5e-3)
 
 
 @pytest.mark.parametrize(("alone", "count", "each"), [(2, 12, 1.0), (4, 12, 1.0), (8, 12, 0.5)])

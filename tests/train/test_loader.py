@@ -15,7 +15,9 @@ import torch
 
 from latentcomp.common.errors import StoreError
 from latentcomp.common.threads import short_switch_interval
+from latentcomp.train.live_batches import LiveBatches, LiveSettings
 from latentcomp.train.loader import LoadedBatches, workers_for
+from latentcomp.train.worker import NICE, begin_worker
 
 from ..processes import CONTEXT
 
@@ -59,17 +61,37 @@ def test_an_error_of_a_worker_process_is_one_line(dies, message):
     batches.close()
 
 
-def start_workers_and_wait(pids):
-    """Runs in a process of its own: starts a worker, reports its id, and never ends."""
+def no_documents(start, count):
+    """Endless work for a live worker."""
+    time.sleep(600)
+    return []
+
+
+def stored():
+    """One worker that reads a store."""
     batches = LoadedBatches(Failing(dies=False), 1, CPU)
     batches._items = iter(batches._loader(0))
+    return batches
+
+
+def live():
+    """One worker that makes documents."""
+    settings = LiveSettings(batch_size=1, question_tokens=8, seed=0, lengths=(8,), workers=1)
+    return LiveBatches(no_documents, lambda ids: ids, settings, 0)
+
+
+def start_workers_and_wait(start, pids):
+    """Runs in a process of its own: starts a worker, reports its id, and never ends."""
+    kept = start()
     pids.put([child.pid for child in multiprocessing.active_children()])
     time.sleep(600)
+    kept.close()
 
 
-def test_processes_do_not_outlive_one_that_is_killed():
+@pytest.mark.parametrize("start", [stored, live])
+def test_processes_do_not_outlive_one_that_is_killed(start):
     pids = CONTEXT.Queue()
-    parent = CONTEXT.Process(target=start_workers_and_wait, args=(pids,))
+    parent = CONTEXT.Process(target=start_workers_and_wait, args=(start, pids))
     parent.start()  # a fork; the processes that it starts are spawned, as in a training
     children = pids.get(timeout=120)
     assert len(children) == 1
@@ -79,6 +101,22 @@ def test_processes_do_not_outlive_one_that_is_killed():
     while any(Path(f"/proc/{child}").exists() for child in children):
         assert time.monotonic() < until, "the children outlive their parent"
         time.sleep(0.05)
+
+
+def say_how_it_runs(lines):
+    """Runs in a process of its own: begins as a worker and reports what that changed."""
+    before = os.nice(0)
+    begin_worker(3)
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    lines.put((ignored, os.environ["TOKENIZERS_PARALLELISM"], os.nice(0) - before))
+
+
+def test_a_worker_stays_out_of_the_way_of_the_training():
+    lines = CONTEXT.Queue()
+    process = CONTEXT.Process(target=say_how_it_runs, args=(lines,))
+    process.start()
+    assert lines.get(timeout=60) == (True, "false", NICE)
+    process.join()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ Shapes: B = documents, K = latents, T = tokens.
 import torch
 from torch import Tensor
 
-from ...compressor.allocation import reached, segments
+from ...compressor.allocation import segments
 from ...compressor.model import Compressed
 from ...compressor.states import States
 
@@ -15,15 +15,11 @@ def latent_of_token(compressed: Compressed, states: States) -> Tensor:
     """int64 [B, T]: the latent that stands for each token; without meaning at padding.
 
     Of chunks that were compressed one by one the compressor says it. With learned mass it is the
-    latent that the middle of a token's mass falls into, or that the whole token is in. Else the
-    document is cut into equal segments, unless latents carry positions (`model.positions =
-    tokens`) that are not the middles of such segments: then it is the nearest latent, the earlier
-    of two.
+    latent that the middle of a token's mass falls into. Else the document is cut into equal
+    segments, unless latents carry positions (`model.positions = tokens`) that are not the middles
+    of such segments: then it is the nearest latent, the earlier of two.
     """
     mask_BK, position_BK = compressed.mask_BK, compressed.position_BK
-    if compressed.mass_BT is not None and compressed.whole_tokens:
-        before_BT, _ = reached(compressed.mass_BT)
-        return torch.minimum(before_BT, mask_BK.sum(1, keepdim=True) - 1)
     if compressed.mass_BT is not None:
         middle_BT = compressed.mass_BT.cumsum(1) - compressed.mass_BT / 2
         return middle_BT.long().clamp(max=mask_BK.shape[1] - 1)

@@ -1,5 +1,6 @@
 """The same arguments give the same bytes; sizes, errors and what the twins differ in."""
 
+import json
 import os
 import re
 import subprocess
@@ -19,14 +20,46 @@ from latentcomp.corpus.chronicle4.chronicle import (
 )
 from latentcomp.corpus.chronicle4.presets import PRESETS
 from latentcomp.corpus.chronicle4.strings import SPLITS, split_of
+from latentcomp.corpus.files import corpus_sha256
+from latentcomp.corpus.generators import GENERATORS
 
 from . import record
 
 ROOT = Path(__file__).parents[3]
+GENERATION = ROOT / "docs" / "results" / "generation.json"
 
 
 def test_the_fingerprints_are_those_on_record():
     assert record.fingerprints()[str(GENERATOR_VERSION)] == record.golden()[str(GENERATOR_VERSION)]
+
+
+@pytest.mark.parametrize("version", GENERATORS)
+@pytest.mark.parametrize("index", [0, 7, 31])
+def test_a_document_to_learn_from_has_the_same_text_and_questions(version, index):
+    """And evidence; what it lacks is empty or None, as where a source does not say it."""
+    make = GENERATORS[version].live
+    whole, short = (
+        make("lab", "train", 3, 2, training=short).document(index) for short in (False, True)
+    )
+    assert whole.text == short.text and [c.day for c in whole.chunks] == [
+        c.day for c in short.chunks
+    ]
+    shared = ("question_id", "family", "text", "answer", "evidence", "held_out", "bucket")
+    for one, other in zip(whole.questions, short.questions, strict=True):
+        assert all(getattr(one, name) == getattr(other, name) for name in shared)
+        for name in ("needs_days", "asked_after", "mistakes", "hops"):
+            assert getattr(other, name) in (None, (), getattr(one, name))
+            assert version != GENERATOR_VERSION or not getattr(other, name)
+
+
+def test_documents_are_those_that_another_machine_made():
+    """Of the record of how fast they are made (benchmarks/generation.py)."""
+    recorded = json.loads(GENERATION.read_bytes())
+    seed = recorded["provenance"]["seeds"]["documents"]
+    make = GENERATORS[recorded["generator"]].live
+    live = make(recorded["preset"], "train", seed, recorded["questions_per_family"])
+    count = recorded["first"]["documents"]
+    assert corpus_sha256(map(live.document, range(count))) == recorded["first"]["sha256"]
 
 
 @pytest.mark.parametrize("seed", ["0", "1"])
