@@ -39,7 +39,7 @@ class ModelConfig(BaseModel):
     """Last digits of its day that stand as tokens before each chunk; unused without `time`."""
     day_start: Literal["fresh", "tokens"] = "fresh"
     """Whether day tokens begin as the reasoner's own tokens, a word before the digits, and are
-    given a latent each; unused without `day_tokens`."""
+    given a latent each where they take a third of them at most; unused without `day_tokens`."""
     latent_width: int | None = Field(default=None, ge=1)
     """Numbers of one latent; None: as many as a teacher state has."""
     projection: ProjectionKind

@@ -151,8 +151,8 @@ class MassHead(nn.Module):
             x_BTW: what each token says.
             mask_BT: bool, a token.
             counts_B: int64, latents of each document.
-            alone_BT: bool, tokens that get the mass of a latent each, whatever is learned, or
-                equal parts of `GIVEN_SHARE` of them where there are too few; None for none.
+            alone_BT: bool, tokens that get the mass of a latent each, whatever is learned, or no
+                mass where that would take more than `GIVEN_SHARE` of them; None for none.
         """
         room_B1 = counts_B[:, None]
         given_BT = torch.zeros_like(mask_BT, dtype=torch.float32)
@@ -167,6 +167,8 @@ class MassHead(nn.Module):
 
 
 def one_latent_each(alone_BT: Tensor, room_B1: Tensor) -> Tensor:
-    """Mass of tokens that get a latent each, float32 [B, T], and at most a share of the room."""
-    tokens_B1 = alone_BT.sum(1, keepdim=True).clamp(min=1)
-    return alone_BT * (GIVEN_SHARE * room_B1 / tokens_B1).clamp(max=1)
+    """Mass of tokens that get a latent each, float32 [B, T]; nothing where they are too many.
+
+    Half a latent each would be of no use: what is mixed is not read.
+    """
+    return (alone_BT & (alone_BT.sum(1, keepdim=True) <= GIVEN_SHARE * room_B1)).float()
