@@ -33,7 +33,11 @@ class Allocation:
 
 
 def allocate_equally(
-    mask_BT: Tensor, counts_B: Tensor, max_latents: int, slots: int = 0
+    mask_BT: Tensor,
+    counts_B: Tensor,
+    max_latents: int,
+    slots: int = 0,
+    place_BT: Tensor | None = None,
 ) -> Allocation:
     """As many tokens for every latent.
 
@@ -42,8 +46,11 @@ def allocate_equally(
         counts_B: int64, latents of each document.
         max_latents: K, at least the largest count.
         slots: of every latent; 0 for none.
+        place_BT: of each token in its document, where they do not count on from 0.
     """
     pool_BKT, position_BK, mask_BK = segments(mask_BT, counts_B, max_latents)
+    if place_BT is not None:
+        position_BK = _middles(pool_BKT, place_BT)
     if not slots:
         return Allocation(pool_BKT, position_BK, mask_BK)
     slots_BST, _, _ = segments(mask_BT, counts_B * slots, max_latents * slots)

@@ -75,8 +75,9 @@ class ModelConfig(BaseModel):
     """How these layers mix: row of `compressor.mixing.MIXERS`."""
     mixing_window: int = Field(default=16, ge=1)
     """Tokens on each side that one such layer reads."""
-    memory: Literal["whole", "append"] = "whole"
-    """Whether a document is compressed at once, or chunk by chunk as it arrives (`memory.py`)."""
+    memory: Literal["whole", "append", "revise"] = "whole"
+    """Whether a document is compressed at once, or chunk by chunk as it arrives: latents behind
+    those of before (`memory.py`), or a memory of constant size rewritten (`revise.py`)."""
     options: dict[str, bool | int | float | str] = {}
     """What one kind of compressor needs and no other."""
 

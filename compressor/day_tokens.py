@@ -13,75 +13,17 @@ Shapes: B = documents, T = tokens (padded), C = chunks (padded), G = digits of a
 before them if there is one, S = T + C * G, W = inner width, E = width of a latent.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 
 from .states import States
+from .token_sequence import Days, TokenSequence
 
 TOKENS_PER_CHUNK: Final = 8
 """Room is made for a day in every so many tokens; where chunks are shorter throughout, the last
 ones get none. A bound, so that shapes do not depend on data."""
-
-
-@dataclass(frozen=True, slots=True)
-class TokenSequence:
-    """Tokens of documents with digits of days among them, in order, padding last."""
-
-    x_BSW: Tensor
-    mask_BS: Tensor
-    """bool: a token or a digit, not padding."""
-    position_BS: Tensor
-    """int64: place in the document, in tokens of the text; digits count on from their chunk's
-    first token, and take no places from the text."""
-    chunk_BS: Tensor
-    """int64: chunk that it is of."""
-    days: "Days | None" = None
-    """Where the digits went; None where there are none."""
-    own_BSE: Tensor | None = None
-    """What digits add to the latents that stand for them, as the rows of teacher states do for
-    tokens of the text; None where they have nothing of their own."""
-    alone_BS: Tensor | None = None
-    """bool: a digit that is given a latent; None where digits have to earn theirs."""
-
-    def of_text(self, values: Tensor) -> Tensor:
-        """What tokens of the text have: [B, T] of [B, S], or [B, K, T] of [B, K, S]."""
-        if self.days is None:
-            return values
-        index = self.days.token_BT if values.ndim == 2 else self.days.token_BT[:, None]
-        return values.gather(-1, index.expand(*values.shape[:-1], -1))
-
-    def folded(self, mass_BS: Tensor) -> Tensor:
-        """Mass of the text's tokens, that of digits counted to their chunk's first token: [B, T].
-
-        So masses of a document add up to the same, and say where in the text its latents are.
-        """
-        if self.days is None:
-            return mass_BS
-        digit_BCG = self.days.digit_BCG
-        mass_BC = mass_BS.gather(1, digit_BCG.flatten(1)).view(digit_BCG.shape).sum(-1)
-        room = nn.functional.pad(self.of_text(mass_BS), (0, 1))
-        return room.scatter_add(1, self.days.first_BC, mass_BC)[:, :-1]
-
-
-@dataclass(frozen=True, slots=True)
-class Days:
-    """Places of tokens and digits in a sequence of both."""
-
-    token_BT: Tensor
-    """int64: where in S each token of the text is."""
-    digit_BCG: Tensor
-    """int64: where in S each digit is."""
-    first_BC: Tensor
-    """int64: first token of the chunk of each day; T where there is no day."""
-
-
-def as_sequence(x_BTW: Tensor, mask_BT: Tensor, chunk_BT: Tensor) -> TokenSequence:
-    """Tokens alone."""
-    step_T = torch.arange(mask_BT.shape[1], device=mask_BT.device)
-    return TokenSequence(x_BTW, mask_BT, step_T.expand(len(mask_BT), -1), chunk_BT)
 
 
 class DayTokens(nn.Module):
@@ -156,7 +98,8 @@ class DayTokens(nn.Module):
                 (first_BC[..., None] + step_G).clamp(max=tokens - 1),
             ),
             merged(states.chunk_BT, chunk_BC[..., None]),
-            Days(where_BS[:, :tokens], where_BS[:, tokens:].view_as(key_BCG), first_BC),
+            where_BS[:, :tokens],
+            Days(where_BS[:, tokens:].view_as(key_BCG), first_BC),
             own_BSE,
             alone_BS,
         )

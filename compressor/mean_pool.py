@@ -35,6 +35,8 @@ class MeanPool(nn.Module):
                 f"a mean of teacher states is {teacher_width} wide and carries no time; "
                 f"latent_width is {config.latent_width}, time is {config.time}"
             )
+        if config.memory == "revise":
+            raise ValueError("it reads no latents, so it has no memory that is rewritten (revise)")
         for name, plain in PLAIN.items():
             if (value := getattr(config, name)) != plain:
                 raise ValueError(f"it has no {name}, which is {value!r} here and must be {plain!r}")

@@ -19,6 +19,19 @@ from .states import States
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """Latents of what was read before, to be read again beside new tokens (`revise.py`)."""
+
+    z_BKE: Tensor
+    mask_BK: Tensor
+    """bool: a latent, not padding."""
+    position_BK: Tensor
+    """float32: where in the document it stands."""
+    start_B: Tensor
+    """int64: tokens that were read before."""
+
+
+@dataclass(frozen=True, slots=True)
 class Chunks:
     """The chunks of a batch, each as a document of its own."""
 

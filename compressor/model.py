@@ -17,6 +17,7 @@ from .config import ModelConfig
 from .kinds import COMPRESSORS
 from .memory import appended, by_chunk, counts_before, counts_of
 from .projection import Projection
+from .revise import revised
 from .states import States
 
 
@@ -128,7 +129,10 @@ class CompressionModel(nn.Module):
             counts_B: int64, latents of each document.
             max_latents: K, at least the largest count.
         """
-        latents = self.compressor(states, counts_B, max_latents)
+        if self.spec.config.memory == "revise":
+            latents = revised(self.compressor, states, counts_B, max_latents)
+        else:
+            latents = self.compressor(states, counts_B, max_latents)
         at_tokens = self.spec.config.positions == "tokens"
         return Compressed(
             x_BKR=self.projection(latents.z_BKE),

@@ -10,7 +10,7 @@ queries start from the mean of their own segment of tokens instead of free vecto
 the chunk, and the digits of its day, which may also stand among the tokens (`day_tokens.py`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -20,16 +20,17 @@ from torch.nn import functional
 from .allocation import Allocation, allocate_by_mass, allocate_equally
 from .attention import Attention, GatedMLP
 from .config import ModelConfig
-from .day_tokens import DayTokens, TokenSequence, as_sequence
+from .day_tokens import DayTokens
 from .identity import begin_as_identity
 from .mass import MassHead, within_chunks
+from .memory import Memory
 from .mixing import MixingLayer
 from .slots import SlotConcat
-from .states import DAY_DIGITS, States
+from .states import States
+from .token_inputs import LayerMix, TimeEmbedding
+from .token_sequence import TokenSequence, as_sequence
 from .window import around_segments
 
-MAX_CHUNKS: Final = 1024
-"""Chunks beyond this share the last order embedding."""
 _EPS: Final = 1e-6
 
 
@@ -45,55 +46,6 @@ class Latents:
     mass_BT: Tensor | None = None
     """float32: learned mass of each token; None where latents stand for equally many tokens. That
     of digits of days is counted to the first token of their chunk."""
-
-
-class TimeEmbedding(nn.Module):
-    """Bucket, chunk order and day of every token, as one vector."""
-
-    def __init__(self, width: int, std: float) -> None:
-        super().__init__()
-        self.bucket = nn.Embedding(3, width)
-        self.order = nn.Embedding(MAX_CHUNKS, width)
-        self.digits = nn.Embedding(10 * DAY_DIGITS + 1, width)  # the last row: no day known
-        for table in (self.bucket, self.order, self.digits):
-            nn.init.normal_(table.weight, std=std)
-
-    def forward(self, states: States) -> Tensor:
-        """[B, T, W]. Days are embedded by digits, so unseen days are encoded too."""
-        order = states.chunk_BT.clamp(max=MAX_CHUNKS - 1)
-        known = states.day_BT >= 0
-        day = states.day_BT.clamp(min=0)
-        total = self.bucket(states.bucket_BT) + self.order(order)
-        for place in range(DAY_DIGITS):
-            row = day // 10**place % 10 + 10 * place
-            total = total + self.digits(torch.where(known, row, 10 * DAY_DIGITS))
-        return total  # type: ignore[no-any-return]
-
-
-class LayerMix(nn.Module):
-    """Normalise each layer, project it, and add the layers up by learned weights."""
-
-    def __init__(self, layers: int, teacher_width: int, width: int, *, learned: bool) -> None:
-        super().__init__()
-        self.norms = nn.ModuleList(nn.RMSNorm(teacher_width, eps=_EPS) for _ in range(layers))
-        self.projections = nn.ModuleList(
-            nn.Linear(teacher_width, width, bias=False) for _ in range(layers)
-        )
-        self.logits = nn.Parameter(torch.zeros(layers), requires_grad=learned)
-
-    def forward(self, h_BTLD: Tensor) -> Tensor:
-        """[B, T, W]."""
-        # Times the number of layers, so that the scale at the start does not depend on it.
-        weights = self.shares() * len(self.projections)
-        parts = [
-            weights[layer] * project(norm(h_BTLD[:, :, layer].float()))
-            for layer, (norm, project) in enumerate(zip(self.norms, self.projections, strict=True))
-        ]
-        return torch.stack(parts).sum(0)
-
-    def shares(self) -> Tensor:
-        """Learned share of each layer [L]; they add up to one."""
-        return self.logits.softmax(0)
 
 
 class MeanPoolResidual(nn.Module):
@@ -200,22 +152,35 @@ class Perceiver(nn.Module):
         if _says_days(config, teacher_width):
             as_tokens = config.day_start == "tokens"
             self.days = DayTokens(config.day_tokens, width, teacher_width if as_tokens else None)
+        self.remember: nn.Module | None = None
+        if config.memory == "revise":
+            self.remember = nn.Sequential(
+                nn.RMSNorm(config.latent_width, eps=_EPS),
+                nn.Linear(config.latent_width, width, bias=False),
+            )
         if config.start == "identity":
             begin_as_identity(self)
 
-    def forward(self, states: States, counts_B: Tensor, max_latents: int) -> Latents:
+    def forward(
+        self, states: States, counts_B: Tensor, max_latents: int, memory: Memory | None = None
+    ) -> Latents:
         """Compress each document into its number of latents.
 
         Args:
             states: of the batch.
-            counts_B: int64, latents of each document, 1 <= count <= its tokens.
+            counts_B: int64, latents of each document, 1 <= count <= its tokens and those latents
+                of its memory.
             max_latents: K, at least the largest count; given so that shapes do not depend on data.
+            memory: latents of what came before, to be rewritten with these tokens; None for none.
         """
-        text = self._sequence(states)
-        x_BSW, mask_BS, position_BS = self._mixed(text), text.mask_BS, text.position_BS
-        given = self._allocation(x_BSW, text, counts_B, max_latents)
+        text = self._mixed(self._sequence(states))
+        if memory is not None:
+            assert self.remember is not None, "only with model.memory=revise"
+            text = text.behind(memory, self.remember(memory.z_BKE))
+        mask_BS, position_BS = text.mask_BS, text.position_BS
+        given = self._allocation(text.x_BSW, text, counts_B, max_latents)
         position_BK, mask_BK = given.position_BK, given.mask_BK
-        x_BSW = self.token_norm(x_BSW)
+        x_BSW = self.token_norm(text.x_BSW)
         z_BKW = self._queries(x_BSW, given) + self.start
         near = mask_BS
         if self.window is not None:
@@ -223,7 +188,9 @@ class Perceiver(nn.Module):
         for block in self.blocks:
             z_BKW = block(z_BKW, position_BK, mask_BK, x_BSW, position_BS, near)
         z_BKE = self._on_pooled(self.out(self.out_norm(z_BKW)), states, text, given)
-        mass_BT = None if given.mass_BT is None else text.folded(given.mass_BT)
+        mass_BT = None
+        if given.mass_BT is not None and memory is None:
+            mass_BT = text.folded(given.mass_BT)
         return Latents(z_BKE, mask_BK, position_BK, mass_BT)
 
     def _sequence(self, states: States) -> TokenSequence:
@@ -235,12 +202,12 @@ class Perceiver(nn.Module):
             return self.days(x_BTW, states)  # type: ignore[no-any-return]
         return as_sequence(x_BTW, states.mask_BT, states.chunk_BT)
 
-    def _mixed(self, text: TokenSequence) -> Tensor:
-        """What latents are made of, a vector for each token and digit: [B, S, W]."""
+    def _mixed(self, text: TokenSequence) -> TokenSequence:
+        """What latents are made of: each vector through an MLP, and mixed with its neighbours."""
         x_BSW = text.x_BSW + self.token_mlp(self.token_mlp_norm(text.x_BSW))
         for layer in self.mixing:
             x_BSW = layer(x_BSW, text.position_BS, text.mask_BS)
-        return x_BSW  # type: ignore[no-any-return]
+        return replace(text, x_BSW=x_BSW)
 
     def _on_pooled(
         self, z_BKE: Tensor, states: States, text: TokenSequence, given: Allocation
@@ -260,7 +227,8 @@ class Perceiver(nn.Module):
         self, x_BSW: Tensor, text: TokenSequence, counts_B: Tensor, max_latents: int
     ) -> Allocation:
         if self.mass is None:
-            return allocate_equally(text.mask_BS, counts_B, max_latents, self.slots)
+            place_BS = text.position_BS if self.remember is not None else None
+            return allocate_equally(text.mask_BS, counts_B, max_latents, self.slots, place_BS)
         mass_BS = self.mass(x_BSW, text.mask_BS, counts_B, text.alone_BS)
         if self.edges_at_chunks:
             mass_BS = within_chunks(mass_BS, text.chunk_BS, text.mask_BS)

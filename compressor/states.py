@@ -41,6 +41,10 @@ class States:
         """The same states on a device."""
         return self._each(lambda part: part.to(device))
 
+    def rows(self, index: Tensor) -> "States":
+        """The states of some of the documents, in that order."""
+        return self._each(lambda part: part[index])
+
     def of_others(self) -> "States":
         """In the place of each document the one before it in the batch, days and all."""
         return self._each(lambda part: part.roll(1, 0))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from ...common.errors import UsageError
 from ...compressor.allocation import allocate_by_mass, allocate_equally
 from ...compressor.model import Compressed, compress
 from ...compressor.states import States, pad_states
@@ -63,6 +64,11 @@ def segment_rows(bench: Bench, documents: Sequence[Document], encode: Encode) ->
         encode: text to the tokens of the teacher.
     """
     model = bench.model.to(bench.device).eval()
+    if model.spec.config.memory == "revise":
+        raise UsageError(
+            "probes ask what tokens a latent stands for, and in a memory that is rewritten "
+            "(model.memory=revise) it stands for none; evaluate measures such trials"
+        )
     columns: list[list[NDArray[np.float64]]] = [[], []]
     rows: list[_Row] = []
     features, index = iter(bench.read(documents)), 0

@@ -29,6 +29,7 @@ LEVERS = {
         "model.end_norm=false", "model.mass_edges=chunk",
     ),
     "edges": ("model.allocation=learned_mass", "model.mass_edges=chunk"),
+    "revise": ("model.memory=revise",),
     "sigmoid": ("model.allocation=learned_mass", "model.mass_kind=sigmoid"),
     "day-tokens": ("model.allocation=learned_mass", "model.day_tokens=2"),
     "identity": ("model.start=identity", "model.end_norm=false"),

@@ -53,3 +53,23 @@ def spread(module, std=0.3):
             noise = torch.randn(weight.shape, generator=generator) * std
             weight.copy_(noise + 1 if weight.ndim == 1 and weight.numel() > 1 else noise)
     return module
+
+
+def given_states(lengths, chunks, lm, seed=0):
+    """Random states of documents whose chunks have these lengths."""
+    generator = torch.Generator().manual_seed(seed)
+    total, width = max(map(sum, lengths)), lm.identity.hidden_size
+    h = torch.zeros(len(lengths), total, chunks, width)
+    mask = torch.zeros(len(lengths), total, dtype=torch.bool)
+    chunk = torch.zeros(len(lengths), total, dtype=torch.int64)
+    for row, sizes in enumerate(lengths):
+        tokens = sum(sizes)
+        h[row, :tokens] = torch.randn(tokens, chunks, width, generator=generator)
+        mask[row, :tokens] = True
+        chunk[row, :tokens] = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+    return States(h, mask, chunk, chunk.clamp(max=2), 7 * chunk)
+
+
+def beginning(one, tokens):
+    """The first tokens of every document."""
+    return States(*(getattr(one, name)[:, :tokens] for name in States.__slots__))

@@ -15,9 +15,10 @@ from latentcomp.compressor.allocation import latent_count, segments
 from latentcomp.compressor.kinds import COMPRESSORS
 from latentcomp.compressor.mean_pool import MeanPool
 from latentcomp.compressor.model import ModelSpec, compress
-from latentcomp.compressor.perceiver import LayerMix, Perceiver, TimeEmbedding
+from latentcomp.compressor.perceiver import Perceiver
 from latentcomp.compressor.projection import OutputScale, Projection
 from latentcomp.compressor.states import States, pad_states
+from latentcomp.compressor.token_inputs import LayerMix, TimeEmbedding
 from latentcomp.experiment.catalogue import recipes
 from latentcomp.store.read.features import DocumentFeatures
 from latentcomp.train.recipe import Recipe

@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 
 from latentcomp.compressor.memory import appended, by_chunk, counts_before, counts_of
 from latentcomp.compressor.model import CompressionModel, compress
-from latentcomp.compressor.states import States
 from latentcomp.train.losses.places import latent_of_token
 
 from . import tiny
-from .made import spread, states
+from .made import beginning, given_states, spread, states
 
 
 def model_of(lm, **changes):
@@ -26,26 +25,6 @@ def model_of(lm, **changes):
 @pytest.fixture(scope="module")
 def lm():
     return tiny.lm(3)
-
-
-def given_states(lengths, chunks, lm, seed=0):
-    """Random states of documents whose chunks have these lengths."""
-    generator = torch.Generator().manual_seed(seed)
-    total, width = max(map(sum, lengths)), lm.identity.hidden_size
-    h = torch.zeros(len(lengths), total, chunks, width)
-    mask = torch.zeros(len(lengths), total, dtype=torch.bool)
-    chunk = torch.zeros(len(lengths), total, dtype=torch.int64)
-    for row, sizes in enumerate(lengths):
-        tokens = sum(sizes)
-        h[row, :tokens] = torch.randn(tokens, chunks, width, generator=generator)
-        mask[row, :tokens] = True
-        chunk[row, :tokens] = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
-    return States(h, mask, chunk, chunk.clamp(max=2), 7 * chunk)
-
-
-def beginning(one, tokens):
-    """The first tokens of every document."""
-    return States(*(getattr(one, name)[:, :tokens] for name in States.__slots__))
 
 
 CHANGES = [

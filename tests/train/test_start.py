@@ -5,11 +5,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latentcomp.compressor.day_tokens import as_sequence
 from latentcomp.compressor.model import compress
 from latentcomp.compressor.perceiver import Perceiver
 from latentcomp.compressor.projection import OutputScale, Projection
 from latentcomp.compressor.slots import SlotConcat
+from latentcomp.compressor.token_sequence import as_sequence
 
 from . import slow, tiny
 from .made import LAYERS, WIDTH, config_of, perceiver, spread, states
@@ -33,7 +33,7 @@ def test_an_identity_start_makes_blocks_add_nothing(mixing, kind):
     made, given_states = Perceiver(config, LAYERS, WIDTH), states([20])
     assert made.time is not None
     tokens = made.mix(given_states.h_BTLD) + made.time(given_states)
-    assert torch.equal(made._mixed(made._sequence(given_states)), tokens)
+    assert torch.equal(made._mixed(made._sequence(given_states)).x_BSW, tokens)
     normed = [slow.normed(made.token_norm, x) for x in slow.rows(tokens[0])]
     queries = [
         slow.added([v / 4 for v in slow.added(*normed[4 * k : 4 * k + 4])], slow.rows(made.start))
