@@ -8,8 +8,7 @@ objectives -> gradients for the compressor alone.
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from random import Random
 from typing import Final
 
@@ -19,10 +18,11 @@ from torch import Tensor, nn
 from ..common import atomic
 from ..common.errors import TrainingError
 from ..common.threads import short_switch_interval
-from ..compressor.model import Compressed, compress
+from ..compressor.model import compress
 from ..reasoner.frozen import ReaderOutput
 from .batches import Batch
 from .clock import Clock, clock_of
+from .figures import Figures, send
 from .interrupt import deferred_interrupt
 from .log import CurveLog
 from .mass_figures import mass_figures
@@ -105,16 +105,18 @@ def _steps(
     while (progress := clock.progress(at.step)) < 1 and not interrupted():
         lr = set_lr(optimizers, run.recipe.optimiser, at.step, progress)
         batch, waited = ahead or _batch(run, at.step)
-        launched = _backward(run, forward, batch, at.step)
+        ratio = Random(f"ratio/{run.record.seed}/{at.step}").choice(run.recipe.ratios)
+        launched = _backward(run, forward, batch, ratio)
         # A GPU would stand still while this process waits for the norm of the gradient and then
         # launches the update: meanwhile the teacher reads the next documents there.
         more = _reads_ahead(run) and clock.progress(at.step + 1) < 1
         ahead = _batch(run, at.step + 1) if more else None
-        figures = _update(run, optimizers, batch, launched)
-        at = _advance(run, at, figures["gradient"])
+        made = launched.read()
+        _update(optimizers, made["gradient"])
+        at = _advance(run, at, made["gradient"])
         at.seconds = time.monotonic() - started
         documents = len(batch.token_ids_BT) * run.accelerator.num_processes
-        figures |= {"documents": at.step * documents}
+        figures = {"step": at.step, **made, "ratio": ratio, "documents": at.step * documents}
         figures |= {"lr": lr, "waited": waited, "seconds": at.seconds}
         if log is not None:
             log.write(figures)
@@ -154,22 +156,8 @@ def _advance(run: Run, at: Position, gradient: float) -> Position:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Launched:
-    """A step whose gradients are there, or will be when the GPU has come so far."""
-
-    step: int
-    ratio: float
-    losses: Mapping[str, Tensor]
-    total: Tensor
-    norm: Tensor
-    """Of the gradient, before it was clipped."""
-    compressed: Compressed
-    reading: ReaderOutput
-
-
-def _backward(run: Run, forward: nn.Module, batch: Batch, step: int) -> _Launched:
-    ratio = Random(f"ratio/{run.record.seed}/{step}").choice(run.recipe.ratios)
+def _backward(run: Run, forward: nn.Module, batch: Batch, ratio: float) -> Figures:
+    """Gradients, clipped, and the figures of the step, all of them launched."""
     own = run.recipe.data.states == "own"
     with run.accelerator.autocast():
         compressed = compress(forward, batch.states if own else batch.states.of_others(), ratio)
@@ -182,27 +170,15 @@ def _backward(run: Run, forward: nn.Module, batch: Batch, step: int) -> _Launche
     total = torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
     run.accelerator.backward(total)
     norm = nn.utils.clip_grad_norm_(run.model.parameters(), run.recipe.optimiser.clip_norm)
-    return _Launched(step, ratio, losses, total, norm, compressed, reading)
+    figures = {"loss": total, **losses, "token_accuracy": _token_accuracy(reading)}
+    return send(figures | {"gradient": norm} | mass_figures(compressed, batch, run.kinds))
 
 
-def _update(
-    run: Run, optimizers: list[torch.optim.Optimizer], batch: Batch, launched: _Launched
-) -> dict[str, float]:
-    """Step the optimisers; figures of the step."""
-    finite = math.isfinite(float(launched.norm))
+def _update(optimizers: list[torch.optim.Optimizer], gradient: float) -> None:
     for optimizer in optimizers:
-        if finite:  # one bad batch must not poison the weights
+        if math.isfinite(gradient):  # one bad batch must not poison the weights
             optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-    return {
-        "step": launched.step + 1,
-        "loss": float(launched.total.detach()),
-        **{name: float(loss.detach()) for name, loss in launched.losses.items()},
-        "token_accuracy": float(_token_accuracy(launched.reading)),
-        "gradient": float(launched.norm),
-        "ratio": launched.ratio,
-        **mass_figures(launched.compressed, batch, run.kinds),
-    }
 
 
 def _depths(run: Run, need: str) -> tuple[int, ...]:

@@ -16,8 +16,8 @@ from .batches import Batch
 @torch.no_grad()
 def mass_figures(
     compressed: Compressed, batch: Batch, kinds: TokenKinds | None
-) -> dict[str, float]:
-    """Figures of one step; none where latents stand for equally many tokens.
+) -> dict[str, Tensor]:
+    """Figures of one step, a number each; none where latents stand for equally many tokens.
 
     Args:
         compressed: latents of the batch, with the mass of each token.
@@ -41,9 +41,7 @@ def mass_figures(
     made = {"mass_entropy": entropy_B.mean(), "mass_least": least_B.mean()}
     if kinds is not None:
         made |= _by_kind(relative_BT, mask_BT, kinds.kinds(batch.token_ids_BT))
-    # One copy from the device for all of them.
-    values = torch.stack(list(made.values())).tolist()
-    return dict(zip(made, values, strict=True))
+    return made
 
 
 def _by_kind(relative_BT: Tensor, mask_BT: Tensor, kind_BT: Tensor) -> dict[str, Tensor]:

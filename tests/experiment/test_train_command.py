@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -52,10 +53,12 @@ def test_a_training_says_what_it_takes_and_what_it_did(train, run):
 def test_a_training_that_goes_on_says_from_where(train, monkeypatch):
     step = loop._backward
 
-    def stop(given, forward, batch, number):
-        if number == 2:
+    begun = count()
+
+    def stop(given, forward, batch, ratio):
+        if next(begun) == 2:
             raise KeyboardInterrupt
-        return step(given, forward, batch, number)
+        return step(given, forward, batch, ratio)
 
     monkeypatch.setattr(loop, "_backward", stop)
     assert train("--steps", 5).code == 130

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from latentcomp.compressor.model import Compressed
 from latentcomp.experiment.phases import phase
 from latentcomp.models.token_kinds import KINDS, TokenKinds
+from latentcomp.train.figures import send
 from latentcomp.train.log import read_curve
 from latentcomp.train.loop import train
 from latentcomp.train.mass_figures import mass_figures
@@ -84,7 +85,7 @@ def test_figures_are_those_of_one_token_after_the_other(lm, kinds):
     mask = batch.states.mask_BT
     mass = torch.rand(mask.shape) * mask
     mass = mass / mass.sum(1, keepdim=True) * torch.tensor([[40.0], [7.0]])
-    made = mass_figures(compressed_of(mass), batch, kinds)
+    made = send(mass_figures(compressed_of(mass), batch, kinds)).read()
     by_kind: dict[str, list[float]] = {kind: [] for kind in KINDS}
     entropies, least = [], []
     for row in range(2):
@@ -110,8 +111,8 @@ def test_names_that_starve_show(lm, kinds):
     mask = batch.states.mask_BT
     names = kinds.kinds(batch.token_ids_BT) == KINDS.index("name")
     mass = torch.where(names, 0.001, 1.0) * mask
-    starved = mass_figures(compressed_of(mass), batch, kinds)
-    fair = mass_figures(compressed_of(mask.float()), batch, kinds)
+    starved = send(mass_figures(compressed_of(mass), batch, kinds)).read()
+    fair = send(mass_figures(compressed_of(mask.float()), batch, kinds)).read()
     assert starved["mass_name"] == starved["mass_least_kind"] < 0.01 < 0.9 < starved["mass_word"]
     assert starved["mass_entropy"] < 1 and fair["mass_entropy"] == pytest.approx(1)
     assert all(fair[f"mass_{kind}"] == pytest.approx(1) for kind in (*KINDS, "least_kind", "least"))
