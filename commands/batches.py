@@ -11,18 +11,15 @@ from ..common.errors import StoreError
 from ..common.threads import cores
 from ..corpus.files import read_corpus
 from ..corpus.generators import generator
-from ..corpus.live import LiveCorpus
 from ..experiment.run_folder import RunFolder
 from ..extract.teachers.transformers_teacher import TransformersTeacher
-from ..models.describe import describe_document
 from ..models.layers import EMBEDDINGS
 from ..models.loading import CausalLM, TextSide
-from ..reasoner.packing import encode_questions
 from ..reasoner.selftest import check_reader
 from ..store.format.schema import LayerRecord
 from ..store.read.reader import FeatureStore
 from ..store.read.resident import load_resident
-from ..train.batches import Batches, Example
+from ..train.batches import Batches
 from ..train.embedded import Embed, add_embeddings
 from ..train.live_batches import LiveBatches, LiveSettings
 from ..train.loader import LoadedBatches, as_it_is, workers_for
@@ -30,6 +27,7 @@ from ..train.recipe import Recipe
 from ..train.resident import add_resident
 from ..train.store_batches import StoreBatches
 from .fitting import check_positions, shortest_and_longest
+from .live_examples import LiveExamples
 from .readable import tell_unread
 
 LIVE_LENGTHS: Final = (448, 640)
@@ -111,25 +109,6 @@ def _embeddings_of(teacher: CausalLM) -> Embed:
     return lambda ids_BT: reader.read_padded(ids_BT, (EMBEDDINGS,))[:, :, 0]
 
 
-@dataclass(frozen=True, slots=True)
-class _LiveExamples:
-    """Documents without states for the worker processes, which pickle it."""
-
-    corpus: LiveCorpus
-    reader: TextSide
-    reasoner: TextSide
-
-    def __call__(self, first: int, count: int) -> list[Example]:
-        documents = (self.corpus.document(index) for index in range(first, first + count))
-        return [
-            Example(
-                describe_document(self.reader, document),
-                encode_questions(self.reasoner, document.training_questions),
-            )
-            for document in documents
-        ]
-
-
 def live_batches(
     reader: CausalLM,
     reasoner: CausalLM,
@@ -171,7 +150,7 @@ def live_batches(
         workers=max(1, min(LIVE_WORKERS, cores() - 1)) if accelerator.device.type == "cuda" else 0,
     )
     # The first documents take its processes half a minute: they are made beside the self-test.
-    batches = LiveBatches(_LiveExamples(corpus, *sides), read_states, settings, first_step)
+    batches = LiveBatches(LiveExamples(corpus, *sides), read_states, settings, first_step)
     try:
         check_reader(reasoner, [corpus.document(index) for index in range(2)])
     except BaseException:

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
 from contextlib import nullcontext
@@ -117,6 +118,17 @@ def test_a_worker_stays_out_of_the_way_of_the_training():
     process.start()
     assert lines.get(timeout=60) == (True, "false", NICE)
     process.join()
+
+
+def test_a_worker_of_a_live_training_imports_little():
+    """Each of fifteen waits for it before the first step: 4 s instead of 17 (docs/LOG.md)."""
+    heavy = ("transformers", "accelerate", "torch._dynamo", "latentcomp.extract", "zarr")
+    code = (
+        "import sys, latentcomp.commands.live_examples, latentcomp.train.live_batches; "
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize(
