@@ -3,12 +3,15 @@
 import multiprocessing
 import os
 import threading
+from multiprocessing import util
 from typing import Final
 
 from .interrupt import ignore_interrupts
 
 NICE: Final = 5
 """Behind the training in the queue for cores: a late batch costs less than a late kernel."""
+_LAST: Final = -1000
+"""After everything else that is done at the end of a process."""
 
 
 def begin_worker(worker: int = 0) -> None:
@@ -30,3 +33,6 @@ def begin_worker(worker: int = 0) -> None:
             os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
+    # It has nothing to finish. An interpreter that ends in order ends threads inside of C++ too,
+    # and several in ten such processes were aborted by it, with a traceback in the training.
+    util.Finalize(None, os._exit, args=(0,), exitpriority=_LAST)

@@ -120,6 +120,36 @@ def test_a_worker_stays_out_of_the_way_of_the_training():
     process.join()
 
 
+BUSY = """
+import torch
+from latentcomp.commands.live_examples import LiveExamples
+from latentcomp.corpus.generators import LAB_GENERATOR, generator
+from latentcomp.models.loading import load_text_side
+from latentcomp.train.live_batches import LiveBatches, LiveSettings
+
+if __name__ == "__main__":
+    side = load_text_side("lab")
+    corpus = generator(LAB_GENERATOR).live("lab", "train", 0, 2, training=True)
+    sizes = {"batch_size": 16, "question_tokens": 255, "lengths": (448, 640), "workers": 2}
+    batches = LiveBatches(
+        LiveExamples(corpus, side, side), lambda ids: torch.zeros(*ids.shape, 1, 4),
+        LiveSettings(seed=0, **sizes), 0,
+    )
+    batches.at(0)
+    batches.close()
+"""
+
+
+@pytest.mark.slow
+def test_busy_workers_end_without_a_word(tmp_path):
+    """Five of six trainings ended with an aborted process and a traceback before."""
+    script = tmp_path / "busy.py"
+    script.write_text(BUSY)
+    for _ in range(4):
+        ran = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+        assert (ran.returncode, ran.stderr) == (0, "")
+
+
 def test_a_worker_of_a_live_training_imports_little():
     """Each of fifteen waits for it before the first step: 4 s instead of 17 (docs/LOG.md)."""
     heavy = ("transformers", "accelerate", "torch._dynamo", "latentcomp.extract", "zarr")
