@@ -138,7 +138,7 @@ def test_a_perceiver_by_mass_means_the_states_by_its_shares():
     made, given_states = perceiver(allocation="learned_mass", blocks=0), states([13])
     spread(made.mass)
     latents = made(given_states, torch.tensor([4]), 4)
-    tokens = made._mixed(made._sequence(given_states))[0]
+    tokens = made._mixed(made._sequence(given_states)).x_BSW[0]
     mass = slow.masses(made.mass, slow.rows(tokens), 4)
     table = slow.shares(mass, 4)
     assert max(mass) / min(mass) > 3, "not the equal segments once more"

@@ -43,7 +43,7 @@ def test_a_token_reads_its_neighbours(tokens, extra, window):
 def queries_of(made, given_states, count):
     """Tokens, queries and places, as they come to the first block."""
     text = made._sequence(given_states)
-    x = made._mixed(text)
+    x = made._mixed(text).x_BSW
     given_tokens = made._allocation(x, text, torch.tensor([count]), count)
     x = made.token_norm(x)
     return x, made._queries(x, given_tokens) + made.start, given_tokens.position_BK
