@@ -28,17 +28,17 @@ from latentcomp.corpus.generators import LAB_GENERATOR, generator
 BLOCK: Final = 64
 """Documents that a process makes at once."""
 QUESTIONS_PER_FAMILY: Final = 2
-"""As a live training asks (commands/options of train --live)."""
+"""As a live training asks (`LIVE_QUESTIONS` of commands/batches.py)."""
 
 
 def make(seed: int, start: int) -> int:
-    """Make `BLOCK` documents of the training split; returns how many."""
+    """Make `BLOCK` documents as a live training learns from them; returns how many."""
     live = generator(LAB_GENERATOR).live("lab", "train", seed, QUESTIONS_PER_FAMILY, training=True)
     return sum(1 for index in range(start, start + BLOCK) if live.document(index))
 
 
 def digest(seed: int, start: int) -> str:
-    """SHA-256 of the same documents."""
+    """SHA-256 of the same documents with all that is known of their questions."""
     live = generator(LAB_GENERATOR).live("lab", "train", seed, QUESTIONS_PER_FAMILY)
     return corpus_sha256(live.document(index) for index in range(start, start + BLOCK))
 

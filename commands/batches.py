@@ -35,7 +35,7 @@ LIVE_LENGTHS: Final = (448, 640)
 LIVE_QUESTIONS: Final = 2
 """Questions of each family about a live document."""
 LIVE_WORKERS: Final = 15
-"""Processes that make live documents, at most: some 2,300 documents a second, or nine batches."""
+"""Processes that make live documents, at most."""
 LIVE_SEED: Final = 10_000
 """Far from the seeds that people give, so that live documents are not those of a store."""
 

@@ -21,7 +21,7 @@ def document(
 def training_document(
     preset_name: str, split: str, seed: int, questions_per_family: int, index: int
 ) -> Document:
-    """The same text and questions, without what is known of these: in two thirds of the time.
+    """The same text and questions, without what is known of these: quicker to make.
 
     Raises:
         CorpusError: as `document`.
