@@ -63,11 +63,14 @@ def allocate_by_mass(
     max_latents: int,
     slots: int = 0,
     place_BT: Tensor | None = None,
+    *,
+    whole_tokens: bool = False,
 ) -> Allocation:
     """As much mass for every latent: continuous integrate-and-fire [Dong & Xu 2020, 1905.11235].
 
     Latent k takes the tokens whose cumulated mass lies in [k, k+1); a token across an edge goes to
-    both, in proportion.
+    both, in proportion. With whole tokens, each goes to the latent that the middle of its mass
+    falls into, and counts there by its mass: edges have no gradient, shares in a latent have one.
 
     Args:
         mass_BT: float32, adding up to the number of latents of each document; 0 for padding.
@@ -75,9 +78,11 @@ def allocate_by_mass(
         max_latents: K, at least the largest count.
         slots: of every latent; 0 for none.
         place_BT: of each token in its document, where they do not count on from 0.
+        whole_tokens: whether edges are at the ends of tokens; not with slots.
     """
     mask_BK = torch.arange(max_latents, device=mass_BT.device)[None] < counts_B[:, None]
-    pool_BKT = _shares(mass_BT, mask_BK)
+    assert not (whole_tokens and slots)
+    pool_BKT = _whole(mass_BT, counts_B, max_latents) if whole_tokens else _shares(mass_BT, mask_BK)
     position_BK = _middles(pool_BKT.detach(), place_BT)
     position_BK = (position_BK * _POSITION_STEPS).round() / _POSITION_STEPS
     slots_BST = None
@@ -97,6 +102,30 @@ def _shares(mass_BT: Tensor, mask_BK: Tensor) -> Tensor:
     )
     overlap_BKT = overlap_BKT.clamp(min=0) * mask_BK[..., None]
     return overlap_BKT / overlap_BKT.sum(-1, keepdim=True).clamp(min=1e-6)
+
+
+def _whole(mass_BT: Tensor, counts_B: Tensor, max_latents: int) -> Tensor:
+    """Shares of whole tokens, by mass in the one latent that each is in: [B, K, T]."""
+    latent_BT = whole_token_latents(mass_BT.detach(), counts_B)
+    member_BTK = nn.functional.one_hot(latent_BT, max_latents).to(mass_BT.dtype)
+    weight_BKT = (member_BTK * mass_BT[..., None]).transpose(1, 2)
+    return weight_BKT / weight_BKT.sum(-1, keepdim=True).clamp(min=1e-6)
+
+
+def whole_token_latents(mass_BT: Tensor, counts_B: Tensor) -> Tensor:
+    """The latent of each token, by the middle of its mass: int64 [B, T].
+
+    Never more than one on from the token before, and the last latent is reached: so each has a
+    token, however large a mass is.
+    """
+    tokens_B1 = (mass_BT > 0).sum(1, keepdim=True)
+    middle_BT = mass_BT.double().cumsum(1) - mass_BT.double() / 2
+    steps_T = torch.arange(mass_BT.shape[1], device=mass_BT.device)
+    latent_BT = middle_BT.floor().long()
+    latent_BT[:, 0] = 0
+    latent_BT = (latent_BT - steps_T).cummin(1).values + steps_T
+    least_BT = counts_B[:, None] - tokens_B1 + steps_T
+    return torch.minimum(torch.maximum(latent_BT, least_BT), counts_B[:, None] - 1)
 
 
 def segments(mask_BT: Tensor, counts_B: Tensor, max_latents: int) -> tuple[Tensor, Tensor, Tensor]:

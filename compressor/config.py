@@ -57,8 +57,9 @@ class ModelConfig(BaseModel):
     mass_kind: Literal["softmax", "sigmoid"] = "softmax"
     """How what the head says becomes mass: parts of all latents, or at most one latent for a token;
     unused by `equal`."""
-    mass_edges: Literal["document", "chunk"] = "document"
-    """Whether learned mass lets a latent stand for tokens of two chunks; unused by `equal`."""
+    mass_edges: Literal["document", "chunk", "token"] = "document"
+    """Where learned mass lets latents end: anywhere, also at every end of a chunk, or there and at
+    ends of tokens alone (not with `concat`); unused by `equal`."""
     start: Literal["fresh", "identity"] = "fresh"
     """How branches begin: with random weights, or adding nothing, so that blocks are identities."""
     end_norm: bool = True

@@ -111,9 +111,15 @@ class Perceiver(nn.Module):
             teacher_width: D.
 
         Raises:
-            ValueError: digits of days, which need room of their own, in equal segments.
+            ValueError: digits of days, which need room of their own, in equal segments; slots of
+                segments that no token is split for.
         """
         super().__init__()
+        if config.mass_edges == "token" and config.pooling == "concat":
+            raise ValueError(
+                "model.mass_edges is token, and model.pooling=concat cuts segments into slots of "
+                "parts of tokens; it needs model.pooling=mean or model.mass_edges=chunk"
+            )
         assert config.width and config.heads and config.latent_width, "resolve the config first"
         width, learned = config.width, config.mix == "learned"
         self.local_queries = config.queries == "local_mean"
@@ -139,7 +145,7 @@ class Perceiver(nn.Module):
         )
         by_mass = config.allocation == "learned_mass"
         self.mass = MassHead(width, config.mass_floor, config.mass_kind) if by_mass else None
-        self.edges_at_chunks = config.mass_edges == "chunk"
+        self.edges = config.mass_edges
         self.query_slots = (
             SlotConcat(self.slots, width, width) if self.slots and self.local_queries else None
         )
@@ -230,9 +236,12 @@ class Perceiver(nn.Module):
             place_BS = text.position_BS if self.remember is not None else None
             return allocate_equally(text.mask_BS, counts_B, max_latents, self.slots, place_BS)
         mass_BS = self.mass(x_BSW, text.mask_BS, counts_B, text.alone_BS)
-        if self.edges_at_chunks:
+        if self.edges != "document":
             mass_BS = within_chunks(mass_BS, text.chunk_BS, text.mask_BS)
-        return allocate_by_mass(mass_BS, counts_B, max_latents, self.slots, text.position_BS)
+        whole, place_BS = self.edges == "token", text.position_BS
+        return allocate_by_mass(
+            mass_BS, counts_B, max_latents, self.slots, place_BS, whole_tokens=whole
+        )
 
     def _queries(self, x_BSW: Tensor, given: Allocation) -> Tensor:
         """What latents start from, but for what they all start from: [B, K, W]."""

@@ -29,6 +29,9 @@ LEVERS = {
         "model.end_norm=false", "model.mass_edges=chunk",
     ),
     "edges": ("model.allocation=learned_mass", "model.mass_edges=chunk"),
+    "whole-tokens": (
+        "model.allocation=learned_mass", "model.mass_kind=sigmoid", "model.mass_edges=token",
+    ),
     "revise": ("model.memory=revise",),
     "sigmoid": ("model.allocation=learned_mass", "model.mass_kind=sigmoid"),
     "day-tokens": ("model.allocation=learned_mass", "model.day_tokens=2"),

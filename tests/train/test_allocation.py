@@ -11,6 +11,7 @@ from latentcomp.compressor.allocation import (
     allocate_by_mass,
     allocate_equally,
     latent_count,
+    whole_token_latents,
 )
 from latentcomp.compressor.mass import MassHead, bounded, by_sigmoid, one_latent_each, within_chunks
 
@@ -327,3 +328,78 @@ def test_tokens_are_given_a_latent_each_or_nothing_whatever_is_learned(alone, co
     assert torch.equal(
         mass[alone_mask], one_latent_each(alone_mask, torch.tensor([[count]]))[alone_mask]
     )
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.floats(0.001, 40.0), min_size=1, max_size=30),
+    st.floats(1.0, 8.0),
+    st.integers(0, 3),
+)
+def test_whole_tokens_go_in_order_and_no_latent_is_without_one(logits, ratio, padding):
+    count = latent_count(len(logits), ratio)
+    mass = padded([scaled(logits, count)], padding)
+    made = allocate_by_mass(mass, torch.tensor([count]), count + 1, whole_tokens=True)
+    pool = made.pool_BKT[0]
+    assert ((pool > 0).sum(0) <= 1).all(), "no token is split"
+    assert (pool[:, len(logits) :] == 0).all() and (pool[count:] == 0).all()
+    latents = whole_token_latents(mass, torch.tensor([count]))[0, : len(logits)]
+    assert latents[0] == 0 and latents[-1] == count - 1
+    assert set(latents.diff().tolist()) <= {0, 1}
+    for latent in range(count):
+        here = mass[0, : len(logits)][latents == latent]
+        expected = here / here.sum().clamp(min=1e-6)
+        assert torch.allclose(pool[latent, : len(logits)][latents == latent], expected, atol=1e-5)
+
+
+def test_a_token_of_one_whole_latent_is_alone_between_tokens_of_nothing():
+    mass = torch.tensor([[1e-4, 1.0, 1e-4, 1e-4, 1.0, 1.0, 1e-4]])
+    pool = allocate_by_mass(
+        mass * 3 / mass.sum(), torch.tensor([3]), 3, whole_tokens=True
+    ).pool_BKT[0]
+    assert pool.argmax(1).tolist() == [1, 4, 5]
+    assert pool.amax(1).min() > 0.999
+
+
+def test_shares_of_whole_tokens_have_the_gradient_of_finite_differences():
+    mass = torch.tensor([[0.2, 0.5, 0.3, 0.6, 0.3, 0.1]], requires_grad=True)
+    weights = torch.arange(6.0) ** 2
+
+    def value(mass):
+        pool = allocate_by_mass(mass, torch.tensor([2]), 2, whole_tokens=True).pool_BKT[0]
+        return (pool @ weights * torch.tensor([1.0, -2.0])).sum()
+
+    (gradient,) = torch.autograd.grad(value(mass), mass)
+    step = 0.01
+    for at in range(6):
+        moved = torch.zeros(1, 6)
+        moved[0, at] = step
+        difference = (value(mass + moved) - value(mass - moved)).item() / (2 * step)
+        assert gradient[0, at].item() == pytest.approx(difference, abs=0.05)
+
+
+def test_tokens_that_matter_come_to_have_a_latent_each():
+    """Who counts more in its latent gains mass, and mass is what moves edges."""
+    head, draw = MassHead(8, 0.0, "sigmoid"), torch.Generator().manual_seed(0)
+    optimizer = torch.optim.Adam(head.parameters(), lr=0.02)
+
+    def own_shares():
+        """Of the five tokens of each of 16 documents that matter, in the latents of each."""
+        matters = torch.rand(16, 24, generator=draw).argsort(1) < 5
+        x = torch.nn.functional.one_hot(matters.long(), 8).float()
+        mask, counts = torch.ones(16, 24, dtype=torch.bool), torch.full((16,), 6)
+        mass = within_chunks(head(x, mask, counts), torch.zeros(16, 24).long(), mask)
+        made = allocate_by_mass(mass, counts, 6, whole_tokens=True)
+        return made.pool_BKT.amax(1)[matters]
+
+    before = own_shares().mean().item()
+    for _ in range(100):
+        optimizer.zero_grad()
+        (-own_shares().mean()).backward()
+        optimizer.step()
+    assert before < 0.3 and own_shares().mean().item() > 0.8
+
+
+def test_slots_and_whole_tokens_refuse_each_other():
+    with pytest.raises(ValueError, match=r"mass_edges is token.*model\.mass_edges=chunk"):
+        perceiver(allocation="learned_mass", mass_edges="token", pooling="concat")

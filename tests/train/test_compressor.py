@@ -309,6 +309,8 @@ LEVERS: list[dict[str, Any]] = [
     {"allocation": "learned_mass", "day_tokens": 2},
     {"allocation": "learned_mass", "day_tokens": 1, "mass_edges": "chunk"},
     {"allocation": "learned_mass", "mass_kind": "sigmoid", "mass_edges": "chunk"},
+    {"allocation": "learned_mass", "mass_kind": "sigmoid", "mass_edges": "token"},
+    {"allocation": "learned_mass", "mass_edges": "token", "day_tokens": 2},
     {"allocation": "learned_mass", "day_tokens": 2, "day_start": "tokens"},
     {"pooling": "concat"},
     {"window": 1},

@@ -17,6 +17,7 @@ CHANGES = [
     {},
     {"positions": "tokens", "blocks": 1},
     {"allocation": "learned_mass", "mass_kind": "sigmoid", "mass_edges": "chunk"},
+    {"allocation": "learned_mass", "mass_kind": "sigmoid", "mass_edges": "token"},
     {"allocation": "learned_mass", "positions": "tokens", "start": "identity"},
     {"allocation": "learned_mass", "day_tokens": 2},
     {"pooling": "concat", "mixing": 1, "mixing_window": 2},
