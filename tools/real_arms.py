@@ -37,7 +37,7 @@ def arms_of(run: RunFolder, corpus: str, habit: str, whole: str) -> dict[str, An
         run: with its trials measured.
         corpus: SHA-256 of the documents of the comparison, or its beginning.
         habit: name of the trial that learned from the states of other documents.
-        whole: name of the trial with one latent a token.
+        whole: name of the trial with one latent a token, at its lowest ratio.
 
     Raises:
         LatentcompError: a trial was not measured on that corpus.
@@ -79,14 +79,20 @@ def text_arms(run: RunFolder, corpus: str) -> dict[str, Any]:
             measured = measured_on(run, name, corpus)
         except LatentcompError:
             continue
-        return {
-            f"{ratio:g}": _pieces(UtilisationResult.read(folders[SEED] / "utilisation.json"))
+        results = {
+            f"{ratio:g}": UtilisationResult.read(folders[SEED] / "utilisation.json")
             for ratio, folders in sorted(measured.items())
         }
+        if all(_has_pieces(result) for result in results.values()):
+            return {ratio: _pieces(result) for ratio, result in results.items()}
     raise LatentcompError(
         f"{run.path}: no trial was measured on a corpus {corpus}; run "
         f"`latentcomp utilisation --arms {','.join(PIECES)} --run {run.path} --corpus FOLDER` first"
     )
+
+
+def _has_pieces(result: UtilisationResult) -> bool:
+    return set(PIECES) <= result.families[CONTINUATION].utilisation.keys()
 
 
 def _pieces(result: UtilisationResult) -> dict[str, Any]:
@@ -104,13 +110,12 @@ def trial_names(run: RunFolder) -> list[str]:
 
 
 def _only(measured: Mapping[str, Measured], name: str) -> Path:
-    """The one measurement of a trial that is an end."""
+    """The measurement of a trial that is an end, at its lowest ratio."""
     if name not in measured:
         raise LatentcompError(
             f"there is no measured trial {name!r}; there are {', '.join(sorted(measured))}"
         )
-    (folders,) = measured[name].values()
-    return folders[SEED]
+    return measured[name][min(measured[name])][SEED]
 
 
 def _trial(folder: Path, result: UtilisationResult) -> dict[str, Any]:

@@ -7,22 +7,34 @@ from typing import Any, Final
 from .speeds import result_file
 
 RESULTS: Final = "real_text_arms.json"
+LEVERS: Final = "real_text_levers.json"
 LABELS: Final = {
-    "deep": "layers -6, -18, -30",
-    "layer18": "layer -18 alone",
-    "all": "layers 0, -6, -18, -30, as in the table above",
-    "layer30": "layer -30 alone",
-    "layer6": "layer -6 alone",
-    "layer0": "token embeddings alone, nothing that the teacher computed",
-    "adamw": "all four layers, AdamW at 1e-3 instead of Muon",
-    "other": "all four layers, of *another* document in training: habit",
-    "whole": "all four layers, a latent for every token",
+    RESULTS: {
+        "deep": "layers -6, -18, -30",
+        "layer18": "layer -18 alone",
+        "all": "layers 0, -6, -18, -30",
+        "layer30": "layer -30 alone",
+        "layer6": "layer -6 alone",
+        "layer0": "token embeddings alone, nothing that the teacher computed",
+        "adamw": "all four layers, AdamW at 1e-3 instead of Muon",
+        "other": "all four layers, of *another* document in training: habit",
+        "whole": "all four layers, a latent for every token",
+    },
+    LEVERS: {
+        "real": "as in the table at the top: identity start, equal stretches, ratios drawn",
+        "only4": "the same for 4x alone",
+        "fresh": "the same from a fresh start",
+        "mass": "the same with learned mass",
+        "habit": "the same, of *another* document in training: habit",
+    },
 }
-"""Trial -> what it is, in the order of the table."""
+"""File -> trial -> what it is, in the order of the table."""
+SPLITS: Final = {RESULTS: "validation", LEVERS: "test"}
+"""File -> split of the documents that it was measured on."""
 
 
 def real_arms_block(results: Path) -> str:
-    """Markdown of every trial by the usual ends and between trained ones.
+    """Markdown of what was read, by the usual ends and between trained ones.
 
     Args:
         results: folder of the committed result files.
@@ -30,14 +42,31 @@ def real_arms_block(results: Path) -> str:
     Raises:
         LatentcompError: the file is missing or damaged.
     """
-    record = result_file(results / RESULTS)
+    return _block(results, RESULTS)
+
+
+def real_levers_block(results: Path) -> str:
+    """Markdown of how it was trained, by the usual ends and between trained ones.
+
+    Args:
+        results: folder of the committed result files.
+
+    Raises:
+        LatentcompError: the file is missing or damaged.
+    """
+    return _block(results, LEVERS)
+
+
+def _block(results: Path, file: str) -> str:
+    record = result_file(results / file)
     ends, every = (record["adapted"][part] for part in ("continuation", "all"))
-    steps = {trial["steps"] for trial in record["trials"].values()}
+    trials = record["trials"].values()
+    steps = sorted({trial["steps"] for trial in trials})
     lines = [
-        f"From `docs/results/{RESULTS}`: {record['documents']} validation documents, "
+        f"From `docs/results/{file}`: {record['documents']} {SPLITS[file]} documents, "
         f"{ends['questions']} continuations and {every['questions']:,} answers in all; "
-        f"{' or '.join(f'{each:,}' for each in sorted(steps))} steps of 16 documents and one seed "
-        "each, ratios drawn from 4, 8 and 16. *Usual ends*: the reader with the text and without. "
+        f"{' or '.join(f'{each:,}' for each in steps)} steps of 16 documents and one seed "
+        "each. *Usual ends*: the reader with the text and without. "
         f"*Trained ends*: {_cost(ends, 'floor')} nats a token of a continuation by habit alone, "
         f"{_cost(ends, 'ceiling')} with a latent for every token.",
         "",
@@ -45,15 +74,15 @@ def real_arms_block(results: Path) -> str:
         "all answers, trained ends |",
         "|---|---|---|---|---|---|",
     ]
-    for name, label in LABELS.items():
+    for name, label in LABELS[file].items():
         for trial in sorted(record["trials"], key=_ratio):
             if trial.split()[0] == name:
                 lines.append(_row(label, trial, record))
     return "\n".join(lines)
 
 
-def content_sentence(results: Path) -> str:
-    """Markdown of what of real text is kept beyond habit, for the README's sentence.
+def embeddings_clause(results: Path) -> str:
+    """What token embeddings alone keep beside the teacher's states, for the README's sentence.
 
     Args:
         results: folder of the committed result files.
@@ -62,20 +91,12 @@ def content_sentence(results: Path) -> str:
         LatentcompError: the file is missing or damaged.
     """
     record = result_file(results / RESULTS)
-    habit = record["trials"][f"{record['habit']} 4x"]["continuation"]["utilisation"]["compressed"]
-    ends = record["adapted"]["continuation"]
-    kept = {name: ends["utilisation"][f"{name} 4x"] for name in ("deep", "all", "layer0")}
-    steps = record["trials"]["deep 4x"]["steps"]
-    usual = record["trials"]["all 4x"]["continuation"]["utilisation"]["compressed"]
-    much = "Most" if habit["point"] > usual["point"] / 2 else "Some"
+    ends = record["adapted"]["continuation"]["utilisation"]
     return (
-        f"**{much} of that is habit, not content**: a compressor that was trained on the states of "
-        f"*other* documents, and knows nothing of the one at hand, saves {habit['point']:.0%}. "
-        f"Between it and one latent for every token, all trained alike ({steps} steps, one seed, "
-        f"{ends['questions']} validation documents), latents at 4x keep "
-        f"{_span(kept['deep'])} of what there is to know with layers -6, -18 and -30, "
-        f"{_span(kept['all'])} with the token embeddings beside them, and {_span(kept['layer0'])} "
-        "with the embeddings alone."
+        f"in a shorter comparison ({record['trials']['deep 4x']['steps']} steps, one seed, "
+        f"{record['documents']} validation documents) token embeddings alone keep "
+        f"{_span(ends['layer0 4x'])} at 4x where layers -6, -18 and -30 keep "
+        f"{_span(ends['deep 4x'])}"
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .real_arms_block import RESULTS as TRAININGS
-from .real_arms_block import content_sentence
+from .real_arms_block import embeddings_clause
 from .speeds import result_file
 
 RESULTS: Final = "real_text.json"
@@ -48,15 +48,18 @@ def real_sentence(results: Path) -> str:
 
 
 def _content(record: Mapping[str, Any], results: Path) -> str:
-    """What is left without habit: of the same trainings where their ends were trained too."""
-    kept = record.get("content", {}).get("continuation")
-    if not kept:
-        return content_sentence(results)
+    """What is left without habit: of the same trainings, between ends that were trained too."""
+    kept, usual = record["content"]["continuation"], record["continuation"]
+    least = _ratios(kept)[0]
+    without, whole = (usual[least]["nats"][arm] for arm in ("floor", "ceiling"))
+    habit = (without - kept[least]["nats"]["floor"]) / (without - whole)
+    saved = record["headline"]["frozen"][least]["ce_utilisation"]
     shares = _listed(kept, lambda one: _interval(one["utilisation"]["compressed"]))
     return (
-        "**Part of that is habit**, which a compressor learns from other documents just as well. "
-        f"Between such a one and one latent for every token, trained alike, latents keep {shares} "
-        "of the content."
+        f"**{'Most' if habit > saved / 2 else 'Part'} of that is habit, not content**: a compressor "
+        "that was trained on the states of *other* documents, and knows nothing of the one at hand, "
+        f"saves {habit:.0%}. Between such a one and one latent for every token, all trained alike, "
+        f"latents keep {shares} of the content; {embeddings_clause(results)}."
     )
 
 
@@ -73,7 +76,7 @@ def real_results_block(results: Path) -> str:
     ends, every = record["continuation"], record["all"]
     for ratio, pieces in result_file(results / TRAININGS)["text"].items():
         for part, pooled in (("continuation", ends), ("all", every)):
-            pooled[ratio]["utilisation"] |= pieces[part]
+            pooled[ratio]["utilisation"] = pieces[part] | pooled[ratio]["utilisation"]
     first = next(iter(ends.values()))
     count = len(first["seeds"])
     head = " | ".join(f"{ratio}x" for ratio in _ratios(ends))
@@ -86,10 +89,12 @@ def real_results_block(results: Path) -> str:
         "",
         f"| continuations: what the reader has | {head} |",
         "|---|" + "---|" * len(ends),
+        _between(record, "continuation"),
         *(_arm(ends, arm, label) for arm, label in ARMS.items()),
         "",
         f"| questions and continuations | {head} |",
         "|---|" + "---|" * len(ends),
+        _between(record, "all"),
         *(_arm(every, arm, label) for arm, label in ARMS.items()),
         "",
         "| family | answers | nats an answer token with the text | without | " + head + " |",
@@ -100,12 +105,13 @@ def real_results_block(results: Path) -> str:
 
 
 def _trained(training: Mapping[str, Any]) -> str:
-    """From what, how wide and for how long."""
+    """From what, how wide and for which ratios."""
     recipe, gpus = training["recipe"], training["hardware"]["gpus"]
     return (
         f"Trained on {training['data']['documents']:,} documents, layers "
         f"{', '.join(map(str, recipe['layers']))}, width {recipe['model']['width']}, "
-        f"{recipe['budget']['seconds']:.0f} seconds a seed, on {len(gpus)} {gpus[0]}."
+        f"ratios drawn from {', '.join(f'{ratio:g}' for ratio in recipe['ratios'])}, on "
+        f"{len(gpus)} {gpus[0]}."
     )
 
 
@@ -131,6 +137,13 @@ def _arm(pooled: Mapping[str, Any], arm: str, label: str) -> str:
         _interval(pooled[ratio]["utilisation"].get(arm)) for ratio in _ratios(pooled)
     )
     return f"| {label} | {shown} |"
+
+
+def _between(record: Mapping[str, Any], part: str) -> str:
+    """What latents keep between habit and one latent a token, both trained."""
+    pooled = record["content"][part]
+    shown = (_interval(pooled[ratio]["utilisation"]["compressed"]) for ratio in _ratios(pooled))
+    return f"| **latents, between trained ends** | {' | '.join(shown)} |"
 
 
 def _interval(one: Mapping[str, Any] | None) -> str:

@@ -180,6 +180,21 @@ def test_what_is_kept_between_trained_ends_is_content(compared, tmp_path):
     }
 
 
+def test_a_trial_of_several_ratios_is_the_ceiling_at_its_lowest(compared, tmp_path):
+    arm(compared, "drawn", 1.0, 0.8)
+    arm(compared, "drawn", 4.0, 2.0)
+    arm(compared, "a-trial-without-pieces", 8.0, 2.0, LONG)
+    arm(compared, "a-trial-without-pieces", 4.0, 2.0)
+    out = tmp_path / "levers.json"
+    line = ["--corpus", CORPUS[:8], "--habit", "other", "--whole", "drawn", "--text", LONG[:8]]
+    real_arms.main([str(compared), *line, "--out", str(out)])
+    record = json.loads(out.read_text())
+    kept = record["adapted"]["continuation"]["utilisation"]
+    assert kept["drawn 1x"]["point"] == pytest.approx(1.0)
+    assert kept["drawn 4x"]["point"] == pytest.approx(1.0 / 2.2)
+    assert record["text"]["8"]["all"]["truncation"]["point"] == pytest.approx(0.5)
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
