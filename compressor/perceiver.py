@@ -115,11 +115,7 @@ class Perceiver(nn.Module):
                 segments that no token is split for.
         """
         super().__init__()
-        if config.mass_edges == "token" and config.pooling == "concat":
-            raise ValueError(
-                "model.mass_edges is token, and model.pooling=concat cuts segments into slots of "
-                "parts of tokens; it needs model.pooling=mean or model.mass_edges=chunk"
-            )
+        _check_edges(config)
         assert config.width and config.heads and config.latent_width, "resolve the config first"
         width, learned = config.width, config.mix == "learned"
         self.local_queries = config.queries == "local_mean"
@@ -252,6 +248,14 @@ class Perceiver(nn.Module):
             assert given.slots_BST is not None
             local_BKW = local_BKW + self.query_slots(x_BSW, given.slots_BST)
         return local_BKW
+
+
+def _check_edges(config: ModelConfig) -> None:
+    if config.mass_edges == "token" and config.pooling == "concat":
+        raise ValueError(
+            "model.mass_edges is token, and model.pooling=concat cuts segments into slots of parts "
+            "of tokens; it needs model.pooling=mean or model.mass_edges=chunk"
+        )
 
 
 def _says_days(config: ModelConfig, teacher_width: int) -> bool:

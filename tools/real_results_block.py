@@ -55,9 +55,10 @@ def _content(record: Mapping[str, Any], results: Path) -> str:
     habit = (without - kept[least]["nats"]["floor"]) / (without - whole)
     saved = record["headline"]["frozen"][least]["ce_utilisation"]
     shares = _listed(kept, lambda one: _interval(one["utilisation"]["compressed"]))
+    much = "Most" if habit > saved / 2 else "Part"
     return (
-        f"**{'Most' if habit > saved / 2 else 'Part'} of that is habit, not content**: a compressor "
-        "that was trained on the states of *other* documents, and knows nothing of the one at hand, "
+        f"**{much} of that is habit, not content**: a compressor that was trained on the states of "
+        "*other* documents, and knows nothing of the one at hand, "
         f"saves {habit:.0%}. Between such a one and one latent for every token, all trained alike, "
         f"latents keep {shares} of the content; {embeddings_clause(results)}."
     )
@@ -78,11 +79,11 @@ def real_results_block(results: Path) -> str:
         for part, pooled in (("continuation", ends), ("all", every)):
             pooled[ratio]["utilisation"] = pieces[part] | pooled[ratio]["utilisation"]
     first = next(iter(ends.values()))
-    count = len(first["seeds"])
+    count, steps = len(first["seeds"]), sorted(set(record["checkpoints"].values()))
     head = " | ".join(f"{ratio}x" for ratio in _ratios(ends))
     lines = [
         f"From `docs/results/{RESULTS}`: CE utilisation with 95 % intervals over documents and "
-        f"{count} trainings ({', '.join(f'{n:,}' for n in record['checkpoints'].values())} steps "
+        f"{count} trainings ({' or '.join(f'{n:,}' for n in steps)} steps "
         f"of {record['training']['recipe']['data']['batch_size']} documents). Continuations: "
         f"{first['questions']:,} of as many documents; with questions: "
         f"{next(iter(every.values()))['questions']:,} answers. {_trained(record['training'])}",
