@@ -45,6 +45,9 @@ class AblationOptions:
     batch_size: Annotated[
         int, typer.Option(help="Documents read at once in an evaluation.", min=1)
     ] = 8
+    jobs: Annotated[
+        int, typer.Option(help="Trainings, and evaluations, that share a GPU.", min=1)
+    ] = 1
     skip_order: Annotated[
         bool,
         typer.Option("--skip-order", help="Before its turn; recorded in what follows."),
@@ -74,6 +77,7 @@ class AblationOptions:
             reasoner=self.reasoner,
             teacher=self.teacher,
             batch_size=self.batch_size,
+            jobs=self.jobs,
             # No verdict rests on the tiny grid, so it waits for none.
             skip_order=self.skip_order or not size.gated,
         )

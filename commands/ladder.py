@@ -40,6 +40,9 @@ class LadderOptions:
     batch_size: Annotated[
         int, typer.Option(help="Documents read at once in an evaluation.", min=1)
     ] = 8
+    jobs: Annotated[
+        int, typer.Option(help="Trainings, and evaluations, that share a GPU.", min=1)
+    ] = 1
 
     def check(self) -> None:
         """Refuse a size and models that there are not, or a run without the store that is needed.
@@ -79,6 +82,7 @@ class LadderOptions:
             reasoner=self.reasoner,
             teacher=self.teacher,
             batch_size=self.batch_size,
+            jobs=self.jobs,
             # A size without verdicts could never open the next phase.
             skip_order=not size.gated,
         )

@@ -38,6 +38,12 @@ class Sweep:
     """Documents of an evaluation that are read at once."""
     skip_order: bool = False
     workers: int | None = None
+    jobs: int = 1
+    """Trainings or evaluations that share a GPU."""
+
+    def slots(self) -> list[str]:
+        """A GPU for each job that may run at once; empty without one."""
+        return visible_gpus() * self.jobs if self.device != "cpu" else []
 
     def train_options(self, recipe: str, seed: int) -> TrainOptions:
         """The command that trains one trial."""
@@ -100,7 +106,7 @@ def train_all(sweep: Sweep, recipes: Iterable[str], watch: Watch) -> tuple[Failu
                 )
             )
     watch.planned("trainings", present, len(jobs))
-    return run_jobs(jobs, visible_gpus() if sweep.device != "cpu" else [], watch)
+    return run_jobs(jobs, sweep.slots(), watch)
 
 
 def evaluate_all(
@@ -113,6 +119,9 @@ def evaluate_all(
 ) -> tuple[Failure, ...]:
     """Measure the trained trials of every recipe on the same documents, where it was not done.
 
+    The trials of a recipe share the arms without latents. Where more jobs may run at once than
+    there are recipes, each trial is a job of its own, which reads those arms once more.
+
     Args:
         sweep: what is the same for all.
         recipes: names of the trials.
@@ -121,8 +130,8 @@ def evaluate_all(
         watch: is told of every job.
         steps: beginnings of each document that are read; None: whole documents.
     """
-    jobs, present = [], 0
-    run = RunFolder(sweep.run)
+    together: list[tuple[str, list[int]]] = []
+    present, run, slots = 0, RunFolder(sweep.run), sweep.slots()
     for name in recipes:
         trained = [
             trial
@@ -133,6 +142,11 @@ def evaluate_all(
         if not missing:
             present += bool(trained)
             continue
+        together.append((name, missing))
+    if len(slots) > len(together):
+        together = [(name, [each]) for name, missing in together for each in missing]
+    jobs = []
+    for name, missing in together:
         options = replace(
             sweep.evaluate_options(name, documents, seed, steps), training_seed=missing
         )
@@ -144,8 +158,8 @@ def evaluate_all(
                 ("evaluate", *arguments(options, EvaluateOptions)),
             )
         )
-    watch.planned("recipes to measure", present, len(jobs))
-    return run_jobs(jobs, visible_gpus() if sweep.device != "cpu" else [], watch)
+    watch.planned("measurements", present, len(jobs))
+    return run_jobs(jobs, slots, watch)
 
 
 def is_trained(trial: TrialFolder, recipe: Recipe) -> bool:

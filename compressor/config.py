@@ -37,9 +37,9 @@ class ModelConfig(BaseModel):
     1; unused without `time`."""
     day_tokens: int = Field(default=0, ge=0, le=5)
     """Last digits of its day that stand as tokens before each chunk; unused without `time`."""
-    day_start: Literal["fresh", "tokens"] = "fresh"
-    """Whether day tokens begin as the reasoner's own tokens, a word before the digits, and are
-    given a latent each where they take a third of them at most; unused without `day_tokens`."""
+    day_start: Literal["fresh", "given", "tokens"] = "fresh"
+    """Whether day tokens, a word before the digits, are given a latent each where they take a third
+    of them at most, and with `tokens` begin as the reasoner's own; unused without `day_tokens`."""
     latent_width: int | None = Field(default=None, ge=1)
     """Numbers of one latent; None: as many as a teacher state has."""
     projection: ProjectionKind

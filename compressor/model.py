@@ -88,8 +88,8 @@ class Compressed:
     mass_BT: Tensor | None = None
     """float32: learned mass of each token; None where there is none."""
     latent_BT: Tensor | None = None
-    """int64: which latent each token is in, where chunks were compressed one by one into equal
-    segments; None where the whole document was. Without meaning at padding."""
+    """int64: which latent each token is in, where tokens go whole by learned mass, or chunks were
+    compressed one by one into equal segments; None otherwise. Without meaning at padding."""
 
 
 class CompressionModel(nn.Module):
@@ -141,6 +141,7 @@ class CompressionModel(nn.Module):
             position_BK=latents.position_BK.long() if at_tokens else None,
             after_B=states.mask_BT.sum(1) if at_tokens else None,
             mass_BT=latents.mass_BT,
+            latent_BT=latents.latent_BT,
         )
 
 
@@ -186,13 +187,15 @@ def _compress_chunks(model: nn.Module, states: States, ratio: float) -> Compress
     if made.position_BK is not None:
         start_N1 = chunks.place_NS[:, :1]
         position_BK, after_B = join(made.position_BK + start_N1), states.tokens_B
+    counts_N, within_NS = made.mask_BK.sum(1), made.latent_BT
     if made.mass_BT is not None:
         mass_BT = spread(made.mass_BT)
     else:
-        counts_N = made.mask_BK.sum(1)
-        before_N = counts_before(counts_N, chunks.document_N, documents)
         pool_NJS, *_ = segments(chunks.states.mask_BT, counts_N, made.mask_BK.shape[1])
-        latent_BT = spread(pool_NJS.argmax(1) + before_N[:, None])
+        within_NS = pool_NJS.argmax(1)
+    if within_NS is not None:
+        before_N = counts_before(counts_N, chunks.document_N, documents)
+        latent_BT = spread(within_NS + before_N[:, None])
     return Compressed(
         x_BKR=join(made.x_BKR),
         mask_BK=join(made.mask_BK),

@@ -46,6 +46,8 @@ class Latents:
     mass_BT: Tensor | None = None
     """float32: learned mass of each token; None where latents stand for equally many tokens. That
     of digits of days is counted to the first token of their chunk."""
+    latent_BT: Tensor | None = None
+    """int64: which latent each token is in, where tokens go whole; without meaning at padding."""
 
 
 class MeanPoolResidual(nn.Module):
@@ -152,8 +154,8 @@ class Perceiver(nn.Module):
         )
         self.days: DayTokens | None = None
         if _says_days(config, teacher_width):
-            as_tokens = config.day_start == "tokens"
-            self.days = DayTokens(config.day_tokens, width, teacher_width if as_tokens else None)
+            given = config.day_start != "fresh"
+            self.days = DayTokens(config.day_tokens, width, config.latent_width if given else None)
         self.remember: nn.Module | None = None
         if config.memory == "revise":
             self.remember = nn.Sequential(
@@ -190,10 +192,12 @@ class Perceiver(nn.Module):
         for block in self.blocks:
             z_BKW = block(z_BKW, position_BK, mask_BK, x_BSW, position_BS, near)
         z_BKE = self._on_pooled(self.out(self.out_norm(z_BKW)), states, text, given)
-        mass_BT = None
+        mass_BT = latent_BT = None
         if given.mass_BT is not None and memory is None:
             mass_BT = text.folded(given.mass_BT)
-        return Latents(z_BKE, mask_BK, position_BK, mass_BT)
+            if self.edges == "token":
+                latent_BT = text.of_text(given.pool_BKT).argmax(1)
+        return Latents(z_BKE, mask_BK, position_BK, mass_BT, latent_BT)
 
     def _sequence(self, states: States) -> TokenSequence:
         """What each token says, and digits of days among them if the config has them so."""

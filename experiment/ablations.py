@@ -1,4 +1,4 @@
-"""The ablations of phase 7: one change a row, against the recipe of phase 5.
+"""The ablations of phase 7: one change a row, against the recipe of phase 5, and what it entails.
 
 Pre-registered in docs/experiment_plan.md, sections 4 and 4b. The verdict is about the rows of
 section 4 alone: each layer, mix, time, local-mean queries, scale control, every auxiliary loss,
@@ -22,7 +22,7 @@ ABLATIONS: Final[dict[str, dict[str, Any]]] = {
     "learned-queries": {"model.queries": "learned"},
     "fixed-scale": {"model.scale": "fixed"},
     "no-alignment": {"objectives.alignment": None},
-    "half-latent-width": {"model.latent_width": 64},
+    "half-latent-width": {"model.latent_width": 64, "model.day_start": "given"},
     "no-residual": {"model.residual": False},
 }
 """Name -> fields of the full recipe that it changes; the verdict is about these."""
@@ -34,14 +34,16 @@ ADDED: Final[dict[str, dict[str, Any]]] = {
     "embeddings-alone": {"layers": (0,)},
     "sequential-positions": {"model.positions": "sequential"},
     "identity-projection": {"model.projection": "identity"},
-    "random-projection": {"model.projection": "fixed_random"},
+    "random-projection": {"model.projection": "fixed_random", "model.day_start": "given"},
     "learned-scale": {"model.scale": "learned"},
-    "learned-mass": {"model.allocation": "learned_mass"},
-    "concatenated-pooling": {"model.pooling": "concat"},
+    "equal-stretches": {"model.allocation": "equal", "model.day_tokens": 0},
+    "split-tokens": {"model.mass_edges": "chunk"},
+    "no-day-tokens": {"model.day_tokens": 0},
+    "concatenated-pooling": {"model.pooling": "concat", "model.mass_edges": "chunk"},
     "no-blocks": {"model.blocks": 0},
     "one-block": {"model.blocks": 1},
     "six-blocks": {"model.blocks": 6},
-    "double-latent-width": {"model.latent_width": 256},
+    "double-latent-width": {"model.latent_width": 256, "model.day_start": "given"},
     "alignment-alone": {"objectives.answer": None},
     "distillation": {"objectives.distillation": 1.0},
     "reverse-distillation": {"objectives.reverse_distillation": 1.0},

@@ -26,7 +26,7 @@ def begin_days(model: CompressionModel, reasoner: FrozenReasoner) -> None:
     compressor, config = model.compressor, model.spec.config
     if not isinstance(compressor, Perceiver) or compressor.days is None:
         return
-    if compressor.days.own is None:
+    if config.day_start != "tokens":
         return
     same = model.spec.latent_width == model.spec.reasoner.hidden_size
     if config.projection == "fixed_random" or config.end_norm or not same:
@@ -35,7 +35,7 @@ def begin_days(model: CompressionModel, reasoner: FrozenReasoner) -> None:
             f"size; projection is {config.projection}, end_norm {config.end_norm}, a latent has "
             f"{model.spec.latent_width} numbers and the reasoner {model.spec.reasoner.hidden_size};"
             " give --set model.projection=learned, --set model.end_norm=false, or "
-            "--set model.day_start=fresh"
+            "--set model.day_start=given"
         )
     size = model.projection.scale.start.exp().cpu()
     with torch.no_grad():

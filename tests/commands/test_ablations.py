@@ -63,7 +63,7 @@ def test_the_grid_says_where_it_stands_and_what_failed(capsys, tmp_path, monkeyp
     assert failed[0].startswith("[2/2] failed:") and "failure.json" in failed[0]
     assert failed[1].startswith("no-time"), "in the table"
     assert "1 failed; mend what made them fail and run the same command again" in ran.out
-    assert "recipes to measure: 2 to do" in lines
+    assert "measurements: 2 to do" in lines
     again = run_command(capsys, *shlex.split(f"ablations --run {run.path} --device cpu"))
     assert "trainings: 2 of 3 are there, 1 to do" in again.out
-    assert "recipes to measure: all 2 are there" in again.out
+    assert "measurements: all 2 are there" in again.out

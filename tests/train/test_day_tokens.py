@@ -7,15 +7,16 @@ from hypothesis import strategies as st
 
 from latentcomp.common.errors import RecipeError
 from latentcomp.compressor.day_tokens import TOKENS_PER_CHUNK, DayTokens
-from latentcomp.compressor.model import ModelSpec
+from latentcomp.compressor.model import ModelSpec, compress
 from latentcomp.compressor.states import States
 from latentcomp.experiment.phases import phase
 from latentcomp.reasoner.frozen import FrozenReasoner
 from latentcomp.store.format.schema import LayerRecord
 from latentcomp.train.day_start import WORD, begin_days
+from latentcomp.train.losses.places import latent_of_token
 
 from . import tiny
-from .made import perceiver, states
+from .made import perceiver, spread, states
 
 DOCUMENT = st.lists(st.tuples(st.integers(1, 20), st.integers(-1, 12_345)), min_size=1, max_size=4)
 
@@ -162,3 +163,21 @@ def test_equal_segments_give_digits_no_room():
     with pytest.raises(ValueError, match="day_tokens is 2, .* needs model.allocation=learned_mass"):
         perceiver(day_tokens=2)
     assert perceiver(day_tokens=2, time=False).days is None, "an ablation of time takes them too"
+
+
+@pytest.mark.parametrize("memory", ["whole", "append"])
+def test_whole_tokens_say_which_latent_they_are_in_days_left_out(memory):
+    """Days have latents before their chunk; each token is in the one that its share is in."""
+    model, _ = as_tokens(mass_edges="token", mass_kind="sigmoid", memory=memory)
+    spread(model.compressor.mass)
+    width = model.spec.teacher.hidden_size
+    chunk = (torch.arange(96) // 48)[None]
+    h = torch.randn(1, 96, 1, width, generator=torch.Generator().manual_seed(0))
+    one = States(h, chunk >= 0, chunk, chunk * 0, chunk + 31)
+    made = compress(model.eval(), one, 4.0)
+    assert made.latent_BT is not None
+    latent = latent_of_token(made, one)[0]
+    assert torch.equal(latent, made.latent_BT[0]) and (latent.diff() >= 0).all()
+    assert latent[0] == 3 and made.mask_BK.sum() == 24, "a word and two digits stand before it"
+    assert latent[48] == latent[47] + 4, "and before the second chunk"
+    assert latent[95] == 23

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latentcomp.compressor.model import Compressed
-from latentcomp.experiment.phases import phase
 from latentcomp.models.token_kinds import KINDS, TokenKinds
 from latentcomp.train.figures import send
 from latentcomp.train.log import read_curve
@@ -128,12 +127,11 @@ def test_without_a_vocabulary_there_are_no_kinds(lm):
 
 
 def test_the_curve_of_a_training_has_them(run_folder, teacher, tmp_path):
-    of = phase(4).recipe.changed({"model.allocation": "learned_mass", "ratios": (8.0,)})
+    of = tiny.RECIPE.changed({"model.allocation": "learned_mass", "ratios": (8.0,)})
     train(tiny.training_run(run_folder, teacher, tmp_path / "trial", of, steps=2, lr=1e-2))
     first, second = read_curve(tmp_path / "trial")
     assert first["mass_entropy"] == pytest.approx(1, abs=1e-5), "equal masses at the start"
     assert second["mass_entropy"] < first["mass_entropy"]
     assert {f"mass_{kind}" for kind in KINDS} <= first.keys()
-    plain = phase(4).recipe
-    train(tiny.training_run(run_folder, teacher, tmp_path / "plain", plain, steps=1))
+    train(tiny.training_run(run_folder, teacher, tmp_path / "plain", tiny.RECIPE, steps=1))
     assert not any(name.startswith("mass") for name in read_curve(tmp_path / "plain")[0])

@@ -12,6 +12,7 @@ from accelerate import Accelerator
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from latentcomp import __version__
+from latentcomp.compressor.config import ADDED, ModelConfig
 from latentcomp.compressor.model import ModelSpec
 from latentcomp.corpus.chronicle.generator import Chronicle, chronicle
 from latentcomp.corpus.chronicle.presets import preset
@@ -40,7 +41,9 @@ from latentcomp.train.store_batches import StoreBatches
 HIDDEN = 16
 STORED = tuple(LayerRecord(blocks_completed=b, post_norm=False) for b in (1, 3))
 """Layers that tests read where it does not matter which."""
-RECIPE = phase(4).recipe
+PLAIN = {f"model.{name}": ModelConfig.model_fields[name].default for name in ADDED}
+"""What recipes were before the settings that came later: latents of equal segments, no more."""
+RECIPE = phase(4).recipe.changed(PLAIN)
 LAB = LAB_FOLDERS["lab3"]
 """Its tokenizer reads the chronicles of version 3, of which the documents here are."""
 PROMPT = {"head": HEAD, "question": QUESTION, "summary": SUMMARY}
@@ -133,8 +136,8 @@ def same_batch(one: Batch, other: Batch) -> bool:
 
 
 def spec_of(model: CausalLM, number: int = 4, stored=STORED, **changes: Any) -> ModelSpec:
-    """What a phase trains between `model` and itself."""
-    config = phase(number).recipe.model.model_copy(update=changes)
+    """What a phase trains between `model` and itself, in equal segments but for `changes`."""
+    config = phase(number).recipe.changed(PLAIN).model.model_copy(update=changes)
     rms = FrozenReasoner(model).embedding_rms()
     return ModelSpec.between(config, model.identity, stored, model.identity, rms)
 
