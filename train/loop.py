@@ -9,7 +9,6 @@ objectives -> gradients for the compressor alone.
 import math
 import time
 from collections.abc import Callable
-from random import Random
 from typing import Final
 
 import torch
@@ -105,7 +104,7 @@ def _steps(
     while (progress := clock.progress(at.step)) < 1 and not interrupted():
         lr = set_lr(optimizers, run.recipe.optimiser, at.step, progress)
         batch, waited = ahead or _batch(run, at.step)
-        ratio = Random(f"ratio/{run.record.seed}/{at.step}").choice(run.recipe.ratios)
+        ratio = run.recipe.ratio_at(run.record.seed, at.step, progress)
         launched = _backward(run, forward, batch, ratio)
         # A GPU would stand still while this process waits for the norm of the gradient and then
         # launches the update: meanwhile the teacher reads the next documents there.

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from random import Random
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -110,7 +111,10 @@ class Recipe(_Part):
     objectives: dict[str, float]
     """Row of `train.objectives.OBJECTIVES` -> weight."""
     ratios: tuple[float, ...] = Field(default=(4.0,), min_length=1)
-    """Tokens per latent, one drawn for each step; the first is the one that is reported."""
+    """Tokens per latent; the first is the one that is reported."""
+    ratio_order: Literal["drawn", "rising"] = "drawn"
+    """One drawn for each step; or the lowest first, each for an equal part of the steps before the
+    learning rate falls, the highest to the end: what needs many latents is learned with many."""
     reasoner: Literal["teacher", "student"] = "teacher"
     """Who answers: the teacher itself (control), or a smaller model."""
     data: Data = Data()
@@ -134,10 +138,26 @@ class Recipe(_Part):
             raise ValueError("a ratio below 1 is more latents than tokens")
         return ratios
 
+    def ratio_at(self, seed: int, step: int, progress: float) -> float:
+        """Tokens per latent of one step.
+
+        Args:
+            seed: of the training.
+            step: steps done before this one.
+            progress: share of the budget that is used up, 0 to 1.
+        """
+        if self.ratio_order == "drawn":
+            return Random(f"ratio/{seed}/{step}").choice(self.ratios)
+        rising, flat_part = sorted(self.ratios), self.optimiser.decay_start
+        if progress >= flat_part:
+            return rising[-1]
+        return rising[int(len(rising) * progress / flat_part)]
+
     @property
     def sha256(self) -> str:
         """Of everything but the name."""
-        record = self.model_dump(mode="json", exclude={"name"})
+        later = {"ratio_order"} if self.ratio_order == "drawn" else set()
+        record = self.model_dump(mode="json", exclude={"name"} | later)
         record |= {"model": self.model.recorded(), "data": self.data.recorded()}
         text = json.dumps(record, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()

@@ -92,6 +92,8 @@ def test_a_field_at_its_default_is_not_in_the_hash():
     assert recipe.sha256 == recipe.changed({"data.states": "own"}).sha256
     assert recipe.sha256 != recipe.changed({"data.states": "other"}).sha256
     assert "states" not in recipe.data.recorded()
+    assert recipe.sha256 == recipe.changed({"ratio_order": "drawn"}).sha256
+    assert recipe.sha256 != recipe.changed({"ratio_order": "rising"}).sha256
 
 
 def test_the_figures_of_a_step(made, tmp_path):
@@ -107,6 +109,24 @@ def test_the_figures_of_a_step(made, tmp_path):
         assert line["documents"] == 2 * line["step"]
     assert {line["ratio"] for line in told} == {4.0, 8.0}
     assert list((tmp_path / "trial" / "tensorboard").glob("events*"))
+
+
+def test_ratios_rise_until_the_rate_falls(made):
+    """What is drawn knows nothing of the progress, what rises nothing of the seed."""
+    rising = phase(5).recipe.changed(
+        {"ratios": (4.0, 2.0, 3.0), "ratio_order": "rising", "optimiser.decay_start": 0.6}
+    )
+    steps = [rising.ratio_at(7, step, step / 10) for step in range(10)]
+    assert steps == [2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0]
+    at_once = rising.changed({"optimiser.decay_start": 0.0})
+    assert at_once.ratio_at(0, 0, 0.0) == 4.0
+    assert rising.ratios[0] == 4.0, "the one that is reported"
+    drawn = rising.changed({"ratio_order": "drawn"})
+    assert {drawn.ratio_at(0, step, 0.0) for step in range(40)} == {2.0, 3.0, 4.0}
+    assert drawn.ratio_at(0, 3, 0.1) == drawn.ratio_at(0, 3, 0.9)
+    told: list[dict[str, float]] = []
+    train(made(rising, steps=6), told.append)
+    assert [line["ratio"] for line in told] == [2.0, 2.0, 3.0, 4.0, 4.0, 4.0]
 
 
 def test_a_run_is_made_again_exactly(made, tmp_path):
