@@ -179,6 +179,8 @@ def test_figures_follow_the_theme_and_are_described(written):
     assert {"--ink", "--accent", "--warn"} <= used
     assert all(f"{name}:" in html for name in used)
     assert "prefers-color-scheme: dark" in html
+    printed = html.partition("@media print {")[2].partition("</style>")[0]
+    assert ".scroll { overflow: visible; }" in printed, "paper does not scroll: a table was cut"
     assert "<style" not in svg  # it would reach the whole page
 
 
