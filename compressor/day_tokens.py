@@ -4,8 +4,9 @@ A text says its day in tokens before what happened on it, and a causal reader fi
 by digit. Metadata added to every token of a chunk has no such place: tens and units of a day stand
 in one vector with all that the chunk says, and no latent can be spent on either.
 
-Started as tokens, a word goes before the digits, all have the vectors that the reasoner's own
-tokens have, and each is given a latent: so the reasoner reads days before anything is learned.
+Where they are given latents (`model.day_start`), a word goes before the digits, and each has one.
+Started as tokens, all have the vectors of the reasoner's own tokens besides: so the reasoner reads
+days before anything is learned.
 Without the word it does not, and learned mass would take their latents away, as one of the three
 says nothing without the others (docs/LOG.md, 2026-11-30).
 

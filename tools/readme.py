@@ -6,6 +6,7 @@ other pages in `BLOCKS`; a test compares them with the files, so that no figure 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import isnan
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +20,7 @@ from .ladder_block import ladder_block
 from .measured_with import teacher_of
 from .models_block import models_block
 from .probes_block import probes_block
-from .real_arms_block import real_arms_block, real_levers_block
+from .real_arms_block import LEVERS, real_arms_block
 from .real_block import parity_block, prompts_block, sink_block
 from .real_results_block import real_results_block, real_sentence
 from .real_text_block import real_text_block
@@ -201,7 +202,7 @@ BLOCKS: Final = (
     Block("sink", sink_block, "docs/real_model.md"),
     Block("real-results", real_results_block, "docs/real_model.md"),
     Block("real-arms", real_arms_block, "docs/real_model.md"),
-    Block("real-levers", real_levers_block, "docs/real_model.md"),
+    Block("real-levers", partial(real_arms_block, file=LEVERS), "docs/real_model.md"),
     Block("real-text", real_text_block, "docs/real_text.md"),
 )
 PAGES: Final = tuple(dict.fromkeys(block.page for block in BLOCKS))

@@ -33,31 +33,16 @@ SPLITS: Final = {RESULTS: "validation", LEVERS: "test"}
 """File -> split of the documents that it was measured on."""
 
 
-def real_arms_block(results: Path) -> str:
-    """Markdown of what was read, by the usual ends and between trained ones.
+def real_arms_block(results: Path, file: str = RESULTS) -> str:
+    """Markdown of every trial of a comparison, by the usual ends and between trained ones.
 
     Args:
         results: folder of the committed result files.
+        file: row of `LABELS`.
 
     Raises:
         LatentcompError: the file is missing or damaged.
     """
-    return _block(results, RESULTS)
-
-
-def real_levers_block(results: Path) -> str:
-    """Markdown of how it was trained, by the usual ends and between trained ones.
-
-    Args:
-        results: folder of the committed result files.
-
-    Raises:
-        LatentcompError: the file is missing or damaged.
-    """
-    return _block(results, LEVERS)
-
-
-def _block(results: Path, file: str) -> str:
     record = result_file(results / file)
     ends, every = (record["adapted"][part] for part in ("continuation", "all"))
     trials = record["trials"].values()

@@ -104,7 +104,11 @@ _Row = tuple[int, int, frozenset[int], int, int, int]
 
 
 def _pool(compressed: Compressed, states: States) -> Tensor:
-    """Share of every token in each latent [B, K, T]: of equal segments, or of learned mass."""
+    """Share of every token in each latent [B, K, T]: of equal segments, or of learned mass.
+
+    Where tokens go whole (`model.mass_edges=token`) it is right to within half a latent, and those
+    of a day stand for the first token of their chunk: so each row has a token to be probed for.
+    """
     counts_B, most = compressed.mask_BK.sum(1), compressed.mask_BK.shape[1]
     if compressed.mass_BT is not None:
         return allocate_by_mass(compressed.mass_BT, counts_B, most).pool_BKT
