@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -48,6 +48,10 @@ class AblationOptions:
     jobs: Annotated[
         int, typer.Option(help="Trainings, and evaluations, that share a GPU.", min=1)
     ] = 1
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"],
+        typer.Option(help="Of the frozen models in trainings (recorded), as `train --dtype`."),
+    ] = "auto"
     skip_order: Annotated[
         bool,
         typer.Option("--skip-order", help="Before its turn; recorded in what follows."),
@@ -78,6 +82,7 @@ class AblationOptions:
             teacher=self.teacher,
             batch_size=self.batch_size,
             jobs=self.jobs,
+            dtype=self.dtype,
             # No verdict rests on the tiny grid, so it waits for none.
             skip_order=self.skip_order or not size.gated,
         )

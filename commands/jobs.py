@@ -1,7 +1,7 @@
 """Many trainings and evaluations, side by side on the GPUs there are; a failed one stops no other.
 
 With one device the jobs run one after the other in this process. With several, each runs in a
-process of its own that sees one GPU, with its output in a file.
+process of its own that sees one GPU and a share of the cores, with its output in a file.
 """
 
 import os
@@ -19,6 +19,7 @@ from typing import Final
 
 from ..common import atomic
 from ..common.errors import LatentcompError
+from ..common.threads import core_shares, keep_to
 
 FAILURE: Final = "failure.json"
 OUTPUT: Final = "output.txt"
@@ -44,6 +45,11 @@ class Failure:
 
     title: str
     reason: str
+
+
+Slot = tuple[str, frozenset[int]]
+"""Where a job of its own process runs: a GPU, as CUDA_VISIBLE_DEVICES names it, and cores; without
+these, each of several trainings would start processes for every core of the machine."""
 
 
 class Watch:
@@ -73,9 +79,10 @@ def run_jobs(jobs: Sequence[Job], gpus: Sequence[str], watch: Watch) -> tuple[Fa
     if len(gpus) < 2:
         outcomes = [_watched(job, watch, _here) for job in jobs]
     else:
-        free: SimpleQueue[str] = SimpleQueue()
-        for gpu in gpus:
-            free.put(gpu)
+        at_once = min(len(gpus), len(jobs))
+        free: SimpleQueue[Slot] = SimpleQueue()
+        for slot in zip(gpus, core_shares(at_once), strict=False):
+            free.put(slot)
         with ThreadPoolExecutor(len(gpus)) as pool:
             outcomes = list(pool.map(lambda job: _there(job, free, watch), jobs))
     return tuple(outcome for outcome in outcomes if outcome is not None)
@@ -109,38 +116,39 @@ def _here(job: Job) -> Failure | None:
     return None
 
 
-def _there(job: Job, free: "SimpleQueue[str]", watch: Watch) -> Failure | None:
-    gpu = free.get()
+def _there(job: Job, free: "SimpleQueue[Slot]", watch: Watch) -> Failure | None:
+    slot = free.get()
     try:
-        return _watched(job, watch, lambda job: _process(job, gpu))
+        return _watched(job, watch, lambda job: _process(job, slot))
     finally:
-        free.put(gpu)
+        free.put(slot)
 
 
-def _process(job: Job, gpu: str) -> Failure | None:
+def _process(job: Job, slot: Slot) -> Failure | None:
     try:
-        return _run_process(job, gpu)
+        return _run_process(job, *slot)
     except (LatentcompError, OSError) as error:  # it could not even start
         return _failed(job, str(error), traceback.format_exc())
 
 
-def _run_process(job: Job, gpu: str) -> Failure | None:
+def _run_process(job: Job, gpu: str, cores: frozenset[int]) -> Failure | None:
     atomic.make_folder(job.folder)
     (job.folder / FAILURE).unlink(missing_ok=True)
     output = job.folder / OUTPUT
     with output.open("ab") as log:
-        done = subprocess.run(
+        process = subprocess.Popen(
             [sys.executable, "-m", "latentcomp", *job.arguments],
             env={**os.environ, "CUDA_VISIBLE_DEVICES": gpu},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            check=False,
         )
-    if done.returncode == 0:
+        keep_to(process.pid, cores)
+        code = process.wait()
+    if code == 0:
         return None
     text = output.read_text(errors="replace")
-    last = text.strip().splitlines()[-1] if text.strip() else f"exit code {done.returncode}"
+    last = text.strip().splitlines()[-1] if text.strip() else f"exit code {code}"
     return _failed(job, last, text[-20_000:])
 
 

@@ -1,7 +1,7 @@
 """The command `latentcomp ladder`: the phases in their order, trained, evaluated and judged."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -43,6 +43,10 @@ class LadderOptions:
     jobs: Annotated[
         int, typer.Option(help="Trainings, and evaluations, that share a GPU.", min=1)
     ] = 1
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"],
+        typer.Option(help="Of the frozen models in trainings (recorded), as `train --dtype`."),
+    ] = "auto"
 
     def check(self) -> None:
         """Refuse a size and models that there are not, or a run without the store that is needed.
@@ -83,6 +87,7 @@ class LadderOptions:
             teacher=self.teacher,
             batch_size=self.batch_size,
             jobs=self.jobs,
+            dtype=self.dtype,
             # A size without verdicts could never open the next phase.
             skip_order=not size.gated,
         )
@@ -125,6 +130,7 @@ def _run_phase(
     from ..experiment.judge import judge_phase
     from ..experiment.phases import phase as phase_numbered
     from ..experiment.run_folder import RunFolder
+    from ..experiment.siblings import arms_needed
     from .job_lines import JobLines
     from .sweep import evaluate_all, train_all
 
@@ -145,6 +151,7 @@ def _run_phase(
             seed,
             watch,
             phase.steps,
+            arms_needed(phase.number),
         ),
     ]
     if failures and not phase.grid:

@@ -13,6 +13,7 @@ from ..evaluate.result import EvaluationResult
 from ..experiment.catalogue import recipe_named
 from ..experiment.run_folder import RunFolder, TrialFolder
 from ..experiment.sizes import Size
+from ..models.precision import AUTO, Dtype
 from ..train import checkpoint
 from ..train.recipe import Recipe
 from .evaluate import EvaluateOptions
@@ -40,6 +41,8 @@ class Sweep:
     workers: int | None = None
     jobs: int = 1
     """Trainings or evaluations that share a GPU."""
+    dtype: Dtype = AUTO
+    """Of the frozen models in a training; evaluations decide for themselves."""
 
     def slots(self) -> list[str]:
         """A GPU for each job that may run at once; empty without one."""
@@ -57,6 +60,7 @@ class Sweep:
             teacher=None if self.teacher == "lab" or not self._is_live(recipe) else self.teacher,
             skip_order=self.skip_order,
             workers=self.workers,
+            dtype=self.dtype,
             save_every=1_000_000 if self.size.name == "tiny" else 100,
         )
 
@@ -69,7 +73,12 @@ class Sweep:
         return self.size.of(recipe_named(recipe)).data.source == "live"
 
     def evaluate_options(
-        self, recipe: str, documents: int, seed: int, steps: int | None
+        self,
+        recipe: str,
+        documents: int,
+        seed: int,
+        steps: int | None,
+        arms: tuple[str, ...] = (),
     ) -> EvaluateOptions:
         """The command that measures the trials of a recipe."""
         return EvaluateOptions(
@@ -83,6 +92,7 @@ class Sweep:
             reasoner=self.reasoner,
             teacher=self.teacher,
             batch_size=self.batch_size,
+            arms=",".join(arms),
             judge=False,
         )
 
@@ -116,6 +126,7 @@ def evaluate_all(
     seed: int,
     watch: Watch,
     steps: int | None = None,
+    arms: tuple[str, ...] = (),
 ) -> tuple[Failure, ...]:
     """Measure the trained trials of every recipe on the same documents, where it was not done.
 
@@ -129,6 +140,7 @@ def evaluate_all(
         seed: of the documents.
         watch: is told of every job.
         steps: beginnings of each document that are read; None: whole documents.
+        arms: optional ones that are measured too.
     """
     together: list[tuple[str, list[int]]] = []
     present, run, slots = 0, RunFolder(sweep.run), sweep.slots()
@@ -148,7 +160,7 @@ def evaluate_all(
     jobs = []
     for name, missing in together:
         options = replace(
-            sweep.evaluate_options(name, documents, seed, steps), training_seed=missing
+            sweep.evaluate_options(name, documents, seed, steps, arms), training_seed=missing
         )
         jobs.append(
             Job(

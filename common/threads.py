@@ -6,7 +6,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 ItemT = TypeVar("ItemT")
@@ -20,6 +20,30 @@ def cores() -> int:
     """Cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)  # absent on macOS
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def core_shares(parts: int) -> tuple[frozenset[int], ...]:
+    """The cores of this process, dealt out evenly; with more parts than cores they share them.
+
+    Empty sets where the system does not say which cores there are.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)
+    mine = sorted(affinity(0)) if affinity else []
+    if not mine:
+        return (frozenset(),) * parts
+    if parts >= len(mine):
+        return tuple(frozenset({mine[part % len(mine)]}) for part in range(parts))
+    return tuple(frozenset(mine[part::parts]) for part in range(parts))
+
+
+def keep_to(process: int, cores: frozenset[int]) -> None:
+    """Keep a process that was just started, and all that it will start, to some cores.
+
+    Nothing happens without cores, or where it has ended already.
+    """
+    if cores:
+        with suppress(ProcessLookupError):
+            os.sched_setaffinity(process, cores)
 
 
 @functools.cache

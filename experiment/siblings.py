@@ -73,6 +73,16 @@ SIBLINGS: Final[dict[int, tuple[Sibling, ...]]] = {
 """By phase. Of a comparison they are taken on the trial of the lowest training seed."""
 
 
+NEEDED_ARMS: Final[dict[StrictMeasure, str]] = {"above_stale": "stale"}
+"""Measure -> the optional arm that it compares with."""
+
+
+def arms_needed(number: int) -> tuple[str, ...]:
+    """Optional arms without which a sibling of the phase is inconclusive."""
+    measures = [sibling.measure for sibling in SIBLINGS.get(number, ())]
+    return tuple(NEEDED_ARMS[measure] for measure in measures if measure in NEEDED_ARMS)
+
+
 def sibling_outcomes(
     number: int, rows: Sequence[ScoredAnswer], *, seed: int
 ) -> tuple[SiblingOutcome, ...]:

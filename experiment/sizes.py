@@ -58,13 +58,13 @@ class Size:
 
 _LAB = {
     "data.source": "live",
-    "data.batch_size": 256,
+    "data.batch_size": 128,
     "data.question_tokens": 255,
     "optimiser.kind": "muon",
     "optimiser.lr": 1.5e-3,
     "optimiser.matrix_lr": 3e-3,
     "optimiser.warmup_steps": 40,
-    "optimiser.decay_start": 0.6,
+    "optimiser.decay_start": 0.4,
     "budget.steps": 400,
 }
 
