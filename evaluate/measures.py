@@ -25,6 +25,7 @@ StrictMeasure = Literal[
     "retention_above_controls",
     "lowest_family_retention",
     "largest_shuffled_effect",
+    "shuffled_above_other_text",
     "above_stale",
 ]
 """Of the gates beside those (`strict.py`); defined in section 5a."""

@@ -100,6 +100,14 @@ def _largest_shuffled(answers: Answers, bootstrap: Bootstrap) -> Interval | None
     return _together(sizes, point=max, low=max, high=max)
 
 
+def _above_other_text(answers: Answers, bootstrap: Bootstrap) -> Interval | None:
+    if not {"shuffled", "other_text"} <= set(answers.arms):
+        return None
+    tally = answers.all()
+    above = difference("shuffled", "other_text", QUESTIONS)
+    return bootstrap.interval(above, tally.columns, tally.questions)
+
+
 def _above_stale(answers: Answers, bootstrap: Bootstrap) -> Interval | None:
     tally = answers.of_bucket("late")
     if not {LATENTS, "stale"} <= set(answers.arms) or not tally.questions.sum():
@@ -114,6 +122,7 @@ _MEASURES: Final[dict[StrictMeasure, Callable[[Answers, Bootstrap], Interval | N
     "retention_above_controls": _above_controls,
     "lowest_family_retention": _lowest_family,
     "largest_shuffled_effect": _largest_shuffled,
+    "shuffled_above_other_text": _above_other_text,
     "above_stale": _above_stale,
 }
 

@@ -4,14 +4,15 @@ The gates of the plan keep their thresholds. Beside each, these criteria say whe
 that the gate is named after is there: a retention that comes from guesses, from a few families or
 from any latents at all passes the gate and fails its sibling. Both are reported; the order of the
 ladder rests on the gates alone. Thresholds were written on 2026-11-29, before any compressor was
-trained on generator 4, and a test compares them with section 5a of docs/experiment_plan.md.
+trained on generator 4; `shuffled_above_other_text` came on 2026-12-01, when the cause of red
+self-checks was known. A test compares them with section 5a of docs/experiment_plan.md.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ..evaluate.measures import StrictMeasure
+from ..evaluate.measures import SHUFFLED_MARGIN, StrictMeasure
 from ..evaluate.scores import ScoredAnswer
 from ..evaluate.stats import Interval
 from ..evaluate.strict import strict_measures
@@ -49,11 +50,17 @@ class Sibling:
         )
 
 
+_SHUFFLED: Final = (
+    Sibling("largest_shuffled_effect", "high", 0.10),
+    Sibling("shuffled_above_other_text", "high", SHUFFLED_MARGIN),
+)
+
+
 def _existence(retention: float, accuracy: float) -> tuple[Sibling, ...]:
     return (
         Sibling("retention_above_controls", "low", retention),
         Sibling("accuracy", "low", accuracy),
-        Sibling("largest_shuffled_effect", "high", 0.10),
+        *_SHUFFLED,
     )
 
 
@@ -62,10 +69,10 @@ _EVERY_FAMILY: Final = (Sibling("lowest_family_retention", "low", 0.10),)
 
 SIBLINGS: Final[dict[int, tuple[Sibling, ...]]] = {
     1: _existence(0.10, 0.25),
-    2: (Sibling("largest_shuffled_effect", "high", 0.10),),
-    3: (Sibling("largest_shuffled_effect", "high", 0.10), *_UPDATES),
+    2: _SHUFFLED,
+    3: (*_SHUFFLED, *_UPDATES),
     4: (*_existence(0.40, 0.50), *_EVERY_FAMILY, *_UPDATES),
-    5: (Sibling("largest_shuffled_effect", "high", 0.10), *_EVERY_FAMILY, *_UPDATES),
+    5: (*_SHUFFLED, *_EVERY_FAMILY, *_UPDATES),
     6: (*_EVERY_FAMILY, Sibling("above_stale", "low", 0.0)),
     7: (),
     8: (*_existence(0.25, 0.35), *_EVERY_FAMILY),
@@ -73,7 +80,10 @@ SIBLINGS: Final[dict[int, tuple[Sibling, ...]]] = {
 """By phase. Of a comparison they are taken on the trial of the lowest training seed."""
 
 
-NEEDED_ARMS: Final[dict[StrictMeasure, str]] = {"above_stale": "stale"}
+NEEDED_ARMS: Final[dict[StrictMeasure, str]] = {
+    "shuffled_above_other_text": "other_text",
+    "above_stale": "stale",
+}
 """Measure -> the optional arm that it compares with."""
 
 

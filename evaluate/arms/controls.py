@@ -1,4 +1,4 @@
-"""Controls: latents that look right and hold nothing of the document of the questions.
+"""Controls: what looks right and holds nothing of the document of the questions.
 
 Shapes: K = latents, R = width of the reasoner.
 """
@@ -11,12 +11,24 @@ from torch import Tensor
 
 from ...reasoner.generate import Prefix
 from ..bench import ArmInputs
+from .text import ceiling
 
 
 def shuffled(inputs: ArmInputs) -> list[Prefix]:
     """Prefixes of latents of another document of the same evaluation."""
     donors = donors_of([document.original for document in inputs.documents], inputs.seed)
     return [inputs.latents[donor] for donor in donors]
+
+
+def other_text(inputs: ArmInputs) -> list[Prefix]:
+    """Prefixes of the text of the document whose latents `shuffled` borrows, days written in.
+
+    What `shuffled` tells above the floor is no leak where this tells as much: a reader with any
+    document before it guesses in another way than one with none.
+    """
+    donors = donors_of([document.original for document in inputs.documents], inputs.seed)
+    prefixes = ceiling(inputs.bench.reasoner, inputs.documents)
+    return [prefixes[donor] for donor in donors]
 
 
 def zero(inputs: ArmInputs) -> list[Prefix]:

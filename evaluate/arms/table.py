@@ -74,6 +74,7 @@ ARMS: Final[dict[str, Arm]] = {
             wanted=_dated_apart,
         ),
         Arm("gaussian", "random latents", controls.gaussian),
+        Arm("other_text", "another's text", controls.other_text, optional=True),
         _cut("summary", "as many tokens", summary.summary),
         _cut("truncation", "its first tokens", truncation.truncation),
         _cut("truncation_middle", "its middle", truncation.truncation_middle),

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import sys
 
@@ -95,6 +96,7 @@ def program(tmp_path, monkeypatch):
         "assert sys.argv[1:3] == ['-m', 'latentcomp'], sys.argv\n"
         "print('gpu', os.environ['CUDA_VISIBLE_DEVICES'], *sys.argv[3:])\n"
         "time.sleep(0.2)\n"
+        "print('cores', *sorted(os.sched_getaffinity(0)))\n"
         "if 'fail' in sys.argv:\n"
         "    print('the disk is full', file=sys.stderr)\n"
         "    sys.exit(2)\n"
@@ -113,6 +115,20 @@ def test_with_several_gpus_each_job_is_a_process_that_sees_one(job_of, program):
     assert [words[3] for words in outputs] == ["0", "fail", "2", "3"]
     assert "the disk is full" in failure_of(every[1])["details"]
     assert not (every[0].folder / "failure.json").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no affinity on this system")
+def test_jobs_beside_each_other_share_the_cores(job_of, program):
+    """Else each of several trainings starts processes for every core of the machine."""
+    mine = os.sched_getaffinity(0)
+    every = [job_of(str(n)) for n in range(2)]
+    assert run_jobs(every, ["0", "0", "0"], Watch()) == ()
+    shares = [
+        {int(core) for core in (job.folder / "output.txt").read_text().split("cores ")[1].split()}
+        for job in every
+    ]
+    assert shares[0] | shares[1] == mine
+    assert len(mine) == 1 or not shares[0] & shares[1]
 
 
 def test_a_gpu_is_free_again_after_a_job_that_could_not_start(job_of, monkeypatch):

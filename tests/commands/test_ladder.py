@@ -5,6 +5,7 @@ import pytest
 from latentcomp import cli
 from latentcomp.commands import sweep
 from latentcomp.commands.jobs import Failure
+from latentcomp.experiment.siblings import arms_needed
 
 
 def test_a_ladder_that_cannot_go_on_says_so_and_ends_with_1(monkeypatch, tmp_path, capsys):
@@ -16,6 +17,23 @@ def test_a_ladder_that_cannot_go_on_says_so_and_ends_with_1(monkeypatch, tmp_pat
     said = capsys.readouterr().out
     assert "phase 1 is not judged" in said
     assert "phase 2" not in said
+
+
+def test_a_phase_is_measured_with_the_arms_that_its_siblings_ask_for(monkeypatch, tmp_path):
+    from latentcomp.experiment import judge
+
+    asked = []
+
+    def evaluate(sweep, recipes, documents, seed, watch, steps, arms):
+        asked.append((seed, arms, sweep.dtype))
+        return ()
+
+    monkeypatch.setattr(sweep, "train_all", lambda *arguments: ())
+    monkeypatch.setattr(sweep, "evaluate_all", evaluate)
+    monkeypatch.setattr(judge, "judge_phase", lambda run, number, seed: None)
+    line = ["ladder", "--run", str(tmp_path / "run"), "--through", "1", "--size", "lab"]
+    cli.run([*line, "--dtype", "bfloat16"])
+    assert asked == [(5001, arms_needed(1), "bfloat16")]
 
 
 @pytest.mark.parametrize("through", ["1", "3"])

@@ -202,6 +202,16 @@ def test_stale_latents_are_those_of_the_document_as_it_was(lm, documents):
     assert before_last_third(one).chunks == one.chunks
 
 
+def test_other_text_is_that_of_the_document_whose_latents_are_borrowed(lm, documents):
+    made = inputs(lm, documents, 6)
+    other = {"ceiling": ARMS["other_text"], "compressed": ARMS["shuffled"]}
+    for own, borrowed in other.items():
+        mine, theirs = (arm.make(made) for arm in (ARMS[own], borrowed))
+        # Of two documents each borrows from the other one.
+        for prefix, lent in zip(mine, reversed(theirs), strict=True):
+            assert torch.equal(prefix.x_PD, lent.x_PD)
+
+
 def test_metadata_knows_days_and_no_words(lm):
     """Two documents that differ in their words alone have the same latents."""
     chunks = tuple(replace(c, text=c.text.replace("Vela", "Toma")) for c in NOTES.chunks)

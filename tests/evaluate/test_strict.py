@@ -4,7 +4,8 @@ from math import isnan
 
 import pytest
 
-from latentcomp.evaluate.strict import LEAST_QUESTIONS, strict_measures
+from latentcomp.evaluate.strict import _MEASURES, LEAST_QUESTIONS, strict_measures
+from latentcomp.experiment.siblings import NEEDED_ARMS
 
 from . import rows
 
@@ -86,6 +87,22 @@ def test_an_effect_of_either_sign_is_one(shift):
 def test_freshness_is_over_the_questions_of_the_last_third():
     taken = strict_measures(made(stale=0.3), seed=0, resamples=200)["above_stale"]
     assert taken.point == pytest.approx(0.5, abs=0.1) and taken.n == 40 * 3 * 2
+
+
+def test_what_any_document_does_to_the_reader_is_no_leak():
+    """A red self-check whose cause is the reader, and one whose cause is the latents."""
+    measure = "shuffled_above_other_text"
+    assert points(made(shuffled=0.3, other_text=0.3))[measure] == 0
+    assert points(made(shuffled=0.3, other_text=0.2))[measure] == pytest.approx(0.1)
+    assert measure not in points(made(shuffled=0.3))
+
+
+def test_measures_that_need_an_optional_arm_are_those_of_the_table():
+    """A ladder measures these arms too; no measure is left open for want of one."""
+    missing = set(_MEASURES) - set(points(made()))
+    assert missing == set(NEEDED_ARMS)
+    with_them = points(made(**dict.fromkeys(NEEDED_ARMS.values(), 0.2)))
+    assert set(with_them) == set(_MEASURES)
 
 
 def test_small_families_are_no_part_of_the_worst():

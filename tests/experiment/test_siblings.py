@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from latentcomp.evaluate.arms.table import ARMS
 from latentcomp.evaluate.strict import _MEASURES
 from latentcomp.experiment.history import read_history
 from latentcomp.experiment.judge import judge_phase
 from latentcomp.experiment.phases import PHASES, phase
 from latentcomp.experiment.run_folder import RunFolder
-from latentcomp.experiment.siblings import SIBLINGS
+from latentcomp.experiment.siblings import NEEDED_ARMS, SIBLINGS, arms_needed
 from latentcomp.experiment.verdict import Verdict
 from latentcomp.experiment.verdict_table import render_verdict
 
@@ -76,7 +77,7 @@ def test_they_are_shown_and_kept_and_an_older_verdict_has_none(small_lab, tmp_pa
     runs.save_phase(run, 1, compressed=0.6)
     verdict = judge_phase(run, 1)
     lines = render_verdict(verdict).plain.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["phase 1", *["  beside it"] * 3]
+    assert [line.split(":")[0] for line in lines] == ["phase 1", *["  beside it"] * 4]
     assert "accuracy low > 0.25: 0." in lines[2]
     (kept,) = read_history(run, 1)
     assert kept.siblings == verdict.siblings
@@ -94,3 +95,11 @@ def test_freshness_that_was_not_measured_is_open(small_lab, tmp_path):
     fresh = outcomes["above_stale"]
     assert (fresh.interval, fresh.status) == (None, "inconclusive")
     assert "above_stale low > 0.00: not measured" in render_verdict(judge_phase(run, 4)).plain
+
+
+@pytest.mark.parametrize("number", [each.number for each in PHASES])
+def test_the_arms_that_siblings_compare_with_are_known(number):
+    needed = arms_needed(number)
+    assert all(ARMS[name].optional for name in needed)
+    compared = {one.measure for one in SIBLINGS[number]} & set(NEEDED_ARMS)
+    assert len(needed) == len(compared)
