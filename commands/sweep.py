@@ -130,8 +130,9 @@ def evaluate_all(
 ) -> tuple[Failure, ...]:
     """Measure the trained trials of every recipe on the same documents, where it was not done.
 
-    The trials of a recipe share the arms without latents. Where more jobs may run at once than
-    there are recipes, each trial is a job of its own, which reads those arms once more.
+    The trials of a recipe share the arms without latents, the longest texts among them. Where
+    there are more GPUs than recipes, each trial is a job of its own, which reads those arms once
+    more; jobs that share a GPU would only do so in each other's time.
 
     Args:
         sweep: what is the same for all.
@@ -155,7 +156,7 @@ def evaluate_all(
             present += bool(trained)
             continue
         together.append((name, missing))
-    if len(slots) > len(together):
+    if len(set(slots)) > len(together):
         together = [(name, [each]) for name, missing in together for each in missing]
     jobs = []
     for name, missing in together:

@@ -18,6 +18,9 @@ class Syllabus:
     """Relative sampling weight of a family; 1 for the rest."""
     hints_at: tuple[float, ...] = (1 / 3, 1 / 2)
     """Depths, as shares of the blocks, at which hints are to be known. None: no hints."""
+    unread: float = 0.0
+    """Share of the sequences whose questions are asked with nothing read, to be guessed: else a
+    reader without a document goes on writing one, and guesses below chance (docs/LOG.md)."""
 
 
 SYLLABI: Final[dict[str, Syllabus]] = {
@@ -45,6 +48,9 @@ SYLLABI: Final[dict[str, Syllabus]] = {
         },
     ),
     "no-hints": Syllabus(hints_at=()),
+    "guesses": Syllabus(
+        per_family=4, shares={"structure": 2.0, "when": 2.0, "holder": 2.0}, unread=0.08
+    ),
 }
 
 

@@ -1,7 +1,8 @@
 """What a lab model reads and is asked in training: chronicles, new ones in every step.
 
-A context is one of three: the document with every day written in, the document as it ships (some
-chunks do not tell their day, and questions that need it are left out), or notes in its place.
+A context is one of four: the document with every day written in, the document as it ships (some
+chunks do not tell their day, and questions that need it are left out), notes in its place, or, in
+a syllabus that asks for it, nothing: then the answers are to be guessed.
 """
 
 import random
@@ -9,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+import numpy as np
 import torch
 from transformers import PreTrainedTokenizerFast
 
@@ -30,7 +32,7 @@ SUMMARY: Final = "\nSummary in {budget} tokens:"
 NOTES: Final = "Notes: {summary}"
 """Context of questions about a summary instead of the document."""
 
-TEXT_WEIGHT, SUMMARY_WEIGHT, ANSWER_WEIGHT = 0.1, 1.0, 4.0
+TEXT_WEIGHT, SUMMARY_WEIGHT, ANSWER_WEIGHT, GUESS_WEIGHT = 0.1, 1.0, 4.0, 1.0
 NOTES_SHARE = 0.1
 DATED_SHARE = 0.6
 """Of the sequences with a document: its days are all written in."""
@@ -48,6 +50,9 @@ class SequenceWriter:
     def __call__(self, story: Told, rng: random.Random, length: int) -> Arrays:
         """One sequence of `length` tokens: a context, then as many questions as fit."""
         drafts = story.drafts(rng, self._syllabus.per_family)
+        if self._syllabus.unread and rng.random() < self._syllabus.unread:
+            rng.shuffle(drafts)
+            return pack([self._context(""), *self._guesses(drafts)], length)
         if rng.random() < NOTES_SHARE:
             context, drafts = _from_notes(story, drafts, rng)
             pieces = [self._context(context)]
@@ -87,14 +92,24 @@ class SequenceWriter:
         return ids[0] if self._tokenizer.convert_ids_to_tokens(ids[0]) != SPACE else ids[1]
 
     def _questions(self, story: Told, drafts: Sequence[Draft]) -> list[Piece]:
+        return [
+            replace(piece, hints=self._hints(story, draft.query, int(np.argmax(piece.weights))))
+            for draft, piece in zip(drafts, self._asked(drafts, ANSWER_WEIGHT), strict=True)
+        ]
+
+    def _guesses(self, drafts: Sequence[Draft]) -> list[Piece]:
+        """The same without hints, which nothing that was read could give; of no family either,
+        so that the accuracies of the log are those of answers that can be known."""
+        return [replace(piece, family=-1) for piece in self._asked(drafts, GUESS_WEIGHT)]
+
+    def _asked(self, drafts: Sequence[Draft], weight: float) -> list[Piece]:
         prompts = self._encode([QUESTION.format(question=draft.text) for draft in drafts])
         answers = self._encode([f" {draft.finding.answer}" for draft in drafts])
         return [
             Piece(
                 ids=[*prompt, *answer, END_ID],
-                weights=[0.0] * len(prompt) + [ANSWER_WEIGHT] * (len(answer) + 1),
+                weights=[0.0] * len(prompt) + [weight] * (len(answer) + 1),
                 family=FAMILY_IDS[draft.family.name],
-                hints=self._hints(story, draft.query, len(prompt)),
             )
             for draft, prompt, answer in zip(drafts, prompts, answers, strict=True)
         ]

@@ -1,16 +1,16 @@
 """What a run of the ladder showed, for the repository: a result file and the published verdicts.
 
-`python -m latentcomp.tools.publish --run RUN` writes `docs/results/ladder.json` (every evaluation
-computed again from its answers, the curve's end, provenance) and `lab/published/verdicts.jsonl`
-(the standing verdict of every phase, which satisfies the order for runs with the same teacher;
-those on other teachers stay there).
+`python -m latentcomp.tools.publish --run RUN` writes `docs/results/ladder.json` (what ships keeps,
+every evaluation computed again from its answers, training curves, provenance) and
+`lab/published/verdicts.jsonl` (the standing verdict of every phase, which satisfies the order for
+runs with the same teacher; those on other teachers stay there).
 The weights may be gone; the answers must be there, with the hashes that the verdicts name.
 """
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ..common import atomic
 from ..common.atomic import file_sha256
@@ -23,9 +23,17 @@ from ..experiment.history import read_history, standing
 from ..experiment.phases import PHASES
 from ..experiment.published import PUBLISHED
 from ..experiment.run_folder import RunFolder
+from ..experiment.shipped import SHIPPED
 from ..experiment.verdict import Verdict
+from ..train.checkpoint import MODEL, open_checkpoint
+from ..train.log import read_curve
 
-RESULT = Path(__file__).resolve().parents[1] / "docs" / "results" / "ladder.json"
+RESULT: Final = Path(__file__).resolve().parents[1] / "docs" / "results" / "ladder.json"
+HEADLINE: Final = "phase4.json"
+"""Of the compressor that ships, beside the result."""
+CURVE_STEPS: Final = 20
+CURVE_FIELDS: Final = ("step", "documents", "seconds", "answer", "token_accuracy")
+"""Of a training curve, as `log.jsonl` names them."""
 
 
 def main() -> None:
@@ -73,14 +81,57 @@ def standing_of(run: RunFolder) -> list[Verdict]:
 
 def ladder_record(run: RunFolder, verdicts: list[Verdict]) -> dict[str, Any]:
     """Verdicts, and every evaluation that they rest on, as JSON."""
-    trials = {}
+    trials, curves = {}, {}
     for trial in run.trials():
         evaluations = [load_evaluation(trial, folder) for folder in trial.evaluations()]
         trials[str(trial)] = [_figures(each) for each in evaluations]
+        curves[str(trial)] = _curve(trial.path)
     return {
+        "headline": {"frozen": headline(RESULT.parent)},
         "verdicts": [verdict.model_dump(mode="json") for verdict in verdicts],
         "trials": trials,
+        "curves": curves,
     }
+
+
+def headline(results: Path) -> dict[str, Any]:
+    """Ratio -> what the compressor that ships keeps, from its own result file.
+
+    Args:
+        results: folder of the committed result files.
+
+    Raises:
+        LatentcompError: the file is missing, or of other weights than those that ship.
+    """
+    measured = EvaluationResult.read(results / HEADLINE)
+    ships = open_checkpoint(SHIPPED / f"phase-{measured.phase}").state.sha256[MODEL]
+    if measured.checkpoint_sha256 != ships:
+        raise LatentcompError(
+            f"{results / HEADLINE} is of other weights than those that ship; measure them with "
+            f"`latentcomp evaluate --phase {measured.phase} --json {HEADLINE}`"
+        )
+    kept = measured.overall.retention["compressed"]
+    return {
+        f"{measured.ratio:g}": {
+            "retention": kept.point,
+            "low": kept.low,
+            "high": kept.high,
+            "shuffled": measured.overall.accuracy["shuffled"].point,
+            "floor": measured.overall.accuracy["floor"].point,
+            "phase": measured.phase,
+            "documents": measured.documents,
+            "documents_seed": measured.seed,
+            "training_seeds": list(measured.training_seeds),
+            "file": HEADLINE,
+        }
+    }
+
+
+def _curve(trial: Path) -> list[dict[str, float]]:
+    """Every so many steps, and the last: loss of the answers over seconds of training."""
+    lines = read_curve(trial)
+    kept = [line for line in lines if line["step"] % CURVE_STEPS == 0 or line is lines[-1]]
+    return [{name: line[name] for name in CURVE_FIELDS} for line in kept]
 
 
 def _figures(measured: Measured) -> dict[str, Any]:
@@ -95,6 +146,9 @@ def _figures(measured: Measured) -> dict[str, Any]:
         "tokens_per_latent": result.tokens_per_latent,
         "steps": result.steps,
         "retention": result.overall.retention["compressed"].model_dump(mode="json"),
+        "above_undated": _above_undated(result),
+        "beginnings": result.beginnings,
+        "dtype": result.dtype,
         "arms": {arm: each.model_dump(mode="json") for arm, each in result.arms.items()},
         "families": {
             name: cell.retention["compressed"].model_dump(mode="json")
@@ -103,8 +157,23 @@ def _figures(measured: Measured) -> dict[str, Any]:
         "stale_rate": result.overall.stale_rate["compressed"].model_dump(mode="json"),
         "bytes": result.bytes.model_dump(mode="json"),
         "checkpoint_sha256": result.checkpoint_sha256,
-        "provenance": recorded.provenance,
+        "provenance": portable(recorded.provenance),
     }
+
+
+def _above_undated(result: EvaluationResult) -> dict[str, Any] | None:
+    """Over the questions that need days: latents minus the text as it ships, where it differs."""
+    above = result.above_undated.get("compressed")
+    return None if above is None else above.model_dump(mode="json")
+
+
+def portable(provenance: dict[str, Any]) -> dict[str, Any]:
+    """The same without the folders of the machine: of an absolute path its last two parts."""
+    argv = [
+        "/".join(Path(word).parts[-2:]) if Path(word).is_absolute() else word
+        for word in provenance.get("argv", [])
+    ]
+    return {**provenance, "argv": argv}
 
 
 if __name__ == "__main__":

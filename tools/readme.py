@@ -16,9 +16,10 @@ from ..common.errors import LatentcompError
 from ..evaluate.arms.table import in_order
 from ..evaluate.result import EvaluationResult
 from .baselines_block import baselines_block, retrieval_block
-from .ladder_block import ladder_block
+from .ladder_block import OLDER, ladder_block, ladder_line
 from .measured_with import teacher_of
 from .models_block import models_block
+from .other_text_block import other_text_block
 from .probes_block import probes_block
 from .real_arms_block import LEVERS, real_arms_block
 from .real_block import parity_block, prompts_block, sink_block
@@ -183,6 +184,7 @@ class Block:
 BLOCKS: Final = (
     Block("headline", headline_block),
     Block("retrieval", retrieval_block),
+    Block("ladder-line", ladder_line),
     Block("world-line", world_line),
     Block("world", world_block, "docs/corpus.md"),
     Block("real-sentence", real_sentence),
@@ -195,6 +197,8 @@ BLOCKS: Final = (
     Block("baselines", baselines_block, "docs/findings.md"),
     Block("probes", probes_block, "docs/findings.md"),
     Block("ladder", ladder_block, "docs/findings.md"),
+    Block("other-text", other_text_block, "docs/findings.md"),
+    Block("ladder3", partial(ladder_block, file=OLDER), "docs/findings.md"),
     Block("extraction", extraction_block, "docs/big.md"),
     Block("store", store_block, "docs/big.md"),
     Block("real_parity", parity_block, "docs/real_model.md"),

@@ -160,7 +160,7 @@ def test_jobs_in_processes_of_their_own_get_the_same_options(sweep, monkeypatch)
     assert "--skip-order" in line
 
 
-def test_several_jobs_share_a_gpu_and_trials_are_jobs_where_there_is_room(
+def test_several_jobs_share_a_gpu_and_trials_are_jobs_where_there_are_more_gpus(
     sweep, trained, monkeypatch
 ):
     train_all(sweep, NAMES, WATCH)
@@ -177,12 +177,13 @@ def test_several_jobs_share_a_gpu_and_trials_are_jobs_where_there_is_room(
     on_gpus = replace(sweep, device="auto", jobs=2)
     train_all(on_gpus, NAMES, WATCH)
     evaluate_all(on_gpus, NAMES, FEW, 7, WATCH)
-    evaluate_all(replace(on_gpus, jobs=1), NAMES, FEW, 7, WATCH)
-    assert slots == [["0", "1", "0", "1"], ["0", "1", "0", "1"], ["0", "1"]]
-    assert seeds[1] == [
+    monkeypatch.setattr(sweeping, "visible_gpus", lambda: ["0", "1", "2"])
+    evaluate_all(on_gpus, NAMES, FEW, 7, WATCH)
+    assert slots == [["0", "1"] * 2, ["0", "1"] * 2, ["0", "1", "2"] * 2]
+    assert seeds[1] == ["evaluate phase-5, 2 trials", "evaluate ablation-no-time, 1 trial"]
+    assert seeds[2] == [
         "evaluate phase-5, 1 trial",
         "evaluate phase-5, 1 trial",
         "evaluate ablation-no-time, 1 trial",
     ]
-    assert seeds[2] == ["evaluate phase-5, 2 trials", "evaluate ablation-no-time, 1 trial"]
     assert replace(on_gpus, device="cpu").slots() == []

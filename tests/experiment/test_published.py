@@ -1,16 +1,19 @@
 """The verdicts that ship: whole, of the lab teacher, by the gates of today, and open to all."""
 
+import json
+
 import pytest
 
-from latentcomp.common.errors import PhaseError
+from latentcomp.common.errors import LatentcompError, PhaseError
 from latentcomp.experiment.order import missing, require
 from latentcomp.experiment.phases import phase
 from latentcomp.experiment.published import read_published
 from latentcomp.experiment.run_folder import RunFolder
-from latentcomp.tools.publish import published_with
+from latentcomp.tools import publish
+from latentcomp.tools.publish import headline, portable, published_with
 
-LADDERS = ["lab3"]
-"""Teachers whose ladder is published; `lab` joins them with its own."""
+LADDERS = ["lab3", "lab"]
+"""Teachers whose ladder is published."""
 
 
 @pytest.mark.parametrize("name", LADDERS)
@@ -52,3 +55,37 @@ def test_publishing_keeps_the_verdicts_on_other_teachers():
     assert published_with([newer], [older, *others]).count("\n") == 2 + len(others)
     lines = published_with([again], [older, newer]).splitlines()
     assert lines == [newer.model_dump_json(), again.model_dump_json()]
+
+
+def test_the_headline_is_of_what_ships_or_refused(tmp_path):
+    """In the file of the ladder it is the one that the result of what ships gives today."""
+    results = publish.RESULT.parent
+    kept = headline(results)
+    assert json.loads(publish.RESULT.read_text())["headline"]["frozen"] == kept
+    assert set(kept["4"]) >= {"retention", "low", "high", "shuffled", "floor", "phase"}
+    other = json.loads((results / publish.HEADLINE).read_text())
+    (tmp_path / publish.HEADLINE).write_text(json.dumps(other | {"checkpoint_sha256": "0" * 64}))
+    with pytest.raises(LatentcompError, match="is of other weights than those that ship"):
+        headline(tmp_path)
+
+
+def test_no_folder_of_a_machine_is_published():
+    argv = [
+        "/usr/lib/latentcomp/__main__.py",
+        "evaluate",
+        "--run",
+        "/root/runs/main",
+        "--seed",
+        "7",
+    ]
+    kept = portable({"argv": argv, "seeds": {}})
+    assert kept["argv"] == ["latentcomp/__main__.py", "evaluate", "--run", "runs/main", *argv[4:]]
+    assert kept["seeds"] == {} and portable({}) == {"argv": []}
+
+
+def test_curves_are_thin_and_end_with_the_last_step():
+    curves = json.loads(publish.RESULT.read_text())["curves"]
+    for trial, lines in curves.items():
+        assert {tuple(sorted(line)) for line in lines} == {tuple(sorted(publish.CURVE_FIELDS))}
+        steps = [line["step"] for line in lines]
+        assert steps == sorted(set(steps)) and len(steps) < 60, trial

@@ -18,7 +18,7 @@ from latentcomp.corpus.records import CHUNK_SEPARATOR
 from latentcomp.lab import lessons as lab
 from latentcomp.lab.architecture import END_ID
 from latentcomp.lab.curriculum import LESSONS, SYLLABI, Kind, Lesson, Syllabus, lessons_of
-from latentcomp.lab.sequences import Piece, pack
+from latentcomp.lab.sequences import NO_HINT, Piece, pack
 from latentcomp.models.segments import CONTEXT, PADDING
 
 from ..corpus.chronicle4.notes_reader import from_notes
@@ -157,6 +157,32 @@ def test_the_summary_that_is_learned_keeps_its_budget(rows, decode):
                 assert int(learned.sum()) - 1 <= int(prompt.split()[2])
                 count += 1
     assert count > 10
+
+
+def test_nothing_read_is_a_context_too_where_a_syllabus_asks_for_it(tokenizer, decode, stories):
+    """Every question is asked then, for a guess: the head alone is what a floor reads."""
+    syllabus = replace(SYLLABI["guesses"], unread=0.5)
+    write = lab.SequenceWriter(tokenizer, syllabus)
+    unread = 0
+    for number, story in enumerate(stories):
+        row = write(story, random.Random(number), LENGTH)
+        ids = row["ids"][row["segment"] == CONTEXT]
+        if len(ids) > 1:
+            continue
+        unread += 1
+        assert decode(ids) == lab.HEAD
+        learned = row["weight"] > 0
+        assert (row["weight"][learned] == np.float32(lab.GUESS_WEIGHT)).all()
+        assert (row["hint"] == NO_HINT).all() and (row["family"] == -1).all()
+        assert set(row["position"][row["segment"] == 1][:1]) == {1}, "right behind the head"
+        texts = {
+            draft.text: draft.finding.answer for draft in story.drafts(random.Random(number), 4)
+        }
+        for place in range(1, row["segment"].max() + 1):
+            here = decode(row["ids"][row["segment"] == place])
+            question, answer = here.removesuffix(lab.HEAD).split("\nAnswer: ")
+            assert texts[question.removeprefix("\nQuestion: ")] == answer
+    assert 20 < unread < 40
 
 
 def test_hard_families_are_asked_more_often(tokenizer, stories):
