@@ -63,6 +63,8 @@ class Reasoner:
         self._projection = (
             None if compressor is None else deepcopy(compressor.model.projection).to(lm.device)
         )
+        adapters = None if compressor is None else compressor.model.adapters
+        self._adapters = None if adapters is None else deepcopy(adapters).to(lm.device)
 
     @classmethod
     def from_pretrained(
@@ -223,6 +225,7 @@ class Reasoner:
             z_BKE=z_BKE,
             position_BK=None if at is None else at[None].to(self.lm.device),
             after_B=None if at is None else torch.tensor([document.tokens]).to(self.lm.device),
+            adapters=self._adapters,
         )
         return prefixes_of(self._frozen, compressed)[0]
 

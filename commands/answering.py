@@ -10,7 +10,7 @@ from ..models.loading import CausalLM
 from ..models.vllm_versions import installed_vllm
 from ..reasoner.context import longest_prompt
 from ..reasoner.generate import Answerer, greedy_answers
-from ..reasoner.vllm_reader import OTHER_POSITIONS, VllmReader
+from ..reasoner.vllm_reader import ADAPTED, OTHER_POSITIONS, VllmReader
 from .subjects import Subject
 
 _ROOM: Final = 256
@@ -57,7 +57,7 @@ def answering(
 
 
 def check_positions(backend: str, subjects: Sequence[Subject]) -> None:
-    """Refuse compressors whose latents vLLM would put in other places.
+    """Refuse compressors whose latents vLLM would put in other places, or read otherwise.
 
     Raises:
         CheckpointError: names the first of them, the reason and what works.
@@ -67,6 +67,8 @@ def check_positions(backend: str, subjects: Sequence[Subject]) -> None:
     for subject in subjects:
         if subject.state.spec.config.positions != "sequential":
             raise CheckpointError(f"--backend vllm: {subject.name}: {OTHER_POSITIONS}")
+        if subject.state.spec.config.reader_rank:
+            raise CheckpointError(f"--backend vllm: {subject.name}: {ADAPTED}")
 
 
 def backend_note(backend: str) -> str:

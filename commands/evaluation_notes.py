@@ -33,6 +33,7 @@ def notes_of(
         *_of_documents(request, held, state.spec.teacher),
         undated_in_text(held.documents) if dated else "",
         trial.untrained_ratio(bench.ratio),
+        adapters_note(state.spec.config.reader_rank),
         smoke_test(trial.recipe) if fresh else "",
         *limit_notes(bench.reasoner, held.documents, limit, outcome.cut),
         "no question has a known wrong answer to rank"
@@ -40,6 +41,16 @@ def notes_of(
         else "",
     )
     return tuple(note for note in notes if note)
+
+
+def adapters_note(rank: int) -> str:
+    """One line where the reasoner reads latents with adapters; empty where it is frozen."""
+    if not rank:
+        return ""
+    return (
+        f"the reasoner reads latents with adapters of rank {rank} on every block: it is not frozen "
+        "there, and these are no figures of a frozen reasoner (ceiling, floor and text are)"
+    )
 
 
 def notes_of_teacher(

@@ -79,6 +79,8 @@ class ModelConfig(BaseModel):
     memory: Literal["whole", "append", "revise"] = "whole"
     """Whether a document is compressed at once, or chunk by chunk as it arrives: latents behind
     those of before (`memory.py`), or a memory of constant size rewritten (`revise.py`)."""
+    reader_rank: int = Field(default=0, ge=0)
+    """Rank of adapters on the reasoner's blocks, for what reads latents; 0: it stays frozen."""
     options: dict[str, bool | int | float | str] = {}
     """What one kind of compressor needs and no other."""
 
@@ -106,6 +108,6 @@ class ModelConfig(BaseModel):
 ADDED: Final = (
     "allocation", "mass_floor", "start", "end_norm", "pooling", "slots", "window", "mixing",
     "mixing_kind", "mixing_window", "memory", "time_std", "day_tokens",
-    "day_start", "mass_edges", "mass_kind",
+    "day_start", "mass_edges", "mass_kind", "reader_rank",
 )  # fmt: skip
 """Fields that came after records with hashes of recipes had been written."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..common.errors import RecipeError
 from ..store.format.schema import LayerRecord, ModelIdentity
+from .adapters import ReaderAdapters
 from .allocation import segments
 from .config import ModelConfig
 from .kinds import COMPRESSORS
@@ -90,6 +91,8 @@ class Compressed:
     latent_BT: Tensor | None = None
     """int64: which latent each token is in, where tokens go whole by learned mass, or chunks were
     compressed one by one into equal segments; None otherwise. Without meaning at padding."""
+    adapters: nn.Module | None = None
+    """What the reasoner reads these vectors with; None: it is frozen."""
 
 
 class CompressionModel(nn.Module):
@@ -120,6 +123,10 @@ class CompressionModel(nn.Module):
             config.scale_multiple,
             normalise=config.end_norm,
         )
+        self.adapters: ReaderAdapters | None = None
+        if config.reader_rank:
+            reader = spec.reasoner
+            self.adapters = ReaderAdapters(reader.blocks, reader.hidden_size, config.reader_rank)
 
     def forward(self, states: States, counts_B: Tensor, max_latents: int) -> Compressed:
         """Compress every document into its number of latents and project them.
@@ -142,6 +149,7 @@ class CompressionModel(nn.Module):
             after_B=states.mask_BT.sum(1) if at_tokens else None,
             mass_BT=latents.mass_BT,
             latent_BT=latents.latent_BT,
+            adapters=self.adapters,
         )
 
 
@@ -204,4 +212,5 @@ def _compress_chunks(model: nn.Module, states: States, ratio: float) -> Compress
         after_B=after_B,
         mass_BT=mass_BT,
         latent_BT=latent_BT,
+        adapters=made.adapters,
     )

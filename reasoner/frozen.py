@@ -16,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from ..compressor.model import Compressed
 from ..models.loading import CausalLM
 from ..models.segments import CONTEXT, PADDING, attention_mask
+from .adapted import adapted
 from .attention import check_attention, context_attention, entering
 from .body import blocks_of, final_norm_of
 from .logits import logits_of
@@ -36,6 +37,8 @@ class Context:
     """int64, rotary."""
     after_B: Tensor
     """int64: position at which questions begin."""
+    adapters: nn.Module | None = None
+    """What it is read with; None: the model is frozen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,8 @@ class FrozenReasoner:
         if compressed.position_BK is not None and compressed.after_B is not None:
             position = torch.cat([position[:, : len(head)], compressed.position_BK], 1)
             after = compressed.after_B
-        return Context(torch.cat([x_head, x_BKR], 1), mask, position, after)
+        x = torch.cat([x_head, x_BKR], 1)
+        return Context(x, mask, position, after, compressed.adapters)
 
     def document_context(self, ids_BT: Tensor, mask_BT: Tensor) -> Context:
         """The whole document, head included, as the ceiling reads it."""
@@ -159,7 +163,11 @@ class FrozenReasoner:
         x, segment, position = self._assembled(context, questions)
         if self._weight.dtype != torch.float32:  # of half the precision: no autocast does this
             x = x.to(self._weight.dtype)
-        with _kept(self.blocks, keep) as states, entering(self.blocks, attend) as inputs:
+        with (
+            adapted(self.blocks, context.adapters),
+            _kept(self.blocks, keep) as states,
+            entering(self.blocks, attend) as inputs,
+        ):
             hidden = self._body(
                 inputs_embeds=x,
                 attention_mask=attention_mask(segment, _mask_dtype(x)),

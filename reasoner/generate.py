@@ -16,6 +16,8 @@ from typing import Final, Protocol
 import torch
 
 from ..models.loading import CausalLM
+from .adapted import adapted, adapters_of
+from .body import blocks_of
 from .packed_reading import PackedReading
 from .padded_reading import PaddedReading
 from .prefix import Prefix as Prefix
@@ -149,6 +151,17 @@ def generate(
     count = sum(map(len, prompts))
     if not count:
         return [[] for _ in prompts], []
+    with adapted(blocks_of(lm), adapters_of(prefixes)):
+        return _generate(lm, prefixes, prompts, most_tokens, count)
+
+
+def _generate(
+    lm: CausalLM,
+    prefixes: Sequence[Prefix],
+    prompts: list[list[list[int]]],
+    most_tokens: int,
+    count: int,
+) -> tuple[list[list[str]], list[str]]:
     batch = reading(lm, prefixes, prompts, most_tokens)
     tokens: list[list[int]] = [[] for _ in range(count)]
     going_A = torch.arange(count, device=lm.device)

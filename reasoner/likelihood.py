@@ -17,6 +17,8 @@ from torch.nn.utils.rnn import pad_sequence
 from ..corpus.records import Question
 from ..models.loading import CausalLM, TextSide
 from ..models.segments import CONTEXT, PADDING
+from .adapted import adapted, adapters_of
+from .body import blocks_of
 from .encoding import answer_ids, prompt_ids
 from .generate import Prefix
 from .logits import logits_of
@@ -163,12 +165,13 @@ def _read(lm: CausalLM, batch: Sequence[tuple[Prefix, Sequence[Choice]]]) -> Ite
     )
     variant_BS = pad_sequence([row.variant_S for row in rows], batch_first=True)
     dtype = lm.model.dtype
-    hidden_BSD = lm.model.base_model(
-        inputs_embeds=pad_sequence([row.x_SD for row in rows], batch_first=True).to(dtype),
-        attention_mask=_mask(segment_BS, variant_BS, dtype),
-        position_ids=pad_sequence([row.position_S for row in rows], batch_first=True),
-        use_cache=False,
-    ).last_hidden_state
+    with adapted(blocks_of(lm), adapters_of([prefix for prefix, _ in batch])):
+        hidden_BSD = lm.model.base_model(
+            inputs_embeds=pad_sequence([row.x_SD for row in rows], batch_first=True).to(dtype),
+            attention_mask=_mask(segment_BS, variant_BS, dtype),
+            position_ids=pad_sequence([row.position_S for row in rows], batch_first=True),
+            use_cache=False,
+        ).last_hidden_state
     for hidden_SD, row in zip(hidden_BSD, rows, strict=True):
         logits_NV = logits_of(lm, hidden_SD[row.before]).float()
         targets_N1 = torch.tensor(row.targets, device=lm.device)[:, None]

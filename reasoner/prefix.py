@@ -6,7 +6,7 @@ Shapes: P = positions, D = width of the reasoner.
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,8 @@ class Prefix:
     """int64, rotary position of each."""
     after: int
     """Position of the first token of a question."""
+    adapters: nn.Module | None = None
+    """What the reasoner reads it with; None: it is frozen."""
 
     @classmethod
     def counted(cls, x_PD: Tensor) -> "Prefix":

@@ -42,6 +42,10 @@ OTHER_POSITIONS: Final = (
     "its latents stand at the positions of their tokens (model.positions=tokens), and vLLM numbers "
     f"the positions of a prompt itself; {INSTEAD}"
 )
+ADAPTED: Final = (
+    "its latents are read with adapters on the reasoner (model.reader_rank), and vLLM has the "
+    f"weights alone; {INSTEAD}"
+)
 _SMALLER: Final = f"a narrower --dtype, or {INSTEAD.removeprefix('give ')}"
 
 _CPU_BLOCK: Final = 32

@@ -4,6 +4,7 @@ Shapes: K = latents, R = width of the reasoner.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 import torch
@@ -99,6 +100,6 @@ def random_directions(vectors: Sequence[Tensor], seed: int) -> list[Tensor]:
 def _with_vectors(inputs: ArmInputs, vectors: Sequence[Tensor]) -> list[Prefix]:
     """The latents' prefixes with other vectors behind the head."""
     return [
-        Prefix(torch.cat([latents.x_PD[: inputs.head], x_KR]), latents.position_P, latents.after)
+        replace(latents, x_PD=torch.cat([latents.x_PD[: inputs.head], x_KR]))
         for latents, x_KR in zip(inputs.latents, vectors, strict=True)
     ]

@@ -72,7 +72,7 @@ def prefixes_of(reasoner: FrozenReasoner, compressed: Compressed) -> list[Prefix
     context = reasoner.latent_context(compressed)
     rows = zip(context.x_BCR, context.mask_BC, context.position_BC, context.after_B, strict=True)
     return [
-        Prefix(x_CR[mask_C], position_C[mask_C], int(after))
+        Prefix(x_CR[mask_C], position_C[mask_C], int(after), context.adapters)
         for x_CR, mask_C, position_C, after in rows
     ]
 

@@ -32,6 +32,7 @@ LEVERS = {
     "whole-tokens": (
         "model.allocation=learned_mass", "model.mass_kind=sigmoid", "model.mass_edges=token",
     ),
+    "adapters": ("model.reader_rank=2",),
     "revise": ("model.memory=revise",),
     "sigmoid": ("model.allocation=learned_mass", "model.mass_kind=sigmoid"),
     "day-tokens": ("model.allocation=learned_mass", "model.day_tokens=2"),
@@ -45,7 +46,7 @@ LEVERS = {
     "all": (
         "model.allocation=learned_mass", "model.start=identity", "model.end_norm=false",
         "model.pooling=concat", "model.window=16", "model.mixing=1", "model.day_tokens=2",
-        "model.mass_edges=chunk", "layers=[0,-6,-18,-30]",
+        "model.mass_edges=chunk", "model.reader_rank=3", "layers=[0,-6,-18,-30]",
         "ratios=[2,4,8,16,32]", "optimiser.kind=muon",
     ),
 }  # fmt: skip
@@ -146,6 +147,7 @@ OTHERS = {
     "pooling": "concat", "slots": 2, "window": 0, "mixing": 1, "mixing_kind": "convolution",
     "mixing_window": 4, "memory": "append", "time_std": 0.5,
     "day_tokens": 2, "mass_edges": "chunk", "day_start": "tokens", "mass_kind": "sigmoid",
+    "reader_rank": 4,
 }  # fmt: skip
 
 
