@@ -4,8 +4,8 @@ The gates of the plan keep their thresholds. Beside each, these criteria say whe
 that the gate is named after is there: a retention that comes from guesses, from a few families or
 from any latents at all passes the gate and fails its sibling. Both are reported; the order of the
 ladder rests on the gates alone. Thresholds were written on 2026-11-29, before any compressor was
-trained on generator 4; `shuffled_above_other_text` came on 2026-12-01, when the cause of red
-self-checks was known. A test compares them with section 5a of docs/experiment_plan.md.
+trained on generator 4; `shuffled_above_other_text` came on 2026-12-01, to find the cause of red
+self-checks. A test compares them with section 5a of docs/experiment_plan.md.
 """
 
 from collections.abc import Mapping, Sequence

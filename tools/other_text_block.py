@@ -9,11 +9,11 @@ from ..evaluate.result import EvaluationResult
 from .measured_with import teacher_of
 
 OTHER_TEXT: Final = "other_text.json"
-_READ: Final = ("floor", "other_text", "shuffled", "compressed", "ceiling")
+_READ: Final = ("floor", "other_text", "gaussian", "shuffled", "compressed", "ceiling")
 
 
 def other_text_block(results: Path) -> str:
-    """Markdown: no document, another's text and another's latents, over all and by family.
+    """Markdown: no document, another's text, noise and another's latents, over all and by family.
 
     Args:
         results: folder of the committed result files.

@@ -24,8 +24,8 @@ def shuffled(inputs: ArmInputs) -> list[Prefix]:
 def other_text(inputs: ArmInputs) -> list[Prefix]:
     """Prefixes of the text of the document whose latents `shuffled` borrows, days written in.
 
-    What `shuffled` tells above the floor is no leak where this tells as much: a reader with any
-    document before it guesses in another way than one with none.
+    Where `shuffled` tells more than this, its latents do something to the reader that the document
+    they are of does not; `gaussian` tells whether any vectors do.
     """
     donors = donors_of([document.original for document in inputs.documents], inputs.seed)
     prefixes = ceiling(inputs.bench.reasoner, inputs.documents)

@@ -89,8 +89,8 @@ def test_freshness_is_over_the_questions_of_the_last_third():
     assert taken.point == pytest.approx(0.5, abs=0.1) and taken.n == 40 * 3 * 2
 
 
-def test_what_any_document_does_to_the_reader_is_no_leak():
-    """A red self-check whose cause is the reader, and one whose cause is the latents."""
+def test_what_latents_do_to_the_reader_and_their_text_does_not():
+    """A red self-check whose cause is any document, and one whose cause is the latents."""
     measure = "shuffled_above_other_text"
     assert points(made(shuffled=0.3, other_text=0.3))[measure] == 0
     assert points(made(shuffled=0.3, other_text=0.2))[measure] == pytest.approx(0.1)
