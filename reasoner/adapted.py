@@ -6,21 +6,26 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..models.loading import CausalLM
+from .body import blocks_of
 from .prefix import Prefix
 
 
 @contextmanager
-def adapted(blocks: nn.ModuleList, adapters: nn.Module | None) -> Iterator[None]:
-    """Within it, passes through the blocks are changed; with None nothing happens.
+def adapted(lm: CausalLM, adapters: nn.Module | None) -> Iterator[None]:
+    """Within it, passes through the model's blocks are changed; with None nothing happens.
 
     The hooks stand outside of compiled forwards, and before hooks that are registered within this
     context.
 
     Args:
-        blocks: of the reasoner.
+        lm: the reasoner.
         adapters: takes what enters a block, and its number from 0.
+
+    Raises:
+        TeacherError: its blocks are not found.
     """
-    handles = [] if adapters is None else _hooked(blocks, adapters)
+    handles = [] if adapters is None else _hooked(blocks_of(lm), adapters)
     try:
         yield
     finally:

@@ -164,7 +164,7 @@ class FrozenReasoner:
         if self._weight.dtype != torch.float32:  # of half the precision: no autocast does this
             x = x.to(self._weight.dtype)
         with (
-            adapted(self.blocks, context.adapters),
+            adapted(self.lm, context.adapters),
             _kept(self.blocks, keep) as states,
             entering(self.blocks, attend) as inputs,
         ):

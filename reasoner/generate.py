@@ -17,7 +17,6 @@ import torch
 
 from ..models.loading import CausalLM
 from .adapted import adapted, adapters_of
-from .body import blocks_of
 from .packed_reading import PackedReading
 from .padded_reading import PaddedReading
 from .prefix import Prefix as Prefix
@@ -151,7 +150,7 @@ def generate(
     count = sum(map(len, prompts))
     if not count:
         return [[] for _ in prompts], []
-    with adapted(blocks_of(lm), adapters_of(prefixes)):
+    with adapted(lm, adapters_of(prefixes)):
         return _generate(lm, prefixes, prompts, most_tokens, count)
 
 

@@ -18,7 +18,6 @@ from ..corpus.records import Question
 from ..models.loading import CausalLM, TextSide
 from ..models.segments import CONTEXT, PADDING
 from .adapted import adapted, adapters_of
-from .body import blocks_of
 from .encoding import answer_ids, prompt_ids
 from .generate import Prefix
 from .logits import logits_of
@@ -165,7 +164,7 @@ def _read(lm: CausalLM, batch: Sequence[tuple[Prefix, Sequence[Choice]]]) -> Ite
     )
     variant_BS = pad_sequence([row.variant_S for row in rows], batch_first=True)
     dtype = lm.model.dtype
-    with adapted(blocks_of(lm), adapters_of([prefix for prefix, _ in batch])):
+    with adapted(lm, adapters_of([prefix for prefix, _ in batch])):
         hidden_BSD = lm.model.base_model(
             inputs_embeds=pad_sequence([row.x_SD for row in rows], batch_first=True).to(dtype),
             attention_mask=_mask(segment_BS, variant_BS, dtype),

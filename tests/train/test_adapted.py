@@ -98,7 +98,7 @@ def test_packed_and_padded_readings_agree_and_frozen_ones_differ(lm, documents):
     reasoner, _, compressed = read(lm, model, documents)
     prefixes = prefixes_of(reasoner, compressed)
     prompts = [[lm.encode_question(q.text) for q in one.questions[:3]] for one in documents]
-    with adapted(reasoner.blocks, adapters_of(prefixes)):
+    with adapted(lm, adapters_of(prefixes)):
         packed = PackedReading(lm, prefixes, prompts, 4).first()
         padded = PaddedReading(lm, prefixes, prompts).first()
     torch.testing.assert_close(packed, padded, rtol=1e-3, atol=1e-3)
@@ -115,7 +115,7 @@ def test_text_is_read_by_the_frozen_model_and_no_hook_is_left(lm, documents):
     reasoner, _, compressed = read(lm, model, documents)
     answers(lm, prefixes_of(reasoner, compressed), documents)
     assert answers(lm, texts, documents) == before
-    with pytest.raises(RuntimeError, match="stop"), adapted(reasoner.blocks, model.adapters):
+    with pytest.raises(RuntimeError, match="stop"), adapted(lm, model.adapters):
         raise RuntimeError("stop")
     assert not any(block._forward_pre_hooks for block in reasoner.blocks)
 
