@@ -66,10 +66,18 @@ def evaluate_trials(
     limit = _prepare(request, held, reasoner)
     tell(evaluation_cost(reasoner, held.documents, len(subjects)))
     results = []
+    outcome: Outcome | None = None
     with answering(request.backend, reasoner, held.documents, limit) as answerer:
         for subject, lineage in zip(subjects, lineages, strict=True):
             bench = bench_of(request, subject, teacher, reasoner, summaries, limit, answerer)
-            results.append(_measure(request, subject, lineage, held, bench, progress, on_kept))
+            # Before the work: what ran is the code as it was then.
+            seen = provenance_of(request, held, bench, subject)
+            outcome = run_arms(bench, held.documents, request.seed, progress, outcome)
+            result = _result(request, subject, lineage, held, bench, outcome, seen)
+            folder = _keep(request, subject, held, result, outcome)
+            if folder is not None:
+                on_kept(folder)
+            results.append(result)
     return tuple(results)
 
 
@@ -150,21 +158,18 @@ def _held_out(request: EvaluationRequest, teacher: str) -> HeldOutSet:
     )
 
 
-def _measure(
+def _result(
     request: EvaluationRequest,
     subject: Subject,
     lineage: Lineage,
     held: HeldOutSet,
     bench: Bench,
-    progress: Progress,
-    on_kept: OnKept,
+    outcome: Outcome,
+    seen: provenance.Provenance,
 ) -> EvaluationResult:
-    # Before the work: what ran is the code as it was then.
-    seen = provenance_of(request, held, bench, subject)
-    outcome = run_arms(bench, held.documents, request.seed, progress)
     record, state = subject.state.known_trial, subject.state
     numbers = {each.recipe.name: each.number for each in PHASES}
-    result = EvaluationResult.from_scores(
+    return EvaluationResult.from_scores(
         outcome.rows,
         seed=request.seed,
         phase=numbers.get(record.recipe.name),
@@ -193,10 +198,6 @@ def _measure(
             "backend": request.backend,
         }
     )
-    folder = _keep(request, subject, held, result, outcome)
-    if folder is not None:
-        on_kept(folder)
-    return result
 
 
 def _keep(

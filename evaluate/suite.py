@@ -8,7 +8,7 @@ from typing import Final
 from ..corpus.records import Document
 from .answers import answer_questions
 from .arms.latents import BYTES_PER_NUMBER, CompressedDocuments, compress_documents
-from .arms.table import select_arms
+from .arms.table import WHOLE_ARMS, select_arms
 from .bench import ArmInputs, Bench
 from .ranking import RankedQuestion, rank
 from .scores import ScoredAnswer
@@ -33,7 +33,13 @@ class Outcome:
     """Arm -> answers that were not at their end when they had as many tokens as they may."""
 
 
-def run_arms(bench: Bench, documents: Sequence[Document], seed: int, progress: Progress) -> Outcome:
+def run_arms(
+    bench: Bench,
+    documents: Sequence[Document],
+    seed: int,
+    progress: Progress,
+    known: Outcome | None = None,
+) -> Outcome:
     """Ask every question once an arm.
 
     Args:
@@ -41,6 +47,8 @@ def run_arms(bench: Bench, documents: Sequence[Document], seed: int, progress: P
         documents: held out; at least two, because shuffling borrows from another one.
         seed: of the shuffle and of the random latents.
         progress: receives the arm and the documents just finished.
+        known: of another compressor, measured with the same reasoner on the same documents: what
+            was answered without any compressor (`WHOLE_ARMS`) is taken from there.
 
     Raises:
         LatentcompError: a requested arm does not exist.
@@ -56,6 +64,14 @@ def run_arms(bench: Bench, documents: Sequence[Document], seed: int, progress: P
     vectors: dict[str, int] = {}
     cut: dict[str, int] = {}
     for arm in arms:
+        if known is not None and arm.name in WHOLE_ARMS and arm.name in known.cut:
+            rows += [row for row in known.rows if row.arm == arm.name]
+            ranked += [row for row in known.ranked if row.arm == arm.name]
+            vectors[arm.name], cut[arm.name] = known.sizes.vectors[arm.name], known.cut[arm.name]
+            progress(arm.name, len(documents))
+            if bench.rank:
+                progress(f"{arm.name} rank", len(documents))
+            continue
         read = one_by_one(documents) if arm.per_question else documents
         prefixes = arm.make(inputs)
         # As many questions in a batch either way.

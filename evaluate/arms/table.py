@@ -97,8 +97,8 @@ EVERY_ARM: Final = "all"
 
 REFERENCE_ARMS: Final = tuple(name for name, arm in ARMS.items() if arm.reference)
 
-WHOLE_ARMS: Final = (*REFERENCE_ARMS, "undated")
-"""The whole document or nothing: they know of no compressor and no ratio."""
+WHOLE_ARMS: Final = (*REFERENCE_ARMS, "undated", "other_text")
+"""A whole document, its own or another's, or nothing: they know of no compressor and no ratio."""
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:

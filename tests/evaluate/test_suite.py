@@ -9,9 +9,10 @@ import torch
 
 from latentcomp.evaluate import answers, suite
 from latentcomp.evaluate.arms import controls, latents
-from latentcomp.evaluate.arms.table import REQUIRED_ARMS
+from latentcomp.evaluate.arms.table import REQUIRED_ARMS, WHOLE_ARMS
 from latentcomp.evaluate.result import EvaluationResult
 from latentcomp.reasoner.frozen import FrozenReasoner
+from latentcomp.reasoner.generate import greedy_answers
 
 from ..train import tiny
 from .tiny_suite import bench
@@ -184,3 +185,34 @@ def test_vectors_beyond_those_claimed_show_in_the_ratio(made, documents, outcome
     result = EvaluationResult.from_scores(outcome.rows, seed=0, sizes=sizes, resamples=20)
     assert result.tokens_per_latent == sizes.tokens / (sizes.latents + 3 * len(documents))
     assert result.vectors == sizes.vectors
+
+
+def test_what_no_compressor_takes_part_in_is_answered_once(made, documents):
+    """Of a second compressor the arms with latents alone are read; figures are as if all were."""
+    read: list[int] = []
+
+    def counting(model, prefixes, questions, **options):
+        read.extend(len(prefix.x_PD) for prefix in prefixes)
+        return greedy_answers(model, prefixes, questions, **options)
+
+    first = replace(made, arms=("other_text", "stale"), rank=True)
+    torch.manual_seed(1)
+    second = replace(first, model=made.model.spec.build())
+    known, alone = run(first, documents), run(second, documents)
+    # Whatever the first one's latents gave, nothing of it is taken.
+    wrong = [
+        row if row.arm in WHOLE_ARMS else replace(row, prediction="of the first")
+        for row in known.rows
+    ]
+    steps = Counter[str]()
+    again = suite.run_arms(
+        replace(second, answerer=counting),
+        documents,
+        SEED,
+        lambda arm, count: steps.update({arm: count}),
+        replace(known, rows=wrong),
+    )
+    assert again == alone
+    with_latents = {row.arm for row in alone.rows} - {*WHOLE_ARMS}
+    assert len(with_latents) >= 5 and len(read) == len(with_latents) * len(documents)
+    assert steps.pop(suite.PLANNED) == sum(steps.values())

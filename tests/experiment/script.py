@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from latentcomp.commands import evaluation
+from latentcomp.commands import evaluation, measuring
 from latentcomp.corpus.chronicle import presets
 from latentcomp.evaluate import suite
 from latentcomp.evaluate.answers import ArmAnswers
@@ -103,12 +103,12 @@ def everywhere(
 
 
 def _script_answers(patch: pytest.MonkeyPatch, script: Script) -> None:
-    measure: Callable[..., Any] = evaluation._measure
+    bench_of: Callable[..., Any] = measuring.bench_of
 
-    def measured(request: Any, subject: Any, *rest: Any) -> Any:
+    def prepared(request: Any, subject: Any, *rest: Any) -> Any:
         record = subject.state.known_trial
         script.now = record.recipe.name
-        return measure(request, subject, *rest)
+        return bench_of(request, subject, *rest)
 
     def answered(lm: Any, documents: Any, prefixes: Any, arm: str, **_: Any) -> ArmAnswers:
         rows = [
@@ -125,5 +125,5 @@ def _script_answers(patch: pytest.MonkeyPatch, script: Script) -> None:
         ]
         return ArmAnswers(rows, sum(vectors_before_questions(lm, each) for each in prefixes))
 
-    patch.setattr(evaluation, "_measure", measured)
+    patch.setattr(evaluation, "bench_of", prepared)
     patch.setattr(suite, "answer_questions", answered)
