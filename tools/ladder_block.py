@@ -31,7 +31,7 @@ def ladder_block(results: Path, file: str = LADDER) -> str:
         f"From `docs/results/{file}` ({measured_with(verdicts[0]['teacher_sha256'])}): {steps} "
         "steps of every recipe at the size "
         f"`{verdicts[0]['size']}`, training seeds {', '.join(map(str, seeds))}, "
-        f"{verdicts[0]['documents']} held-out documents a phase.",
+        f"{_documents(verdicts)}.",
         "",
         "| phase | measure | passes when | measured [95 %] | verdict | why |",
         "|---|---|---|---|---|---|",
@@ -56,11 +56,19 @@ def ladder_line(results: Path) -> str:
     first = record["verdicts"][0]
     return (
         f"**The ladder**, phases in their order at one small budget ({first['steps']} steps, three "
-        f"training seeds, {first['documents']} held-out documents a phase): mean retention at "
+        f"training seeds, {_documents(record['verdicts'])}): mean retention at "
         f"{first['ratio']:g}x in phase {kept}. Verdicts: {verdicts}. "
         "[What each brought, and why it was judged so]"
         "(docs/findings.md#the-ladder-climbed-in-its-order)."
     )
+
+
+def _documents(verdicts: list[dict[str, Any]]) -> str:
+    """How many a phase was judged on, and where it was another number."""
+    usual = verdicts[0]["documents"]
+    others = [each for each in verdicts if each["documents"] != usual]
+    apart = "".join(f", {each['documents']} in phase {each['phase']}" for each in others)
+    return f"{usual} held-out documents a phase{apart}"
 
 
 def _row(verdict: dict[str, Any], criterion: dict[str, Any], *, first: bool) -> str:

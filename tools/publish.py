@@ -2,8 +2,8 @@
 
 `python -m latentcomp.tools.publish --run RUN` writes `docs/results/ladder.json` (what ships keeps,
 every evaluation computed again from its answers, training curves, provenance) and
-`lab/published/verdicts.jsonl` (the standing verdict of every phase, which satisfies the order for
-runs with the same teacher; those on other teachers stay there).
+`lab/published/verdicts.jsonl` (the standing verdict of every phase that has what the plan asks for,
+which satisfies the order for runs with the same teacher; those on other teachers stay there).
 The weights may be gone; the answers must be there, with the hashes that the verdicts name.
 """
 
@@ -43,8 +43,9 @@ def main() -> None:
     run = RunFolder(parser.parse_args().run)
     verdicts = standing_of(run)
     atomic.write_json(RESULT, ladder_record(run, verdicts))
-    atomic.write_text(PUBLISHED, published_with(verdicts, read_lines(Verdict, PUBLISHED)))
-    print(f"{RESULT}, {PUBLISHED}: {len(verdicts)} phases")
+    counting = [verdict for verdict in verdicts if verdict.counts and not verdict.thin]
+    atomic.write_text(PUBLISHED, published_with(counting, read_lines(Verdict, PUBLISHED)))
+    print(f"{RESULT}: {len(verdicts)} phases; {PUBLISHED}: {len(counting)} that open the next one")
 
 
 def published_with(verdicts: Sequence[Verdict], before: Sequence[Verdict]) -> str:

@@ -66,6 +66,13 @@ def test_the_sentence_names_every_phase_and_verdict(results):
     assert "Verdicts: passed: 1, 2." in line
 
 
+def test_a_phase_on_fewer_documents_is_named(results):
+    record = json.loads((results / LADDER).read_text())
+    record["verdicts"][1]["documents"] = 100
+    (results / LADDER).write_text(json.dumps(record))
+    assert "400 held-out documents a phase, 100 in phase 2" in ladder_line(results)
+
+
 def test_an_older_record_has_no_line_on_days(results):
     record = json.loads((results / LADDER).read_text())
     del record["trials"]["phase-2/seed-0"][0]["above_undated"]
