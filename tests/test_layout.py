@@ -57,6 +57,32 @@ def test_the_root_holds_its_three_modules_and_folders():
     assert (ROOT / "py.typed").is_file()
 
 
+def absolute_imports(tree):
+    """Lines that import the package by its name."""
+    for node in ast.walk(tree):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            names.append(node.module)
+        if any(name.split(".")[0] == "latentcomp" for name in names):
+            yield node.lineno
+
+
+def test_imports_inside_the_package_are_relative():
+    """So editors stay on the real files, and a copy of the package is whole."""
+    files = package_files()
+    tools = [path for path in files if relative(path).startswith("tools/")]
+    assert tools and len(files) > 300
+    found = {
+        relative(path): lines for path in files if (lines := [*absolute_imports(tree_of(path))])
+    }
+    assert found == {}
+
+
+def test_an_import_by_name_is_noticed():
+    code = "import os\nfrom .a import b\nimport latentcomp.store\nfrom latentcomp import cli"
+    assert list(absolute_imports(ast.parse(code))) == [3, 4]
+
+
 def phase_comparisons(tree):
     """Lines that compare a phase with a number: `phase == 4`, `spec.phase in (1, 2)`."""
 
