@@ -60,9 +60,13 @@ def test_the_root_holds_its_three_modules_and_folders():
 def absolute_imports(tree):
     """Lines that import the package by its name."""
     for node in ast.walk(tree):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom) and not node.level:
-            names.append(node.module)
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names = [node.module or ""]
+        else:
+            continue
         if any(name.split(".")[0] == "latentcomp" for name in names):
             yield node.lineno
 
