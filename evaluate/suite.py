@@ -6,9 +6,9 @@ from functools import partial
 from typing import Final
 
 from ..corpus.records import Document
-from .answers import answer_questions
+from .answers import ArmAnswers, answer_questions
 from .arms.latents import BYTES_PER_NUMBER, CompressedDocuments, compress_documents
-from .arms.table import WHOLE_ARMS, select_arms
+from .arms.table import WHOLE_ARMS, Arm, select_arms
 from .bench import ArmInputs, Bench
 from .ranking import RankedQuestion, rank
 from .scores import ScoredAnswer
@@ -72,34 +72,45 @@ def run_arms(
             if bench.rank:
                 progress(f"{arm.name} rank", len(documents))
             continue
-        read = one_by_one(documents) if arm.per_question else documents
-        prefixes = arm.make(inputs)
-        # As many questions in a batch either way.
-        batch_size = bench.batch_size * max(1, len(read) // len(documents))
-        answers = answer_questions(
-            bench.reasoner,
-            read,
-            prefixes,
-            arm.name,
-            batch_size=batch_size,
-            scorer=bench.scorer,
-            answer_tokens=bench.answer_tokens,
-            answerer=bench.answerer,
-            progress=in_documents(progress, arm.name, len(documents), len(read)),
-        )
+        answers, weighed, read = _read(arm, inputs, progress)
         rows += answers.rows
-        vectors[arm.name] = per_document(answers.vectors, len(documents), len(read))
+        ranked += weighed
+        vectors[arm.name] = per_document(answers.vectors, len(documents), read)
         cut[arm.name] = answers.cut
-        if bench.rank:
-            ranked += rank(
-                bench.reasoner,
-                read,
-                prefixes,
-                arm.name,
-                batch_size=batch_size,
-                progress=in_documents(progress, f"{arm.name} rank", len(documents), len(read)),
-            )
     return Outcome(rows, sizes_of(bench, documents, compressed, vectors), tuple(ranked), cut)
+
+
+def _read(
+    arm: Arm, inputs: ArmInputs, progress: Progress
+) -> tuple[ArmAnswers, list[RankedQuestion], int]:
+    """Answers of one arm, its ranked candidates, and how many prefixes were read."""
+    bench, documents = inputs.bench, tuple(inputs.documents)
+    read = one_by_one(documents) if arm.per_question else documents
+    prefixes = arm.make(inputs)
+    # As many questions in a batch either way.
+    batch_size = bench.batch_size * max(1, len(read) // len(documents))
+    answers = answer_questions(
+        bench.reasoner,
+        read,
+        prefixes,
+        arm.name,
+        batch_size=batch_size,
+        scorer=bench.scorer,
+        answer_tokens=bench.answer_tokens,
+        answerer=bench.answerer,
+        progress=in_documents(progress, arm.name, len(documents), len(read)),
+    )
+    if not bench.rank:
+        return answers, [], len(read)
+    weighed = rank(
+        bench.reasoner,
+        read,
+        prefixes,
+        arm.name,
+        batch_size=batch_size,
+        progress=in_documents(progress, f"{arm.name} rank", len(documents), len(read)),
+    )
+    return answers, weighed, len(read)
 
 
 def one_by_one(documents: Sequence[Document]) -> tuple[Document, ...]:
