@@ -61,7 +61,7 @@ def test_a_document_is_compressed_alike_alone_and_beside_others(lm, changes):
         count = (5, 2, 4)[row]
         alone = beginning(together.rows(counts(row)), sum(sizes))
         own = model(alone, counts(count), count)
-        # A leak would be as large as the vectors, which are of 1 to 3. Rounding is not small here: an
+        # A leak would be as large as the vectors, which are of 1 to 3. Rounding is not small: an
         # edge within a token moves with the masses, twice in a memory (0.014 on one make of CPU).
         torch.testing.assert_close(own.x_BKR[0], made.x_BKR[row, :count], rtol=1e-2, atol=1e-2)
         assert torch.equal(own.mask_BK[0], made.mask_BK[row, :count])
