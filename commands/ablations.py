@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..common.options import Dtype
 from ..common.terminal import RunOption, stdout_console
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class AblationOptions:
         int, typer.Option(help="Trainings, and evaluations, that share a GPU.", min=1)
     ] = 1
     dtype: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"],
+        Dtype,
         typer.Option(help="Of the frozen models in trainings (recorded), as `train --dtype`."),
     ] = "auto"
     skip_order: Annotated[

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import typer
 
+from ..common.options import Dtype
 from ..common.terminal import option, stdout_console
 from ..doctor.settings import DEFAULT_CARD_GB, Settings
 
@@ -118,7 +119,7 @@ class DoctorOptions:
         option(_CARD, "Whether train computes blocks again going backward. [default: as train]"),
     ] = None
     dtype: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"] | None,
+        Dtype | None,
         option(_CARD, "Of the models' weights, as train and evaluate take it. [default: auto]"),
     ] = None
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
+from ..common.options import Dtype
 from ..common.terminal import DEFAULT_RUN, RunOption, option, stdout_console
 from ..store.format.codecs import CodecName
 
@@ -131,7 +132,7 @@ class ExtractOptions:
     ] = "bfloat16"
     codec: Annotated[CodecName, option(_STATES, "How the store compresses states.")] = "raw"
     compute_dtype: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"],
+        Dtype,
         option(_HOW, "Precision of the teacher; auto: float32 for lab and CPU."),
     ] = "auto"
     device: Annotated[str, option(_HOW, "auto, cpu, cuda, cuda:1 ...")] = "auto"

@@ -1,10 +1,11 @@
 """The command `latentcomp ladder`: the phases in their order, trained, evaluated and judged."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..common.options import Dtype
 from ..common.terminal import DEFAULT_RUN, RunOption, run_option, stdout_console
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class LadderOptions:
         int, typer.Option(help="Trainings, and evaluations, that share a GPU.", min=1)
     ] = 1
     dtype: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"],
+        Dtype,
         typer.Option(help="Of the frozen models in trainings (recorded), as `train --dtype`."),
     ] = "auto"
 

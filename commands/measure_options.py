@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from ..common.options import Dtype
 from ..common.terminal import DEFAULT_RUN, RunOption, option
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class MeasureOptions:
     reasoner: Annotated[str | None, option(HOW, "Who answers. [default: the checkpoint's]")] = None
     device: Annotated[str, option(HOW, "auto, cpu or cuda.")] = "auto"
     dtype: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"],
+        Dtype,
         option(HOW, "Of the models (recorded); auto: as in training, float32 on a CPU."),
     ] = "auto"
     batch_size: Annotated[

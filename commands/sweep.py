@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..common.errors import CheckpointError
-from ..common.options import arguments
+from ..common.options import Dtype, arguments
 from ..evaluate.result import EvaluationResult
 from ..experiment.catalogue import recipe_named
 from ..experiment.run_folder import RunFolder, TrialFolder
 from ..experiment.sizes import Size
-from ..models.precision import AUTO, Dtype
+from ..models.precision import AUTO
 from ..train import checkpoint
 from ..train.recipe import Recipe
 from .evaluate import EvaluateOptions

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from ..common.options import Dtype
 from ..common.terminal import DEFAULT_RUN, RunOption, option
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class TrainOptions:
     ] = False
     device: Annotated[str, option(_HOW, "auto, cpu or cuda.")] = "auto"
     dtype: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"],
+        Dtype,
         option(_HOW, "Of the reasoner (recorded); auto: float32 for lab and CPU, else bfloat16."),
     ] = "auto"
     compute_again: Annotated[

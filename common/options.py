@@ -6,9 +6,12 @@ The fields are `Annotated[type, typer.Option(...)]`; names, types, defaults and 
 import dataclasses
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 RequestT = TypeVar("RequestT")
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+"""Precision of a model that is loaded; `auto` is what models/precision.py says."""
 
 
 def command(

@@ -1,12 +1,10 @@
 """In which precision a model is loaded: one rule for reading, training, evaluating and planning."""
 
-from typing import Final, Literal
+from typing import Final
 
 from .files import LAB_FOLDERS
 from .loading import CausalLM
 
-Dtype = Literal["auto", "float32", "bfloat16", "float16"]
-"""As options take it."""
 AUTO: Final = "auto"
 BYTES: Final = {"float32": 4, "bfloat16": 2, "float16": 2}
 """Of one number."""

@@ -26,10 +26,9 @@ def ladder_block(results: Path, file: str = LADDER) -> str:
     record = result_file(results / file)
     verdicts = record["verdicts"]
     seeds = sorted({seed for verdict in verdicts for seed in verdict["seeds"]})
-    steps = verdicts[0]["steps"]
     lines = [
-        f"From `docs/results/{file}` ({measured_with(verdicts[0]['teacher_sha256'])}): {steps} "
-        "steps of every recipe at the size "
+        f"From `docs/results/{file}` ({measured_with(verdicts[0]['teacher_sha256'])}): "
+        f"{verdicts[0]['steps']} steps of every recipe at the size "
         f"`{verdicts[0]['size']}`, training seeds {', '.join(map(str, seeds))}, "
         f"{_documents(verdicts)}.",
         "",
@@ -55,12 +54,17 @@ def ladder_line(results: Path) -> str:
     verdicts = "; ".join(f"{status}: {', '.join(each)}" for status, each in judged.items())
     first = record["verdicts"][0]
     return (
-        f"**The ladder**, phases in their order at one small budget ({first['steps']} steps, three "
-        f"training seeds, {_documents(record['verdicts'])}): mean retention at "
+        f"**The ladder**, phases in their order at one small budget ({first['steps']} steps, "
+        f"{_seeds(record)} training seeds, {_documents(record['verdicts'])}): mean retention at "
         f"{first['ratio']:g}x in phase {kept}. Verdicts: {verdicts}. "
         "[What each brought, and why it was judged so]"
         "(docs/findings.md#the-ladder-climbed-in-its-order)."
     )
+
+
+def _seeds(record: dict[str, Any]) -> int:
+    """Trainings of a phase."""
+    return max(len(each) for each in _measured(record).values())
 
 
 def _documents(verdicts: list[dict[str, Any]]) -> str:

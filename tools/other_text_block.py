@@ -5,6 +5,7 @@ from typing import Final
 
 from ..evaluate.arms.table import ARMS
 from ..evaluate.cell import Cell
+from ..evaluate.numbers import span
 from ..evaluate.result import EvaluationResult
 from .measured_with import teacher_of
 
@@ -41,7 +42,6 @@ def other_text_block(results: Path) -> str:
         "|---" * (len(shown) + 1) + "|",
     ]
     for arm in _READ:
-        cells = (cell.accuracy[arm] for cell in shown.values())
-        figures = (f"{one.point:.3f} [{one.low:.3f}, {one.high:.3f}]" for one in cells)
+        figures = (span(cell.accuracy[arm]) for cell in shown.values())
         lines.append(f"| {ARMS[arm].label} (`{arm}`) | " + " | ".join(figures) + " |")
     return "\n".join(lines)
