@@ -42,6 +42,15 @@ class TrainOptions:
             metavar="auto|fresh|shipped|PATH",
         ),
     ] = "fresh"
+    strict: Annotated[
+        bool,
+        option(
+            _WHAT,
+            "Whether these weights have to be of the same models and settings; else tensors of "
+            "the same name and shape are taken (recorded).",
+            "--strict/--no-strict",
+        ),
+    ] = True
     teacher: Annotated[
         str | None,
         option(_WHAT, "With --live: who reads, `lab`, a folder or a hub id."),
@@ -236,6 +245,7 @@ class TrainOptions:
             teacher=self.teacher,
             reasoner=self.reasoner,
             start=self.start,
+            strict=self.strict,
             device=self.device,
             skip_order=self.skip_order,
             batches=BatchSettings(self.resident, self.workers),

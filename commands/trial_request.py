@@ -30,6 +30,8 @@ class TrialRequest:
     """Model name or path; that of the recipe's role when None."""
     start: str = "fresh"
     """`fresh`, `shipped`, `auto` (shipped where it fits) or the path of a checkpoint."""
+    strict: bool = True
+    """Whether these weights have to be of the same models and settings; else what fits is taken."""
     device: str = "auto"
     skip_order: bool = False
     """Whether the binding order may be left; recorded in everything that follows."""

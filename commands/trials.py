@@ -13,26 +13,23 @@ import torch
 from accelerate import Accelerator
 
 from ..common import atomic, provenance
-from ..common.errors import CheckpointError, PhaseError, UsageError
-from ..compressor.model import CompressionModel, ModelSpec
+from ..common.errors import PhaseError, UsageError
+from ..compressor.model import ModelSpec
 from ..experiment.catalogue import phase_of
 from ..experiment.looks import run_identity
 from ..experiment.order import require, standing_verdicts, tell_order
 from ..experiment.phases import phase
 from ..experiment.run_folder import RunFolder, TrialFolder
 from ..experiment.shipped import SHIPPED as SHIPPED
-from ..experiment.shipped import shipped_by
 from ..experiment.suggest import ablations_command
 from ..models.files import identify_model, locate_model
 from ..models.loading import load_causal_lm
-from ..models.names import shown_name
 from ..models.precision import computes_again
 from ..models.world import generator_for
 from ..reasoner.frozen import FrozenReasoner
 from ..store.read.reader import FeatureStore
-from ..train import checkpoint
 from ..train.batches import Batches
-from ..train.day_start import begin_days
+from ..train.day_start import DAYS, begin_days
 from ..train.loop import Progress, train
 from ..train.objectives import check_objectives
 from ..train.record import Start, TrialRecord
@@ -40,7 +37,6 @@ from ..train.run import Run
 from .batches import live_batches, store_batches
 from .early_store import check_source
 from .fitting import check_models, check_reasoner
-from .levers import levers
 from .stored_layers import layers_of
 from .targets import targets_of
 from .trial_models import (
@@ -53,6 +49,7 @@ from .trial_models import (
 )
 from .trial_request import MODELS as MODELS
 from .trial_request import TrialRequest as TrialRequest
+from .trial_start import begun
 
 OnBegin = Callable[[Run, int], None]
 """Called with what is trained, and the steps that were done before."""
@@ -127,8 +124,8 @@ def build(request: TrialRequest) -> Run:
     reasoner = FrozenReasoner(lm, compile_blocks=cuda, compute_again=again)
     spec = ModelSpec.between(recipe.model, teacher, layers, lm.identity, reasoner.embedding_rms())
     torch.manual_seed(request.seed)
-    model, start = _start(request, spec)
-    if start.origin == "fresh":
+    model, start = begun(request, spec)
+    if start.origin == "fresh" or DAYS in start.fresh:
         begin_days(model, reasoner)
     batches: Batches = (
         store_batches(run, store, lm, layers, accelerator, recipe, request.seed, request.batches)
@@ -186,70 +183,6 @@ def _turn(request: TrialRequest, run: RunFolder, store: FeatureStore | None) -> 
     if not request.skip_order:  # who does not wait for a verdict need not hear whose it is
         tell_order(number, verdicts, run)
     return skipped
-
-
-def _start(request: TrialRequest, spec: ModelSpec) -> tuple[CompressionModel, Start]:
-    """A model to begin with, and where it came from."""
-    fresh = Start(origin="fresh", seed=request.seed)
-    shipped = shipped_by(request.recipe.name)
-    if request.start == "fresh" or (request.start == "auto" and not shipped):
-        return spec.build(), fresh
-    path, ancestor = _ancestor(request, spec, shipped)
-    # The shape alone must agree: a renamed model is the same model.
-    if not _fits(ancestor, spec):
-        if request.start == "auto":
-            return spec.build(), fresh
-        raise CheckpointError(_misfit(path, ancestor.state, request, spec))
-    return ancestor.model(), Start(
-        origin="shipped" if path in shipped else "checkpoint",
-        steps=ancestor.state.step,
-        sha256=ancestor.state.sha256[checkpoint.MODEL],
-        history=ancestor.state.trial,
-    )
-
-
-def _misfit(
-    path: Path, state: checkpoint.CheckpointState, request: TrialRequest, spec: ModelSpec
-) -> str:
-    """Why weights cannot be begun with, and what to give instead."""
-    differ = levers(state, request.trained)
-    # Where the recipe alone differs, the trial can be that of the checkpoint.
-    there, here = ({**_tensors(each), "config": None} for each in (state.spec, spec))
-    if differ and there == here:
-        flags = " ".join(f"--set {each}" for each in differ)
-        return (
-            f"{path} was trained as {request.recipe.name} with other settings; give `{flags}`, or "
-            "--start fresh"
-        )
-    return (
-        f"{path} was trained for {shown_name(state.spec.teacher)!r}"
-        f"{f' as {state.trial.recipe.name}' if state.trial else ''}; it does not fit "
-        f"{request.trained.name} of {spec.teacher.name!r}; give --start fresh"
-    )
-
-
-def _ancestor(
-    request: TrialRequest, spec: ModelSpec, shipped: tuple[Path, ...]
-) -> tuple[Path, checkpoint.Checkpoint]:
-    """The checkpoint that is named; of shipped ones that which fits, else the lab teacher's."""
-    if request.start not in ("auto", "shipped"):
-        named = Path(request.start)
-        return named, checkpoint.open_checkpoint(named)
-    paths = shipped or (SHIPPED / request.recipe.name,)
-    opened = [(path, checkpoint.open_checkpoint(path)) for path in paths]
-    return next((each for each in opened if _fits(each[1], spec)), opened[0])
-
-
-def _fits(ancestor: checkpoint.Checkpoint, spec: ModelSpec) -> bool:
-    return _tensors(ancestor.state.spec) == _tensors(spec)
-
-
-def _tensors(spec: ModelSpec) -> dict[str, Any]:
-    # The RMS differs in its last bits from one kind of device to another, and once trained it is
-    # a tensor of the checkpoint like any other.
-    # A checkpoint of an earlier version does not know the config's hash.
-    named = dict.fromkeys(("teacher", "reasoner"), {"name", "config_sha256"})
-    return spec.model_dump(mode="json", exclude={**named, "embedding_rms": True})
 
 
 def _step_of(request: TrialRequest, run: RunFolder) -> int:

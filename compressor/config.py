@@ -40,6 +40,9 @@ class ModelConfig(BaseModel):
     day_start: Literal["fresh", "given", "tokens"] = "fresh"
     """Whether day tokens, a word before the digits, are given a latent each where they take a third
     of them at most, and with `tokens` begin as the reasoner's own; unused without `day_tokens`."""
+    day_crowded: Literal["nothing", "shared"] = "nothing"
+    """What day tokens are given where a latent each is more than that: no mass, or one latent for
+    all of a chunk, where these are a third at most; unused where `day_start` is `fresh`."""
     latent_width: int | None = Field(default=None, ge=1)
     """Numbers of one latent; None: as many as a teacher state has."""
     projection: ProjectionKind
@@ -108,6 +111,6 @@ class ModelConfig(BaseModel):
 ADDED: Final = (
     "allocation", "mass_floor", "start", "end_norm", "pooling", "slots", "window", "mixing",
     "mixing_kind", "mixing_window", "memory", "time_std", "day_tokens",
-    "day_start", "mass_edges", "mass_kind", "reader_rank",
+    "day_start", "day_crowded", "mass_edges", "mass_kind", "reader_rank",
 )  # fmt: skip
 """Fields that came after records with hashes of recipes had been written."""

@@ -126,16 +126,19 @@ MASSES: Final = {"softmax": by_softmax, "sigmoid": by_sigmoid}
 class MassHead(nn.Module):
     """Gives every token a mass; at the start all have the same."""
 
-    def __init__(self, width: int, floor: float, kind: str = "softmax") -> None:
+    def __init__(
+        self, width: int, floor: float, kind: str = "softmax", together: int | None = None
+    ) -> None:
         """Its last weights are zero.
 
         Args:
             width: W.
             floor: least mass, in parts of what equal masses would be.
             kind: row of `MASSES`.
+            together: as in `given_mass`.
         """
         super().__init__()
-        self.floor, self.masses = floor, MASSES[kind]
+        self.floor, self.masses, self.together = floor, MASSES[kind], together
         self.norm = nn.RMSNorm(width, eps=1e-6)
         self.up = nn.Linear(width, width // 2)
         self.down = nn.Linear(width // 2, 1)
@@ -151,13 +154,12 @@ class MassHead(nn.Module):
             x_BTW: what each token says.
             mask_BT: bool, a token.
             counts_B: int64, latents of each document.
-            alone_BT: bool, tokens that get the mass of a latent each, whatever is learned, or no
-                mass where that would take more than `GIVEN_SHARE` of them; None for none.
+            alone_BT: bool, tokens whose mass is given, whatever is learned; None for none.
         """
         room_B1 = counts_B[:, None]
         given_BT = torch.zeros_like(mask_BT, dtype=torch.float32)
         if alone_BT is not None:
-            given_BT = one_latent_each(alone_BT, room_B1)
+            given_BT = given_mass(alone_BT, room_B1, self.together)
             room_B1, mask_BT = room_B1 - given_BT.sum(1, keepdim=True), mask_BT & ~alone_BT
         hidden = nn.functional.gelu(self.up(self.norm(x_BTW)))
         logit_BT = MASS_SLOPE * self.down(hidden).squeeze(-1).float()
@@ -166,9 +168,22 @@ class MassHead(nn.Module):
         return self.floor * equal_BT + (1 - self.floor) * mass_BT + given_BT
 
 
-def one_latent_each(alone_BT: Tensor, room_B1: Tensor) -> Tensor:
-    """Mass of tokens that get a latent each, float32 [B, T]; nothing where they are too many.
+def given_mass(alone_BT: Tensor, room_B1: Tensor, together: int | None = None) -> Tensor:
+    """Mass of tokens that get a latent each, float32 [B, T]; where they are too many, less.
 
-    Half a latent each would be of no use: what is mixed is not read.
+    Half a latent each would be of no use untrained: what is mixed is not read. So it is nothing
+    then, or a whole latent for a few that belong together, which training has to learn to fill.
+
+    Args:
+        alone_BT: bool, the tokens.
+        room_B1: latents of each document, `GIVEN_SHARE` of which may be given.
+        together: so many of them, side by side, share a latent where each cannot have one; None:
+            then they have no mass.
     """
-    return (alone_BT & (alone_BT.sum(1, keepdim=True) <= GIVEN_SHARE * room_B1)).float()
+    room_B1 = GIVEN_SHARE * room_B1
+    wanted_B1 = alone_BT.sum(1, keepdim=True)
+    each_B1 = (wanted_B1 <= room_B1).float()
+    if together is not None:
+        shared_B1 = (wanted_B1 / together <= room_B1).float() / together
+        each_B1 = torch.maximum(each_B1, shared_B1)
+    return alone_BT * each_B1

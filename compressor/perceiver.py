@@ -142,7 +142,7 @@ class Perceiver(nn.Module):
             for _ in range(config.mixing)
         )
         by_mass = config.allocation == "learned_mass"
-        self.mass = MassHead(width, config.mass_floor, config.mass_kind) if by_mass else None
+        self.mass = _mass_head(config) if by_mass else None
         self.edges = config.mass_edges
         self.query_slots = (
             SlotConcat(self.slots, width, width) if self.slots and self.local_queries else None
@@ -252,6 +252,13 @@ class Perceiver(nn.Module):
             assert given.slots_BST is not None
             local_BKW = local_BKW + self.query_slots(x_BSW, given.slots_BST)
         return local_BKW
+
+
+def _mass_head(config: ModelConfig) -> MassHead:
+    assert config.width is not None, "resolve the config first"
+    # A word and its digits: what `DayTokens` puts before a chunk.
+    together = config.day_tokens + 1 if config.day_crowded == "shared" else None
+    return MassHead(config.width, config.mass_floor, config.mass_kind, together)
 
 
 def _check_edges(config: ModelConfig) -> None:

@@ -11,6 +11,8 @@ from ..reasoner.frozen import FrozenReasoner
 
 WORD: Final = "Day"
 """What dated texts write before a day."""
+DAYS: Final = "compressor.days.own.weight"
+"""The tensor of a model that holds these vectors."""
 
 
 def begin_days(model: CompressionModel, reasoner: FrozenReasoner) -> None:

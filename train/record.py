@@ -6,7 +6,14 @@ was a phase and a plan, are read through `train.legacy`.
 
 from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from .legacy import upgrade_trial
 from .recipe import Recipe
@@ -31,6 +38,16 @@ class Start(_Record):
     """Of its weights."""
     history: "TrialRecord | None" = None
     """The trial that made it."""
+    differs: dict[str, Any] = {}
+    """With `--no-strict`: dotted field of the spec -> what it was there, and is here."""
+    fresh: tuple[str, ...] = ()
+    """With `--no-strict`: tensors that were not there, or in another shape, and begin fresh."""
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # As records of versions without these fields are written.
+        content: dict[str, Any] = serialize(self)
+        return {k: v for k, v in content.items() if v or k not in ("differs", "fresh")}
 
 
 class TrialRecord(_Record):

@@ -26,7 +26,7 @@ LEVERS = {
     "days": ("model.time_std=0.5",),
     "day-start": (
         "model.allocation=learned_mass", "model.day_tokens=1", "model.day_start=tokens",
-        "model.end_norm=false", "model.mass_edges=chunk",
+        "model.end_norm=false", "model.mass_edges=chunk", "model.day_crowded=shared",
     ),
     "edges": ("model.allocation=learned_mass", "model.mass_edges=chunk"),
     "whole-tokens": (
@@ -147,6 +147,7 @@ OTHERS = {
     "pooling": "concat", "slots": 2, "window": 0, "mixing": 1, "mixing_kind": "convolution",
     "mixing_window": 4, "memory": "append", "time_std": 0.5,
     "day_tokens": 2, "mass_edges": "chunk", "day_start": "tokens", "mass_kind": "sigmoid",
+    "day_crowded": "shared",
     "reader_rank": 4,
 }  # fmt: skip
 
@@ -163,7 +164,8 @@ def test_every_lever_changes_the_hash_and_can_be_an_ablation():
     ["model.allocation=mass", "model.mass_floor=1", "model.window=-1", "model.mixing_kind=conv",
      "model.slots=0", "model.start=zero", "model.time_std=0",
      "model.day_tokens=6", "model.mass_edges=word",
-     "model.day_start=word", "model.allocation=equal", "model.mass_kind=hard"],
+     "model.day_start=word", "model.allocation=equal", "model.mass_kind=hard",
+     "model.day_crowded=half"],
 )  # fmt: skip
 def test_a_wrong_value_is_one_line(capsys, run, deep, wrong):
     ran = run_command(

@@ -34,6 +34,7 @@ from latentcomp.models.loading import load_causal_lm
 from latentcomp.store.read.reader import FeatureStore
 from latentcomp.train import checkpoint, loop
 from latentcomp.train.recipe import parse_set
+from latentcomp.train.record import Start
 
 from ..train import tiny
 
@@ -375,6 +376,32 @@ def test_a_start_that_does_not_fit(request_of, shipped, first_weights):
     assert "--start fresh" in error_of(replace(wider, start=str(shipped)), CheckpointError)
     _, start = first_weights(replace(wider, start="auto"))
     assert start.origin == "fresh"
+
+
+def test_a_start_takes_what_fits_where_it_does_not_have_to_be_strict(
+    request_of, shipped, first_weights
+):
+    """What is said of a misfit, done; the record says what differed and what is fresh."""
+    changes = {"layers": LAYERS, "model.time": True}
+    wider = request_of(changes=changes, start=str(shipped))
+    assert "--no-strict" in error_of(wider, CheckpointError)
+    weights, start = first_weights(replace(wider, strict=False))
+    wanted = checkpoint.open_checkpoint(shipped).model().state_dict()
+    fresh = {k for k, v in weights.items() if k not in wanted or wanted[k].shape != v.shape}
+    assert set(start.fresh) == fresh and 0 < len(fresh) < len(weights)
+    assert all(torch.equal(weights[k], wanted[k]) for k in weights.keys() - fresh)
+    assert start.differs["config.time"] == [False, True] and "layers" in start.differs
+    assert Start.model_validate(json.loads(start.model_dump_json())) == start
+    plain = first_weights(request_of(start="shipped"))[1]
+    assert not {"differs", "fresh"} & plain.model_dump().keys(), "as records before had it"
+
+
+def test_a_start_of_which_nothing_fits_is_refused(request_of, shipped):
+    narrow = request_of(
+        changes={"model.kind": "mean_pool", "model.allocation": "equal"}, start=str(shipped)
+    )
+    narrow = replace(narrow, strict=False)
+    assert "no tensor of its compressor" in error_of(narrow, CheckpointError)
 
 
 def test_a_start_with_other_settings_names_those_that_fit(request_of, shipped, first_weights):

@@ -13,7 +13,7 @@ from latentcomp.compressor.allocation import (
     latent_count,
     whole_token_latents,
 )
-from latentcomp.compressor.mass import MassHead, bounded, by_sigmoid, one_latent_each, within_chunks
+from latentcomp.compressor.mass import MassHead, bounded, by_sigmoid, given_mass, within_chunks
 
 from . import slow
 from .made import WIDTH, perceiver, spread, states
@@ -317,16 +317,22 @@ def test_the_gradient_of_sigmoids_is_that_of_finite_differences(logits, at):
     assert gradient[0, at].item() == pytest.approx(((above - below) / (2 * step)).item(), abs=5e-3)
 
 
-@pytest.mark.parametrize(("alone", "count", "each"), [(2, 12, 1.0), (4, 12, 1.0), (5, 12, 0.0)])
-def test_tokens_are_given_a_latent_each_or_nothing_whatever_is_learned(alone, count, each):
-    head = spread(MassHead(WIDTH, 0.0))
+@pytest.mark.parametrize(
+    ("alone", "count", "together", "each"),
+    [
+        (2, 12, None, 1.0), (4, 12, None, 1.0), (5, 12, None, 0.0),
+        (4, 12, 3, 1.0), (6, 12, 3, 1 / 3), (12, 12, 3, 1 / 3), (15, 12, 3, 0.0),
+    ],
+)  # fmt: skip
+def test_tokens_are_given_a_latent_each_or_less_whatever_is_learned(alone, count, together, each):
+    head = spread(MassHead(WIDTH, 0.0, together=together))
     x = torch.randn(1, 20, WIDTH, generator=torch.Generator().manual_seed(0))
     mask, alone_mask = torch.ones(1, 20, dtype=torch.bool), torch.arange(20)[None] < alone
     mass = head(x, mask, torch.tensor([count]), alone_mask)
     assert torch.allclose(mass[alone_mask], torch.full((alone,), each))
     assert mass.sum().item() == pytest.approx(count, rel=1e-5)
     assert torch.equal(
-        mass[alone_mask], one_latent_each(alone_mask, torch.tensor([[count]]))[alone_mask]
+        mass[alone_mask], given_mass(alone_mask, torch.tensor([[count]]), together)[alone_mask]
     )
 
 

@@ -312,6 +312,10 @@ LEVERS: list[dict[str, Any]] = [
     {"allocation": "learned_mass", "mass_kind": "sigmoid", "mass_edges": "token"},
     {"allocation": "learned_mass", "mass_edges": "token", "day_tokens": 2},
     {"allocation": "learned_mass", "day_tokens": 2, "day_start": "tokens"},
+    {
+        "allocation": "learned_mass", "day_tokens": 1, "day_start": "tokens", "mass_edges": "token",
+        "day_crowded": "shared",
+    },
     {"pooling": "concat"},
     {"window": 1},
     {"mixing": 1, "mixing_window": 2},

@@ -144,6 +144,20 @@ def test_days_begin_as_the_reasoners_own_tokens():
     assert made.position_BK[0, :3].tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize(("crowded", "shared"), [("shared", True), ("nothing", False)])
+def test_a_day_without_a_latent_for_each_token_shares_one_where_the_config_says_so(crowded, shared):
+    """Its first latent is the mean of word and digits, or knows nothing of them."""
+    model, reasoner = as_tokens(day_crowded=crowded, mass_edges="token")
+    begin_days(model, reasoner)
+    width = model.spec.teacher.hidden_size
+    days = torch.zeros(1, 12, dtype=torch.int64) + 47
+    one = States(torch.zeros(1, 12, 1, width), days > 0, days * 0, days * 0, days)
+    first = model(one, torch.tensor([6]), 6).x_BKR[0, 0]
+    ids = [reasoner.lm.encode(text)[-1] for text in (WORD, "4", "7")]
+    mean = reasoner.embed(torch.tensor(ids)).float().mean(0)
+    assert torch.allclose(first, mean, rtol=1e-3, atol=1e-6) is shared
+
+
 @pytest.mark.parametrize(
     "changes", [{"end_norm": True}, {"projection": "fixed_random"}, {"latent_width": 4}]
 )
