@@ -6,8 +6,6 @@ The stages do not import each other; this module imports them.
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
