@@ -11,7 +11,7 @@ from .gather import Gathered, gather, regather
 from .history import read_history, standing
 from .judge import weigh
 from .phases import PHASES, Phase, phase
-from .published import PUBLISHED, read_published
+from .published import PUBLISHED, read_earlier, read_published
 from .run_folder import EvaluationFolder, RunFolder, TrialFolder
 from .suggest import evaluate_command, ladder_command
 from .verdict import Status, Verdict
@@ -35,7 +35,8 @@ class Prerequisite:
         verdict = verdicts.get(self.phase)
         if verdict is None or verdict.thin:
             return False
-        return self.status in (None, verdict.status)
+        # One that is borrowed lets the next phase begin, and shows nothing of this teacher.
+        return self.status is None or (self.status == verdict.status and not _borrowed(verdict))
 
     def __str__(self) -> str:
         wanted = "whatever it says" if self.status is None else f"which must be {self.status}"
@@ -130,7 +131,7 @@ def standing_verdicts(
     Raises:
         LatentcompError: a history is damaged; names the file and the line.
     """
-    published = read_published(teacher_sha256)
+    published = read_earlier(teacher_sha256) | read_published(teacher_sha256)
     verdicts: dict[int, Verdict] = {}
     for each in PHASES:
         verdict = standing_verdict(run, each.number, tell)
@@ -148,6 +149,11 @@ def standing_verdicts(
 def _is_on(verdict: Verdict, teacher_sha256: str | None) -> bool:
     """Whether a verdict is on this teacher, as far as both are known."""
     return teacher_sha256 is None or verdict.teacher_sha256 in (None, teacher_sha256)
+
+
+def _borrowed(verdict: Verdict) -> bool:
+    """Whether a verdict is one on an earlier stage of the teacher, as `read_earlier` marks it."""
+    return verdict.phase in verdict.skipped
 
 
 def _judged_here(run: RunFolder, number: int, teacher_sha256: str | None) -> bool:
@@ -173,13 +179,20 @@ def standing_verdict(run: RunFolder, number: int, tell: Tell = tell_user) -> Ver
 def tell_published(number: int, verdicts: Verdicts, run: RunFolder, tell: Tell = tell_user) -> None:
     """Name the published verdicts that a phase rests on, and when they were made."""
     for one, verdict in verdicts.items():
-        if one >= number or read_published(verdict.teacher_sha256).get(one) != verdict:
+        borrowed = _borrowed(verdict)
+        if one >= number or not (
+            borrowed or read_published(verdict.teacher_sha256).get(one) == verdict
+        ):
             continue
         own = f"; the run's own ({run.verdicts(one)}) is thin" if read_history(run, one) else ""
+        whose = (
+            "an earlier stage of this teacher: what follows names the phase as skipped"
+            if borrowed
+            else "this teacher"
+        )
         tell(
             f"phase {one}: {verdict.status} by the published verdict of "
-            f"{verdict.made} ({PUBLISHED.parent.name}/{PUBLISHED.name}), which is on this teacher"
-            f"{own}"
+            f"{verdict.made} ({PUBLISHED.parent.name}/{PUBLISHED.name}), which is on {whose}{own}"
         )
 
 

@@ -13,10 +13,10 @@ import torch
 from ..common import atomic, provenance
 from ..common.errors import LatentcompError
 from ..models.files import LAB_FOLDERS
+from ..models.stages import stages_of
 from ..models.world import generator_of
 from .measuring import BARS, HELD_OUT_SEED, SPLIT, Progress, held_out, measured
 from .measuring import measure as measure
-from .training_log import stages_of
 
 RESULT: Final = "lab_models.json"
 SHIPPED_MODELS: Final = {"teacher": LAB_FOLDERS["lab"], "student": LAB_FOLDERS["lab-student"]}
@@ -42,11 +42,12 @@ class TrainingStage:
 
 STAGES: Final[dict[str, tuple[TrainingStage, ...]]] = {
     "teacher": (
-        TrainingStage("trunk", 0.21, 16, "lab", "hints", 3e-3, seed=0),
-        TrainingStage("deep", 0.25, 48, "lab", "hard", 2e-3, seed=1),
-        TrainingStage("long", 0.18, 48, "long", "hard", 1e-3, seed=2),
-        TrainingStage("longer", 0.26, 48, "longer", "long", 1.5e-3, seed=4),
-        TrainingStage("settled", 0.10, 48, "longer", "long", 1e-3, seed=6),
+        TrainingStage("trunk", 0.20, 16, "lab", "hints", 3e-3, seed=0),
+        TrainingStage("deep", 0.24, 48, "lab", "hard", 2e-3, seed=1),
+        TrainingStage("long", 0.17, 48, "long", "hard", 1e-3, seed=2),
+        TrainingStage("longer", 0.25, 48, "longer", "long", 1.5e-3, seed=4),
+        TrainingStage("settled", 0.095, 48, "longer", "long", 1e-3, seed=6),
+        TrainingStage("guessing", 0.045, 48, "longer", "guesses", 7e-4, seed=8),
     ),
     "student": (
         TrainingStage("whole", 0.5, 12, "lab", "hints", 3e-3, seed=3),

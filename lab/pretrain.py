@@ -21,8 +21,9 @@ from transformers import PreTrainedTokenizerFast
 from ..common import atomic, provenance
 from ..common.errors import LatentcompError
 from ..corpus.chronicle4.chronicle import GENERATOR_VERSION
-from ..models.files import PROMPT_FILE, ModelFiles
+from ..models.files import PROMPT_FILE, ModelFiles, identify_model
 from ..models.loading import load_tokenizer
+from ..models.stages import TRAINING_FILE, stages_of
 from .architecture import LAB_MODELS, LabModel, Start, build
 from .curriculum import LESSONS, SPARSE_FROM, SYLLABI, lessons_of
 from .engine import Engine
@@ -32,11 +33,9 @@ from .loader import batches_of
 from .tokenizer import build_tokenizer
 from .training_log import (
     LOG_EVERY,
-    TRAINING_FILE,
     PretrainingResult,
     StepLog,
     accuracy_by_family,
-    stages_of,
 )
 
 LEARNING_RATE: Final = 1e-3
@@ -171,6 +170,11 @@ def _save(model: nn.Module, tokenizer: PreTrainedTokenizerFast, folder: Path) ->
     atomic.write_json(folder / PROMPT_FILE, {"generator": GENERATOR_VERSION, "prompt": prompt})
 
 
+def _weights_sha256(folder: Path) -> str:
+    named = ModelFiles(name=folder.name, folder=folder, revision=None)
+    return identify_model(named).weights_sha256
+
+
 def describe(plan: Pretraining, result: PretrainingResult) -> dict[str, object]:
     """The record of a training run for the result file."""
     return {"plan": asdict(plan), "outcome": asdict(result)}
@@ -243,13 +247,16 @@ def main() -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the workers are the parallelism
     try:
         before = stages_of(plan.after)
+        begun = None if plan.after is None else _weights_sha256(Path(plan.after))
         result = pretrain(plan, folder)
     except LatentcompError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     if int(os.environ.get("RANK", "0")) == 0:
-        seen = provenance.collect({"pretrain": plan.seed}, {}).model_dump(mode="json")
-        record = {**describe(plan, result), "provenance": seen}
+        inputs = {} if begun is None else {"after": begun}
+        seen = provenance.collect({"pretrain": plan.seed}, inputs).model_dump(mode="json")
+        made = {"weights_sha256": _weights_sha256(folder)}
+        record = {**describe(plan, result), **made, "provenance": seen}
         atomic.write_json(folder / TRAINING_FILE, {"stages": [*before, record]})
         print(json.dumps(asdict(result)), flush=True)
     if torch.distributed.is_initialized():

@@ -8,11 +8,9 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from ..common.errors import LatentcompError
 from ..corpus.chronicle4.families import FAMILIES
 from .sequences import LessonBatch
 
-TRAINING_FILE: Final = "training.json"
 LOG_EVERY: Final = 50
 """Steps between two logged ones."""
 
@@ -80,22 +78,3 @@ class StepLog:
         if step % (10 * LOG_EVERY) == 0 or step == LOG_EVERY:
             shown = " ".join(f"{name}={value:.2f}" for name, value in accuracy.items())
             print(f"step {step} {seconds:.0f} s loss {loss:.3f} {shown}", flush=True)
-
-
-def stages_of(folder: str | None) -> list[dict[str, object]]:
-    """Records of the training stages behind the model in `folder`; none behind fresh weights.
-
-    Raises:
-        LatentcompError: the folder has no record of its training.
-    """
-    if folder is None:
-        return []
-    file = Path(folder) / TRAINING_FILE
-    try:
-        stages: list[dict[str, object]] = json.loads(file.read_text())["stages"]
-    except (OSError, ValueError, KeyError) as error:
-        raise LatentcompError(
-            f"{file}: no record of a training ({type(error).__name__}); "
-            "give the folder of a finished stage"
-        ) from error
-    return stages

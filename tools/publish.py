@@ -5,9 +5,11 @@ every evaluation computed again from its answers, training curves, provenance) a
 `lab/published/verdicts.jsonl` (the standing verdict of every phase that has what the plan asks for,
 which satisfies the order for runs with the same teacher; those on other teachers stay there).
 The weights may be gone; the answers must be there, with the hashes that the verdicts name.
+`--headline` instead of a run writes anew what ships keeps, and leaves the rest as it is.
 """
 
 import argparse
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +20,7 @@ from ..common.errors import LatentcompError
 from ..common.journal import read_lines
 from ..common.record import read_record
 from ..evaluate.result import EvaluationResult
+from ..experiment.catalogue import phase_of
 from ..experiment.evidence import Measured, load_evaluation
 from ..experiment.history import read_history, standing
 from ..experiment.phases import PHASES
@@ -27,20 +30,29 @@ from ..experiment.shipped import SHIPPED
 from ..experiment.verdict import Verdict
 from ..train.checkpoint import MODEL, open_checkpoint
 from ..train.log import read_curve
+from .by_ratio import HEADLINES, by_ratio
 
 RESULT: Final = Path(__file__).resolve().parents[1] / "docs" / "results" / "ladder.json"
-HEADLINE: Final = "phase4.json"
-"""Of the compressor that ships, beside the result."""
+SHIPS: Final = "phase-4"
+"""Recipe of the compressor that ships, and its folder."""
 CURVE_STEPS: Final = 20
 CURVE_FIELDS: Final = ("step", "documents", "seconds", "answer", "token_accuracy")
 """Of a training curve, as `log.jsonl` names them."""
 
 
 def main() -> None:
-    """Write both files from a run folder."""
+    """Write both files from a run folder, or what ships into the one that is there."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", type=Path, required=True)
-    run = RunFolder(parser.parse_args().run)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--run", type=Path)
+    what.add_argument("--headline", action="store_true", help="Only what ships keeps, anew.")
+    given = parser.parse_args()
+    if given.headline:
+        kept = {"headline": {"frozen": headline(RESULT.parent)}}
+        atomic.write_json(RESULT, json.loads(RESULT.read_text()) | kept)
+        print(f"{RESULT}: what ships keeps at {', '.join(kept['headline']['frozen'])} tokens")
+        return
+    run = RunFolder(given.run)
     verdicts = standing_of(run)
     atomic.write_json(RESULT, ladder_record(run, verdicts))
     counting = [verdict for verdict in verdicts if verdict.counts and not verdict.thin]
@@ -96,36 +108,37 @@ def ladder_record(run: RunFolder, verdicts: list[Verdict]) -> dict[str, Any]:
 
 
 def headline(results: Path) -> dict[str, Any]:
-    """Ratio -> what the compressor that ships keeps, from its own result file.
+    """Ratio -> what the compressor that ships keeps, from its own result files.
 
     Args:
         results: folder of the committed result files.
 
     Raises:
-        LatentcompError: the file is missing, or of other weights than those that ship.
+        LatentcompError: a file is missing, or of other weights than those that ship.
     """
-    measured = EvaluationResult.read(results / HEADLINE)
-    ships = open_checkpoint(SHIPPED / f"phase-{measured.phase}").state.sha256[MODEL]
-    if measured.checkpoint_sha256 != ships:
-        raise LatentcompError(
-            f"{results / HEADLINE} is of other weights than those that ship; measure them with "
-            f"`latentcomp evaluate --phase {measured.phase} --json {HEADLINE}`"
-        )
-    kept = measured.overall.retention["compressed"]
-    return {
-        f"{measured.ratio:g}": {
+    ships = open_checkpoint(SHIPPED / SHIPS).state.sha256[MODEL]
+    frozen = {}
+    for name, measured in zip(HEADLINES, by_ratio(results), strict=True):
+        if measured.checkpoint_sha256 != ships:
+            raise LatentcompError(
+                f"{results / name} is of other weights than those that ship; measure them with "
+                f"`latentcomp evaluate --phase {phase_of(SHIPS)} --ratio {measured.ratio:g} "
+                f"--json {name}`"
+            )
+        kept = measured.overall.retention["compressed"]
+        frozen[f"{measured.ratio:g}"] = {
             "retention": kept.point,
             "low": kept.low,
             "high": kept.high,
             "shuffled": measured.overall.accuracy["shuffled"].point,
             "floor": measured.overall.accuracy["floor"].point,
-            "phase": measured.phase,
+            "phase": phase_of(SHIPS),
             "documents": measured.documents,
             "documents_seed": measured.seed,
             "training_seeds": list(measured.training_seeds),
-            "file": HEADLINE,
+            "file": name,
         }
-    }
+    return frozen
 
 
 def _curve(trial: Path) -> list[dict[str, float]]:

@@ -5,10 +5,11 @@ import json
 import pytest
 
 from latentcomp.common.errors import LatentcompError, PhaseError
-from latentcomp.experiment.order import missing, require
+from latentcomp.experiment.order import Prerequisite, missing, require, tell_published
 from latentcomp.experiment.phases import phase
-from latentcomp.experiment.published import read_published
+from latentcomp.experiment.published import earlier_stages, read_earlier, read_published
 from latentcomp.experiment.run_folder import RunFolder
+from latentcomp.models.files import ModelFiles, identify_model, locate_model
 from latentcomp.tools import publish
 from latentcomp.tools.publish import headline, portable, published_with
 
@@ -19,8 +20,6 @@ LADDERS = ["lab3", "lab"]
 @pytest.mark.parametrize("name", LADDERS)
 def test_what_is_published_is_readable_and_of_the_lab_teachers(name):
     """Each by the gate of today, on all that the plan asks for."""
-    from latentcomp.models.files import identify_model, locate_model
-
     teacher = identify_model(locate_model(name)).weights_sha256
     records = read_published(teacher)
     assert records
@@ -31,8 +30,6 @@ def test_what_is_published_is_readable_and_of_the_lab_teachers(name):
 
 @pytest.mark.parametrize("name", LADDERS)
 def test_phase_4_may_begin_where_a_ladder_of_the_lab_teacher_came_to_it(name):
-    from latentcomp.models.files import identify_model, locate_model
-
     records = read_published(identify_model(locate_model(name)).weights_sha256)
     assert missing(4, records) == ()
     assert read_published("0" * 64) == {} and read_published(None) == {}
@@ -89,3 +86,38 @@ def test_curves_are_thin_and_end_with_the_last_step():
         assert {tuple(sorted(line)) for line in lines} == {tuple(sorted(publish.CURVE_FIELDS))}
         steps = [line["step"] for line in lines]
         assert steps == sorted(set(steps)) and len(steps) < 60, trial
+
+
+def test_a_later_stage_of_the_teacher_begins_where_the_earlier_was_judged_and_says_so(tmp_path):
+    """Its phases may begin, each earlier one named as skipped; none of them counts as passed."""
+    folder = locate_model("lab").folder
+    (now, *_), before = weights_of(folder), earlier_stages(weights_of(folder)[0])
+    assert before == tuple(weights_of(folder)[1:]) and now not in before
+    lent = read_earlier(now)
+    assert lent and all(one.teacher_sha256 in before for one in lent.values())
+    last = max(lent)
+    assert missing(last, lent) == ()
+    named = require(last, lent, run=RunFolder(tmp_path))
+    assert set(named) == set(range(1, last)), "what rests on them says that none was judged on it"
+    passed = {n: one.model_copy(update={"status": "passed"}) for n, one in lent.items()}
+    assert not Prerequisite(1, "passed").met_by(passed)
+    told: list[str] = []
+    tell_published(last, lent, RunFolder(tmp_path), told.append)
+    assert len(told) == last - 1 and all("an earlier stage of this teacher" in one for one in told)
+
+
+def weights_of(folder):
+    """Weights of the model, and of the stages that it went on from, the latest first."""
+    stages = json.loads((folder / "training.json").read_text())["stages"]
+    inputs = [stage["provenance"]["inputs"] for stage in reversed(stages)]
+    now = identify_model(ModelFiles("lab", folder, None)).weights_sha256
+    return [now, *(each["after"] for each in inputs if each)]
+
+
+@pytest.mark.parametrize(
+    "last", [{"weights_sha256": "1" * 64}, {}], ids=["other weights", "no hash"]
+)
+def test_other_weights_have_no_earlier_stages(tmp_path, last):
+    (tmp_path / "training.json").write_text(json.dumps({"stages": [last]}))
+    assert earlier_stages("0" * 64, tmp_path) == () == earlier_stages(None, tmp_path)
+    assert read_earlier("0" * 64) == {}
