@@ -1,4 +1,4 @@
-"""What pages quote of the baselines: every arm beside the latents, from one evaluation."""
+"""What pages quote of the baselines: every arm beside the latents, at each ratio."""
 
 from pathlib import Path
 from typing import Final
@@ -9,38 +9,45 @@ from ..evaluate.numbers import span
 from ..evaluate.result import EvaluationResult
 from .measured_with import teacher_of
 
-BASELINES: Final = "baselines_lab.json"
+BASELINES: Final = ("baselines_lab.json", "baselines_lab_8x.json", "baselines_lab_16x.json")
+"""Results at each ratio, of the same documents."""
 RETRIEVAL: Final = {"bm25": "search", "oracle": "perfect retrieval"}
 """Arm -> what the README calls it."""
 
 
 def baselines_block(results: Path) -> str:
-    """Markdown of every arm, with the latents held against text of as many tokens.
+    """Markdown of every arm at every ratio, with the latents held against text of as many tokens.
 
     Args:
         results: folder of the committed result files.
 
     Raises:
-        LatentcompError: the file is missing or damaged.
+        LatentcompError: a file is missing or damaged.
     """
-    read = EvaluationResult.read(results / BASELINES)
+    read = [EvaluationResult.read(results / name) for name in BASELINES]
+    first = read[0]
+    files = ", ".join(f"`{name}`" for name in BASELINES)
+    ratios = [f"{each.ratio:g}x" for each in read]
+    heads = ["arm", "the reasoner reads", *ratios, *(f"latents above, {each}" for each in ratios)]
     lines = [
-        f"From `docs/results/{BASELINES}` ({teacher_of(read)}; {read.documents} held-out "
-        f"documents, {read.questions:,} questions, seed {read.seed}, "
-        f"{read.tokens_per_latent:.2f} tokens per latent; on a CPU).",
+        f"From {files} in `docs/results` ({teacher_of(first)}; {first.documents} held-out "
+        f"documents, {first.questions:,} questions, seed {first.seed}; on a CPU). Right answers "
+        "[95 %], of text as many tokens as there are latents, and latents minus text.",
         "",
-        "| arm | the reasoner reads | right answers [95 %] | latents minus this |",
-        "|---|---|---|---|",
+        f"| {' | '.join(heads)} |",
+        "|---" * len(heads) + "|",
     ]
-    for arm in in_order(read.arms):
-        above = read.above_text.get(arm)
-        against = "" if above is None else in_words(above)
-        lines.append(f"| {arm} | {ARMS[arm].label} | {span(read.arms[arm])} | {against} |")
-    fresh = read.above_stale["compressed"]
+    for arm in in_order(first.arms):
+        right = [span(each.arms[arm]) for each in read]
+        above = [each.above_text.get(arm) for each in read]
+        against = ["" if each is None else in_words(each) for each in above]
+        lines.append(f"| {arm} | {ARMS[arm].label} | {' | '.join([*right, *against])} |")
+    fresh = [each.above_stale["compressed"] for each in read]
+    shown = (f"{span(each)} at {ratio}" for each, ratio in zip(fresh, ratios, strict=True))
     lines += [
         "",
-        f"Freshness: {span(fresh)} above latents of the document without its last third, on the "
-        f"{fresh.n} questions which that third settles.",
+        f"Freshness: {', '.join(shown)} above latents of the document without its last third, on "
+        f"the {fresh[0].n} questions which that third settles.",
     ]
     return "\n".join(lines)
 
@@ -58,20 +65,23 @@ def _beaten(read: EvaluationResult) -> str:
 
 
 def retrieval_block(results: Path) -> str:
-    """One sentence on text at equal tokens.
+    """Sentences on text at equal tokens, one for each ratio.
 
     Args:
         results: folder of the committed result files.
 
     Raises:
-        LatentcompError: the file is missing or damaged.
+        LatentcompError: a file is missing or damaged.
     """
-    read = EvaluationResult.read(results / BASELINES)
-    figures = {arm: read.arms[arm].point for arm in ("compressed", "bm25", "oracle")}
+    read = [EvaluationResult.read(results / name) for name in BASELINES]
+    sentences = "; ".join(
+        f"at {each.ratio:g}x BM25 search gives {each.arms['bm25'].point:.3f}, perfect retrieval "
+        f"{each.arms['oracle'].point:.3f}, the latents {each.arms['compressed'].point:.3f}: "
+        f"{_beaten(each)}"
+        for each in read
+    )
     return (
         "That is of a model and a world made for this project, not of natural language. Beside "
-        f"text of as many tokens ({teacher_of(read)}; {read.documents} documents): BM25 search "
-        f"gives {figures['bm25']:.3f}, perfect retrieval {figures['oracle']:.3f}, the latents "
-        f"{figures['compressed']:.3f}, so there {_beaten(read)}. "
-        "[What was found, with figures](docs/findings.md)."
+        f"text of as many tokens ({teacher_of(read[0])}; {read[0].documents} documents): "
+        f"{sentences}. [What was found, with figures](docs/findings.md)."
     )

@@ -10,6 +10,7 @@ from typing import Final
 
 from ..common import atomic
 from ..evaluate.result import EvaluationResult
+from .ratio_figure import ratio_figure
 from .real_figure import real_text
 from .svg import bar, svg, text
 
@@ -80,6 +81,7 @@ def retention(results: Path) -> str:
 
 FIGURES: Final[dict[str, Callable[[Path], str]]] = {
     "architecture.svg": architecture,
+    "ratios.svg": ratio_figure,
     "retention.svg": retention,
     "real_text.svg": real_text,
 }

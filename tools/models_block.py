@@ -14,7 +14,7 @@ from .speeds import result_file
 TEACHER: Final = "lab_models.json"
 STUDENT: Final = "lab_student.json"
 LONG: Final = "lab_long.json"
-_TEACHER, _STUDENT = "teacher", "lab-student"
+_TEACHER, _STUDENT = "lab", "lab-student"
 """What a model is called in its file."""
 
 Columns = Mapping[str, Mapping[str, Any]]

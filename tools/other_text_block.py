@@ -1,4 +1,4 @@
-"""What nothing, another document and noise do to the reader, before and after it learnt to guess."""
+"""What nothing, another document and noise do to the reader, before and after it can guess."""
 
 from pathlib import Path
 from typing import Final

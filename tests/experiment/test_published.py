@@ -11,17 +11,23 @@ from latentcomp.experiment.published import earlier_stages, read_earlier, read_p
 from latentcomp.experiment.run_folder import RunFolder
 from latentcomp.models.files import ModelFiles, identify_model, locate_model
 from latentcomp.tools import publish
+from latentcomp.tools.by_ratio import HEADLINES
 from latentcomp.tools.publish import headline, portable, published_with
 
 LADDERS = ["lab3", "lab"]
 """Teachers whose ladder is published."""
 
 
+def standing_on(name):
+    """Published verdicts that stand for runs with a teacher, those on an earlier stage too."""
+    teacher = identify_model(locate_model(name)).weights_sha256
+    return read_earlier(teacher) | read_published(teacher)
+
+
 @pytest.mark.parametrize("name", LADDERS)
 def test_what_is_published_is_readable_and_of_the_lab_teachers(name):
     """Each by the gate of today, on all that the plan asks for."""
-    teacher = identify_model(locate_model(name)).weights_sha256
-    records = read_published(teacher)
+    records = standing_on(name)
     assert records
     for number, one in records.items():
         assert one.gate_sha256 == phase(number).gate.sha256, "judged by a gate of another day"
@@ -30,7 +36,7 @@ def test_what_is_published_is_readable_and_of_the_lab_teachers(name):
 
 @pytest.mark.parametrize("name", LADDERS)
 def test_phase_4_may_begin_where_a_ladder_of_the_lab_teacher_came_to_it(name):
-    records = read_published(identify_model(locate_model(name)).weights_sha256)
+    records = standing_on(name)
     assert missing(4, records) == ()
     assert read_published("0" * 64) == {} and read_published(None) == {}
 
@@ -59,10 +65,16 @@ def test_the_headline_is_of_what_ships_or_refused(tmp_path):
     results = publish.RESULT.parent
     kept = headline(results)
     assert json.loads(publish.RESULT.read_text())["headline"]["frozen"] == kept
-    assert set(kept["4"]) >= {"retention", "low", "high", "shuffled", "floor", "phase"}
-    other = json.loads((results / publish.HEADLINE).read_text())
-    (tmp_path / publish.HEADLINE).write_text(json.dumps(other | {"checkpoint_sha256": "0" * 64}))
+    assert set(kept) == {"4", "8", "16"}
+    for each in kept.values():
+        assert set(each) >= {"retention", "low", "high", "shuffled", "floor", "phase"}
+    for name in HEADLINES:
+        other = json.loads((results / name).read_text())
+        (tmp_path / name).write_text(json.dumps(other | {"checkpoint_sha256": "0" * 64}))
     with pytest.raises(LatentcompError, match="is of other weights than those that ship"):
+        headline(tmp_path)
+    (tmp_path / name).write_text((results / name).read_text())
+    with pytest.raises(LatentcompError, match="of other weights or documents than one another"):
         headline(tmp_path)
 
 

@@ -31,8 +31,8 @@ def change(file, path, value):
 @pytest.mark.parametrize(
     ("file", "key", "name"),
     [
-        (TEACHER, "teacher", "lab"),
-        (LONG, "teacher", "lab"),
+        (TEACHER, "lab", "lab"),
+        (LONG, "lab", "lab"),
         (STUDENT, "lab-student", "lab-student"),
     ],
 )
@@ -44,7 +44,7 @@ def test_what_is_quoted_was_measured_with_the_weights_that_ship(file, key, name)
 @pytest.mark.parametrize(("met", "words"), [(True, "over the bar"), (False, "short of the bar")])
 def test_long_documents_are_held_against_their_bar(tmp_path, met, words):
     results = copied(tmp_path)
-    change(results / LONG, ("models", "teacher", "bars_met"), met)
+    change(results / LONG, ("models", "lab", "bars_met"), met)
     assert words in models_block(results)
 
 
