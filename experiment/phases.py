@@ -65,6 +65,7 @@ _TIME = _LAYERS.changed(
         "model.positions": "tokens",
         "model.day_tokens": 2,
         "model.day_start": "tokens",
+        "model.day_crowded": "shared",
     },
     name="phase-3",
 )

@@ -24,7 +24,13 @@ def test_each_phase_changes_one_thing():
     }
     assert changes == {
         "layers": {"layers"},
-        "time": {"model.time", "model.positions", "model.day_tokens", "model.day_start"},
+        "time": {
+            "model.time",
+            "model.positions",
+            "model.day_tokens",
+            "model.day_start",
+            "model.day_crowded",
+        },
         "projection": {"model.projection", "model.scale"},
         "strategy": {"objectives.alignment"},
         "sequential": {"model.memory"},
