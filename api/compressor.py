@@ -104,7 +104,7 @@ class Compressor:
     @property
     def ratios(self) -> tuple[float, ...]:
         """Tokens per latent that it was trained for; the first is the default."""
-        return self.trial.recipe.ratios
+        return self.trial.recipe.distinct_ratios
 
     @cached_property
     def teacher(self) -> CausalLM:

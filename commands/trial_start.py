@@ -64,14 +64,14 @@ def _with_what_fits(
 
 def _differences(there: dict[str, Any], here: dict[str, Any], at: str = "") -> dict[str, list[Any]]:
     """Dotted field -> what it is there and here, of all that differ."""
-    found: dict[str, list[Any]] = {}
+    differing: dict[str, list[Any]] = {}
     for key in dict.fromkeys([*there, *here]):
-        mine, theirs = here.get(key), there.get(key)
-        if isinstance(mine, dict) and isinstance(theirs, dict):
-            found |= _differences(theirs, mine, f"{at}{key}.")
-        elif mine != theirs:
-            found[f"{at}{key}"] = [theirs, mine]
-    return found
+        old, new = there.get(key), here.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            differing |= _differences(old, new, f"{at}{key}.")
+        elif old != new:
+            differing[f"{at}{key}"] = [old, new]
+    return differing
 
 
 def _misfit(

@@ -111,7 +111,8 @@ class Recipe(_Part):
     objectives: dict[str, float]
     """Row of `train.objectives.OBJECTIVES` -> weight."""
     ratios: tuple[float, ...] = Field(default=(4.0,), min_length=1)
-    """Tokens per latent; the first is the one that is reported."""
+    """Tokens per latent; the first is the one that is reported. One that is listed twice is drawn
+    twice as often."""
     ratio_order: Literal["drawn", "rising"] = "drawn"
     """One drawn for each step; or the lowest first, each for an equal part of the steps before the
     learning rate falls, the highest to the end: what needs many latents is learned with many."""
@@ -152,6 +153,11 @@ class Recipe(_Part):
         if progress >= flat_part:
             return rising[-1]
         return rising[int(len(rising) * progress / flat_part)]
+
+    @property
+    def distinct_ratios(self) -> tuple[float, ...]:
+        """Its ratios, each once; the one that is reported first."""
+        return tuple(dict.fromkeys(self.ratios))
 
     @property
     def sha256(self) -> str:

@@ -70,3 +70,6 @@ def test_models_of_the_lab_have_the_name_that_users_know():
 
 def test_the_compressor_that_ships_is_of_the_lab_teacher():
     assert shown_name(open_compressor("lab-4x").weights.state.spec.teacher) == "lab"
+    shipped = latentcomp.Compressor.from_pretrained("lab-4x")
+    assert len(set(shipped.ratios)) == len(shipped.ratios) and shipped.ratios[0] == 4.0
+    assert "4, 8, 16, 2 tokens per latent" in repr(shipped)

@@ -129,6 +129,13 @@ def test_ratios_rise_until_the_rate_falls(made):
     assert [line["ratio"] for line in told] == [2.0, 2.0, 3.0, 4.0, 4.0, 4.0]
 
 
+def test_a_ratio_that_is_listed_twice_is_drawn_twice_as_often_and_named_once():
+    often = phase(4).recipe.changed({"ratios": (4.0, 8.0, 8.0)})
+    drawn = [often.ratio_at(0, step, 0.0) for step in range(3000)]
+    assert drawn.count(8.0) / len(drawn) == pytest.approx(2 / 3, abs=0.03)
+    assert often.distinct_ratios == (4.0, 8.0)
+
+
 def test_a_run_is_made_again_exactly(made, tmp_path):
     curves = []
     for _ in range(2):
