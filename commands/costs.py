@@ -42,19 +42,24 @@ def resumed(run: Run, step: int) -> str:
     return f"it goes on after step {step:,}{of}, which an earlier session kept"
 
 
-def evaluation_cost(lm: TextSide, documents: tuple[Document, ...], checkpoints: int) -> str:
+def evaluation_cost(
+    lm: TextSide, documents: tuple[Document, ...], checkpoints: int, ratios: int = 1
+) -> str:
     """Documents, questions and tokens that an evaluation reads, once for every arm.
 
     Args:
         lm: who reads the text.
         documents: held out, with their questions.
         checkpoints: how many are measured on them; 0: the teacher alone.
+        ratios: how many of each.
     """
     questions = sum(len(document.questions) for document in documents)
     tokens = sum(len(lm.encode_text(document.text)) for document in documents)
     whole = len({document.original for document in documents})
     of = f" beginnings of {whole:,}" if any(one.beginning_of for one in documents) else ""
-    each = f", for each of {checkpoints} checkpoints" if checkpoints > 1 else ""
+    counts = {"checkpoints": checkpoints, "ratios": ratios}
+    several = " and ".join(f"{count} {name}" for name, count in counts.items() if count > 1)
+    each = f", for each of {several}" if several else ""
     return (
         f"evaluating: {len(documents):,}{of} documents of {tokens:,} tokens with {questions:,} "
         f"questions, asked once for every arm{each}; how long it takes, the bar says as it goes"

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from ..common.terminal import run_option, stdout_console
 from .evaluate_options import EvaluateOptions as EvaluateOptions
+from .result_files import files_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,11 +38,13 @@ def evaluate(options: EvaluateOptions) -> None:
     for folder in kept:
         console.print(f"{folder.path}: every answer and these figures")
     if options.json is not None:
-        results[-1].write(options.json)
-        console.print(f"{options.json}: written")
+        for file, result in files_of(options.json, results).items():
+            result.write(file)
+            console.print(f"{file}: written")
     elif not kept:
         console.print("these figures were written nowhere; --json FILE keeps them")
-    if options.judge and not options.teacher_only and not results[-1].unjudged:
+    judged = any(not result.unjudged for result in results)
+    if options.judge and not options.teacher_only and judged:
         _judge_where_complete(options, request.recipe, console)
     if options.teacher_only:
         console.print(_after_teacher(options, results[-1]))

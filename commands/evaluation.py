@@ -28,7 +28,7 @@ from .costs import evaluation_cost
 from .evaluation_models import load_alone, load_models, name_alone, name_teacher
 from .evaluation_notes import notes_of, notes_of_teacher
 from .given_summaries import given_summaries
-from .measuring import bench_of, lineage_of, provenance_of, record_look
+from .measuring import at_ratios, bench_of, lineage_of, provenance_of, record_look
 from .subjects import EvaluationRequest as EvaluationRequest
 from .subjects import Subject, subjects_of
 
@@ -45,6 +45,8 @@ def evaluate_trials(
     on_kept: OnKept = lambda folder: None,
 ) -> tuple[EvaluationResult, ...]:
     """Measure the trials of a recipe on the same held-out documents, with every control.
+
+    At every ratio that the request names, one after the other.
 
     Every evaluation is kept in a folder of its own, and none is ever overwritten; every look at
     held-out documents is logged before its figures are returned.
@@ -64,20 +66,21 @@ def evaluate_trials(
         lineage.refuse(held.documents, held.source)
     teacher, reasoner = load_models(request, subjects)
     limit = _prepare(request, held, reasoner)
-    tell(evaluation_cost(reasoner, held.documents, len(subjects)))
+    tell(evaluation_cost(reasoner, held.documents, len(subjects), len(request.ratios) or 1))
     results = []
     outcome: Outcome | None = None
     with answering(request.backend, reasoner, held.documents, limit) as answerer:
         for subject, lineage in zip(subjects, lineages, strict=True):
-            bench = bench_of(request, subject, teacher, reasoner, summaries, limit, answerer)
-            # Before the work: what ran is the code as it was then.
-            seen = provenance_of(request, held, bench, subject)
-            outcome = run_arms(bench, held.documents, request.seed, progress, outcome)
-            result = _result(request, subject, lineage, held, bench, outcome, seen)
-            folder = _keep(request, subject, held, result, outcome)
-            if folder is not None:
-                on_kept(folder)
-            results.append(result)
+            first = bench_of(request, subject, teacher, reasoner, summaries, limit, answerer)
+            for bench in at_ratios(first, request):
+                # Before the work: what ran is the code as it was then.
+                seen = provenance_of(request, held, bench, subject)
+                outcome = run_arms(bench, held.documents, request.seed, progress, outcome)
+                result = _result(request, subject, lineage, held, bench, outcome, seen)
+                folder = _keep(request, subject, held, result, outcome)
+                if folder is not None:
+                    on_kept(folder)
+                results.append(result)
     return tuple(results)
 
 

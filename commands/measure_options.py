@@ -33,8 +33,11 @@ class MeasureOptions:
         option(WHAT, "Only the trial of this training seed. [default: all there are]", min=0),
     ] = None  # type: ignore[assignment]  # typer's way to say: an empty list
     ratio: Annotated[
-        float | None, option(WHAT, "Tokens per latent; the recipe's own by default.", min=1.0)
-    ] = None
+        list[float],
+        option(
+            WHAT, "Tokens per latent; may be repeated. [default: the recipe's own first]", min=1.0
+        ),
+    ] = None  # type: ignore[assignment]
     checkpoint: Annotated[
         Path | None, option(WHAT, "Another checkpoint; no verdict is recorded then.")
     ] = None
@@ -68,7 +71,13 @@ class MeasureOptions:
     ] = 8
     json: Annotated[
         Path | None,
-        option(HOW, "Write the figures of the last trial here too.", "--json", metavar="FILE"),
+        option(
+            HOW,
+            "Write the figures of the last trial here too; of further ratios beside it, to "
+            "FILE_8x.json and the like.",
+            "--json",
+            metavar="FILE",
+        ),
     ] = None
 
     def request(self) -> "EvaluationRequest":
@@ -111,8 +120,9 @@ class MeasureOptions:
     def _shared(self) -> dict[str, Any]:
         arms = [name.strip() for name in self.arms.split(",") if name.strip()]
         names = ("run", "documents", "seed", "preset", "generator", "corpus", "checkpoint")
-        how = ("teacher", "reasoner", "ratio", "device", "dtype", "batch_size")
+        how = ("teacher", "reasoner", "device", "dtype", "batch_size")
         return {
+            "ratios": tuple(dict.fromkeys(self.ratio or ())),
             **{name: getattr(self, name) for name in (*names, *how)},
             "recipe": self.named(),
             "training_seeds": tuple(self.training_seed or ()),

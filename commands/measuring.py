@@ -1,5 +1,7 @@
 """What every measurement of a checkpoint on held-out documents has: its bench, lineage and log."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 from ..common import provenance
@@ -30,14 +32,13 @@ def bench_of(
     answer_tokens: int | None = None,
     answerer: Answerer = greedy_answers,
 ) -> Bench:
-    """A checkpoint between its models, as the request would have it measured."""
-    ratio = request.ratio or subject.state.known_trial.recipe.ratios[0]
+    """A checkpoint between its models, as the request would have it measured first."""
     layers = subject.state.spec.layers
     return Bench(
         subject.weights.model(),
         partial(read_documents, teacher, layers=layers, batch_size=request.batch_size),
         reasoner,
-        ratio,
+        (request.ratios or subject.state.known_trial.recipe.ratios)[0],
         request.batch_size,
         arms=(*request.arms, "summary") if summaries is not None else request.arms,
         rank=request.rank,
@@ -46,6 +47,12 @@ def bench_of(
         answer_tokens=answer_tokens,
         answerer=answerer,
     )
+
+
+def at_ratios(bench: Bench, request: EvaluationRequest) -> Iterator[Bench]:
+    """The same at every ratio that is asked for; as it is where none is named."""
+    for ratio in request.ratios or (bench.ratio,):
+        yield replace(bench, ratio=ratio)
 
 
 def provenance_of(

@@ -43,8 +43,8 @@ class EvaluationRequest:
     """By name; the one that the checkpoint was trained with when None."""
     reasoner: str | None = None
     """Likewise."""
-    ratio: float | None = None
-    """Tokens per latent; the recipe's first when None."""
+    ratios: tuple[float, ...] = ()
+    """Tokens per latent, one after the other; the recipe's first when empty."""
     device: str = "auto"
     batch_size: int = 8
     """Documents that are read, compressed and answered together."""

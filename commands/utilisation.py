@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from ..common.terminal import stdout_console
 from .measure_options import MeasureOptions
+from .result_files import files_of
 
 if TYPE_CHECKING:
     from ..common.provenance import Provenance
@@ -51,22 +52,23 @@ def utilisation(options: UtilisationOptions) -> None:
         if folder is not None:
             console.print(f"{folder}: written")
     if options.json is not None:
-        measured[-1][0].write(options.json)
-        console.print(f"{options.json}: written")
+        for file, result in files_of(options.json, [result for result, _ in measured]).items():
+            result.write(file)
+            console.print(f"{file}: written")
 
 
 def measure_trials(
     request: "EvaluationRequest",
     progress: "Progress",
-    variants: "Callable[[Bench], Iterable[Bench]]" = lambda bench: (bench,),
+    variants: "Callable[[Bench], Iterable[Bench]] | None" = None,
 ) -> list[tuple["UtilisationResult", Path | None]]:
     """Measure the trials of a recipe on the same documents; with the folder of each.
 
     Args:
         request: what, and on which documents.
         progress: receives the arm and the documents just finished.
-        variants: what is measured of each checkpoint, such as several ratios; by default its bench
-            as the request has it.
+        variants: what is measured of each checkpoint; by default its bench at the ratios of the
+            request.
 
     Raises:
         CheckpointError, TeacherError, CorpusError: what it needs is missing, damaged or does not
@@ -75,7 +77,7 @@ def measure_trials(
     from ..evaluate.arms.table import WHOLE_ARMS, select_arms
     from ..evaluate.utilisation.measure import measure_costs
     from .evaluation_models import load_models, name_teacher
-    from .measuring import bench_of, lineage_of, provenance_of
+    from .measuring import at_ratios, bench_of, lineage_of, provenance_of
     from .subjects import subjects_of
 
     select_arms(request.arms)
@@ -88,7 +90,8 @@ def measure_trials(
     made = []
     known: list[AnswerCost] = []
     for subject in subjects:
-        for bench in variants(bench_of(request, subject, teacher, reasoner)):
+        first = bench_of(request, subject, teacher, reasoner)
+        for bench in variants(first) if variants else at_ratios(first, request):
             seen = provenance_of(request, held, bench, subject)
             costs = measure_costs(bench, held.documents, request.seed, progress, known)
             known = [row for row in costs.rows if row.arm in WHOLE_ARMS]

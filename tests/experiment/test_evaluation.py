@@ -4,12 +4,13 @@ import json
 import shutil
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from latentcomp.commands import answering, evaluation, evaluation_notes, subjects
+from latentcomp.commands import answering, evaluation, evaluation_notes, result_files, subjects
 from latentcomp.commands.evaluation import EvaluationRequest, evaluate_teacher, evaluate_trials
 from latentcomp.commands.trials import TrialRequest, train_trial
 from latentcomp.common.errors import (
@@ -21,7 +22,7 @@ from latentcomp.common.errors import (
 )
 from latentcomp.common.terminal import DEFAULT_RUN
 from latentcomp.corpus.files import read_corpus, write_corpus
-from latentcomp.evaluate import answers
+from latentcomp.evaluate import answers, suite
 from latentcomp.evaluate import held_out as documents
 from latentcomp.evaluate.arms.table import REQUIRED_ARMS
 from latentcomp.evaluate.heading import documents_line, heading
@@ -201,7 +202,7 @@ def test_an_evaluation_is_never_overwritten(request_of, run, mine):
     judged(run)
     trial, folder = only(run)
     before = files_of(trial.path)
-    for request in (request_of(), request_of(corpus=mine), request_of(seed=2, ratio=8.0)):
+    for request in (request_of(), request_of(corpus=mine), request_of(seed=2, ratios=(8.0,))):
         evaluate(request)
     after = files_of(trial.path)
     assert after.items() >= before.items()
@@ -392,8 +393,46 @@ def test_a_trial_under_another_name_is_measured_and_not_judged(request_of, run, 
     assert heading(result) == "mine, training seed 0: 2 held-out documents, seed 1"
 
 
+def test_several_ratios_are_measured_as_each_would_be_alone(request_of, monkeypatch):
+    """With the texts that know of no ratio read once."""
+    alone = [evaluate(request_of(ratios=(ratio,))) for ratio in (8.0, 4.0)]
+    read: list[str] = []
+    answer_questions = answers.answer_questions
+
+    def counted(lm, docs, prefixes, arm, **how):
+        read.append(arm)
+        return answer_questions(lm, docs, prefixes, arm, **how)
+
+    monkeypatch.setattr(suite, "answer_questions", counted)
+    together = evaluate_trials(request_of(ratios=(8.0, 4.0)))
+    assert [result.ratio for result in together] == [8.0, 4.0]
+    for one, other in zip(together, alone, strict=True):
+        assert one.overall.accuracy == other.overall.accuracy
+        assert one.tokens_per_latent == other.tokens_per_latent
+        assert one.bytes == other.bytes and one.questions == other.questions
+    assert [read.count(arm) for arm in ("ceiling", "floor", "compressed")] == [1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("ratios", "names"),
+    [
+        ((4.0,), ["out.json"]),
+        ((4.0, 8.0, 2.5), ["out.json", "out_8x.json", "out_2.5x.json"]),
+        ((4.0, 8.0, 4.0, 8.0), ["out.json", "out_8x.json"]),
+        ((None,), ["out.json"]),
+    ],
+    ids=["one", "three", "two trials", "the teacher alone"],
+)
+def test_figures_of_further_ratios_go_to_files_beside(ratios, names):
+    results = [SimpleNamespace(ratio=ratio, place=at) for at, ratio in enumerate(ratios)]
+    files = result_files.files_of(Path("runs/out.json"), results)
+    assert [str(file) for file in files] == [f"runs/{name}" for name in names]
+    last = {ratio: at for at, ratio in enumerate(ratios)}
+    assert [result.place for result in files.values()] == list(last.values())
+
+
 def test_another_ratio_is_measured_and_not_gated(request_of, run):
-    assert evaluate(request_of(ratio=8.0)).ratio == 8.0
+    assert evaluate(request_of(ratios=(8.0,))).ratio == 8.0
     verdict = judged(run)
     assert verdict.thin and not verdict.counts
 
