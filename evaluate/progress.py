@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    Progress,
     ProgressColumn,
     SpinnerColumn,
     Task,
@@ -16,6 +15,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from ..common.bar import Bar
 from .suite import PLANNED
 from .suite import Progress as OnDocuments
 
@@ -51,7 +51,7 @@ def arm_progress(console: Console) -> Iterator[OnDocuments]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    progress = Bar(*columns, console=console, transient=True, disable=not console.is_terminal)
     task = progress.add_task("evaluating", total=None, arm="loading", start=False)
 
     def on_documents(arm: str, documents: int) -> None:

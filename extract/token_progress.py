@@ -15,6 +15,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from ..common.bar import Bar
 from .batches import DocumentBatch
 
 
@@ -58,5 +59,5 @@ def token_progress(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console) as progress:
+    with Bar(*columns, console=console) as progress:
         yield TokenProgress(progress, documents, computed_tokens)

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    Progress,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
+from ..common.bar import Bar
 from .loop import Progress as OnStep
 from .recipe import Budget
 
@@ -26,7 +26,7 @@ def step_progress(console: Console, budget: Budget) -> Iterator[OnStep]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    progress = Progress(*columns, console=console)
+    progress = Bar(*columns, console=console)
     total = budget.steps if budget.steps is not None else budget.seconds
     task = progress.add_task("training", total=total, shown="loading")
 

@@ -5,9 +5,10 @@ from contextlib import contextmanager
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from ...common.bar import Bar
 from ..numbers import figure, span
 from .measure import OPTIMISED, SHUFFLED, START
 from .result import InterfaceResult, Side
@@ -57,7 +58,7 @@ def unit_progress(console: Console) -> Iterator[OnUnit]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    progress = Progress(*columns, console=console, transient=True)
+    progress = Bar(*columns, console=console, transient=True)
     task = progress.add_task("", total=None, shown="")
 
     def on_unit(what: str, done: int, total: int, loss: float) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ....common.bar import Bar
 from .calls import Reply
 
 
@@ -25,7 +26,7 @@ def reply_progress(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    progress = Progress(*columns, console=console)
+    progress = Bar(*columns, console=console)
 
     def on_plan(model: str, cached: int, missing: int) -> Callable[[Reply], None]:
         console.print(f"model {model}: {missing:,} calls to make, {cached:,} answered before")
