@@ -1,5 +1,6 @@
 """What pages quote of the baselines: every arm beside the latents, at each ratio."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -30,9 +31,9 @@ def baselines_block(results: Path) -> str:
     ratios = [f"{each.ratio:g}x" for each in read]
     heads = ["arm", "the reasoner reads", *ratios, *(f"latents above, {each}" for each in ratios)]
     lines = [
-        f"From {files} in `docs/results` ({teacher_of(first)}; {first.documents} held-out "
-        f"documents, {first.questions:,} questions, seed {first.seed}; on a CPU). Right answers "
-        "[95 %], of text as many tokens as there are latents, and latents minus text.",
+        f"From {files} in `docs/results` ({teacher_of(first)}; seed {first.seed}, "
+        f"{_held_out(read)}; on a CPU). Right answers [95 %], of text as many tokens as there are "
+        "latents, and latents minus text.",
         "",
         f"| {' | '.join(heads)} |",
         "|---" * len(heads) + "|",
@@ -47,9 +48,14 @@ def baselines_block(results: Path) -> str:
     lines += [
         "",
         f"Freshness: {', '.join(shown)} above latents of the document without its last third, on "
-        f"the {fresh[0].n} questions which that third settles.",
+        "the questions which that third settles.",
     ]
     return "\n".join(lines)
+
+
+def _held_out(read: Sequence[EvaluationResult]) -> str:
+    counts = (f"{each.documents} held-out documents at {each.ratio:g}x" for each in read)
+    return ", ".join(counts)
 
 
 def _beaten(read: EvaluationResult) -> str:
@@ -82,6 +88,5 @@ def retrieval_block(results: Path) -> str:
     )
     return (
         "That is of a model and a world made for this project, not of natural language. Beside "
-        f"text of as many tokens ({teacher_of(read[0])}; {read[0].documents} documents): "
-        f"{sentences}. [What was found, with figures](docs/findings.md)."
+        f"text of as many tokens ({teacher_of(read[0])}; {_held_out(read)}): {sentences}. [What was found, with figures](docs/findings.md)."
     )
