@@ -88,5 +88,6 @@ def retrieval_block(results: Path) -> str:
     )
     return (
         "That is of a model and a world made for this project, not of natural language. Beside "
-        f"text of as many tokens ({teacher_of(read[0])}; {_held_out(read)}): {sentences}. [What was found, with figures](docs/findings.md)."
+        f"text of as many tokens ({teacher_of(read[0])}; {_held_out(read)}): {sentences}. "
+        "[What was found, with figures](docs/findings.md)."
     )
