@@ -54,8 +54,8 @@ def baselines_block(results: Path) -> str:
 
 
 def _held_out(read: Sequence[EvaluationResult]) -> str:
-    counts = (f"{each.documents} held-out documents at {each.ratio:g}x" for each in read)
-    return ", ".join(counts)
+    counts = (f"{each.documents} at {each.ratio:g}x" for each in read)
+    return f"held-out documents: {', '.join(counts)}"
 
 
 def _beaten(read: EvaluationResult) -> str:
