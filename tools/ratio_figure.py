@@ -5,16 +5,18 @@ from math import log2
 from pathlib import Path
 from typing import Any, Final
 
+from ..evaluate.interface.result import InterfaceResult
 from ..evaluate.result import EvaluationResult
 from ..evaluate.stats import Interval
 from .arms_block import RATIOS, read_arm
 from .baselines_block import BASELINES
 from .by_ratio import by_ratio
+from .ceiling_block import CEILING
 from .ladder_block import LADDER
 from .speeds import result_file
 from .svg import line, svg, text
 
-LEFT, TOP, WIDTH, HEIGHT, MARGIN = 40.0, 40.0, 430.0, 230.0, 230.0
+LEFT, TOP, WIDTH, HEIGHT, MARGIN = 40.0, 40.0, 430.0, 230.0, 240.0
 TEXTS: Final = {"oracle": "perfect retrieval of text", "summary": "summary of as many tokens"}
 """Arm of text -> the name of its line."""
 
@@ -33,7 +35,10 @@ def ratio_figure(results: Path) -> str:
         across = {ratio: log2(ratio / lowest) / log2(highest / lowest) for ratio in points}
         places = [(LEFT + WIDTH * across[ratio], one) for ratio, one in points.items()]
         parts.append(line(kind, [(x, _height(one.point)) for x, one in places]))
-        parts += [line(kind, [(x, _height(one.low)), (x, _height(one.high))]) for x, one in places]
+        whisker = "bar" if kind == "cut" else kind
+        parts += [
+            line(whisker, [(x, _height(one.low)), (x, _height(one.high))]) for x, one in places
+        ]
         parts += [
             text(x, TOP + HEIGHT + 18, f"{ratio:g}x", "s")
             for ratio, (x, _) in zip(points, places, strict=True)
@@ -59,8 +64,14 @@ def _curves(
     def of(read: Sequence[EvaluationResult], arm: str) -> dict[float, Interval]:
         return {each.ratio: each.overall.retention[arm] for each in read}
 
+    optimised = {
+        at.ratio: at.held_out.overall.retention["optimised"]
+        for at in InterfaceResult.read(results / CEILING).ratios.values()
+        if at.held_out is not None
+    }
     return [
         ("c4", "latents (ships)", of(ships, "compressed")),
+        ("c16", "latents optimised for each document", optimised),
         ("c8", "with adapters on the reader", of(adapted, "compressed")),
         *(("cut", label, of(baselines, arm)) for arm, label in TEXTS.items()),
     ]
