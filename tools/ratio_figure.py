@@ -5,13 +5,11 @@ from math import log2
 from pathlib import Path
 from typing import Any, Final
 
-from ..evaluate.interface.result import InterfaceResult
 from ..evaluate.result import EvaluationResult
 from ..evaluate.stats import Interval
 from .arms_block import RATIOS, read_arm
 from .baselines_block import BASELINES
 from .by_ratio import by_ratio
-from .ceiling_block import CEILING
 from .ladder_block import LADDER
 from .speeds import result_file
 from .svg import line, svg, text
@@ -64,14 +62,8 @@ def _curves(
     def of(read: Sequence[EvaluationResult], arm: str) -> dict[float, Interval]:
         return {each.ratio: each.overall.retention[arm] for each in read}
 
-    optimised = {
-        at.ratio: at.held_out.overall.retention["optimised"]
-        for at in InterfaceResult.read(results / CEILING).ratios.values()
-        if at.held_out is not None
-    }
     return [
         ("c4", "latents (ships)", of(ships, "compressed")),
-        ("c16", "latents optimised for each document", optimised),
         ("c8", "with adapters on the reader", of(adapted, "compressed")),
         *(("cut", label, of(baselines, arm)) for arm, label in TEXTS.items()),
     ]
