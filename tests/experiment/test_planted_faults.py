@@ -450,7 +450,7 @@ def test_a_truncated_evaluation(world, cut):
 )
 def test_another_ratio_than_trained(world, ratio, words):
     """More latents than it was trained to write, or fewer."""
-    result = world.evaluate(ratio=ratio)
+    result = world.evaluate(ratios=(ratio,))
     assert any("not trained for (4x)" in note for note in result.notes), result.notes
     verdict = judge_phase(world.run, PHASE)
     assert (verdict.status, verdict.counts) == ("inconclusive", False)
