@@ -14,6 +14,7 @@ from ..common import atomic
 from ..common.errors import LatentcompError
 from .arms_block import arms_block
 from .baselines_block import baselines_block, retrieval_block
+from .ceiling_block import ceiling_block
 from .headline_block import headline_block, results_block
 from .ladder_block import OLDER, ladder_block, ladder_line
 from .models_block import models_block
@@ -78,6 +79,7 @@ BLOCKS: Final = (
     Block("models", models_block, "docs/findings.md"),
     Block("results", results_block, "docs/findings.md"),
     Block("arms", arms_block, "docs/findings.md"),
+    Block("ceiling", ceiling_block, "docs/findings.md"),
     Block("baselines", baselines_block, "docs/findings.md"),
     Block("probes", probes_block, "docs/findings.md"),
     Block("ladder", ladder_block, "docs/findings.md"),
