@@ -11,7 +11,7 @@ from typing import Final
 
 from ..common.journal import read_lines
 from ..models.files import LAB_FOLDERS
-from ..models.stages import stages_of
+from ..models.stages import TRAINING_FILE, stages_of
 from .verdict import Verdict
 
 PUBLISHED: Final = Path(__file__).resolve().parents[1] / "lab" / "published" / "verdicts.jsonl"
@@ -60,13 +60,13 @@ def earlier_stages(teacher_sha256: str | None, folder: Path | None = None) -> tu
         folder: of the lab teacher with its record of training.
 
     Returns:
-        Nothing where these are other weights than those of its last stage.
+        Nothing where these are other weights than those of its last stage, or without a record.
 
     Raises:
         LatentcompError: the record is damaged.
     """
     folder = folder or LAB_FOLDERS["lab"]
-    if teacher_sha256 is None or not folder.is_dir():
+    if teacher_sha256 is None or not (folder / TRAINING_FILE).is_file():
         return ()
     stages = stages_of(folder)
     if not stages or stages[-1].get("weights_sha256") != teacher_sha256:

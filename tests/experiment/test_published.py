@@ -133,3 +133,5 @@ def test_other_weights_have_no_earlier_stages(tmp_path, last):
     (tmp_path / "training.json").write_text(json.dumps({"stages": [last]}))
     assert earlier_stages("0" * 64, tmp_path) == () == earlier_stages(None, tmp_path)
     assert read_earlier("0" * 64) == {}
+    (tmp_path / "training.json").unlink()
+    assert earlier_stages("0" * 64, tmp_path) == ()
