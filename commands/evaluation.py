@@ -67,12 +67,13 @@ def evaluate_trials(
     teacher, reasoner = load_models(request, subjects)
     limit = _prepare(request, held, reasoner)
     tell(evaluation_cost(reasoner, held.documents, len(subjects), len(request.ratios) or 1))
-    results = []
+    results: list[EvaluationResult] = []
     outcome: Outcome | None = None
     with answering(request.backend, reasoner, held.documents, limit) as answerer:
         for subject, lineage in zip(subjects, lineages, strict=True):
             first = bench_of(request, subject, teacher, reasoner, summaries, limit, answerer)
-            for bench in at_ratios(first, request):
+            made: dict[float, EvaluationResult] = {}
+            for bench in at_ratios(first, request, subject.state.known_trial.recipe.ratios[0]):
                 # Before the work: what ran is the code as it was then.
                 seen = provenance_of(request, held, bench, subject)
                 outcome = run_arms(bench, held.documents, request.seed, progress, outcome)
@@ -80,7 +81,8 @@ def evaluate_trials(
                 folder = _keep(request, subject, held, result, outcome)
                 if folder is not None:
                     on_kept(folder)
-                results.append(result)
+                made[bench.ratio] = result
+            results += [made[ratio] for ratio in request.ratios or made]
     return tuple(results)
 
 

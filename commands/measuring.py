@@ -49,9 +49,18 @@ def bench_of(
     )
 
 
-def at_ratios(bench: Bench, request: EvaluationRequest) -> Iterator[Bench]:
-    """The same at every ratio that is asked for; as it is where none is named."""
-    for ratio in request.ratios or (bench.ratio,):
+def at_ratios(
+    bench: Bench, request: EvaluationRequest, last: float | None = None
+) -> Iterator[Bench]:
+    """The same at every ratio that is asked for; as it is where none is named.
+
+    Args:
+        bench: of a checkpoint.
+        request: names the ratios, in the order in which they are measured.
+        last: the one that comes behind them all: a phase is judged on the newest evaluation of its
+            trial.
+    """
+    for ratio in sorted(request.ratios or (bench.ratio,), key=lambda each: each == last):
         yield replace(bench, ratio=ratio)
 
 

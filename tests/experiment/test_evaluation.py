@@ -413,6 +413,13 @@ def test_several_ratios_are_measured_as_each_would_be_alone(request_of, monkeypa
     assert [read.count(arm) for arm in ("ceiling", "floor", "compressed")] == [1, 1, 2]
 
 
+def test_a_phase_is_judged_at_its_own_ratio_wherever_that_stands(request_of, run):
+    """Also where others were asked for behind it; figures come in the order that was asked for."""
+    results = evaluate_trials(request_of(ratios=(4.0, 8.0)))
+    assert [result.ratio for result in results] == [4.0, 8.0]
+    assert judged(run).ratio == 4.0
+
+
 @pytest.mark.parametrize(
     ("ratios", "names"),
     [
