@@ -26,7 +26,7 @@ def headline_block(results: Path) -> str:
     read = by_ratio(results)
     first = read[0]
     kept = ", ".join(
-        f"{each.retention:.0%} [{each.retention_low:.0%}, {each.retention_high:.0%}] at "
+        f"{each.retention:.1%} [{each.retention_low:.1%}, {each.retention_high:.1%}] at "
         f"{each.ratio:g}x"
         for each in read
     )
