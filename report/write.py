@@ -26,6 +26,7 @@ from .arriving import against_rows, past_rows
 from .collect import PhaseStory, collect
 from .examples import examples_of
 from .pages import environment
+from .ratios import NOTE, AtRatio, at_ratios, drawn
 from .worth import Worth, pictures, worths
 
 
@@ -80,6 +81,8 @@ def _render(
         documents_line=documents_line,
         past_rows=past_rows,
         against_rows=against_rows,
+        ratios_of=_ratios,
+        ratio_note=NOTE,
         reference_of=lambda number: phase(number).reference,
         examples_of=examples_of,
         flat=_flat,
@@ -140,6 +143,13 @@ def _measured(result: EvaluationResult) -> str:
     )
 
 
+def _ratios(story: PhaseStory) -> tuple[AtRatio, ...]:
+    """What the phase keeps at each ratio that its weights were measured at."""
+    if story.evaluation is None:
+        return ()
+    return at_ratios(story.evaluation, (each.result for each in story.others))
+
+
 def capital(text: str) -> str:
     """The same with a capital letter."""
     return text[:1].upper() + text[1:]
@@ -173,15 +183,20 @@ def is_faulty(result: EvaluationResult) -> bool:
 
 def plates(story: PhaseStory) -> list[Plate]:
     """The figures of a phase, those that its data allow."""
-    drawn = [] if story.evaluation is None else _evaluation_plates(story.evaluation, story.verdict)
-    drawn.append(
-        Plate(
-            "Is it still learning?",
-            "Training loss by step: every logged step, and a running median.",
-            Markup(figures.curve(story.log)),
-        )
+    by_ratio = Plate(
+        "How much survives at each ratio?",
+        "The same weights on the same documents, beside text of as many tokens as there are "
+        "latents. In bytes, the whole text is the smaller of the two.",
+        Markup(drawn(_ratios(story))),
     )
-    return [plate for plate in drawn if plate.svg]
+    learning = Plate(
+        "Is it still learning?",
+        "Training loss by step: every logged step, and a running median.",
+        Markup(figures.curve(story.log)),
+    )
+    result = story.evaluation
+    within = [] if result is None else _evaluation_plates(result, story.verdict)
+    return [plate for plate in (by_ratio, *within, learning) if plate.svg]
 
 
 def _evaluation_plates(result: EvaluationResult, verdict: Verdict | None) -> list[Plate]:

@@ -158,7 +158,7 @@ def script(documents: Sequence[Document], shares: Mapping[str, float]) -> list[S
             chunks=len(document.chunks),
             original=document.beginning_of or "",
         )
-        for arm in REQUIRED_ARMS
+        for arm in dict.fromkeys([*REQUIRED_ARMS, *shares])
         for document in documents
         for question in document.questions
     ]
