@@ -14,7 +14,7 @@ TORCH_CPU   ?= https://download.pytorch.org/whl/cpu
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-disk test-ladder test-scale test-notebooks test-gpu test-ray test-vllm test-real check check-real bench-store check-models lab-models ablations docs constraints clean
+.PHONY: help install demo test test-slow test-disk test-ladder test-scale test-notebooks test-browser test-gpu test-ray test-vllm test-real check check-real bench-store check-models lab-models ablations docs constraints clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ test-notebooks: install ## the notebooks and the code of docs/python.md
 
 test-gpu: install ## tests that need a CUDA device
 	$(BIN)/pytest -m gpu
+
+test-browser: ## the report in Chromium: widths, themes, paper (SCREENSHOTS=folder keeps pictures)
+	@$(MAKE) --no-print-directory install EXTRAS=test,browser
+	$(BIN)/pytest -m browser tests/report
 
 test-real: install ## a real pretrained model, converted and read: parity with transformers (93 MB); its demo
 	$(BIN)/pytest -m real tests/real

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..common.errors import LatentcompError
+from ..evaluate.diagnosis.result import Diagnosis
 from ..evaluate.result import EvaluationResult
 from ..experiment.ablations import ablated, rows
 from ..experiment.against import against_reference
@@ -20,6 +21,7 @@ from ..experiment.run_folder import RunFolder, TrialFolder
 from ..experiment.suggest import evaluate_command, train_command
 from ..experiment.verdict import Verdict
 from .arriving import Against
+from .insides import diagnosis_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,9 @@ class PhaseStory:
     """Record of the trial: resolved recipe and provenance; empty where absent."""
     log: tuple[LogPoint, ...]
     """Training curve, by ascending step."""
+    diagnosis: Diagnosis | None
+    """What `latentcomp diagnose` found in the weights of that evaluation; None where it was not
+    run."""
     against: Against
     """Of a phase on documents that arrive: what it keeps against its reference; else empty."""
 
@@ -135,6 +140,7 @@ def _story(run: RunFolder, phase: Phase) -> PhaseStory | None:
         ),
         config=_read_config(trial),
         log=read_log(trial.curve),
+        diagnosis=None if lead is None else diagnosis_of(trial.path, lead.result.checkpoint_sha256),
         against=_against(run, phase, None if fault else verdict),
     )
 

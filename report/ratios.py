@@ -57,11 +57,11 @@ def at_ratios(lead: EvaluationResult, others: Iterable[EvaluationResult]) -> tup
         lead: which the page speaks of; its ratio is shown by it and by no other.
         others: the newest first; of two at a ratio the newer is taken.
     """
-    found = {lead.ratio: lead}
+    newest = {lead.ratio: lead}
     for each in others:
         if _same(each, lead):
-            found.setdefault(each.ratio, each)
-    measured = [found[ratio] for ratio in sorted(found) if not isnan(found[ratio].retention)]
+            newest.setdefault(each.ratio, each)
+    measured = [newest[ratio] for ratio in sorted(newest) if not isnan(newest[ratio].retention)]
     return tuple(AtRatio(each, word_of(each), beside_text(each)) for each in measured)
 
 

@@ -2,12 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
 from typing import Any
-
-from markupsafe import Markup
 
 from ..common import atomic
 from ..evaluate.arms.table import ARMS
@@ -21,25 +18,13 @@ from ..experiment.phases import phase
 from ..experiment.run_folder import RunFolder
 from ..experiment.verdict import CriterionOutcome, Verdict
 from ..models.quantised import QUANTISED
-from . import figures, trends
 from .arriving import against_rows, past_rows
 from .collect import PhaseStory, collect
 from .examples import examples_of
 from .pages import environment
-from .ratios import NOTE, AtRatio, at_ratios, drawn
+from .plates import plates, ratios_of
+from .ratios import NOTE
 from .worth import Worth, pictures, worths
-
-
-@dataclass(frozen=True, slots=True)
-class Plate:
-    """One figure of the page."""
-
-    title: str
-    """What the figure answers."""
-    note: str
-    """How to read it."""
-    svg: Markup
-    """The drawing."""
 
 
 def write_report(run: Path) -> Path:
@@ -81,7 +66,7 @@ def _render(
         documents_line=documents_line,
         past_rows=past_rows,
         against_rows=against_rows,
-        ratios_of=_ratios,
+        ratios_of=ratios_of,
         ratio_note=NOTE,
         reference_of=lambda number: phase(number).reference,
         examples_of=examples_of,
@@ -143,13 +128,6 @@ def _measured(result: EvaluationResult) -> str:
     )
 
 
-def _ratios(story: PhaseStory) -> tuple[AtRatio, ...]:
-    """What the phase keeps at each ratio that its weights were measured at."""
-    if story.evaluation is None:
-        return ()
-    return at_ratios(story.evaluation, (each.result for each in story.others))
-
-
 def capital(text: str) -> str:
     """The same with a capital letter."""
     return text[:1].upper() + text[1:]
@@ -179,82 +157,6 @@ def outcome(verdict: Verdict, criterion: CriterionOutcome) -> tuple[str, str]:
 def is_faulty(result: EvaluationResult) -> bool:
     """Whether the instrument found fault with itself; None is not a fault but no finding."""
     return any(check.passed is False for check in result.checks.values())
-
-
-def plates(story: PhaseStory) -> list[Plate]:
-    """The figures of a phase, those that its data allow."""
-    by_ratio = Plate(
-        "How much survives at each ratio?",
-        "The same weights on the same documents, beside text of as many tokens as there are "
-        "latents. In bytes, the whole text is the smaller of the two.",
-        Markup(drawn(_ratios(story))),
-    )
-    learning = Plate(
-        "Is it still learning?",
-        "Training loss by step: every logged step, and a running median.",
-        Markup(figures.curve(story.log)),
-    )
-    result = story.evaluation
-    within = [] if result is None else _evaluation_plates(result, story.verdict)
-    return [plate for plate in (by_ratio, *within, learning) if plate.svg]
-
-
-def _evaluation_plates(result: EvaluationResult, verdict: Verdict | None) -> list[Plate]:
-    compressed = "compressed" in result.overall.retention
-    return [
-        Plate(
-            "What does the reasoner answer from?",
-            "Accuracy by what it was given. Dots are figures, lines 95 % intervals clustered by "
-            "document. Shuffled latents belong at the floor.",
-            Markup(figures.arms(result)),
-        ),
-        Plate(
-            "How much survives, by family?",
-            "0 is the floor, 1 the ceiling. Intervals by family are exploratory.",
-            Markup(figures.retention(result, verdict) if compressed else ""),
-        ),
-        Plate(
-            "Where does each family stand?",
-            "The bar runs from floor to ceiling, the dot is the accuracy reached.",
-            Markup(figures.families(result)),
-        ),
-        Plate(
-            "Does it answer with values that were replaced?",
-            "Share of answers that a later chunk had made out of date. The tick is the ceiling's.",
-            Markup(figures.stale(result)),
-        ),
-        Plate(
-            "Does the place of the evidence matter?",
-            "Accuracy by the third of the document that holds the latest evidence.",
-            Markup(trends.buckets(result)),
-        ),
-        Plate(
-            "Does it forget what it read long ago?",
-            "Accuracy by how many chunks stand behind the one that settles the answer.",
-            Markup(trends.ages(result)),
-        ),
-        Plate(
-            "Does it let go of what was replaced?",
-            "Accuracy by how many values were replaced before the answer held.",
-            Markup(trends.overrides(result)),
-        ),
-        Plate(
-            "Does it hold as the document grows?",
-            "Accuracy by how many chunks had been read when it was asked; later steps ask more "
-            "questions, and other ones, as the ceiling shows.",
-            Markup(trends.steps(result)),
-        ),
-        Plate(
-            "Does the spelling of the answer matter?",
-            "Retention by form of the answer: names, numbers, words, a known list, yes or no.",
-            Markup(trends.forms(result)),
-        ),
-        Plate(
-            "What does it weigh?",
-            "Mean bytes of one document in three forms.",
-            Markup(figures.sizes(result)),
-        ),
-    ]
 
 
 def _percent(value: float) -> str:

@@ -8,7 +8,7 @@ from ..evaluate.result import EvaluationResult
 from .measured_with import teacher_of
 
 ARMS: Final = {
-    "answer": "the recipe of phase 4 (ships)",
+    "answer": "the recipe of phase 4 (went on, and ships)",
     "reconstruction": "with 0.05 of reconstruction",
     "adapters": "with adapters of rank 8: **the reader is not frozen**",
 }

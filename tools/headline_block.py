@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from ..corpus.chronicle4.families import FAMILIES
 from ..evaluate.arms.table import in_order
 from ..evaluate.numbers import span
 from ..evaluate.result import EvaluationResult
 from .by_ratio import HEADLINES, by_ratio
 from .measured_with import teacher_of
 
+UNASKED: Final = {name for name, family in FAMILIES.items() if family.held_out}
+"""Families of the world that are kept out of a compressor's training."""
 _CONTROLS: Final = ("undated", "floor", "shuffled")
 """Beside the ceiling in the table by family; the others are named below it."""
 
@@ -44,12 +47,29 @@ def headline_block(results: Path) -> str:
         f"latent; {teacher_of(first)}; {first.documents:,} held-out documents, "
         f"{first.questions:,} questions; one compressor for all of them, one training seed). "
         f"In bytes the latents are {_times(read)} times the text. {_self_check(read)}",
+        *_unasked(read),
         "",
         "| the reasoner reads | right answers [95 %] |",
         "|---|---|",
     ]
     lines += [f"| {name} | {span(figure)} |" for name, figure in rows.items()]
     return "\n".join(lines)
+
+
+def _unasked(read: Sequence[EvaluationResult]) -> list[str]:
+    """What is kept of the families that no training asks, beside the lowest of those it does."""
+    kept = {
+        name: [each.families[name].retention["compressed"] for each in read]
+        for name in read[0].families
+    }
+    lowest = min(kept.keys() - UNASKED, key=lambda name: kept[name][0].point)
+    return [
+        f"**Of `{name}`, the kind of question that no training asks, they keep "
+        f"{', '.join(f'{one.point:.1%} [{one.low:.1%}, {one.high:.1%}]' for one in kept[name])}**; "
+        f"of every other kind at {read[0].ratio:g}x at least {kept[lowest][0].point:.1%} "
+        f"(`{lowest}`)."
+        for name in sorted(UNASKED & kept.keys())
+    ]
 
 
 def _times(read: Sequence[EvaluationResult]) -> str:

@@ -64,7 +64,7 @@ def _curves(
 
     return [
         ("c4", "latents (ships)", of(ships, "compressed")),
-        ("c8", "with adapters on the reader", of(adapted, "compressed")),
+        ("c8", "adapters on the reader (780 s)", of(adapted, "compressed")),
         *(("cut", label, of(baselines, arm)) for arm, label in TEXTS.items()),
     ]
 
