@@ -5,12 +5,13 @@ from functools import partial
 from pathlib import Path
 
 from ..common import provenance
-from ..common.errors import LatentcompError
+from ..common.errors import LatentcompError, TeacherError
 from ..corpus.records import Document
 from ..evaluate.answer_limit import answer_limit
 from ..evaluate.bench import Bench
 from ..evaluate.diagnosis.injected import by_depth
 from ..evaluate.diagnosis.layers import Progress, leave_one_out
+from ..evaluate.diagnosis.localization import Localization, localize
 from ..evaluate.diagnosis.people import Encode
 from ..evaluate.diagnosis.probes import Probe, probe, require_sklearn
 from ..evaluate.diagnosis.result import Diagnosis
@@ -64,6 +65,7 @@ def diagnose_checkpoint(
     ratio = options.ratio or subject.state.known_trial.recipe.ratios[0]
     bench = Bench(subject.weights.model(), read, reasoner, ratio, options.batch_size)
     probes, notes = _probes(bench, held.documents, teacher.encode, options.seed)
+    localization, blind = _localization(bench, held.documents, options)
     result = Diagnosis(
         checkpoint=subject.name,
         checkpoint_sha256=subject.sha256,
@@ -76,7 +78,8 @@ def diagnose_checkpoint(
         if options.probes_only
         else leave_one_out(bench, held.documents, options.seed, progress),
         probes=probes,
-        notes=notes,
+        localization=localization,
+        notes=(*notes, *blind),
         provenance=seen.model_dump(mode="json"),
     )
     file = options.json or _beside(options, subject, ratio)
@@ -108,6 +111,18 @@ def _probes(
         return probe(segment_rows(bench, documents, encode), seed), ()
     except LatentcompError as error:
         return (), (str(error),)
+
+
+def _localization(
+    bench: Bench, documents: Sequence[Document], options: DiagnoseOptions
+) -> tuple[Localization | None, tuple[str, ...]]:
+    """Where the reasoner looks, or one line where its attention cannot be looked into."""
+    if options.probes_only:
+        return None, ()
+    try:
+        return localize(bench, documents, options.seed), ()
+    except TeacherError as error:
+        return None, (str(error).partition(";")[0],)
 
 
 def _beside(options: DiagnoseOptions, subject: Subject, ratio: float) -> Path:

@@ -8,10 +8,11 @@ from matplotlib.ticker import NullFormatter
 
 from ..evaluate.diagnosis.injected import Depth
 from ..evaluate.diagnosis.layers import LayerFigures, LayerReport
+from ..evaluate.diagnosis.localization import Localization
 from ..evaluate.diagnosis.probes import Probe
 from ..evaluate.diagnosis.result import Diagnosis
 from .axes import ROW, draw_range, ends_of, in_words, label_rows, plain_grid, write_right
-from .svg import ACCENT, GRID, INK, MUTED, WARN, blank, inline, style
+from .svg import ACCENT, GRID, INK, MUTED, SOFT, WARN, blank, inline, style
 
 PATTERN: Final = "diagnosis-*.json"
 """Files beside a trial, as the command names them."""
@@ -120,6 +121,46 @@ def probes(measured: Sequence[Probe]) -> str:
         axes.set_xlabel("share that is right")
         plain_grid(axes)
         return inline(figure, "What linear probes read off latents and from mean states")
+
+
+def looking(localization: Localization | None) -> str:
+    """Attention to the latents of the evidence by depth; empty where it was not measured."""
+    if localization is None or len(localization.depths) < 2:
+        return ""
+    places = [one.blocks_completed for one in localization.depths]
+    with style():
+        figure, axes = blank(2.5)
+        shares = [one.evidence.point for one in localization.depths]
+        axes.plot(places, shares, color=ACCENT, marker="o", markersize=4, label="answers")
+        for place, one in zip(places, localization.depths, strict=True):
+            if one.evidence.defined:
+                ends = [one.evidence.low, one.evidence.high]
+                axes.plot([place, place], ends, color=ACCENT, linewidth=1.8)
+        chance = [one.chance.point for one in localization.depths]
+        axes.plot(places, chance, color=INK, linewidth=1, label="no preference")
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("blocks of the reasoner completed")
+        axes.set_ylabel("share of attention")
+        axes.tick_params(axis="y", labelcolor=MUTED)
+        axes.grid(axis="y", color=GRID, linewidth=0.6)
+        axes.legend(frameon=False, labelcolor=INK)
+        return inline(figure, "Attention from answers to the latents of their evidence, by depth")
+
+
+def example(localization: Localization | None) -> str:
+    """Where the reasoner looked for one answer, chunk by chunk; empty where it is not known."""
+    shown = None if localization is None else localization.example
+    if shown is None or len(shown.chunks) < 2:
+        return ""
+    with style():
+        figure, axes = blank(2.2)
+        for chunk, part in enumerate(shown.chunks):
+            axes.bar(chunk, part, width=0.7, color=ACCENT if chunk in shown.evidence else SOFT)
+        axes.set_xticks(range(len(shown.chunks)))
+        axes.set_xlabel("chunk of the document")
+        axes.set_ylabel("share of attention")
+        axes.tick_params(axis="y", labelcolor=MUTED)
+        return inline(figure, "Attention to the latents of each chunk, for one answer")
 
 
 def _layer(one: LayerFigures) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from ..evaluate.diagnosis.localization import Localization
 from ..evaluate.diagnosis.result import Diagnosis
 from ..evaluate.result import EvaluationResult
 from ..experiment.verdict import Verdict
@@ -64,6 +65,15 @@ def _inside_plates(diagnosis: Diagnosis) -> Iterable[Plate]:
             f"Root mean square of a state, in multiples of the reasoner's embeddings. {of}.",
             insides.sizes(diagnosis.depths),
         ),
+        "Does the reasoner look where the answer stands?": (
+            "Of its attention to latents, the share on those of the chunks that settle the answer, "
+            f"mean over heads, few of which look for anything. {of}.",
+            insides.looking(diagnosis.localization),
+        ),
+        "Where did it look for one answer?": (
+            _asked(diagnosis.localization),
+            insides.example(diagnosis.localization),
+        ),
         "What do the latents hold, read or not?": (
             "Share that a linear map gets right; the tick is the best constant guess. What a map "
             f"gets, the reasoner need not read. {of}.",
@@ -71,6 +81,17 @@ def _inside_plates(diagnosis: Diagnosis) -> Iterable[Plate]:
         ),
     }
     return (Plate(title, note, Markup(svg)) for title, (note, svg) in drawings.items())
+
+
+def _asked(localization: Localization | None) -> str:
+    if localization is None or localization.example is None:
+        return ""
+    shown = localization.example
+    return (
+        f"“{shown.question}” ({shown.answer}; {shown.document_id}), behind "
+        f"{shown.blocks_completed} blocks: the chunks that settle it are coloured. Of all "
+        "questions the one in the middle."
+    )
 
 
 def _evaluation_plates(result: EvaluationResult, verdict: Verdict | None) -> list[Plate]:

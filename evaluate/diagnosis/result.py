@@ -14,6 +14,7 @@ from ..held_out import Source
 from ..numbers import figure, span
 from .injected import Depth
 from .layers import LayerReport
+from .localization import Localization
 from .probes import Probe
 
 
@@ -32,6 +33,8 @@ class Diagnosis(Record):
     layers: LayerReport | None
     """None likewise."""
     probes: tuple[Probe, ...]
+    localization: Localization | None = None
+    """None likewise, where no evidence is known, and in records of earlier versions."""
     notes: tuple[str, ...] = ()
     """What could not be measured, a line each."""
     provenance: dict[str, Any] = Field(default_factory=dict)
@@ -53,6 +56,8 @@ def print_diagnosis(result: Diagnosis, console: Console) -> None:
         console.print(title)
     else:
         _print_insides(result, result.layers, title, console)
+    if result.localization is not None:
+        _print_localization(result.localization, console)
     if result.probes:
         probes = _table("linear probes", "of", "from", "score [95 %]", "constant guess")
         for each in result.probes:
@@ -77,6 +82,15 @@ def _print_insides(result: Diagnosis, report: LayerReport, title: str, console: 
     for one in report.layers:
         shares = ", ".join(f"{module} {value:.3f}" for module, value in one.shares.items())
         console.print(f"share of the layer after {one.layer.blocks_completed} blocks: {shares}")
+
+
+def _print_localization(localization: Localization, console: Console) -> None:
+    title = "share of the attention on latents that falls on those of the evidence"
+    table = _table(title, "blocks", "answers [95 %]", "no preference")
+    for one in localization.depths:
+        figures = (span(one.evidence), figure(one.chance.point))
+        table.add_row(str(one.blocks_completed), *figures)
+    console.print(table)
 
 
 def _table(title: str, first: str, *columns: str) -> Table:

@@ -47,6 +47,8 @@ def test_the_record_of_a_diagnosis(diagnose, tmp_path):
     assert [depth.blocks_completed for depth in result.depths] == [0, 1, 2, 3]
     assert result.layers is not None
     assert [one.layer.blocks_completed for one in result.layers.layers] == [1, 3]
+    assert result.localization is not None and len(result.localization.depths) == 4
+    assert "share of the attention on latents" in ran.out
     assert result.provenance["inputs"].keys() == {"checkpoint", "teacher", "reasoner", "corpus"}
     again = tmp_path / "again.json"
     assert diagnose("--json", again).code == 0

@@ -8,6 +8,7 @@ import pytest
 from latentcomp.common.errors import LatentcompError
 from latentcomp.evaluate.diagnosis.injected import Depth
 from latentcomp.evaluate.diagnosis.layers import LayerFigures, LayerReport
+from latentcomp.evaluate.diagnosis.localization import Example, Localization, Looked
 from latentcomp.evaluate.diagnosis.probes import Probe
 from latentcomp.evaluate.diagnosis.result import Diagnosis
 from latentcomp.evaluate.held_out import Source
@@ -60,6 +61,20 @@ def diagnosis(sha, *, documents=40):
                 for (blocks, drop), share in zip(dropped.items(), (0.27, 0.3, 0.43), strict=True)
             ),
         ),
+        localization=Localization(
+            depths=tuple(
+                Looked(blocks_completed=blocks, evidence=span(share), chance=span(0.2))
+                for blocks, share in ((6, 0.2), (24, 0.6), (48, 0.3))
+            ),
+            example=Example(
+                document_id="validation-1-000003",
+                question="Where is <Bahe>?",
+                answer="Zese",
+                blocks_completed=24,
+                chunks=(0.1, 0.6, 0.3),
+                evidence=(1,),
+            ),
+        ),
         probes=tuple(
             Probe(of="day", source=source, score=span(score), base=span(0.12))
             for source, score in (("latents", 0.4), ("mean states", 0.2))
@@ -88,7 +103,14 @@ def test_the_page_shows_the_diagnosis_of_its_weights(run):
     html = write_report(made.path).read_text()
     assert TITLE in html and "40 documents of the validation split" in html
     assert "Learned shares in compressor.mix (blocks completed): 0.27 after 19" in html
-    for title in ("layer, by question family", "each block, of latents and of text", "linear"):
+    assert "“Where is &lt;Bahe&gt;?” (Zese; validation-1-000003), behind 24 blocks" in html
+    for title in (
+        "each chunk, for one answer",
+        "their evidence",
+        "layer, by question family",
+        "each block, of latents and of text",
+        "linear",
+    ):
         assert re.search(rf'<svg role="img" aria-label="[^"]*{title}', html), title
 
 
@@ -116,4 +138,5 @@ def test_what_was_not_measured_is_not_drawn():
     assert found.layers is not None
     one = found.layers.model_copy(update={"layers": found.layers.layers[:1]})
     assert insides.layers(None) == insides.layers(one) == ""
+    assert insides.looking(None) == insides.example(None) == ""
     assert insides.sizes(()) == insides.probes(()) == insides.shares(None) == ""

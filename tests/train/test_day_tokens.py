@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from latentcomp.common.errors import RecipeError
 from latentcomp.compressor.day_tokens import TOKENS_PER_CHUNK, DayTokens
 from latentcomp.compressor.model import ModelSpec, compress
+from latentcomp.compressor.places import latent_of_token
 from latentcomp.compressor.states import States
 from latentcomp.experiment.phases import phase
 from latentcomp.reasoner.frozen import FrozenReasoner
 from latentcomp.store.format.schema import LayerRecord
 from latentcomp.train.day_start import WORD, begin_days
-from latentcomp.train.losses.places import latent_of_token
 
 from . import tiny
 from .made import perceiver, spread, states

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from latentcomp.common.errors import TeacherError
 from latentcomp.compressor.allocation import segments
 from latentcomp.compressor.model import Compressed, compress
+from latentcomp.compressor.places import latent_of_token
 from latentcomp.compressor.states import States
 from latentcomp.reasoner.attention import check_attention
 from latentcomp.reasoner.frozen import FrozenReasoner
 from latentcomp.reasoner.optimised import Optimised
 from latentcomp.train.batches import document_key
-from latentcomp.train.losses.places import latent_of_token
 from latentcomp.train.objectives import OBJECTIVES, Step
 from latentcomp.train.targets import Targets
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from latentcomp.compressor.memory import appended, by_chunk, counts_before, counts_of
 from latentcomp.compressor.model import CompressionModel, compress
-from latentcomp.train.losses.places import latent_of_token
+from latentcomp.compressor.places import latent_of_token
 
 from . import tiny
 from .made import beginning, given_states, spread, states

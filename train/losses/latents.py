@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..step import Step
-from .places import latent_of_token
+from ...compressor.places import latent_of_token
 
 
 def reconstruction(step: Step) -> Tensor:

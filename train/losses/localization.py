@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..step import Step
-from .places import latent_of_token
+from ...compressor.places import latent_of_token
 
 _LEAST = 1e-6
 """Share of attention below which the loss grows no further: a head may round to zero."""

@@ -1,4 +1,4 @@
-"""Which tokens a latent stands for, as objectives see it.
+"""Which tokens a latent stands for.
 
 Shapes: B = documents, K = latents, T = tokens.
 """
@@ -6,9 +6,9 @@ Shapes: B = documents, K = latents, T = tokens.
 import torch
 from torch import Tensor
 
-from ...compressor.allocation import segments
-from ...compressor.model import Compressed
-from ...compressor.states import States
+from .allocation import segments
+from .model import Compressed
+from .states import States
 
 
 def latent_of_token(compressed: Compressed, states: States) -> Tensor:
