@@ -49,8 +49,20 @@ def baselines_block(results: Path) -> str:
         "",
         f"Freshness: {', '.join(shown)} above latents of the document without its last third, on "
         "the questions which that third settles.",
+        *_red(read),
     ]
     return "\n".join(lines)
+
+
+def _red(read: Sequence[EvaluationResult]) -> list[str]:
+    """A line of every self-check that fails on these documents; none where none does."""
+    messages = [
+        f"at {each.ratio:g}x: {check.message}"
+        for each in read
+        for check in each.checks.values()
+        if check.passed is False
+    ]
+    return ["", f"**{'; '.join(messages)}.**"] if messages else []
 
 
 def _held_out(read: Sequence[EvaluationResult]) -> str:

@@ -1,6 +1,6 @@
 """Dense retrieval with the teacher's own states: what it knows of a chunk, against a question.
 
-Shapes: T = tokens, L = layers, D = width of the teacher, N = chunks.
+Shapes: T = tokens, L = layers, D = width of the teacher, N = chunks, Q = questions.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,8 +22,10 @@ from .packing import pack_chunks
 def dense(inputs: ArmInputs) -> list[Prefix]:
     """For every question the chunks whose mean states are nearest to those of the question.
 
-    Nearest by the cosine, after the mean over the chunks of the document is taken off, layer by
-    layer: without that, all states of a model point nearly the same way (Ethayarajh, 2019).
+    Nearest by the cosine, layer by layer, after the mean over the chunks of the document is taken
+    off chunks, and that over the questions about it off questions: without that, all states of a
+    model point nearly the same way (Ethayarajh, 2019), and those of a text that stands alone, as a
+    question does, most of all like those of a first chunk, whatever both are about.
     The prompt's head and attention sinks are left out of all means: every question begins with the
     same states as the first chunk, and would be nearest to it for their sake.
     """
@@ -32,14 +34,31 @@ def dense(inputs: ArmInputs) -> list[Prefix]:
     read = zip(inputs.documents, bench.read(inputs.documents), inputs.vectors, strict=True)
     for document, features, x_KR in read:
         chunk_NLD = _chunk_means(features, _telling(inputs, features))
-        mean_LD = chunk_NLD.mean(dim=0)
-        for _ in document.questions:
-            query = next(queries)
-            question_LD = query.states[_telling(inputs, query)].float().mean(dim=0)
-            near_NL = cosine_similarity(chunk_NLD - mean_LD, (question_LD - mean_LD)[None], dim=-1)
-            ranked = near_NL.mean(dim=1).argsort(descending=True, stable=True).tolist()
+        own = [next(queries) for _ in document.questions]
+        if not own:
+            continue
+        for near_N in nearness(chunk_NLD, _question_means(inputs, own)):
+            ranked = near_N.argsort(descending=True, stable=True).tolist()
             prefixes.append(pack_chunks(bench.reasoner, document, ranked, len(x_KR)))
     return prefixes
+
+
+def nearness(chunk_NLD: Tensor, question_QLD: Tensor) -> Tensor:
+    """Mean cosine over layers of each question with each chunk [Q, N], both without their mean.
+
+    A single question has no mean of its own and goes without that of the chunks.
+    """
+    mean_LD = chunk_NLD.mean(dim=0)
+    own_LD = question_QLD.mean(dim=0) if len(question_QLD) > 1 else mean_LD
+    return cosine_similarity(
+        (question_QLD - own_LD)[:, None], (chunk_NLD - mean_LD)[None], dim=-1
+    ).mean(dim=-1)
+
+
+def _question_means(inputs: ArmInputs, features: Sequence[DocumentFeatures]) -> Tensor:
+    """Mean states of each question [Q, L, D]."""
+    means = [one.states[_telling(inputs, one)].float().mean(dim=0) for one in features]
+    return torch.stack(means)
 
 
 def _questions(documents: Sequence[Document]) -> list[Document]:

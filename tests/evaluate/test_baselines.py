@@ -10,6 +10,7 @@ import torch
 
 from latentcomp.corpus.records import Chunk, Document, Question
 from latentcomp.evaluate import suite
+from latentcomp.evaluate.arms.dense import nearness
 from latentcomp.evaluate.arms.latents import compress_documents
 from latentcomp.evaluate.arms.other_states import before_last_third
 from latentcomp.evaluate.arms.packing import pack_chunks
@@ -143,6 +144,21 @@ def test_the_nearest_states_are_those_of_the_same_words(lm):
         tokens = len(lm.encode(text + "\n"))
         (prefix,) = ARMS["dense"].make(inputs(lm, [asked], tokens))
         assert torch.equal(prefix.x_PD, pack_chunks(lm, asked, [0], tokens).x_PD)
+
+
+def test_what_all_questions_share_draws_none_of_them_to_the_first_chunk():
+    """States of what stands alone resemble those of the first chunk, whatever both are about."""
+    layers, width, alone = 2, 8, 10 * torch.eye(8)[7]
+    about = torch.eye(8)[:4]
+    chunks = torch.stack([about[i] + (alone if i == 0 else 0) for i in range(4)])
+    questions = torch.stack([about[i] + alone for i in (2, 0, 3, 1)])
+    near = nearness(
+        chunks[:, None].expand(4, layers, width), questions[:, None].expand(4, layers, width)
+    )
+    assert near[0].argmax() == 2 and near[2].argmax() == 3 and near[3].argmax() == 1
+    single = nearness(chunks[:, None], questions[:1, None])
+    assert single.argmax() == 0, "a single question has no others to be compared with"
+    assert near.abs().max() <= 1.0 + 1e-5
 
 
 @pytest.mark.parametrize(("rows_", "count"), [(7, 3), (5, 5), (9, 1), (1, 1), (1000, 333)])
