@@ -1,6 +1,7 @@
 """A diagnosis: checkpoint, documents and models brought together, and every figure taken."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -9,14 +10,15 @@ from ..common.errors import LatentcompError, TeacherError
 from ..corpus.records import Document
 from ..evaluate.answer_limit import answer_limit
 from ..evaluate.bench import Bench
-from ..evaluate.diagnosis.injected import by_depth
-from ..evaluate.diagnosis.layers import Progress, leave_one_out
+from ..evaluate.diagnosis.injected import Depth, by_depth
+from ..evaluate.diagnosis.layers import LayerReport, Progress, leave_one_out
 from ..evaluate.diagnosis.localization import Localization, localize
 from ..evaluate.diagnosis.people import Encode
 from ..evaluate.diagnosis.probes import Probe, probe, require_sklearn
 from ..evaluate.diagnosis.result import Diagnosis
 from ..evaluate.diagnosis.segment_rows import segment_rows
 from ..evaluate.held_out import explored
+from ..evaluate.suite import PLANNED
 from ..extract.read_documents import read_documents
 from ..models.world import generator_for
 from ..reasoner.context import check_context
@@ -64,8 +66,10 @@ def diagnose_checkpoint(
     read = partial(read_documents, teacher, layers=spec.layers, batch_size=options.batch_size)
     ratio = options.ratio or subject.state.known_trial.recipe.ratios[0]
     bench = Bench(subject.weights.model(), read, reasoner, ratio, options.batch_size)
-    probes, notes = _probes(bench, held.documents, teacher.encode, options.seed)
-    localization, blind = _localization(bench, held.documents, options)
+    insides = (
+        Insides() if options.probes_only else _insides(bench, held.documents, options, progress)
+    )
+    probes, unprobed = _probes(bench, held.documents, teacher.encode, options.seed)
     result = Diagnosis(
         checkpoint=subject.name,
         checkpoint_sha256=subject.sha256,
@@ -73,13 +77,11 @@ def diagnose_checkpoint(
         seed=options.seed,
         ratio=ratio,
         corpus=held.source,
-        depths=() if options.probes_only else by_depth(bench, held.documents),
-        layers=None
-        if options.probes_only
-        else leave_one_out(bench, held.documents, options.seed, progress),
+        depths=insides.depths,
+        layers=insides.layers,
+        localization=insides.localization,
         probes=probes,
-        localization=localization,
-        notes=(*notes, *blind),
+        notes=(*insides.notes, *unprobed),
         provenance=seen.model_dump(mode="json"),
     )
     file = options.json or _beside(options, subject, ratio)
@@ -113,16 +115,30 @@ def _probes(
         return (), (str(error),)
 
 
-def _localization(
-    bench: Bench, documents: Sequence[Document], options: DiagnoseOptions
-) -> tuple[Localization | None, tuple[str, ...]]:
-    """Where the reasoner looks, or one line where its attention cannot be looked into."""
-    if options.probes_only:
-        return None, ()
+@dataclass(frozen=True, slots=True)
+class Insides:
+    """What is measured inside of the reasoner, or nothing of it."""
+
+    depths: tuple[Depth, ...] = ()
+    layers: LayerReport | None = None
+    localization: Localization | None = None
+    notes: tuple[str, ...] = ()
+    """What could not be measured, a line each."""
+
+
+def _insides(
+    bench: Bench, documents: Sequence[Document], options: DiagnoseOptions, progress: Progress
+) -> Insides:
+    """Layers, depths and attention; a line where the attention cannot be looked into."""
+    arms = 1 + len(bench.model.spec.layers) + 1  # all layers, without each, attention
+    progress(PLANNED, arms * len(documents))
+    layers = leave_one_out(bench, documents, options.seed, progress)
+    depths = by_depth(bench, documents)
     try:
-        return localize(bench, documents, options.seed), ()
+        looking = localize(bench, documents, options.seed, progress)
     except TeacherError as error:
-        return None, (str(error).partition(";")[0],)
+        return Insides(depths, layers, None, (str(error).partition(";")[0],))
+    return Insides(depths, layers, looking)
 
 
 def _beside(options: DiagnoseOptions, subject: Subject, ratio: float) -> Path:

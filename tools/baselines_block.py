@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from ..common.errors import LatentcompError
 from ..evaluate.arms.table import ARMS, in_order
 from ..evaluate.difference import in_words
 from ..evaluate.numbers import span
@@ -12,6 +13,10 @@ from .measured_with import teacher_of
 
 BASELINES: Final = ("baselines_lab.json", "baselines_lab_8x.json", "baselines_lab_16x.json")
 """Results at each ratio, of the same documents."""
+MENDED: Final = {
+    "dense": tuple(name.replace("baselines", "dense") for name in BASELINES),
+}
+"""Arm that was measured again, once mended, on the same documents -> its results at each ratio."""
 RETRIEVAL: Final = {"bm25": "search", "oracle": "perfect retrieval"}
 """Arm -> what the README calls it."""
 
@@ -39,8 +44,9 @@ def baselines_block(results: Path) -> str:
         "|---" * len(heads) + "|",
     ]
     for arm in in_order(first.arms):
-        right = [span(each.arms[arm]) for each in read]
-        above = [each.above_text.get(arm) for each in read]
+        of = _measured(results, read, arm)
+        right = [span(each.arms[arm]) for each in of]
+        above = [each.above_text.get(arm) for each in of]
         against = ["" if each is None else in_words(each) for each in above]
         lines.append(f"| {arm} | {ARMS[arm].label} | {' | '.join([*right, *against])} |")
     fresh = [each.above_stale["compressed"] for each in read]
@@ -49,9 +55,43 @@ def baselines_block(results: Path) -> str:
         "",
         f"Freshness: {', '.join(shown)} above latents of the document without its last third, on "
         "the questions which that third settles.",
+        "",
+        *(
+            f"`{arm}` is of {', '.join(f'`{file}`' for file in files)}: it was mended since."
+            for arm, files in MENDED.items()
+        ),
         *_red(read),
     ]
     return "\n".join(lines)
+
+
+def _measured(
+    results: Path, read: Sequence[EvaluationResult], arm: str
+) -> Sequence[EvaluationResult]:
+    """The results that an arm is read from: those of all arms, or its own later ones."""
+    if arm not in MENDED:
+        return read
+    files = zip(read, MENDED[arm], strict=True)
+    return [_again(results, first, file) for first, file in files]
+
+
+def _again(results: Path, first: EvaluationResult, file: str) -> EvaluationResult:
+    """A later measurement of the same weights on the same documents.
+
+    Raises:
+        LatentcompError: it is of others.
+    """
+    again = EvaluationResult.read(results / file)
+    of = [
+        (each.checkpoint_sha256, each.ratio, each.corpus and each.corpus.sha256)
+        for each in (first, again)
+    ]
+    if of[0] != of[1]:
+        raise LatentcompError(
+            f"{results / file}: not of the weights, ratio and documents of the other arms; "
+            "measure it again with their --ratio, --seed and --documents"
+        )
+    return again
 
 
 def _red(read: Sequence[EvaluationResult]) -> list[str]:

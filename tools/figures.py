@@ -58,7 +58,8 @@ def retention(results: Path) -> str:
     result = EvaluationResult.read(results / "phase4.json")
     cells = {name: result.families[name] for name in sorted(result.families)}
     rows = {**cells, "all": result.overall}
-    left, width, height = 90, 560, 24
+    left, width, height = 90, 520, 24
+    furthest = max(1.0, *(cell.retention["compressed"].high for cell in rows.values()))
     parts = []
     for tick in range(0, 11, 2):
         x = left + width * tick / 10
@@ -72,7 +73,8 @@ def retention(results: Path) -> str:
         parts.append(bar("c", left, y + 8, width * kept.point))
         low, high = left + width * kept.low, left + width * kept.high
         parts.append(f'<path class="e" d="M{low:.1f} {y + 12} H{high:.1f}"/>')
-        parts.append(text(left + width + 8, y + 14, f"{kept.point:.2f}", anchor="start"))
+        end = left + width * furthest + 8
+        parts.append(text(end, y + 14, f"{kept.point:.2f}", anchor="start"))
     title = f"Retention at {result.ratio:g}x, {result.documents} held-out documents"
     grey = "; grey: accuracy of as many tokens of summary" if "summary" in result.arms else ""
     parts.append(text(left, 14, f"{title} (blue, 95 %){grey}", "s", "start"))

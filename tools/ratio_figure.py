@@ -5,11 +5,13 @@ from math import log2
 from pathlib import Path
 from typing import Any, Final
 
+from ..evaluate.interface.result import InterfaceResult
 from ..evaluate.result import EvaluationResult
 from ..evaluate.stats import Interval
 from .arms_block import RATIOS, read_arm
 from .baselines_block import BASELINES
 from .by_ratio import by_ratio
+from .ceiling_block import CEILING
 from .ladder_block import LADDER
 from .speeds import result_file
 from .svg import line, svg, text
@@ -44,6 +46,7 @@ def ratio_figure(results: Path) -> str:
         ]
     parts += _names([(label, _height(points[highest].point)) for _, label, points in curves])
     parts += _phase_1(result_file(results / LADDER))
+    parts += _optimised(results, lowest, highest)
     title = "What is kept at 4, 8 and 16 tokens per latent"
     return svg(round(LEFT + WIDTH + MARGIN), round(TOP + HEIGHT + 34), title, parts)
 
@@ -75,6 +78,21 @@ def _names(named: Sequence[tuple[str, float]]) -> list[str]:
     for label, y in sorted(named, key=lambda each: each[1]):
         last = max(y, last + 15)
         parts.append(text(LEFT + WIDTH + 8, last + 4, label, "s", "start"))
+    return parts
+
+
+def _optimised(results: Path, lowest: float, highest: float) -> list[str]:
+    """Of the interface: latents optimised for the questions that are asked then."""
+    read = InterfaceResult.read(results / CEILING)
+    parts = []
+    for at in read.ratios.values():
+        kept = at.optimised_for.overall.retention["optimised"].point
+        x = LEFT + WIDTH * log2(at.ratio / lowest) / log2(highest / lowest)
+        label = f"optimised for its questions ({read.documents} documents)"
+        parts += [
+            f'<circle class="f" cx="{x:.1f}" cy="{_height(kept):.1f}" r="4"/>',
+            text(x + 10, _height(kept) + 4, label, "s", "start"),
+        ]
     return parts
 
 

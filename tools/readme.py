@@ -17,6 +17,7 @@ from .baselines_block import baselines_block, retrieval_block
 from .ceiling_block import ceiling_block
 from .headline_block import headline_block, results_block
 from .ladder_block import OLDER, ladder_block, ladder_line
+from .layers_block import layers_block
 from .models_block import models_block
 from .other_text_block import other_text_block
 from .probes_block import probes_block
@@ -82,6 +83,7 @@ BLOCKS: Final = (
     Block("ceiling", ceiling_block, "docs/findings.md"),
     Block("baselines", baselines_block, "docs/findings.md"),
     Block("probes", probes_block, "docs/findings.md"),
+    Block("layers", layers_block, "docs/findings.md"),
     Block("ladder", ladder_block, "docs/findings.md"),
     Block("other-text", other_text_block, "docs/findings.md"),
     Block("ladder3", partial(ladder_block, file=OLDER), "docs/findings.md"),

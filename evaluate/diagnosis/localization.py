@@ -11,7 +11,7 @@ Shapes: B = documents, K = latents, T = tokens, G = chunks, N = answer tokens, C
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from ...reasoner.frozen import FrozenReasoner
 from ...reasoner.packing import PackedQuestions, encode_questions, pack
 from ..bench import Bench
 from ..stats import Bootstrap, Figure, FloatArray, Interval, share
+from .layers import Progress
 
 _DEPTHS: Final = 8
 
@@ -75,7 +76,12 @@ class _Row:
 
 
 @torch.inference_mode()
-def localize(bench: Bench, documents: Sequence[Document], seed: int) -> Localization | None:
+def localize(
+    bench: Bench,
+    documents: Sequence[Document],
+    seed: int,
+    progress: Progress = lambda arm, documents: None,
+) -> Localization | None:
     """Attention from answers to the latents of their evidence, at eight depths.
 
     Questions without known evidence, or whose evidence has no latent, are left out.
@@ -84,6 +90,7 @@ def localize(bench: Bench, documents: Sequence[Document], seed: int) -> Localiza
         bench: compressor, states and reasoner.
         documents: with questions; read `batch_size` at a time.
         seed: of the bootstrap over documents.
+        progress: receives what is measured and the documents just finished.
 
     Returns:
         None where no question is left.
@@ -98,6 +105,7 @@ def localize(bench: Bench, documents: Sequence[Document], seed: int) -> Localiza
     for start in range(0, len(documents), bench.batch_size):
         batch = documents[start : start + bench.batch_size]
         rows += _rows(bench, reasoner, batch, start, depths)
+        progress("attention", len(batch))
     if not rows:
         return None
     bootstrap = Bootstrap.draw(len(documents), seed=seed)
@@ -149,28 +157,25 @@ def _rows(
     compressed = compress(bench.model.to(bench.device).eval(), states, bench.ratio)
     holds_BKG = _chunks_of(compressed, states)
     most = compressed.mask_BK.shape[1]
-    # One question of each document at a time: then it is known which question a row belongs to.
-    for turn in range(max(len(document.questions) for document in batch)):
-        in_turn = [
-            (b, one.questions[turn]) for b, one in enumerate(batch) if turn < len(one.questions)
-        ]
-        packed = _packed(reasoner, batch, turn)
-        reading = reasoner.read(reasoner.latent_context(compressed), packed, attend=depths)
-        of_N, _ = packed.answer_BS.nonzero(as_tuple=True)
-        for b, question in in_turn:
-            chunks = holds_BKG.shape[2]
-            wanted = [chunk for chunk in question.evidence if chunk < chunks]
-            live_K = compressed.mask_BK[b]
+    packed = _packed(reasoner, batch)
+    reading = reasoner.read(reasoner.latent_context(compressed), packed, attend=depths)
+    of_N, _ = packed.answer_BS.nonzero(as_tuple=True)
+    question_N = packed.segment_BS[packed.answer_BS] - 1
+    for b, document in enumerate(batch):
+        live_K = compressed.mask_BK[b]
+        # A latent of two chunks counts for both, half each.
+        parts_KG = holds_BKG[b].double()
+        parts_KG /= parts_KG.sum(1, keepdim=True).clamp(min=1)
+        for number, question in enumerate(document.questions):
+            wanted = [chunk for chunk in question.evidence if chunk < holds_BKG.shape[2]]
             evidence_K = holds_BKG[b][:, wanted].any(1) & live_K
             if not evidence_K.any():
                 continue
+            own_N = (of_N == b) & (question_N == number)
             by_depth = [
-                _shares(weights_NC[of_N == b][:, -most:], live_K)
+                _shares(weights_NC[own_N][:, -most:], live_K)
                 for weights_NC in reading.attention.values()
             ]
-            # A latent of two chunks counts for both, half each.
-            parts_KG = holds_BKG[b].double()
-            parts_KG /= parts_KG.sum(1, keepdim=True).clamp(min=1)
             yield _Row(
                 document=first + b,
                 question=question,
@@ -195,10 +200,20 @@ def _chunks_of(compressed: Compressed, states: States) -> Tensor:
     return member_BTK.float().transpose(1, 2) @ in_chunk_BTG.float() > 0
 
 
-def _packed(reasoner: FrozenReasoner, batch: Sequence[Document], turn: int) -> PackedQuestions:
-    """One question of each document that has so many; none of the others."""
-    encoded = [encode_questions(reasoner.lm, one.questions[turn : turn + 1]) for one in batch]
-    packed = pack(encoded, max(len(row[0]) for row in encoded if row), Random(0))
+class _InOrder(Random):
+    """Draws nothing: questions are packed as they stand, so that it is known which is which."""
+
+    def sample(self, population: Any, k: int, *, counts: Any = None) -> list[Any]:  # noqa: ANN401
+        """The first `k`."""
+        del counts
+        return list(population)[:k]
+
+
+def _packed(reasoner: FrozenReasoner, batch: Sequence[Document]) -> PackedQuestions:
+    """All questions of each document, in order."""
+    encoded = [encode_questions(reasoner.lm, one.questions) for one in batch]
+    positions = max(sum(map(len, row)) for row in encoded)
+    packed = pack(encoded, max(1, positions), _InOrder())
     return PackedQuestions(
         *(getattr(packed, name).to(reasoner.device) for name in packed.__slots__)
     )

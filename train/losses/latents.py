@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..step import Step
 from ...compressor.places import latent_of_token
+from ..step import Step
 
 
 def reconstruction(step: Step) -> Tensor:

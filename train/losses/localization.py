@@ -7,8 +7,8 @@ questions, E = evidence chunks, N = answer tokens, S = question positions, T = t
 import torch
 from torch import Tensor
 
-from ..step import Step
 from ...compressor.places import latent_of_token
+from ..step import Step
 
 _LEAST = 1e-6
 """Share of attention below which the loss grows no further: a head may round to zero."""
