@@ -62,7 +62,8 @@ def browser():
             pytest.skip(f"needs {program}")
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium")
-    for flag in ("headless=new", "no-sandbox", "disable-gpu", "disable-background-networking"):
+    quiet = ("background-networking", "component-update", "sync", "quic", "gpu")
+    for flag in ("headless=new", "no-sandbox", "no-first-run", *(f"disable-{q}" for q in quiet)):
         options.add_argument(f"--{flag}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     service = webdriver.ChromeService(shutil.which("chromedriver"))
