@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 
 from ..evaluate.diagnosis.injected import Depth
@@ -94,11 +95,7 @@ def sizes(depths: Sequence[Depth]) -> str:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlabel("blocks of the reasoner completed")
-        axes.set_ylabel("size of a state, in embeddings")
-        axes.tick_params(axis="y", labelcolor=MUTED)
-        axes.grid(axis="y", color=GRID, linewidth=0.6)
-        axes.legend(frameon=False, labelcolor=INK)
+        _depth_axes(axes, "size of a state, in embeddings")
         return inline(figure, "Size of states behind each block, of latents and of text")
 
 
@@ -130,8 +127,8 @@ def looking(localization: Localization | None) -> str:
     places = [one.blocks_completed for one in localization.depths]
     with style():
         figure, axes = blank(2.5)
-        shares = [one.evidence.point for one in localization.depths]
-        axes.plot(places, shares, color=ACCENT, marker="o", markersize=4, label="answers")
+        heights = [one.evidence.point for one in localization.depths]
+        axes.plot(places, heights, color=ACCENT, marker="o", markersize=4, label="answers")
         for place, one in zip(places, localization.depths, strict=True):
             if one.evidence.defined:
                 ends = [one.evidence.low, one.evidence.high]
@@ -139,11 +136,7 @@ def looking(localization: Localization | None) -> str:
         chance = [one.chance.point for one in localization.depths]
         axes.plot(places, chance, color=INK, linewidth=1, label="no preference")
         axes.set_ylim(bottom=0)
-        axes.set_xlabel("blocks of the reasoner completed")
-        axes.set_ylabel("share of attention")
-        axes.tick_params(axis="y", labelcolor=MUTED)
-        axes.grid(axis="y", color=GRID, linewidth=0.6)
-        axes.legend(frameon=False, labelcolor=INK)
+        _depth_axes(axes, "share of attention")
         return inline(figure, "Attention from answers to the latents of their evidence, by depth")
 
 
@@ -161,6 +154,15 @@ def example(localization: Localization | None) -> str:
         axes.set_ylabel("share of attention")
         axes.tick_params(axis="y", labelcolor=MUTED)
         return inline(figure, "Attention to the latents of each chunk, for one answer")
+
+
+def _depth_axes(axes: Axes, what: str) -> None:
+    """Depth along, `what` up, and the names of the lines."""
+    axes.set_xlabel("blocks of the reasoner completed")
+    axes.set_ylabel(what)
+    axes.tick_params(axis="y", labelcolor=MUTED)
+    axes.grid(axis="y", color=GRID, linewidth=0.6)
+    axes.legend(frameon=False, labelcolor=INK)
 
 
 def _layer(one: LayerFigures) -> str:

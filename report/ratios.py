@@ -45,6 +45,13 @@ class AtRatio:
     """Best text of as many tokens, and whether latents are above it; empty where none was asked."""
 
     @property
+    def name(self) -> str:
+        """The ratio, and that these weights were not trained for it where they were not."""
+        trained = self.result.trained_ratios
+        other = bool(trained) and self.result.ratio not in trained
+        return f"{self.result.ratio:g}x{', not trained for' if other else ''}"
+
+    @property
     def tone(self) -> str:
         """Class of its word."""
         return CLASSES[self.word]
@@ -68,9 +75,11 @@ def at_ratios(lead: EvaluationResult, others: Iterable[EvaluationResult]) -> tup
 def _same(one: EvaluationResult, lead: EvaluationResult) -> bool:
     if one.corpus is None or lead.corpus is None:
         return False
-    return (one.checkpoint_sha256, one.corpus.sha256, one.documents, one.beginnings) == (
-        (lead.checkpoint_sha256, lead.corpus.sha256, lead.documents, lead.beginnings)
+    this, that = (
+        (each.checkpoint_sha256, each.documents, each.beginnings, each.scorer)
+        for each in (one, lead)
     )
+    return this == that and one.corpus.sha256 == lead.corpus.sha256
 
 
 def word_of(result: EvaluationResult) -> str:

@@ -142,8 +142,9 @@ def test_only_the_same_weights_on_the_same_documents_stand_side_by_side(three):
     elsewhere = four.corpus.model_dump() | {"sha256": "e" * 64}
     moved = four.model_copy(update={"ratio": 3.0, "corpus": Source(**elsewhere)})
     unknown = four.model_copy(update={"ratio": 5.0, "corpus": None})
+    lenient = four.model_copy(update={"ratio": 6.0, "scorer": "squad"})
     older = eight.model_copy(update={"documents": eight.documents, "seed": 99})
-    rows = at_ratios(four, [sixteen, eight, older, other, moved, unknown])
+    rows = at_ratios(four, [sixteen, eight, older, other, moved, unknown, lenient])
     assert [row.result.ratio for row in rows] == [4.0, 8.0, 16.0]
     assert rows[1].result is eight, "of two at a ratio the newer one is taken"
     nowhere = four.model_copy(update={"corpus": None})
@@ -160,6 +161,12 @@ def test_the_page_has_them_in_words_and_as_a_figure(three):
     at_8x = re.search(r"^\| 8x \| 8\.00 \| 18\.6 \|.*$", markdown, re.MULTILINE)
     assert at_8x is not None
     assert re.search(r"(above|below|tied with) summary \(as many tokens\) \|$", at_8x[0])
+
+
+def test_a_ratio_that_was_not_trained_for_is_marked(three):
+    _, (eight, _, four) = three
+    of_two = [each.model_copy(update={"trained_ratios": (4.0, 2.0)}) for each in (four, eight)]
+    assert [row.name for row in at_ratios(of_two[0], of_two[1:])] == ["4x", "8x, not trained for"]
 
 
 def test_one_ratio_alone_has_words_and_no_figure(three):
