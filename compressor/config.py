@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 ProjectionKind = Literal["fixed_random", "learned", "identity"]
 ScaleKind = Literal["fixed", "learned", "free"]
+ResidualStart = Literal["even", "last"]
 
 
 class ModelConfig(BaseModel):
@@ -30,6 +31,10 @@ class ModelConfig(BaseModel):
     """What latents start from: the mean of their segment of tokens, or one learned vector."""
     residual: bool = True
     """Whether the mean-pooled teacher states are added to the latents (equal widths only)."""
+    residual_start: ResidualStart = "even"
+    """Which layers it adds at the start: all alike, in shares that add up to one; or the last of
+    `layers` alone, to which the others are added with weights that begin at zero. Unused where
+    `mix` is `equal`."""
     time: bool
     """Whether tokens carry bucket, chunk order and day."""
     time_std: float = Field(default=0.02, gt=0)
@@ -111,6 +116,6 @@ class ModelConfig(BaseModel):
 ADDED: Final = (
     "allocation", "mass_floor", "start", "end_norm", "pooling", "slots", "window", "mixing",
     "mixing_kind", "mixing_window", "memory", "time_std", "day_tokens",
-    "day_start", "day_crowded", "mass_edges", "mass_kind", "reader_rank",
+    "day_start", "day_crowded", "mass_edges", "mass_kind", "reader_rank", "residual_start",
 )  # fmt: skip
 """Fields that came after records with hashes of recipes had been written."""

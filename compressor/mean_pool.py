@@ -23,7 +23,7 @@ class MeanPool(nn.Module):
     """Teacher states of T tokens in, K means out."""
 
     def __init__(self, config: ModelConfig, layers: int, teacher_width: int) -> None:
-        """Reads `mix` of the config alone.
+        """Reads `mix` and `residual_start` of the config alone.
 
         Raises:
             ValueError: another latent width than the teacher's, or time, which a mean cannot carry;
@@ -40,7 +40,9 @@ class MeanPool(nn.Module):
         for name, plain in PLAIN.items():
             if (value := getattr(config, name)) != plain:
                 raise ValueError(f"it has no {name}, which is {value!r} here and must be {plain!r}")
-        self.pool = MeanPoolResidual(layers, learned=config.mix == "learned")
+        self.pool = MeanPoolResidual(
+            layers, learned=config.mix == "learned", start=config.residual_start
+        )
 
     def forward(self, states: States, counts_B: Tensor, max_latents: int) -> Latents:
         """Means of equal segments; see `Perceiver.forward` for the arguments."""

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from .allocation import Allocation, allocate_by_mass, allocate_equally
 from .attention import Attention, GatedMLP
-from .config import ModelConfig
+from .config import ModelConfig, ResidualStart
 from .day_tokens import DayTokens
 from .identity import begin_as_identity
 from .mass import MassHead, within_chunks
@@ -57,14 +57,28 @@ class MeanPoolResidual(nn.Module):
     residual the Perceiver has only to learn what mean-pooling loses.
     """
 
-    def __init__(self, layers: int, *, learned: bool) -> None:
+    def __init__(self, layers: int, *, learned: bool, start: ResidualStart = "even") -> None:
         super().__init__()
-        self.logits = nn.Parameter(torch.zeros(layers), requires_grad=learned)
+        self.logits: nn.Parameter | None = None
+        self.weights: nn.Parameter | None = None
+        if start == "last" and learned:
+            # No softmax: at a share of zero it has no gradient, and at equal ones it is slow.
+            self.weights = nn.Parameter(functional.one_hot(torch.tensor(layers - 1), layers) * 1.0)
+        else:
+            self.logits = nn.Parameter(torch.zeros(layers), requires_grad=learned)
 
     def forward(self, h_BTLD: Tensor, pool_BKT: Tensor) -> Tensor:
         """[B, K, D]: each layer at a root mean square of one, mixed, averaged over segments."""
-        mixed = torch.einsum("btld,l->btd", unit(h_BTLD), self.logits.softmax(0))
+        weights = self.shares() if self.weights is None else self.weights
+        mixed = torch.einsum("btld,l->btd", unit(h_BTLD), weights)
         return pool_BKT @ mixed
+
+    def shares(self) -> Tensor:
+        """Share of each layer [L], by the size of its weight; they add up to one."""
+        if self.weights is not None:
+            return self.weights.abs() / self.weights.abs().sum()
+        assert self.logits is not None
+        return self.logits.softmax(0)
 
 
 def unit(h_BTLD: Tensor) -> Tensor:
@@ -133,7 +147,10 @@ class Perceiver(nn.Module):
         self.out_norm = nn.RMSNorm(width, eps=_EPS) if config.end_norm else nn.Identity()
         self.out = nn.Linear(width, config.latent_width, bias=False)
         pooled = config.residual and config.latent_width == teacher_width
-        self.residual = MeanPoolResidual(layers, learned=learned) if pooled else None
+        self.residual = None
+        if pooled:
+            start = config.residual_start
+            self.residual = MeanPoolResidual(layers, learned=learned, start=start)
         if self.residual is not None:
             nn.init.zeros_(self.out.weight)
         # After the rest: weights of a config without these are drawn as ever.

@@ -13,6 +13,8 @@ from typing import Final
 from torch import nn
 
 from ...common.record import Record
+from ...compressor.perceiver import MeanPoolResidual
+from ...compressor.token_inputs import LayerMix
 from ...corpus.records import Document
 from ...store.format.schema import LayerRecord
 from ...store.read.features import DocumentFeatures
@@ -97,12 +99,13 @@ def leave_one_out(
 
 
 def layer_shares(model: nn.Module, layers: int) -> dict[str, list[float]]:
-    """Share of every layer in each module that mixes them by learned logits [L]."""
-    return {
-        name.rpartition(".")[0]: weight.detach().softmax(0).tolist()
-        for name, weight in model.named_parameters()
-        if name.endswith(".logits") and tuple(weight.shape) == (layers,)
+    """Share of every layer in each module that mixes them by learned weights [L]."""
+    mixing = {
+        name: module.shares().detach()
+        for name, module in model.named_modules()
+        if isinstance(module, LayerMix | MeanPoolResidual)
     }
+    return {name: shares.tolist() for name, shares in mixing.items() if len(shares) == layers}
 
 
 def _answers(

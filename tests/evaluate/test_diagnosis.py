@@ -90,6 +90,17 @@ def test_shares_are_those_that_were_learned(made):
     assert layer_shares(model, 3) == {}
 
 
+def test_shares_are_of_the_size_of_weights_that_begin_with_one_layer(made):
+    spec = made.model.spec
+    config = spec.config.model_copy(update={"residual_start": "last"})
+    model = spec.model_copy(update={"config": config}).build()
+    residual = model.compressor.residual
+    assert layer_shares(model, 2)["compressor.residual"] == [0.0, 1.0]
+    with torch.no_grad():
+        residual.weights[0] = -1.0
+    assert layer_shares(model, 2)["compressor.residual"] == [0.5, 0.5]
+
+
 @pytest.fixture(scope="module")
 def rows(lm, made):
     return segment_rows(made, DOCUMENTS, lm.encode)

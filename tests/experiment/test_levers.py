@@ -34,6 +34,7 @@ LEVERS = {
     ),
     "adapters": ("model.reader_rank=2",),
     "revise": ("model.memory=revise",),
+    "residual-start": ("model.residual_start=last",),
     "sigmoid": ("model.allocation=learned_mass", "model.mass_kind=sigmoid"),
     "day-tokens": ("model.allocation=learned_mass", "model.day_tokens=2"),
     "identity": ("model.start=identity", "model.end_norm=false"),
@@ -150,7 +151,7 @@ OTHERS = {
     "mixing_window": 4, "memory": "append", "time_std": 0.5,
     "day_tokens": 2, "mass_edges": "chunk", "day_start": "tokens", "mass_kind": "sigmoid",
     "day_crowded": "shared",
-    "reader_rank": 4,
+    "reader_rank": 4, "residual_start": "last",
 }  # fmt: skip
 
 
@@ -167,7 +168,7 @@ def test_every_lever_changes_the_hash_and_can_be_an_ablation():
      "model.slots=0", "model.start=zero", "model.time_std=0",
      "model.day_tokens=6", "model.mass_edges=word",
      "model.day_start=word", "model.allocation=equal", "model.mass_kind=hard",
-     "model.day_crowded=half"],
+     "model.day_crowded=half", "model.residual_start=first"],
 )  # fmt: skip
 def test_a_wrong_value_is_one_line(capsys, run, deep, wrong):
     ran = run_command(

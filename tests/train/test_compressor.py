@@ -306,6 +306,7 @@ LEVERS: list[dict[str, Any]] = [
     {},
     {"allocation": "learned_mass", "mass_floor": 0.1},
     {"start": "identity", "end_norm": False},
+    {"residual_start": "last"},
     {"allocation": "learned_mass", "day_tokens": 2},
     {"allocation": "learned_mass", "day_tokens": 1, "mass_edges": "chunk"},
     {"allocation": "learned_mass", "mass_kind": "sigmoid", "mass_edges": "chunk"},
