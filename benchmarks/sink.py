@@ -17,7 +17,7 @@ from torch import Tensor
 
 from latentcomp.common.atomic import write_json
 from latentcomp.common.provenance import collect
-from latentcomp.compressor.perceiver import unit
+from latentcomp.compressor.residual import unit
 from latentcomp.corpus.files import read_corpus
 from latentcomp.corpus.generators import LAB_GENERATOR, generator
 from latentcomp.corpus.records import Chunk, Document

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 ProjectionKind = Literal["fixed_random", "learned", "identity"]
 ScaleKind = Literal["fixed", "learned", "free"]
-ResidualStart = Literal["even", "last"]
+ResidualStart = Literal["even", "first", "last"]
 
 
 class ModelConfig(BaseModel):
@@ -32,9 +32,9 @@ class ModelConfig(BaseModel):
     residual: bool = True
     """Whether the mean-pooled teacher states are added to the latents (equal widths only)."""
     residual_start: ResidualStart = "even"
-    """Which layers it adds at the start: all alike, in shares that add up to one; or the last of
-    `layers` alone, to which the others are added with weights that begin at zero. Unused where
-    `mix` is `equal`."""
+    """Which layers it adds at the start: all alike, in shares that add up to one; or one alone, to
+    which the others are added with weights that begin at zero: the first or the last in the order
+    of depth, in which states are, however a recipe lists them. Unused where `mix` is `equal`."""
     time: bool
     """Whether tokens carry bucket, chunk order and day."""
     time_std: float = Field(default=0.02, gt=0)

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from .allocation import segments
 from .config import ModelConfig
-from .perceiver import Latents, MeanPoolResidual
+from .perceiver import Latents
+from .residual import residual_of
 from .states import States
 
 PLAIN: Final = {"allocation": "equal", "pooling": "mean", "window": None, "mixing": 0}
@@ -40,9 +41,7 @@ class MeanPool(nn.Module):
         for name, plain in PLAIN.items():
             if (value := getattr(config, name)) != plain:
                 raise ValueError(f"it has no {name}, which is {value!r} here and must be {plain!r}")
-        self.pool = MeanPoolResidual(
-            layers, learned=config.mix == "learned", start=config.residual_start
-        )
+        self.pool = residual_of(config, layers)
 
     def forward(self, states: States, counts_B: Tensor, max_latents: int) -> Latents:
         """Means of equal segments; see `Perceiver.forward` for the arguments."""

@@ -15,16 +15,16 @@ from typing import Final
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from .allocation import Allocation, allocate_by_mass, allocate_equally
 from .attention import Attention, GatedMLP
-from .config import ModelConfig, ResidualStart
+from .config import ModelConfig
 from .day_tokens import DayTokens
 from .identity import begin_as_identity
 from .mass import MassHead, within_chunks
 from .memory import Memory
 from .mixing import MixingLayer
+from .residual import residual_of, unit
 from .slots import SlotConcat
 from .states import States
 from .token_inputs import LayerMix, TimeEmbedding
@@ -48,42 +48,6 @@ class Latents:
     of digits of days is counted to the first token of their chunk."""
     latent_BT: Tensor | None = None
     """int64: which latent each token is in, where tokens go whole; without meaning at padding."""
-
-
-class MeanPoolResidual(nn.Module):
-    """Mean-pooled teacher states, added to what the Perceiver writes.
-
-    The teacher's states are vectors that a reader of its kind already attends to. With this
-    residual the Perceiver has only to learn what mean-pooling loses.
-    """
-
-    def __init__(self, layers: int, *, learned: bool, start: ResidualStart = "even") -> None:
-        super().__init__()
-        self.logits: nn.Parameter | None = None
-        self.weights: nn.Parameter | None = None
-        if start == "last" and learned:
-            # No softmax: at a share of zero it has no gradient, and at equal ones it is slow.
-            self.weights = nn.Parameter(functional.one_hot(torch.tensor(layers - 1), layers) * 1.0)
-        else:
-            self.logits = nn.Parameter(torch.zeros(layers), requires_grad=learned)
-
-    def forward(self, h_BTLD: Tensor, pool_BKT: Tensor) -> Tensor:
-        """[B, K, D]: each layer at a root mean square of one, mixed, averaged over segments."""
-        weights = self.shares() if self.weights is None else self.weights
-        mixed = torch.einsum("btld,l->btd", unit(h_BTLD), weights)
-        return pool_BKT @ mixed
-
-    def shares(self) -> Tensor:
-        """Share of each layer [L], by the size of its weight; they add up to one."""
-        if self.weights is not None:
-            return self.weights.abs() / self.weights.abs().sum()
-        assert self.logits is not None
-        return self.logits.softmax(0)
-
-
-def unit(h_BTLD: Tensor) -> Tensor:
-    """States with each layer of each token at a root mean square of one, float32."""
-    return functional.rms_norm(h_BTLD.float(), h_BTLD.shape[-1:], eps=_EPS)
 
 
 class Block(nn.Module):
@@ -147,11 +111,8 @@ class Perceiver(nn.Module):
         self.out_norm = nn.RMSNorm(width, eps=_EPS) if config.end_norm else nn.Identity()
         self.out = nn.Linear(width, config.latent_width, bias=False)
         pooled = config.residual and config.latent_width == teacher_width
-        self.residual = None
+        self.residual = residual_of(config, layers) if pooled else None
         if pooled:
-            start = config.residual_start
-            self.residual = MeanPoolResidual(layers, learned=learned, start=start)
-        if self.residual is not None:
             nn.init.zeros_(self.out.weight)
         # After the rest: weights of a config without these are drawn as ever.
         self.mixing = nn.ModuleList(

@@ -53,9 +53,9 @@ _CONTROL = Recipe(
         mass_edges="token",
         start="identity",
         end_norm=False,
-        # Further layers begin by adding nothing, too: in a mean of all they hide the one that is
-        # read, and 400 steps cannot take them out (docs/LOG.md).
-        residual_start="last",
+        # Further layers begin by adding nothing, too, so phase 2 begins as phase 1 does. The first
+        # in the order of depth is -30.
+        residual_start="first",
     ),
     # The one layer that is read best by itself, chosen on documents of its own (docs/LOG.md).
     layers=(-30,),

@@ -10,6 +10,7 @@ from .measured_with import measured_with
 from .speeds import result_file
 
 LADDER: Final = "ladder.json"
+BEFORE: Final = "attempts/ladder_lab4_first.json"
 OLDER: Final = "ladder_lab3.json"
 
 
@@ -42,8 +43,20 @@ def ladder_block(results: Path, file: str = LADDER) -> str:
 
 
 def ladder_line(results: Path) -> str:
-    """One sentence of the same for the README: what every phase kept, and how it was judged."""
-    record = result_file(results / LADDER)
+    """A few sentences of the same for the README, of the ladder of today and the one before it."""
+    now, before = (result_file(results / name) for name in (LADDER, BEFORE))
+    first = now["verdicts"][0]
+    return (
+        f"**The ladder**, phases in their order at one small budget ({first['steps']} steps, "
+        f"{_seeds(now)} training seeds, {first['ratio']:g}x): {_judged(now)} "
+        f"Before it, with layer -6 for the control: {_judged(before)} "
+        "[What each brought, what was void, and why it was judged so]"
+        "(docs/findings.md#the-ladder-climbed-in-its-order)."
+    )
+
+
+def _judged(record: dict[str, Any]) -> str:
+    """On which teacher and documents, what every phase kept, and how it was judged."""
     kept = "; ".join(
         f"{number} ({phase(number).title}) {fmean(_overall(each)):.2f}"
         for number, each in _measured(record).items()
@@ -52,13 +65,10 @@ def ladder_line(results: Path) -> str:
     for verdict in record["verdicts"]:
         judged.setdefault(verdict["status"], []).append(str(verdict["phase"]))
     verdicts = "; ".join(f"{status}: {', '.join(each)}" for status, each in judged.items())
-    first = record["verdicts"][0]
+    teacher = measured_with(record["verdicts"][0]["teacher_sha256"])
     return (
-        f"**The ladder**, phases in their order at one small budget ({first['steps']} steps, "
-        f"{_seeds(record)} training seeds, {_documents(record['verdicts'])}): mean retention at "
-        f"{first['ratio']:g}x in phase {kept}. Verdicts: {verdicts}. "
-        "[What each brought, and why it was judged so]"
-        "(docs/findings.md#the-ladder-climbed-in-its-order)."
+        f"mean retention ({teacher}; {_documents(record['verdicts'])}) in phase {kept}. "
+        f"Verdicts: {verdicts}."
     )
 
 

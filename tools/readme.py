@@ -16,7 +16,7 @@ from .arms_block import arms_block
 from .baselines_block import baselines_block, retrieval_block
 from .ceiling_block import ceiling_block
 from .headline_block import headline_block, results_block
-from .ladder_block import OLDER, ladder_block, ladder_line
+from .ladder_block import BEFORE, OLDER, ladder_block, ladder_line
 from .layers_block import layers_block
 from .models_block import models_block
 from .other_text_block import other_text_block
@@ -86,6 +86,7 @@ BLOCKS: Final = (
     Block("layers", layers_block, "docs/findings.md"),
     Block("ladder", ladder_block, "docs/findings.md"),
     Block("other-text", other_text_block, "docs/findings.md"),
+    Block("ladder-before", partial(ladder_block, file=BEFORE), "docs/findings.md"),
     Block("ladder3", partial(ladder_block, file=OLDER), "docs/findings.md"),
     Block("extraction", extraction_block, "docs/big.md"),
     Block("store", store_block, "docs/big.md"),

@@ -13,7 +13,7 @@ from typing import Final
 from torch import nn
 
 from ...common.record import Record
-from ...compressor.perceiver import MeanPoolResidual
+from ...compressor.residual import MeanPoolResidual
 from ...compressor.token_inputs import LayerMix
 from ...corpus.records import Document
 from ...store.format.schema import LayerRecord

@@ -282,9 +282,7 @@ def test_an_old_history_is_read_and_says_what_it_was_on(old_run):
     lines: list[str] = []
     assert standing_verdicts(old_run, None, lines.append) == {}, "phase 4 has another recipe now"
     (line,) = lines
-    assert (
-        "the recipe differs from phase-4 of the catalogue: model.day_tokens is 0, there 2" in line
-    )
+    assert "phase-4 of the catalogue: model.residual_start is even, there first" in line
 
 
 def test_an_old_verdict_does_not_outlive_its_weights(old_run, old_teacher):

@@ -122,7 +122,7 @@ def test_the_first_phase_may_begin_and_its_record_says_what_it_is(request_of, ru
     kept = state.known_trial.model_dump(mode="json")
     assert {key: written[key] for key in kept} == kept
     assert state.spec.teacher == FeatureStore(run / "store").manifest.teacher
-    assert [layer.blocks_completed for layer in state.spec.layers] == [27]
+    assert [layer.blocks_completed for layer in state.spec.layers] == [3]
 
 
 def test_a_run_has_its_name_when_its_first_trial_begins(request_of, run):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from latentcomp.tools.ladder_block import LADDER, OLDER, ladder_block, ladder_line
+from latentcomp.tools.ladder_block import BEFORE, LADDER, OLDER, ladder_block, ladder_line
 
 
 def interval(point):
@@ -49,6 +49,12 @@ def results(tmp_path):
         },
     }
     (tmp_path / LADDER).write_text(json.dumps(record))
+    (tmp_path / BEFORE).parent.mkdir()
+    earlier = {
+        "verdicts": [verdict(1, 4001, HISTORY["lab3"]) | {"status": "failed"}],
+        "trials": {"phase-1/seed-0": [measured(4001, 0.1, 0.1)]},
+    }
+    (tmp_path / BEFORE).write_text(json.dumps(earlier))
     return tmp_path
 
 
@@ -62,8 +68,8 @@ def test_means_and_ranges_are_over_the_seeds_of_a_phase(results):
 
 def test_the_sentence_names_every_phase_and_verdict(results):
     line = ladder_line(results)
-    assert "at 4x in phase 1 (control) 0.30; 2 (layers) 0.60." in line
-    assert "Verdicts: passed: 1, 2." in line
+    assert "phase 1 (control) 0.30; 2 (layers) 0.60. Verdicts: passed: 1, 2." in line
+    assert line.index("passed: 1, 2.") < line.index("phase 1 (control) 0.10. Verdicts: failed: 1.")
 
 
 def test_a_phase_on_fewer_documents_is_named(results):

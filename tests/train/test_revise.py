@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from latentcomp.common.errors import RecipeError
 from latentcomp.compressor.model import CompressionModel, compress
-from latentcomp.compressor.perceiver import MeanPoolResidual
+from latentcomp.compressor.residual import MeanPoolResidual
 from latentcomp.compressor.states import States
 
 from . import tiny
