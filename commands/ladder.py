@@ -133,27 +133,22 @@ def _run_phase(
     from ..experiment.run_folder import RunFolder
     from ..experiment.siblings import arms_needed
     from .job_lines import JobLines
-    from .sweep import evaluate_all, train_all
+    from .sweep import evaluate_all, measuring_jobs, train_all
 
     watch = JobLines(console)
     recipes = [phase.recipe.name]
     if phase.grid:
         recipes = [ablated(name).name for name in ABLATIONS]
-    both = list(recipes)
+    reference = []
     if phase.reference is not None:
-        both.append(phase_numbered(phase.reference).recipe.name)
-    seed = options.seed + phase.number
+        reference.append(phase_numbered(phase.reference).recipe.name)
+    documents, seed = options.documents or sweep.size.documents, options.seed + phase.number
+    steps, arms = phase.steps, arms_needed(phase.number)
+    # What the phase is compared with is trained already: it is measured meanwhile.
+    _, beside = measuring_jobs(sweep, reference, documents, seed, steps, arms)
     failures = [
-        *train_all(sweep, recipes, watch),
-        *evaluate_all(
-            sweep,
-            both,
-            options.documents or sweep.size.documents,
-            seed,
-            watch,
-            phase.steps,
-            arms_needed(phase.number),
-        ),
+        *train_all(sweep, recipes, watch, beside),
+        *evaluate_all(sweep, [*recipes, *reference], documents, seed, watch, steps, arms),
     ]
     if failures and not phase.grid:
         return None

@@ -3,7 +3,7 @@
 What is there is found by the recipe's hash, so a sweep that was killed goes on where it stopped.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -97,8 +97,21 @@ class Sweep:
         )
 
 
-def train_all(sweep: Sweep, recipes: Iterable[str], watch: Watch) -> tuple[Failure, ...]:
-    """Train every recipe with every seed, where it is not trained yet."""
+def train_all(
+    sweep: Sweep, recipes: Iterable[str], watch: Watch, beside: Sequence[Job] = ()
+) -> tuple[Failure, ...]:
+    """Train every recipe with every seed, where it is not trained yet.
+
+    Args:
+        sweep: what is the same for all.
+        recipes: names of the trials.
+        watch: is told of every job.
+        beside: jobs that need none of these trainings, such as measurements of what they will be
+            compared with. They are run where a GPU is shared by more jobs than there are trainings.
+
+    Returns:
+        The trainings that failed; a job beside them is for who needs it to try again.
+    """
     jobs, present = [], 0
     for name in recipes:
         for seed in sweep.seeds:
@@ -115,8 +128,13 @@ def train_all(sweep: Sweep, recipes: Iterable[str], watch: Watch) -> tuple[Failu
                     ("train", *arguments(options, TrainOptions)),
                 )
             )
-    watch.planned("trainings", present, len(jobs))
-    return run_jobs(jobs, sweep.slots(), watch)
+    slots = sweep.slots()
+    others = list(beside) if jobs and len(slots) > len(jobs) else []
+    what = "trainings, and measurements beside them" if others else "trainings"
+    watch.planned(what, present, len(jobs) + len(others))
+    failed = run_jobs([*jobs, *others], slots, watch)
+    trained = {job.title for job in jobs}
+    return tuple(failure for failure in failed if failure.title in trained)
 
 
 def evaluate_all(
@@ -142,6 +160,23 @@ def evaluate_all(
         watch: is told of every job.
         steps: beginnings of each document that are read; None: whole documents.
         arms: optional ones that are measured too.
+    """
+    present, jobs = measuring_jobs(sweep, recipes, documents, seed, steps, arms)
+    watch.planned("measurements", present, len(jobs))
+    return run_jobs(jobs, sweep.slots(), watch)
+
+
+def measuring_jobs(
+    sweep: Sweep,
+    recipes: Iterable[str],
+    documents: int,
+    seed: int,
+    steps: int | None = None,
+    arms: tuple[str, ...] = (),
+) -> tuple[int, list[Job]]:
+    """How many of the recipes are measured already, and a job for each that is not.
+
+    Arguments are those of `evaluate_all`.
     """
     together: list[tuple[str, list[int]]] = []
     present, run, slots = 0, RunFolder(sweep.run), sweep.slots()
@@ -171,8 +206,7 @@ def evaluate_all(
                 ("evaluate", *arguments(options, EvaluateOptions)),
             )
         )
-    watch.planned("measurements", present, len(jobs))
-    return run_jobs(jobs, slots, watch)
+    return present, jobs
 
 
 def is_trained(trial: TrialFolder, recipe: Recipe) -> bool:

@@ -7,8 +7,15 @@ from typing import Any
 import pytest
 
 from latentcomp.commands import sweep as sweeping
-from latentcomp.commands.jobs import Watch
-from latentcomp.commands.sweep import Sweep, evaluate_all, is_measured, is_trained, train_all
+from latentcomp.commands.jobs import Failure, Watch
+from latentcomp.commands.sweep import (
+    Sweep,
+    evaluate_all,
+    is_measured,
+    is_trained,
+    measuring_jobs,
+    train_all,
+)
 from latentcomp.common.errors import TrainingError
 from latentcomp.experiment.catalogue import recipe_named
 from latentcomp.experiment.grid_result import read_grid
@@ -187,3 +194,41 @@ def test_several_jobs_share_a_gpu_and_trials_are_jobs_where_there_are_more_gpus(
         "evaluate ablation-no-time, 1 trial",
     ]
     assert replace(on_gpus, device="cpu").slots() == []
+
+
+@pytest.mark.parametrize(("jobs", "together"), [(1, False), (2, False), (3, True)])
+def test_what_is_compared_with_is_measured_beside_trainings_where_there_is_room(
+    sweep, trained, monkeypatch, jobs, together
+):
+    """Two trainings: with two jobs a GPU there is no room; and its failure is none of theirs."""
+    train_all(sweep, ["phase-4"], WATCH)
+    ran: list[list[str]] = []
+
+    def record(jobs, gpus, watch):
+        ran.append([job.title for job in jobs])
+        return tuple(Failure(job.title, "no room on the disk") for job in jobs)
+
+    monkeypatch.setattr(sweeping, "run_jobs", record)
+    monkeypatch.setattr(sweeping, "visible_gpus", lambda: ["0"])
+    on_gpu = replace(sweep, device="auto", jobs=jobs)
+    present, beside = measuring_jobs(on_gpu, ["phase-4"], FEW, 7)
+    assert present == 0
+    failed = train_all(on_gpu, ["phase-5"], WATCH, beside)
+    trainings = ["train phase-5/seed-0", "train phase-5/seed-1"]
+    assert ran == [[*trainings, "evaluate phase-4, 2 trials"] if together else trainings]
+    assert [failure.title for failure in failed] == trainings
+
+
+def test_nothing_is_measured_beside_trainings_that_are_there(sweep, trained, monkeypatch):
+    train_all(sweep, ["phase-4", "phase-5"], WATCH)
+    ran: list[str] = []
+
+    def record(jobs, gpus, watch):
+        ran.extend(job.title for job in jobs)
+        return ()
+
+    monkeypatch.setattr(sweeping, "run_jobs", record)
+    monkeypatch.setattr(sweeping, "visible_gpus", lambda: ["0"])
+    on_gpu = replace(sweep, device="auto", jobs=6)
+    train_all(on_gpu, ["phase-5"], WATCH, measuring_jobs(on_gpu, ["phase-4"], FEW, 7)[1])
+    assert ran == []
