@@ -21,6 +21,7 @@ from latentcomp.compressor.residual import unit
 from latentcomp.corpus.files import read_corpus
 from latentcomp.corpus.generators import LAB_GENERATOR, generator
 from latentcomp.corpus.records import Chunk, Document
+from latentcomp.evaluate.arms.dense import nearness
 from latentcomp.evaluate.arms.pooling import stretch_means
 from latentcomp.extract.read_documents import read_documents
 from latentcomp.models.files import LAB_FOLDERS
@@ -36,6 +37,8 @@ from latentcomp.store.read.features import DocumentFeatures
 LAYERS: Final = (-6, -18, -30)
 RATIO: Final = 4
 LAB_DOCUMENTS: Final = 16
+EVERYTHING: Final = "sinks, head and what questions share"
+"""What the arm `dense` leaves out."""
 
 
 def rms(x: Tensor) -> Tensor:
@@ -120,12 +123,12 @@ def retrieval(
         chunk_NLD = torch.stack(
             [one.states[a:b][good_T[a:b]].float().mean(dim=0) for a, b in pairwise(spans)]
         )
-        mean_LD = chunk_NLD.mean(dim=0)
-        for question in document.questions:
-            asking = next(rest)
-            asking_LD = asking.states[telling(asking)].float().mean(dim=0)
-            near_NL = torch.cosine_similarity(chunk_NLD - mean_LD, (asking_LD - mean_LD)[None], -1)
-            best = int(near_NL.mean(dim=1).argmax())
+        asked = [next(rest) for _ in document.questions]
+        asking_QLD = torch.stack([each.states[telling(each)].float().mean(dim=0) for each in asked])
+        # One by one, a question goes without the mean of the chunks instead of that of questions.
+        groups = [asking_QLD] if "questions" in left_out else asking_QLD.split(1)
+        near_QN = torch.cat([nearness(chunk_NLD, group) for group in groups])
+        for question, best in zip(document.questions, near_QN.argmax(dim=1).tolist(), strict=True):
             hits += best in question.evidence
             first += best == 0
             holds += 0 in question.evidence
@@ -241,7 +244,7 @@ def lab_dense() -> dict[str, dict[str, float]]:
     questions = list(read_documents(lm, questions_alone(documents), layers, 16))
     return {
         left_out: retrieval(lm, documents, read, questions, left_out)
-        for left_out in ("nothing", "sinks and head")
+        for left_out in ("nothing", "sinks and head", EVERYTHING)
     }
 
 
@@ -265,7 +268,7 @@ def measure(lm: CausalLM, documents: Sequence[Document]) -> dict[str, Any]:
         },
         "dense": {
             left_out: retrieval(lm, documents, read, questions, left_out)
-            for left_out in ("nothing", "sinks", "sinks and head")
+            for left_out in ("nothing", "sinks", "sinks and head", EVERYTHING)
         },
         "mean_pool_residual": {name: residual(read, sinks) for name, sinks in both.items()},
         "int8": [quantised(read, layer) for layer in range(len(layers))],

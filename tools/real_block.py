@@ -9,6 +9,8 @@ from .speeds import result_file
 PARITY: Final = "real_parity.json"
 PROMPTS: Final = "real_prompts.json"
 SINK: Final = "sink.json"
+LEFT_OUT: Final = "sinks, head and what questions share"
+"""What the arm `dense` leaves out, as `benchmarks/sink.py` names it."""
 
 
 def parity_block(results: Path) -> str:
@@ -90,7 +92,9 @@ def sink_block(results: Path) -> str:
         return " / ".join(f"{one[name]:{form}}" for one in record[key])
 
     dense, pooled = record["dense"], record["pooled_states"]
-    nothing, sinks, both = (dense[name] for name in ("nothing", "sinks", "sinks and head"))
+    nothing, sinks, both, now = (
+        dense[name] for name in ("nothing", "sinks", "sinks and head", LEFT_OUT)
+    )
     residual, mean = record["mean_pool_residual"], record["mean_state"]
     shares = " / ".join(f"{share:.0%}" for share in mean["share_of_sinks"])
     lines = [
@@ -110,10 +114,12 @@ def sink_block(results: Path) -> str:
         f"| size of the median pooled state (`pooled_states`) | {pooled['with']:.2f} | "
         f"{pooled['without']:.2f} |",
         f"| `dense` ranks first the right chunk | {nothing['right']:.2f} | {sinks['right']:.2f}, "
-        f"without the head too {both['right']:.2f} |",
+        f"without the head too {both['right']:.2f}, and what questions share "
+        f"{now['right']:.2f} |",
         "| `dense` ranks first the first chunk, which is right for "
         f"{nothing['first_chunk_is_right']:.2f} | {nothing['first_chunk']:.2f} | "
-        f"{sinks['first_chunk']:.2f}, without the head too {both['first_chunk']:.2f} |",
+        f"{sinks['first_chunk']:.2f}, without the head too {both['first_chunk']:.2f}, and what "
+        f"questions share {now['first_chunk']:.2f} |",
         f"| size of the first latent's mean of unit states, and of others | "
         f"{residual['with']['first_size']:.2f}, {residual['with']['other_size']:.2f} | "
         f"{residual['without']['first_size']:.2f}, {residual['without']['other_size']:.2f} |",
@@ -139,6 +145,7 @@ def _lab_line(lab: Mapping[str, Any], chunks: Mapping[str, Any]) -> str:
         f"numbers is at most {max(one['share_of_few_in_long_ones'] for one in lab.values()):.2f}. "
         "Its head is one token and no sink, and still took part: of "
         f"{chunks['nothing']['questions']} lab questions `dense` ranks the right chunk first for "
-        f"{chunks['nothing']['right']:.3f} with the head in its means and for "
-        f"{chunks['sinks and head']['right']:.3f} without."
+        f"{chunks['nothing']['right']:.3f} with the head in its means, for "
+        f"{chunks['sinks and head']['right']:.3f} without, and for {chunks[LEFT_OUT]['right']:.3f} "
+        "without what the questions of a document share."
     )

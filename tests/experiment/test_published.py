@@ -1,10 +1,13 @@
 """The verdicts that ship: whole, of the lab teacher, by the gates of today, and open to all."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+import latentcomp
 from latentcomp.common.errors import LatentcompError, PhaseError
+from latentcomp.experiment.catalogue import phase_of
 from latentcomp.experiment.order import Prerequisite, missing, require, tell_published
 from latentcomp.experiment.phases import phase
 from latentcomp.experiment.published import earlier_stages, read_earlier, read_published
@@ -13,6 +16,7 @@ from latentcomp.models.files import ModelFiles, identify_model, locate_model
 from latentcomp.tools import publish
 from latentcomp.tools.by_ratio import HEADLINES
 from latentcomp.tools.publish import headline, portable, published_with
+from latentcomp.train.checkpoint import MODEL, open_checkpoint
 
 LADDERS = ["lab3", "lab"]
 """Teachers whose ladder is published."""
@@ -32,6 +36,19 @@ def test_what_is_published_is_readable_and_of_the_lab_teachers(name):
     for number, one in records.items():
         assert one.gate_sha256 == phase(number).gate.sha256, "judged by a gate of another day"
         assert one.counts and not one.thin and one.made
+
+
+TRIALS = sorted((Path(latentcomp.__file__).parent / "lab" / "ladder").glob("phase-*"))
+
+
+@pytest.mark.parametrize("trial", TRIALS, ids=lambda trial: trial.name)
+def test_a_trial_of_the_ladder_that_is_kept_is_the_one_that_was_judged(trial):
+    """Not in the package, so not everywhere; its weights, teacher and layers are of the verdict."""
+    state = open_checkpoint(trial).state
+    assert state.spec.teacher.weights_sha256 is not None
+    verdict = read_published(state.spec.teacher.weights_sha256)[phase_of(trial.name)]
+    assert verdict.checkpoint_sha256 == state.sha256[MODEL] and state.finished
+    assert state.known_trial.recipe.layers == phase(verdict.phase).recipe.layers
 
 
 @pytest.mark.parametrize("name", LADDERS)
