@@ -114,12 +114,12 @@ def sink_block(results: Path) -> str:
         f"| size of the median pooled state (`pooled_states`) | {pooled['with']:.2f} | "
         f"{pooled['without']:.2f} |",
         f"| `dense` ranks first the right chunk | {nothing['right']:.2f} | {sinks['right']:.2f}, "
-        f"without the head too {both['right']:.2f}, and what questions share "
+        f"without the head too {both['right']:.2f}, without what questions share too "
         f"{now['right']:.2f} |",
         "| `dense` ranks first the first chunk, which is right for "
         f"{nothing['first_chunk_is_right']:.2f} | {nothing['first_chunk']:.2f} | "
-        f"{sinks['first_chunk']:.2f}, without the head too {both['first_chunk']:.2f}, and what "
-        f"questions share {now['first_chunk']:.2f} |",
+        f"{sinks['first_chunk']:.2f}, without the head too {both['first_chunk']:.2f}, without "
+        f"what questions share too {now['first_chunk']:.2f} |",
         f"| size of the first latent's mean of unit states, and of others | "
         f"{residual['with']['first_size']:.2f}, {residual['with']['other_size']:.2f} | "
         f"{residual['without']['first_size']:.2f}, {residual['without']['other_size']:.2f} |",
@@ -137,11 +137,9 @@ def sink_block(results: Path) -> str:
 def _lab_line(lab: Mapping[str, Any], chunks: Mapping[str, Any]) -> str:
     """What the lab models have of it."""
     longest = ", ".join(f"{name} {one['longest']:.0f}" for name, one in lab.items())
-    # Recorded before generator 4 became the lab's: the names of then.
-    then = " (`lab` and `lab-student` of generator 3, `lab4` of 4)" if "lab4" in lab else ""
     return (
         f"Sinks in the lab models, over all layers: {sum(one['sinks'] for one in lab.values())}. "
-        f"Their longest tokens, in median tokens: {longest}{then}; the share of their four largest "
+        f"Their longest tokens, in median tokens: {longest}; the share of their four largest "
         f"numbers is at most {max(one['share_of_few_in_long_ones'] for one in lab.values()):.2f}. "
         "Its head is one token and no sink, and still took part: of "
         f"{chunks['nothing']['questions']} lab questions `dense` ranks the right chunk first for "
