@@ -20,8 +20,8 @@ from latentcomp.common.provenance import collect
 from latentcomp.compressor.residual import unit
 from latentcomp.corpus.files import read_corpus
 from latentcomp.corpus.generators import LAB_GENERATOR, generator
-from latentcomp.corpus.records import Chunk, Document
-from latentcomp.evaluate.arms.dense import nearness
+from latentcomp.corpus.records import Document
+from latentcomp.evaluate.arms.dense import alone, nearness
 from latentcomp.evaluate.arms.pooling import stretch_means
 from latentcomp.extract.read_documents import read_documents
 from latentcomp.models.files import LAB_FOLDERS
@@ -226,22 +226,13 @@ def lab_has_none() -> dict[str, dict[str, float]]:
     return rows
 
 
-def questions_alone(documents: Sequence[Document]) -> list[Document]:
-    """Every question as a document of its own."""
-    return [
-        Document(question.question_id, (Chunk(0, question.text),))
-        for document in documents
-        for question in document.questions
-    ]
-
-
 def lab_dense() -> dict[str, dict[str, float]]:
     """The arm `dense` of the lab teacher, whose head is one token and no sink."""
     lm = load_causal_lm("lab")
     documents = list(generator(LAB_GENERATOR).generate("lab", "test", LAB_DOCUMENTS, 2028))
     layers = resolve_layers(LAYERS, lm.identity.blocks)
     read = list(read_documents(lm, documents, layers, 4))
-    questions = list(read_documents(lm, questions_alone(documents), layers, 16))
+    questions = list(read_documents(lm, alone(documents), layers, 16))
     return {
         left_out: retrieval(lm, documents, read, questions, left_out)
         for left_out in ("nothing", "sinks and head", EVERYTHING)
@@ -252,7 +243,7 @@ def measure(lm: CausalLM, documents: Sequence[Document]) -> dict[str, Any]:
     """All places, for one model."""
     layers = resolve_layers(LAYERS, lm.identity.blocks)
     read = list(read_documents(lm, documents, layers, 4))
-    questions = list(read_documents(lm, questions_alone(documents), layers, 8))
+    questions = list(read_documents(lm, alone(documents), layers, 8))
     with_LD, without_LD = (mean_state(read, sinks) for sinks in (True, False))
     share_L = 1 - (without_LD.norm(dim=-1) / with_LD.norm(dim=-1)).square()
     both = {"with": True, "without": False}

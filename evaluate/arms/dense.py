@@ -30,7 +30,7 @@ def dense(inputs: ArmInputs) -> list[Prefix]:
     same states as the first chunk, and would be nearest to it for their sake.
     """
     bench, prefixes = inputs.bench, list[Prefix]()
-    queries = iter(bench.read(_questions(inputs.documents)))
+    queries = iter(bench.read(alone(inputs.documents)))
     read = zip(inputs.documents, bench.read(inputs.documents), inputs.vectors, strict=True)
     for document, features, x_KR in read:
         chunk_NLD = _chunk_means(features, _telling(inputs, features))
@@ -61,7 +61,7 @@ def _question_means(inputs: ArmInputs, features: Sequence[DocumentFeatures]) -> 
     return torch.stack(means)
 
 
-def _questions(documents: Sequence[Document]) -> list[Document]:
+def alone(documents: Sequence[Document]) -> list[Document]:
     """Every question as a document of its own, which the teacher can read."""
     return [
         Document(question.question_id, (Chunk(0, question.text),))
