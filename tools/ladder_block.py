@@ -26,7 +26,8 @@ def ladder_block(results: Path, file: str = LADDER) -> str:
     """
     record = result_file(results / file)
     verdicts = record["verdicts"]
-    seeds = sorted({seed for verdict in verdicts for seed in verdict["seeds"]})
+    # All that were trained: an existence gate judges one of them.
+    seeds = sorted({int(name.rpartition("-")[2]) for name in record["trials"] if "/seed-" in name})
     lines = [
         f"From `docs/results/{file}` ({measured_with(verdicts[0]['teacher_sha256'])}): "
         f"{verdicts[0]['steps']} steps of every recipe at the size "

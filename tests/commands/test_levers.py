@@ -15,8 +15,9 @@ PLAIN = phase(4).recipe.changed(
 """Phase 4 without the settings that came after the first recipes."""
 
 
-def test_what_ships_has_the_settings_of_the_recipe():
-    assert shipped_levers(phase(4).recipe) == ()
+def test_what_ships_has_the_settings_of_the_recipe_but_its_start():
+    """It began as the even mean of its layers, before the recipes began with one of them."""
+    assert shipped_levers(phase(4).recipe) == ("model.residual_start=even",)
 
 
 def test_with_its_levers_a_recipe_is_that_of_the_shipped_compressor():
