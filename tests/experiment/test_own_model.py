@@ -87,7 +87,7 @@ def test_precision_is_recorded_and_resumed(capsys, tmp_path):
     corpus = story(tmp_path)
     run_command(capsys, "extract", "--teacher", teacher, "--run", run, "--layers=-6",
                 "--corpus", corpus)  # fmt: skip
-    line = ("train", "--phase", "1", "--run", run, *SHORT, "--device", "cpu")
+    line = ("train", "--phase", "1", "--layers=-6", "--run", run, *SHORT, "--device", "cpu")
     assert run_command(capsys, *line, "--dtype", "bfloat16").code == 0
     state = open_checkpoint(RunFolder(run).trial("phase-1", 0).checkpoint).state
     assert state.known_trial.dtype == "bfloat16"
