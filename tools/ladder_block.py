@@ -49,14 +49,14 @@ def ladder_line(results: Path) -> str:
     first = now["verdicts"][0]
     return (
         f"**The ladder**, phases in their order at one small budget ({first['steps']} steps, "
-        f"{_seeds(now)} training seeds, {first['ratio']:g}x): {_judged(now)} "
-        f"Before it, with layer -6 for the control: {_judged(before)} "
+        f"{_seeds(now)} training seeds, {first['ratio']:g}x): {judged(now)} "
+        f"Before it, with layer -6 for the control: {judged(before)} "
         "[What each brought, what was void, and why it was judged so]"
         "(docs/findings.md#the-ladder-climbed-in-its-order)."
     )
 
 
-def _judged(record: dict[str, Any]) -> str:
+def judged(record: dict[str, Any]) -> str:
     """On which teacher and documents, what every phase kept, and how it was judged."""
     kept = "; ".join(
         f"{number} ({phase(number).title}) {fmean(_overall(each)):.2f}"

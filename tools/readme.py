@@ -15,6 +15,7 @@ from ..common.errors import LatentcompError
 from .arms_block import arms_block
 from .baselines_block import baselines_block, retrieval_block
 from .ceiling_block import ceiling_block
+from .control_block import control_block
 from .headline_block import headline_block, results_block
 from .ladder_block import BEFORE, OLDER, ladder_block, ladder_line
 from .layers_block import layers_block
@@ -86,6 +87,7 @@ BLOCKS: Final = (
     Block("layers", layers_block, "docs/findings.md"),
     Block("ladder", ladder_block, "docs/findings.md"),
     Block("other-text", other_text_block, "docs/findings.md"),
+    Block("control-layer", control_block, "docs/findings.md"),
     Block("ladder-before", partial(ladder_block, file=BEFORE), "docs/findings.md"),
     Block("ladder3", partial(ladder_block, file=OLDER), "docs/findings.md"),
     Block("extraction", extraction_block, "docs/big.md"),
