@@ -36,14 +36,9 @@ def control_block(results: Path) -> str:
     ]
     for layer, one in read.items():
         lines.append(f"| {layer} | {span(one.overall.retention['compressed'])} |")
-    void = result_file(results / DEEPEST)
-    return "\n".join(
-        [
-            *lines,
-            "",
-            f"That ladder, of which phase 1 alone stands (`docs/results/{DEEPEST}`): {judged(void)}",
-        ]
-    )
+    void = judged(result_file(results / DEEPEST))
+    lines += ["", f"That ladder, of which phase 1 alone stands (`docs/results/{DEEPEST}`): {void}"]
+    return "\n".join(lines)
 
 
 def read_layer(results: Path, layer: int) -> EvaluationResult:
